@@ -1,0 +1,84 @@
+/**
+ * A listener as the data path wants it: immutable, plain, structured-clonable, everything resolved
+ * and defaulted. Made by `control/config` from `envoy.config.listener.v3.Listener`, never elsewhere.
+ */
+import type { SocketAddress } from "../common/address.ts";
+import type { DrainPolicy, DrainType } from "../drain/drain.ts";
+import type { AccessLogConfig } from "./access-log-config.ts";
+import type { HttpConnectionManagerConfig } from "./http-config.ts";
+import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
+
+export interface ListenerConfig {
+  readonly name: string;
+  /** The main address first, then `additional_addresses`. */
+  readonly addresses: readonly SocketAddress[];
+  readonly statPrefix: string;
+  readonly filterChains: readonly FilterChainConfig[];
+  readonly defaultFilterChain: FilterChainConfig | undefined;
+  readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** 0: none. */
+  readonly listenerFiltersTimeoutMs: number;
+  readonly continueOnListenerFiltersTimeout: boolean;
+  readonly perConnectionBufferLimitBytes: number;
+  readonly drainType: DrainType;
+  /** What the listener's metadata says; undefined fields fall back to the process's flags. */
+  readonly drainPolicy: Partial<DrainPolicy>;
+  readonly trafficDirection: "unspecified" | "inbound" | "outbound";
+  readonly bindToPort: boolean;
+  readonly useOriginalDst: boolean;
+  readonly enableReusePort: boolean;
+  readonly tcpBacklogSize: number;
+  readonly acceptsPerEventMax: number;
+  readonly ignoreGlobalConnLimit: boolean;
+  readonly accessLog: readonly AccessLogConfig[];
+  readonly socketOptions: readonly SocketOptionConfig[];
+  readonly freebind: boolean;
+  readonly transparent: boolean;
+}
+
+export interface SocketOptionConfig {
+  readonly level: number;
+  readonly name: number;
+  readonly value: { readonly int: number } | { readonly bytes: Uint8Array };
+  readonly state: "prebind" | "bound" | "listening";
+}
+
+/** Nothing is built yet beyond the empty list: each kind arrives with its filter. */
+export type ListenerFilterConfig = never;
+
+export interface FilterChainConfig {
+  /** Hash of the whole FilterChain message: equal means unchanged, and its connections are kept. */
+  readonly id: string;
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  readonly filters: readonly NetworkFilterConfig[];
+  readonly transportSocket: TransportSocketConfig;
+  /** 0: none. */
+  readonly transportSocketConnectTimeoutMs: number;
+}
+
+/** Absent criteria match everything (Envoy: `FilterChainMatch`). */
+export interface FilterChainMatch {
+  readonly destinationPort: number | undefined;
+  readonly prefixRanges: readonly CidrRange[];
+  readonly serverNames: readonly string[];
+  readonly transportProtocol: string;
+  readonly applicationProtocols: readonly string[];
+  readonly directSourcePrefixRanges: readonly CidrRange[];
+  readonly sourceType: "any" | "sameIpOrLoopback" | "external";
+  readonly sourcePrefixRanges: readonly CidrRange[];
+  readonly sourcePorts: readonly number[];
+}
+
+export interface CidrRange {
+  readonly ip: string;
+  readonly prefixLength: number;
+}
+
+export type NetworkFilterConfig =
+  | { readonly kind: "tcpProxy"; readonly config: TcpProxyConfig }
+  | { readonly kind: "httpConnectionManager"; readonly config: HttpConnectionManagerConfig }
+  /** Accepted without effect, with the reason in the extension table (Istio's metadata exchange). */
+  | { readonly kind: "noop"; readonly name: string };
+
+export type TransportSocketConfig = { readonly kind: "rawBuffer" };

@@ -1,0 +1,119 @@
+/**
+ * Routes as the router wants them. Made from `envoy.config.route.v3.RouteConfiguration`.
+ * Workers hold one compiled table per route configuration; open connections see a new one at once.
+ */
+import type { HeaderMatcher, QueryParameterMatcher, RegexSource } from "./matchers.ts";
+
+export interface RouteConfig {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHost[];
+  readonly requestHeaders: HeaderMutations;
+  readonly responseHeaders: HeaderMutations;
+  readonly ignorePortInHostMatching: boolean;
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  /** Lower case: exact, `*.suffix`, `prefix.*`, `*`. */
+  readonly domains: readonly string[];
+  readonly routes: readonly Route[];
+  readonly requestHeaders: HeaderMutations;
+  readonly responseHeaders: HeaderMutations;
+  readonly requireTls: "none" | "externalOnly" | "all";
+}
+
+export interface Route {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly requestHeaders: HeaderMutations;
+  readonly responseHeaders: HeaderMutations;
+}
+
+export interface RouteMatch {
+  readonly path: PathMatcher;
+  /** Of paths; domains are always case-insensitive. */
+  readonly caseSensitive: boolean;
+  readonly headers: readonly HeaderMatcher[];
+  readonly queryParameters: readonly QueryParameterMatcher[];
+  /** Share of requests that match, numerator of a million; undefined: all. */
+  readonly runtimeFraction: number | undefined;
+}
+
+export type PathMatcher =
+  | { readonly kind: "prefix" | "exact" | "pathSeparatedPrefix"; readonly value: string }
+  | { readonly kind: "regex"; readonly regex: RegexSource };
+
+export type RouteAction =
+  | ClusterAction
+  | {
+      readonly kind: "directResponse";
+      readonly status: number;
+      readonly body: string;
+    }
+  | RedirectAction;
+
+export interface ClusterAction {
+  readonly kind: "cluster";
+  /** One entry for `cluster`, several for `weighted_clusters`; or the name of a request header. */
+  readonly clusters: readonly WeightedCluster[] | { readonly header: string };
+  readonly clusterNotFoundStatus: number;
+  /** 0: none. Default 15 s. */
+  readonly timeoutMs: number;
+  /** 0: none. Undefined: the connection manager's. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly prefixRewrite: string | undefined;
+  readonly regexRewrite: { readonly regex: RegexSource; readonly substitution: string } | undefined;
+  readonly hostRewrite:
+    | { readonly kind: "literal"; readonly value: string }
+    | { readonly kind: "auto" }
+    | undefined;
+  readonly appendXForwardedHost: boolean;
+  readonly retryPolicy: RetryPolicy | undefined;
+  readonly priority: "default" | "high";
+}
+
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+}
+
+export interface RedirectAction {
+  readonly kind: "redirect";
+  readonly status: number;
+  readonly scheme: "http" | "https" | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly path: string | undefined;
+  readonly prefixRewrite: string | undefined;
+  readonly regexRewrite: { readonly regex: RegexSource; readonly substitution: string } | undefined;
+  readonly stripQuery: boolean;
+}
+
+/** The part of `envoy.config.route.v3.RetryPolicy` that is built. */
+export interface RetryPolicy {
+  readonly retryOn: readonly (
+    | "5xx"
+    | "gateway-error"
+    | "connect-failure"
+    | "refused-stream"
+    | "reset"
+    | "retriable-4xx"
+    | "retriable-status-codes"
+  )[];
+  readonly retriableStatusCodes: readonly number[];
+  readonly numRetries: number;
+  readonly perTryTimeoutMs: number;
+}
+
+export interface HeaderMutations {
+  /** In order of application. Values may hold `%OPERATOR%` parts, parsed like an access log's. */
+  readonly add: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly action: "append" | "addIfAbsent" | "overwrite" | "overwriteIfExists";
+  }[];
+  readonly remove: readonly string[];
+}
+
+export const noHeaderMutations: HeaderMutations = { add: [], remove: [] };

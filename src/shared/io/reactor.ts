@@ -1,0 +1,125 @@
+/**
+ * What the data path needs of the machine: one loop, sockets on it, bytes in one arena, timers.
+ * Two implementations: `epoll` (Linux, through FFI) and `node` (net.Socket: no FFI, one worker).
+ *
+ * Single-threaded and re-entrant by rule: a handler may write to or close any socket, also its own,
+ * from within any callback; `onClosed` of a socket closed inside a callback comes later in the same
+ * round, never inside the call that closed it. A handler that throws costs its own connection only:
+ * the loop closes that socket with reset and counts it.
+ */
+import type { SocketAddress } from "../common/address.ts";
+import type { Arena } from "./arena.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+
+export type Capability =
+  | "splice"
+  | "originalDestination"
+  | "socketOptions"
+  | "descriptorPassing"
+  | "sharedListenSockets"
+  | "reusePort";
+
+export interface Reactor {
+  readonly kind: "epoll" | "node";
+  readonly capabilities: ReadonlySet<Capability>;
+  readonly arena: Arena;
+  readonly timers: TimerWheel;
+  /** Monotonic milliseconds, read once a round. */
+  readonly nowMs: number;
+  /** Accepts on a socket that the main thread owns; disposing stops it before it returns. */
+  listen(socket: ListenSocketRef, handler: AcceptHandler): Disposable;
+  /** Takes over a connected descriptor (accepted here or handed on by another worker). */
+  adopt(descriptor: Descriptor, handler: SocketHandler, options: SocketOptions): Socket;
+  /** Starts to connect; `onConnected` or `onClosed` follows, never before this returns. */
+  connect(address: SocketAddress, handler: SocketHandler, options: SocketOptions): Socket;
+  /** Closes a descriptor that nobody adopted. */
+  discard(descriptor: Descriptor): void;
+  /** Runs once, at the end of the current round, after all events of it. */
+  atRoundEnd(task: () => void): void;
+  /** Closes every socket and ends the loop. */
+  [Symbol.dispose](): void;
+}
+
+/** A listening socket as it crosses threads: a descriptor number on epoll, a key of the in-process table on node. */
+export interface ListenSocketRef {
+  readonly handle: number;
+  readonly localAddress: SocketAddress;
+}
+
+/** An accepted connection before it is a `Socket`: a descriptor number on epoll, a key on node. */
+export type Descriptor = number;
+
+export interface AcceptHandler {
+  /** Most connections taken in one socket event (`max_connections_to_accept_per_socket_event`). */
+  readonly acceptsPerEventMax: number;
+  onAccepted(descriptor: Descriptor): void;
+  /** After each batch: how many were accepted in this event. */
+  onBatch(count: number): void;
+  /** accept4 failed for want of descriptors or memory; accepting pauses for 100 ms. */
+  onExhausted(): void;
+}
+
+export interface SocketOptions {
+  /** Soft limit of queued output in bytes; crossing it calls `onAboveHighWatermark` (0: none). */
+  readonly bufferLimitBytes: number;
+  readonly noDelay: boolean;
+}
+
+export type CloseReason =
+  /** We closed it. */
+  | "local"
+  /** The peer sent FIN and everything was delivered. */
+  | "remote"
+  | "reset"
+  | "connectFailed"
+  | "timeout"
+  | "bug";
+
+export interface Socket {
+  /** Bytes accepted by `write` that the kernel has not taken. */
+  readonly queuedBytes: number;
+  readonly isOpen: boolean;
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  /**
+   * Sends arena[start, end): at once what the kernel takes, the rest is copied and queued, so the
+   * range is the caller's again when this returns. Before `onConnected` everything is queued. No-op once closed.
+   */
+  write(start: number, end: number): void;
+  /** While off, no `onData` and no `onEnd`; errors and resets are still seen. */
+  setReading(on: boolean): void;
+  /** Sends FIN once the queue is empty; reading goes on. */
+  shutdownWrite(): void;
+  /**
+   * `flush`: sends the queue, then closes. `now`: closes, queue dropped. `reset`: RST.
+   * `onClosed` follows in every case, exactly once.
+   */
+  close(how: "flush" | "now" | "reset"): void;
+  /** True when the kernel holds received bytes that were not delivered yet. */
+  hasUnreadBytes(): boolean;
+  /**
+   * Moves all further bytes between the two sockets inside the kernel where it can (`splice`), else
+   * through the arena: both directions, half-close kept, back-pressure kept. Handlers get `onClosed`
+   * and, at each round with progress, `onSpliced`; no more `onData`. `bufferedStart`..`bufferedEnd`
+   * are written to the peer first.
+   */
+  pipeTo(peer: Socket): void;
+}
+
+export interface SocketHandler {
+  onConnected(): void;
+  /**
+   * Bytes arena[start, end) arrived. They are the handler's to change until it returns, along with
+   * `arena.headroom` bytes before and `arena.tailroom` bytes after; nothing of it may be kept.
+   */
+  onData(start: number, end: number): void;
+  /** The peer's FIN: no more data. The socket stays writable. */
+  onEnd(): void;
+  onAboveHighWatermark(): void;
+  /** The queue fell to half the limit, or to nothing where there is no limit. */
+  onBelowLowWatermark(): void;
+  /** Bytes moved by `pipeTo` since the last call: read from this socket, written to this socket. */
+  onSpliced(bytesRead: number, bytesWritten: number): void;
+  /** The end, exactly once, last of all. `detail` is the system's error name where there is one. */
+  onClosed(reason: CloseReason, detail: string): void;
+}

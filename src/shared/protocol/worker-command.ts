@@ -1,0 +1,123 @@
+/**
+ * All that main says to a worker. Plain, structured-clonable values; a worker handles them in order.
+ * A command with a `reply` number is answered by `{ kind: "done", reply }` once it is carried out.
+ */
+import type { ListenerTag } from "../common/brand.ts";
+import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
+import type { ListenerConfig } from "../config/listener-config.ts";
+import type { RouteConfig } from "../config/route-config.ts";
+import type { DrainStart } from "../drain/drain.ts";
+import type { ListenSocketRef } from "../io/reactor.ts";
+import type { StatBlock } from "../stats/stat-group.ts";
+
+/** Matches a command with its `done`; 0 asks for none. */
+export type ReplyId = number;
+
+export type WorkerCommand =
+  | AddListener
+  | UpdateFilterChains
+  | ListenerConfigReply
+  | StopListener
+  | StartDrain
+  | RemoveListener
+  | SetCluster
+  | SetHosts
+  | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
+  | { readonly kind: "setRoutes"; readonly config: RouteConfig }
+  | { readonly kind: "removeRoutes"; readonly name: string }
+  /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
+  | { readonly kind: "setHealthCheckFailed"; readonly failed: boolean }
+  /** A server-wide drain: told to listeners of the direction; nothing is closed at its deadline. */
+  | { readonly kind: "startServerDrain"; readonly drain: DrainStart; readonly inboundOnly: boolean }
+  /** Closes every connection and ends the thread; answered by `exited`. */
+  | { readonly kind: "shutdown" }
+  /** Watchdog. */
+  | { readonly kind: "ping"; readonly reply: ReplyId };
+
+/** Slots and limits that main allocated for the listener, known before the worker starts to count. */
+export interface ListenerSlots {
+  readonly listener: StatBlock;
+  /** `listener.<address>.worker_N.`, one a worker. */
+  readonly worker: StatBlock;
+  /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.` by stat prefix. */
+  readonly http: Readonly<Record<string, StatBlock>>;
+  readonly listenerHttp: Readonly<Record<string, StatBlock>>;
+  readonly tcp: Readonly<Record<string, StatBlock>>;
+  /** Index into the shared limits of the listener's connection count. */
+  readonly connectionCount: number;
+  /** Most connections at once over all workers; undefined: no limit. */
+  readonly connectionLimit: number | undefined;
+}
+
+export interface AddListener {
+  readonly kind: "addListener";
+  readonly tag: ListenerTag;
+  /** Undefined beyond the lazy threshold: the worker asks at the first connection. */
+  readonly config: ListenerConfig | undefined;
+  readonly sockets: readonly ListenSocketRef[];
+  readonly slots: ListenerSlots;
+  readonly reply: ReplyId;
+}
+
+/** In-place update: same tag, same sockets; connections of unchanged chains stay on them. */
+export interface UpdateFilterChains {
+  readonly kind: "updateFilterChains";
+  readonly tag: ListenerTag;
+  readonly config: ListenerConfig | undefined;
+  readonly slots: ListenerSlots;
+  readonly reply: ReplyId;
+}
+
+/** Answers the event `listenerConfigWanted`. */
+export interface ListenerConfigReply {
+  readonly kind: "listenerConfig";
+  readonly tag: ListenerTag;
+  readonly config: ListenerConfig;
+}
+
+/**
+ * Stops accepting. `emptyQueue`: accept until EAGAIN first and serve those, so that no connection in
+ * the accept queue is reset; main asks exactly one worker for it, after the others have answered.
+ */
+export interface StopListener {
+  readonly kind: "stopListener";
+  readonly tag: ListenerTag;
+  readonly emptyQueue: boolean;
+  readonly reply: ReplyId;
+}
+
+/** Drains the connections of a listener, or of some of its filter chains only. */
+export interface StartDrain {
+  readonly kind: "startDrain";
+  readonly tag: ListenerTag;
+  /** Ids of chains; undefined: the whole listener. */
+  readonly filterChains: readonly string[] | undefined;
+  readonly drain: DrainStart;
+}
+
+/** Cuts what is left and forgets the listener. */
+export interface RemoveListener {
+  readonly kind: "removeListener";
+  readonly tag: ListenerTag;
+  readonly reply: ReplyId;
+}
+
+/** Adds or replaces; a replaced cluster's connections are drained, its hosts come with it. */
+export interface SetCluster {
+  readonly kind: "setCluster";
+  readonly config: ClusterConfig;
+  readonly hosts: readonly HostConfig[];
+  readonly stats: StatBlock;
+  /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
+  readonly limits: number;
+}
+
+export interface SetHosts {
+  readonly kind: "setHosts";
+  readonly cluster: string;
+  readonly hosts: readonly HostConfig[];
+}
+
+/** Shared counters of a cluster, Int32, exact over all workers; `high` follows `default`. */
+export const clusterLimitOffsets = { connections: 0, pending: 1, requests: 2, retries: 3 } as const;
+export const clusterLimitSlots = 8;

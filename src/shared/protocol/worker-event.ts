@@ -1,0 +1,19 @@
+/** All that a worker says to main. */
+import type { DrainId, ListenerTag } from "../common/brand.ts";
+import type { LogRecord } from "../common/log.ts";
+import type { DrainCounts, DrainedProtocol } from "../drain/drain.ts";
+import type { ReplyId } from "./worker-command.ts";
+
+export type WorkerEvent =
+  | { readonly kind: "ready" }
+  | { readonly kind: "done"; readonly reply: ReplyId }
+  /** First connection of a listener that was added without its configuration. */
+  | { readonly kind: "listenerConfigWanted"; readonly tag: ListenerTag }
+  /** At most every 100 ms per drain, and always at the end: this worker's share of the counts. */
+  | {
+      readonly kind: "drainProgress";
+      readonly drain: DrainId;
+      readonly counts: Readonly<Partial<Record<DrainedProtocol, DrainCounts>>>;
+    }
+  | { readonly kind: "log"; readonly record: LogRecord }
+  | { readonly kind: "exited" };

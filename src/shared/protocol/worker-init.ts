@@ -1,0 +1,33 @@
+/** What a worker is born with (`workerData`). Everything shared between threads is named here. */
+import type { MessagePort } from "node:worker_threads";
+import type { StatBlock } from "../stats/stat-group.ts";
+
+export interface WorkerInit {
+  /** 0 … concurrency - 1. */
+  readonly index: number;
+  readonly concurrency: number;
+  readonly reactor: "epoll" | "node";
+  /** This worker's stats; it is the only writer. */
+  readonly slab: SharedArrayBuffer;
+  /** Int32 counters that are exact over all workers; see `limitLayout`. */
+  readonly limits: SharedArrayBuffer;
+  /** One level a component, as `createLoggers` wants it. */
+  readonly logLevels: SharedArrayBuffer;
+  readonly slots: { readonly worker: StatBlock; readonly sluice: StatBlock };
+  /** Ports to the other workers, by index (its own place is undefined): accepted descriptors are handed on through them. */
+  readonly peers: readonly (MessagePort | undefined)[];
+  /** Most bytes of arena this worker may map. */
+  readonly arenaBytesMax: number;
+  /** Bytes and milliseconds after which access logs are flushed (`--file-flush-*`). */
+  readonly fileFlushIntervalMs: number;
+  readonly fileFlushMinBytes: number;
+}
+
+/** The first Int32s of the shared limits are each worker's open connections, for balancing; then main allocates. */
+export const limitLayout = { workersMax: 256 } as const;
+
+/** A connection handed on: descriptors are numbers of the process, not of the thread. */
+export interface HandedConnection {
+  readonly tag: number;
+  readonly descriptor: number;
+}
