@@ -1,0 +1,32 @@
+/**
+ * The seam between a connection and the terminal filter that serves it (Envoy: `Network::Filter`).
+ * The connection owns the socket and the drain; the filter owns the protocol.
+ */
+import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
+import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+
+export interface NetworkFilter {
+  /** For the counts of drains; may change from `http1` to `websocket` once. */
+  readonly protocol: DrainedProtocol;
+  onNewConnection(): void;
+  /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */
+  onData(start: number, end: number): void;
+  onEnd(): void;
+  /** Of the downstream socket's output: stop, or go on, reading from the upstream. */
+  onAboveHighWatermark(): void;
+  onBelowLowWatermark(): void;
+  onSpliced(bytesRead: number, bytesWritten: number): void;
+  /**
+   * This connection's instant in the drain has come: tell the peer. Called at most once a drain. The
+   * filter closes the connection itself when nothing is left on it; the deadline is the connection's.
+   */
+  onDrain(drain: DrainStart): void;
+  /** Last call. */
+  onClosed(reason: CloseReason, detail: string): void;
+}
+
+/** Makes the filter of one kind for one connection; built once per filter chain and worker. */
+export interface NetworkFilterFactory extends Disposable {
+  create(connection: DownstreamConnection): NetworkFilter;
+}

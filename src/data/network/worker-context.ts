@@ -1,0 +1,29 @@
+/** What every filter of a worker shares. One per thread, made by `connection-handler/worker-main.ts`. */
+import type { LoggerOf } from "../../shared/common/log.ts";
+import type { Random } from "../../shared/common/random.ts";
+import type { Clock } from "../../shared/common/clock.ts";
+import type { RouteConfig } from "../../shared/config/route-config.ts";
+import type { Reactor } from "../../shared/io/reactor.ts";
+import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
+import type { StatSlab } from "../../shared/stats/slab.ts";
+import type { ClusterTable } from "../upstream/cluster-table.ts";
+
+export interface WorkerContext {
+  readonly init: WorkerInit;
+  readonly reactor: Reactor;
+  readonly slab: StatSlab;
+  /** The shared limits, for Atomics. */
+  readonly limits: Int32Array;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly loggerOf: LoggerOf;
+  readonly clusters: ClusterTable;
+  /** Route configurations by name, and who wants to know when one changes. */
+  readonly routes: RouteConfigTable;
+}
+
+export interface RouteConfigTable {
+  get(name: string): RouteConfig | undefined;
+  /** Calls at every change of `name`; undefined when it is removed. */
+  watch(name: string, onChange: (config: RouteConfig | undefined) => void): Disposable;
+}
