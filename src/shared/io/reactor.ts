@@ -27,7 +27,7 @@ export interface Reactor {
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
   /** Accepts on a socket that the main thread owns; disposing stops it before it returns. */
-  listen(socket: ListenSocketRef, handler: AcceptHandler): Disposable;
+  listen(socket: ListenSocketRef, handler: AcceptHandler): ListenRegistration;
   /** Takes over a connected descriptor (accepted here or handed on by another worker). */
   adopt(descriptor: Descriptor, handler: SocketHandler, options: SocketOptions): Socket;
   /** Starts to connect; `onConnected` or `onClosed` follows, never before this returns. */
@@ -38,6 +38,12 @@ export interface Reactor {
   atRoundEnd(task: () => void): void;
   /** Closes every socket and ends the loop. */
   [Symbol.dispose](): void;
+}
+
+/** Disposing stops accepting before it returns. */
+export interface ListenRegistration extends Disposable {
+  /** Accepts until the queue is empty and returns how many that were; `onAccepted` was called for each. */
+  drainQueue(): number;
 }
 
 /** A listening socket as it crosses threads: a descriptor number on epoll, a key of the in-process table on node. */
