@@ -40,9 +40,13 @@ export interface Reactor {
   [Symbol.dispose](): void;
 }
 
-/** Disposing stops accepting before it returns. */
+/** Disposing stops accepting before it returns. Registering a socket again replaces the earlier registration. */
 export interface ListenRegistration extends Disposable {
-  /** Accepts until the queue is empty and returns how many that were; `onAccepted` was called for each. */
+  /**
+   * Accepts whatever waits in the queue, now, past `acceptsPerEventMax`; how many. Meant for removal,
+   * after every worker has disposed its registration: it works on a disposed one while main keeps the
+   * socket open. (Connections left in the queue of a closing socket are reset.)
+   */
   drainQueue(): number;
 }
 
@@ -106,8 +110,9 @@ export interface Socket {
   /**
    * Moves all further bytes between the two sockets inside the kernel where it can (`splice`), else
    * through the arena: both directions, half-close kept, back-pressure kept. Handlers get `onClosed`
-   * and, at each round with progress, `onSpliced`; no more `onData`. `bufferedStart`..`bufferedEnd`
-   * are written to the peer first.
+   * and, at each round with progress, `onSpliced`; no more `onData`. What
+   * is queued on either socket goes first; what a handler holds must be written to the peer before.
+   * When one ends by other than both FINs, the other is left to its owner, no longer read.
    */
   pipeTo(peer: Socket): void;
 }
