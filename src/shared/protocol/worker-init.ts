@@ -37,4 +37,8 @@ export type PeerMessage =
 export interface HandedConnection {
   readonly tag: number;
   readonly descriptor: number;
+  /** The listener's counter in the shared limits: the connection is counted there already. */
+  readonly connectionCount: number;
+  /** Handed back: the other worker does not know the listener yet. Whoever gets this serves it. */
+  readonly isReturned: boolean;
 }
