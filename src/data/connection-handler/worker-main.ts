@@ -7,6 +7,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../shared/common/assert.ts";
 import { systemClock } from "../../shared/common/clock.ts";
+import { createEpollReactor } from "../../shared/io/epoll-reactor.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import { startWorker } from "./worker.ts";
@@ -17,7 +18,8 @@ const flushGraceMs = 500;
 assert(parentPort, "this file is a worker's entry");
 const port = parentPort;
 const init = workerData as WorkerInit;
-const worker = startWorker(init, port);
+assert(init.reactor === "epoll", "the node reactor runs on the main thread, with its sockets");
+const worker = startWorker(init, port, { createReactor: createEpollReactor });
 
 let isDying = false;
 

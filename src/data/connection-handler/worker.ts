@@ -5,8 +5,8 @@
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
-import { createEpollReactor } from "../../shared/io/epoll-reactor.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
+import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -25,17 +25,11 @@ export interface WorkerPort {
   close(): void;
 }
 
-export interface WorkerOverrides {
+export interface WorkerParts {
+  /** The one that `init.reactor` names. Passed in, because its files load only where they can run. */
+  readonly createReactor: (options: ReactorOptions) => Reactor;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Instead of the one that `init.reactor` names. */
-  readonly createReactor?: (options: ReactorParts) => Reactor;
-}
-
-export interface ReactorParts {
-  readonly arenaBytesMax: number;
-  readonly onBug: (error: unknown) => void;
-  readonly onArenaFull: () => void;
 }
 
 export interface RunningWorker extends Disposable {
@@ -50,26 +44,21 @@ const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
  * Says `ready` before it returns. The worker ends by the command `shutdown`, or by disposing: either way
  * every connection is closed, and `exited` is the last event.
  */
-export function startWorker(
-  init: WorkerInit,
-  port: WorkerPort,
-  overrides: WorkerOverrides = {},
-): RunningWorker {
+export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerParts): RunningWorker {
   const slab = new StatSlab(init.slab);
-  const loggerOf = workerLoggers(init, port, overrides.clock ?? systemClock);
+  const clock = parts.clock ?? systemClock;
+  const loggerOf = workerLoggers(init, port, clock);
   const onBug = (error: unknown): void => {
     slab.add(init.slots.sluice, bugs);
     loggerOf("connection").error(`bug, ended one connection: ${describe(error)}`);
   };
   const onArenaFull = (): void => slab.add(init.slots.sluice, arenaExhausted);
-  const reactor = (overrides.createReactor ?? createReactorOf(init))({
-    arenaBytesMax: init.arenaBytesMax,
-    onBug,
-    onArenaFull,
-  });
-  const parts = assemble({ init, slab, loggerOf, reactor, overrides });
+  const { arenaBytesMax } = init;
+  const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
+  const random = parts.random ?? systemRandom;
+  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random });
   const post = (event: WorkerEvent): void => port.postMessage(event);
-  const handler = new ConnectionHandler({ ...parts, post, onBug });
+  const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
   let hasEnded = false;
   const end = (): void => {
@@ -77,7 +66,7 @@ export function startWorker(
     hasEnded = true;
     handler[Symbol.dispose]();
     reactor[Symbol.dispose]();
-    parts.sinks[Symbol.dispose]();
+    assembled.sinks[Symbol.dispose]();
     post({ kind: "exited" });
     port.close();
   };
@@ -87,7 +76,7 @@ export function startWorker(
     else handler.handle(command);
   });
   post({ kind: "ready" });
-  return { flush: () => parts.sinks.flush(), [Symbol.dispose]: end };
+  return { flush: () => assembled.sinks.flush(), [Symbol.dispose]: end };
 }
 
 interface Foundation {
@@ -95,12 +84,12 @@ interface Foundation {
   readonly slab: StatSlab;
   readonly loggerOf: LoggerOf;
   readonly reactor: Reactor;
-  readonly overrides: WorkerOverrides;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
-function assemble({ init, slab, loggerOf, reactor, overrides }: Foundation) {
+function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) {
   const limits = new Int32Array(init.limits);
-  const random = overrides.random ?? systemRandom;
   const clusters = new WorkerClusterTable({ slab, limits, random });
   const routes = new WorkerRouteTable();
   const worker: WorkerContext = {
@@ -108,7 +97,7 @@ function assemble({ init, slab, loggerOf, reactor, overrides }: Foundation) {
     reactor,
     slab,
     limits,
-    clock: overrides.clock ?? systemClock,
+    clock,
     random,
     loggerOf,
     clusters,
@@ -117,17 +106,6 @@ function assemble({ init, slab, loggerOf, reactor, overrides }: Foundation) {
   };
   const sinks = new AccessLogSinks(worker);
   return { worker, clusters, routes, sinks };
-}
-
-function createReactorOf(init: WorkerInit): (parts: ReactorParts) => Reactor {
-  switch (init.reactor) {
-    case "epoll":
-      return createEpollReactor;
-    case "node":
-      throw new Error("bug: the node reactor is not in this build");
-    default:
-      return init.reactor satisfies never;
-  }
 }
 
 function workerLoggers(init: WorkerInit, port: WorkerPort, clock: Clock): LoggerOf {
