@@ -40,8 +40,8 @@ export class TestClient {
   hasClosed = false;
   error: string | undefined = undefined;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  constructor(port: number, host = "127.0.0.1") {
+    this.socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
     this.socket.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.receivedBytes += chunk.length;

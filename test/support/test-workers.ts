@@ -209,8 +209,8 @@ export class TestWorkers {
     while (!isTrue()) await this.request((reply) => ({ kind: "ping", reply }));
   }
 
-  async openSocket(): Promise<OwnedListenSocket> {
-    const result = await this.listenSockets.openListenSocket(loopback, plainListen);
+  async openSocket(address = loopback): Promise<OwnedListenSocket> {
+    const result = await this.listenSockets.openListenSocket(address, plainListen);
     assert(result.ok, result.ok ? "" : result.error);
     assert.equal(result.socket.startListening(), undefined);
     this.#opened.push(result.socket);
