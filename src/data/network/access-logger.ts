@@ -6,7 +6,7 @@ import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 export interface AccessLogger {
-  /** Never blocks and never throws; drops and counts when its buffer is full. */
+  /** Never blocks and never throws; drops and counts when its buffer is full. Keeps nothing of `info`. */
   log(info: StreamInfo): void;
 }
 
