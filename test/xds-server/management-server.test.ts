@@ -29,7 +29,7 @@ function start() {
     session,
     sent,
     verdicts,
-    set(typeUrl: string, texts: Readonly<Record<string, string>>) {
+    set: (typeUrl: string, texts: Readonly<Record<string, string>>) => {
       const old = new Map(
         (resources.get(typeUrl) ?? []).map((resource) => [resource.name, resource]),
       );
@@ -45,7 +45,7 @@ function start() {
       );
       session.push();
     },
-    ask(request: Partial<Parameters<typeof writeDiscoveryRequest>[0]>) {
+    ask: (request: Partial<Parameters<typeof writeDiscoveryRequest>[0]>) => {
       const node = new Uint8Array([10, 1, 110]);
       const blank = {
         version: "",
