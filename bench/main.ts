@@ -7,14 +7,13 @@ import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
-const suites: Readonly<Record<SuiteName, (wanted: (name: string) => boolean) => Suite>> = {
+const suites: Readonly<Record<SuiteName, Suite>> = {
   http1: http1Suite,
   tcp: tcpSuite,
 };
 
 async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2));
-  const suite = limited(options);
+  const { suite, options } = asked(process.argv.slice(2));
   const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
   const machine = { cpu: cpus()[0]?.model ?? "", kernel: release(), loadBefore: loadavg()[0] };
   const report = await runSuite(suite, options, say);
@@ -23,26 +22,41 @@ async function main(): Promise<void> {
   else console.log(`${JSON.stringify(run)}\n\n${reportText(report)}`);
 }
 
+function asked(args: readonly string[]): { suite: Suite; options: Options } {
+  try {
+    const options = parseOptions(args);
+    return { suite: limited(options), options };
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n\n${usage}`, { cause: error });
+  }
+}
+
 /** `--only` names proxies, cases or both; a kind that it names nothing of is not limited. */
 function limited({ suite, only }: Options): Suite {
-  const everything = suites[suite](() => true);
-  const proxies = everything.contenders.map((contender) => contender.name);
-  const cases = everything.cases.map((each) => each.name);
-  const unknown = only.filter((name) => !proxies.includes(name) && !cases.includes(name));
+  const { contenders, cases } = suites[suite];
+  const known = [...Object.keys(contenders), ...cases.map((each) => each.name)];
+  const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new Error(`--only: no ${unknown.join(", ")} among ${[...proxies, ...cases].join(", ")}`);
+    throw new Error(`--only: no ${unknown.join(", ")} among ${known.join(", ")}`);
   }
-  const among = (names: readonly string[]): ((name: string) => boolean) =>
-    names.some((name) => only.includes(name)) ? (name) => only.includes(name) : () => true;
-  return {
-    ...suites[suite](among(proxies)),
-    cases: everything.cases.filter((each) => among(cases)(each.name)),
+  const chosen = <T>(all: readonly T[], nameOf: (one: T) => string): T[] => {
+    const named = all.filter((one) => only.includes(nameOf(one)));
+    return named.length > 0 ? named : [...all];
   };
+  return {
+    ...suites[suite],
+    contenders: Object.fromEntries(chosen(Object.entries(contenders), ([name]) => name)),
+    cases: chosen(cases, (each) => each.name),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+  console.error(`bench: ${messageOf(error)}`);
   process.exitCode = 1;
 }

@@ -52,7 +52,8 @@ export async function runSuite(
   await accepting(backend, backendPort);
 
   const running: Running[] = [];
-  for (const contender of suite.contenders) {
+  for (const join of Object.values(suite.contenders)) {
+    const contender = join();
     const ports = { proxy: await freePort(), backend: backendPort };
     const process = new PinnedProcess(contender.prepare(folder, ports), cores.proxy);
     cleanup.use(process);

@@ -5,41 +5,36 @@ import { completedRequests, type HttpLoad, wrkCommand } from "../load/wrk.ts";
 import { envoy, sluice } from "../proxies/envoy.ts";
 import { haproxy } from "../proxies/haproxy.ts";
 import { backendBodies, httpBackend, nginx } from "../proxies/nginx.ts";
-import type { Contender } from "../proxies/proxy.ts";
 import { idleConnectionMemory, slowDownloadMemory } from "./memory.ts";
 import type { CostCase, Suite } from "./suite.ts";
 
 /** HTTP/1.1 to HTTP/1.1: what a request costs, and what a connection holds. */
-export function http1Suite(wanted: (name: string) => boolean): Suite {
-  const contenders: Readonly<Record<string, () => Contender>> = {
+export const http1Suite: Suite = {
+  contenders: {
     sluice: () => sluice("http"),
     envoy: () => envoy("http"),
     nginx: () => nginx("default"),
     "nginx-tuned": () => nginx("tuned"),
     haproxy: () => haproxy("http", "default"),
     "haproxy-tuned": () => haproxy("http", "tuned"),
-  };
-  return {
-    contenders: Object.keys(contenders)
-      .filter(wanted)
-      .flatMap((name) => contenders[name]?.() ?? []),
-    cases: [
-      cost("get", { path: "small" }),
-      cost("post-1k", { path: "small", postBytes: 1024 }),
-      cost("get-64k", { path: "64k" }),
-      idleConnectionMemory,
-      slowDownloadMemory,
-    ],
-    backend(folder, port) {
-      const files = path.join(folder, "files");
-      mkdirSync(files);
-      writeFileSync(path.join(files, "64k"), "x".repeat(backendBodies["64k"]));
-      writeFileSync(path.join(files, "1g"), "");
-      truncateSync(path.join(files, "1g"), backendBodies["1g"]);
-      return httpBackend(folder, files, port);
-    },
-  };
-}
+  },
+  cases: [
+    cost("get", { path: "small" }),
+    cost("post-1k", { path: "small", postBytes: 1024 }),
+    cost("get-64k", { path: "64k" }),
+    // In this order: memory that idle connections have freed would hide what a slow one takes.
+    slowDownloadMemory,
+    idleConnectionMemory,
+  ],
+  backend(folder, port) {
+    const files = path.join(folder, "files");
+    mkdirSync(files);
+    writeFileSync(path.join(files, "64k"), "x".repeat(backendBodies["64k"]));
+    writeFileSync(path.join(files, "1g"), "");
+    truncateSync(path.join(files, "1g"), backendBodies["1g"]);
+    return httpBackend(folder, files, port);
+  },
+};
 
 function cost(name: string, load: Pick<HttpLoad, "path" | "postBytes">): CostCase {
   return {

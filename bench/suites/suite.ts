@@ -3,7 +3,8 @@ import type { Contender, Ports } from "../proxies/proxy.ts";
 
 /** What a suite consists of: who takes part, what they are put before, and what is measured. */
 export interface Suite {
-  readonly contenders: readonly Contender[];
+  /** By name; called for those that take part, for it may have to install them. */
+  readonly contenders: Readonly<Record<string, () => Contender>>;
   readonly cases: readonly Case[];
   /** The backend, started once before every proxy, in the load's core. */
   backend(folder: string, port: number): Command;

@@ -2,34 +2,28 @@ import path from "node:path";
 import { runLoad } from "../measure/pinned-process.ts";
 import { envoy, sluice } from "../proxies/envoy.ts";
 import { haproxy } from "../proxies/haproxy.ts";
-import type { Contender } from "../proxies/proxy.ts";
 import type { CostCase, Suite } from "./suite.ts";
 
 /** A TCP proxy: what a GiB costs, each way, and what a connection costs that does next to nothing. */
-export function tcpSuite(wanted: (name: string) => boolean): Suite {
-  const contenders: Readonly<Record<string, () => Contender>> = {
+export const tcpSuite: Suite = {
+  contenders: {
     sluice: () => sluice("tcp"),
     envoy: () => envoy("tcp"),
     haproxy: () => haproxy("tcp", "default"),
     "haproxy-tuned": () => haproxy("tcp", "tuned"),
-  };
-  return {
-    contenders: Object.keys(contenders)
-      .filter(wanted)
-      .flatMap((name) => contenders[name]?.() ?? []),
-    cases: [
-      bulk("up", 4),
-      bulk("up", 32),
-      bulk("down", 4),
-      bulk("down", 32),
-      cost("short", "µs/connection", { mode: "short", connections: 16 }),
-    ],
-    backend: (_folder, port) => ({
-      program: process.execPath,
-      args: [script("tcp-backend.ts"), String(port)],
-    }),
-  };
-}
+  },
+  cases: [
+    bulk("up", 4),
+    bulk("up", 32),
+    bulk("down", 4),
+    bulk("down", 32),
+    cost("short", "µs/connection", { mode: "short", connections: 16 }),
+  ],
+  backend: (_folder, port) => ({
+    program: process.execPath,
+    args: [script("tcp-backend.ts"), String(port)],
+  }),
+};
 
 interface TcpLoad {
   readonly mode: "up" | "down" | "short";
