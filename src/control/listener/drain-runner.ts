@@ -32,10 +32,14 @@ export interface DrainPlan {
   readonly direction: DrainDirection;
   /** Sends it to the workers. */
   tell(start: DrainStart): void;
+  /** What remains at the deadline is waited for (`atDeadline: keep`), else the drain ends there. */
+  readonly outlivesDeadline: boolean;
   /** False while connections may exist that no worker has reported. */
   mayEndEarly(): boolean;
   /** Takes it out of the workers. `cut`: nothing is left there; `kept`: what remains lives on. */
   finish(): Promise<"cut" | "kept">;
+  /** Once, after all else, however it ended. */
+  onEnded?(): void;
 }
 
 type RunState = "begun" | "told" | "overdue" | "ending" | "ended";
@@ -96,8 +100,7 @@ export class DrainRunner {
   #onDeadline(run: Run): void {
     if (run.state !== "told") return;
     run.state = "overdue";
-    const keepsGoing = run.plan.policy.atDeadline === "keep" && !run.record.isEmpty;
-    if (!keepsGoing) this.#end(run);
+    if (!run.plan.outlivesDeadline || run.record.isEmpty) this.#end(run);
   }
 
   #endIfEmpty(run: Run): void {
@@ -128,6 +131,7 @@ export class DrainRunner {
     run.plan.manager.complete();
     this.#runs.delete(run.record.start.id);
     const outcome = this.#context.registry.end(run.record, how);
+    run.plan.onEnded?.();
     this.#context.log.info(`drain ${run.record.start.id} ended: ${summary(run.record, outcome)}`);
   }
 }

@@ -27,6 +27,7 @@ export interface ListenerIdentity {
 /** What a version holds besides its sockets, which are bound later. */
 export interface ListenerHoldings {
   readonly slots: ListenerSlotsLease;
+  // These two belong to the tag: versions that follow each other in place share them.
   readonly connections: ConnectionCount;
   readonly drainManager: DrainManager;
 }
@@ -127,11 +128,10 @@ export class Listener implements SocketOwner {
     this.#sockets = [];
   }
 
-  /** Gives back all but the sockets; a second call does nothing. */
+  /** Gives back what is this version's own, all but the sockets; a second call does nothing. */
   release(): void {
     for (const lease of this.routes.splice(0)) lease[Symbol.dispose]();
     this.holdings.slots[Symbol.dispose]();
-    this.holdings.drainManager[Symbol.dispose]();
   }
 
   view(): ListenerView {
