@@ -82,7 +82,7 @@ suite("under go-control-plane", { skip: go === undefined && "Go is not installed
   test("an upstream is moved by its endpoints", async () => {
     const versions = await controlPlane.push({ endpoints: [endpoints("web", green.port)] });
     assert.equal((await controlPlane.answered("endpoints", versions.endpoints)).acked, "2");
-    await until("green answers", async () => (await get(await portOf("front"))).body === "green");
+    await until(async () => (await get(await portOf("front"))).body === "green", "green answers");
   });
 
   test("a bad listener is refused by name, the good one beside it applies", async () => {
@@ -120,7 +120,7 @@ suite("under go-control-plane", { skip: go === undefined && "Go is not installed
 
     const versions = await controlPlane.remove("listeners", "front");
     await controlPlane.answered("listeners", versions.listeners);
-    await until("new connections are refused", () => isRefused(port));
+    await until(() => isRefused(port), "new connections are refused");
     assert.deepEqual([...(await proxy.listenerPorts()).keys()], ["other"]);
     // Envoy also counts `good`, removed before: it keeps a drained listener for the whole drain time.
     assert((await proxy.stat("listener_manager.total_listeners_draining")) >= 1);
@@ -134,7 +134,7 @@ suite("under go-control-plane", { skip: go === undefined && "Go is not installed
   });
 
   async function portOf(name: string): Promise<number> {
-    return until(`${name} listens`, async () => (await proxy.listenerPorts()).get(name));
+    return until(async () => (await proxy.listenerPorts()).get(name), `${name} listens`);
   }
 });
 

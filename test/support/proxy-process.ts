@@ -51,7 +51,7 @@ export class ProxyProcess implements AsyncDisposable {
       return ready?.ok ? url : undefined;
     };
     try {
-      const url = await until("the proxy is live", isUp);
+      const url = await until(isUp, "the proxy is live");
       return new ProxyProcess(child, directory, url, () => log);
     } catch (error) {
       child.kill("SIGKILL");

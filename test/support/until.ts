@@ -1,22 +1,20 @@
-/**
- * Waits for a condition of the outside world: another process, a socket. Everything inside a
- * process has an event or a virtual clock, and needs no polling.
- */
-const pollTimeMs = 20;
-const patienceMs = 30_000;
+import assert from "node:assert/strict";
 
-/** Resolves with the first value of `check` that is neither undefined nor false; throws what `check` throws. */
+/**
+ * Waits for a condition that something else brings about; never for a length of time. Resolves with
+ * the first value that is neither undefined nor false; throws what `condition` throws.
+ */
 export async function until<T>(
+  condition: () => T | Promise<T>,
   what: string,
-  check: () => T | Promise<T>,
 ): Promise<Exclude<T, undefined | false>> {
-  const deadline = performance.now() + patienceMs;
+  const deadlineMs = performance.now() + 30_000;
   for (;;) {
-    const value = await check();
+    const value = await condition();
     if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
-    if (performance.now() > deadline) throw new Error(`waited ${patienceMs} ms until ${what}`);
+    assert(performance.now() < deadlineMs, `never came true: ${what}`);
     await new Promise((resolve) => {
-      setTimeout(resolve, pollTimeMs);
+      setTimeout(resolve, 5);
     });
   }
 }
