@@ -72,8 +72,8 @@ suite("under go-control-plane", { skip: go === undefined && "Go is not installed
     const versions = await controlPlane.push({ routes: [routes("front-routes", "web", "v2")] });
     await controlPlane.answered("routes", versions.routes);
     await until(
-      "the new route answers",
       async () => (await get(await portOf("front"))).tag === "v2",
+      "the new route answers",
     );
     assert.equal(versions.listeners, earlier.nodes[node]?.listeners?.sent);
     assert.equal(await proxy.stat("listener_manager.listener_modified"), before);
