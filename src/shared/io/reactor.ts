@@ -27,7 +27,7 @@ export interface Reactor {
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
   /** Accepts on a socket that the main thread owns; disposing stops it before it returns. */
-  listen(socket: ListenSocketRef, handler: AcceptHandler): Disposable;
+  listen(socket: ListenSocketRef, handler: AcceptHandler): ListenRegistration;
   /** Takes over a connected descriptor (accepted here or handed on by another worker). */
   adopt(descriptor: Descriptor, handler: SocketHandler, options: SocketOptions): Socket;
   /** Starts to connect; `onConnected` or `onClosed` follows, never before this returns. */
@@ -38,6 +38,16 @@ export interface Reactor {
   atRoundEnd(task: () => void): void;
   /** Closes every socket and ends the loop. */
   [Symbol.dispose](): void;
+}
+
+/** Disposing stops accepting before it returns. Registering a socket again replaces the earlier registration. */
+export interface ListenRegistration extends Disposable {
+  /**
+   * Accepts whatever waits in the queue, now, past `acceptsPerEventMax`; how many. Meant for removal,
+   * after every worker has disposed its registration: it works on a disposed one while main keeps the
+   * socket open. (Connections left in the queue of a closing socket are reset.)
+   */
+  drainQueue(): number;
 }
 
 /** A listening socket as it crosses threads: a descriptor number on epoll, a key of the in-process table on node. */
@@ -100,8 +110,9 @@ export interface Socket {
   /**
    * Moves all further bytes between the two sockets inside the kernel where it can (`splice`), else
    * through the arena: both directions, half-close kept, back-pressure kept. Handlers get `onClosed`
-   * and, at each round with progress, `onSpliced`; no more `onData`. `bufferedStart`..`bufferedEnd`
-   * are written to the peer first.
+   * and, at each round with progress, `onSpliced`; no more `onData`. What
+   * is queued on either socket goes first; what a handler holds must be written to the peer before.
+   * When one ends by other than both FINs, the other is left to its owner, no longer read.
    */
   pipeTo(peer: Socket): void;
 }

@@ -1,0 +1,399 @@
+/**
+ * The reactor of Linux: an epoll set driven through FFI. The set itself is watched by Node's event
+ * loop, so a worker keeps its ports, promises and inspector, and sleeps in one place only. A round is one
+ * batch of events, then due timers, then tasks of the round's end, then the closing of what was closed.
+ *
+ * What a newcomer would get wrong: descriptors are closed at the end of a round, never inside it, so
+ * a number cannot be used anew while events of its former owner are still in the batch.
+ */
+import { assert } from "../common/assert.ts";
+import type { SocketAddress } from "../common/address.ts";
+import type { Arena } from "./arena.ts";
+import { BlockPool } from "./block-pool.ts";
+import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
+import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
+import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
+import type * as reactor from "./reactor.ts";
+import { encodeAddress, familyOf } from "./socket-address.ts";
+import {
+  close,
+  connect,
+  epollCreate1,
+  epollCtl,
+  epollWait,
+  errno,
+  errnoName,
+  errnoOf,
+  linux,
+  mapMemory,
+  socket,
+  watchReadable,
+  type DescriptorWatch,
+} from "./syscalls.ts";
+import { closeWithReset, eventsMax, SystemArea } from "./system-area.ts";
+import type { TimerSlot } from "./timer-wheel.ts";
+import { createWindows, windowsBytes } from "./windows.ts";
+
+export interface ReactorOptions {
+  /** Most bytes of queued output, over all sockets; rounded down to blocks of 16 KiB. */
+  readonly arenaBytesMax: number;
+  /** A callback threw. Its connection, if it was a socket's, is being closed with reset. */
+  onBug(error: unknown): void;
+  /** The arena is at its cap: a socket's output had no room (`queue`), or a new connection was reset (`accept`). */
+  onArenaFull(what: "queue" | "accept"): void;
+}
+
+/** Rounds before Node's own callbacks get their turn. */
+const roundsMax = 4;
+/** `data` of an epoll event, second word. */
+const kindSocket = 0;
+const kindListen = 1;
+const eventsOfSocket = linux.EPOLLIN | linux.EPOLLRDHUP | linux.EPOLLET;
+
+export function createEpollReactor(options: ReactorOptions): reactor.Reactor {
+  return new EpollReactor(options);
+}
+
+class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwner {
+  readonly kind = "epoll";
+  readonly capabilities: ReadonlySet<reactor.Capability> = new Set([
+    "splice",
+    "originalDestination",
+    "socketOptions",
+    "descriptorPassing",
+    "sharedListenSockets",
+    "reusePort",
+  ]);
+  readonly arena: Arena;
+  readonly timers: HierarchicalWheel;
+  /** As `SocketLoop`. */
+  readonly windowsAddress: number;
+  readonly readStart: number;
+  readonly area = new SystemArea();
+  readonly blocks: BlockPool;
+
+  readonly #options: ReactorOptions;
+  readonly #epoll: number;
+  /** Holding it keeps the set watched. */
+  readonly #watch: DescriptorWatch;
+  /** By descriptor. */
+  readonly #sockets: (EpollSocket | null)[] = [];
+  readonly #listens = new Map<number, EpollListen>();
+
+  #ready: EpollSocket[] = [];
+  #readySpare: EpollSocket[] = [];
+  #tasks: (() => void)[] = [];
+  #tasksSpare: (() => void)[] = [];
+  readonly #closing: EpollSocket[] = [];
+
+  #isInRound = false;
+  #roundMs = 0;
+  /** Something is to be done although no descriptor has events. */
+  #wakeUp: NodeJS.Immediate | null = null;
+  #timerWake: NodeJS.Timeout | null = null;
+  #isTimerWakeStale = false;
+  #isDisposed = false;
+
+  constructor(options: ReactorOptions) {
+    this.#options = options;
+    const mapping = mapMemory(windowsBytes);
+    assert(mapping, "no memory for the windows");
+    this.windowsAddress = mapping.address;
+    this.arena = createWindows(mapping.buffer);
+    this.readStart = this.arena.readStart;
+    this.blocks = new BlockPool(options.arenaBytesMax);
+    this.timers = new HierarchicalWheel(this);
+    this.#epoll = epollCreate1(linux.EPOLL_CLOEXEC);
+    if (this.#epoll < 0) throw new Error(`cannot create an epoll set: ${errnoName(errno())}`);
+    this.#watch = watchReadable(this.#epoll, () => this.#runRounds());
+  }
+
+  /** Within a round the time of its start; between rounds (a message came) the time itself. */
+  get nowMs(): number {
+    return this.#isInRound ? this.#roundMs : performance.now();
+  }
+
+  listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
+    this.#listens.get(ref.handle)?.supersede();
+    const registration = new EpollListen(this, ref.handle, handler);
+    this.#listens.set(ref.handle, registration);
+    this.startAccepting(registration);
+    return registration;
+  }
+
+  adopt(
+    descriptor: reactor.Descriptor,
+    handler: reactor.SocketHandler,
+    options: reactor.SocketOptions,
+  ): reactor.Socket {
+    const { bufferLimitBytes } = options;
+    const adopted = new EpollSocket(this, descriptor, handler, {
+      bufferLimitBytes,
+      isConnecting: false,
+    });
+    this.#start(adopted, options.noDelay, eventsOfSocket);
+    return adopted;
+  }
+
+  connect(
+    address: SocketAddress,
+    handler: reactor.SocketHandler,
+    options: reactor.SocketOptions,
+  ): reactor.Socket {
+    const fd = socket(familyOf(address), linux.SOCK_STREAM | linux.SOCK_OURS, 0);
+    const socketError = fd < 0 ? errno() : 0;
+    const { bufferLimitBytes } = options;
+    const dialled = new EpollSocket(this, fd, handler, { bufferLimitBytes, isConnecting: true });
+    dialled.knowRemoteAddress(address);
+    const code = socketError === 0 ? this.#dial(fd, address) : socketError;
+    if (code !== 0) dialled.failConnecting(code);
+    else {
+      dialled.awaitsWritable = true;
+      this.#start(dialled, options.noDelay, eventsOfSocket | linux.EPOLLOUT);
+    }
+    return dialled;
+  }
+
+  discard(descriptor: reactor.Descriptor): void {
+    close(descriptor);
+  }
+
+  atRoundEnd(task: () => void): void {
+    this.#tasks.push(task);
+    this.#wake();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    for (const registration of this.#listens.values()) registration[Symbol.dispose]();
+    for (const open of this.#sockets) open?.close("now");
+    this.#endRound();
+    if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
+    if (this.#timerWake !== null) clearTimeout(this.#timerWake);
+    this.#watch.close();
+    close(this.#epoll);
+  }
+
+  // What sockets need.
+
+  readyLater(ready: EpollSocket): void {
+    if (ready.isReadyQueued) return;
+    ready.isReadyQueued = true;
+    this.#ready.push(ready);
+    this.#wake();
+  }
+
+  closeLater(closed: EpollSocket): void {
+    if (this.#sockets[closed.fd] === closed) this.#sockets[closed.fd] = null;
+    this.#closing.push(closed);
+    this.#wake();
+  }
+
+  awaitWritable(blocked: EpollSocket): void {
+    blocked.awaitsWritable = true;
+    this.#control(linux.EPOLL_CTL_MOD, blocked.fd, eventsOfSocket | linux.EPOLLOUT);
+  }
+
+  relay(_from: EpollSocket, _to: EpollSocket): void {
+    throw new Error("bug: not here yet");
+  }
+
+  queueRefused(): void {
+    this.#options.onArenaFull("queue");
+  }
+
+  bug(error: unknown): void {
+    this.#options.onBug(error);
+  }
+
+  // What accepting needs.
+
+  startAccepting(registration: EpollListen): void {
+    this.area.setEvent(linux.EPOLLIN | linux.EPOLLEXCLUSIVE, registration.fd, kindListen);
+    const failed = epollCtl(
+      this.#epoll,
+      linux.EPOLL_CTL_ADD,
+      registration.fd,
+      this.area.oneEventAddress,
+    );
+    assert(failed === 0, `cannot accept on ${registration.fd}: ${errnoName(errno())}`);
+  }
+
+  stopAccepting(registration: EpollListen): void {
+    epollCtl(this.#epoll, linux.EPOLL_CTL_DEL, registration.fd, this.area.oneEventAddress);
+  }
+
+  forget(registration: EpollListen): void {
+    if (this.#listens.get(registration.fd) === registration) this.#listens.delete(registration.fd);
+  }
+
+  refuseIfExhausted(fd: number): boolean {
+    if (!this.blocks.isExhausted) return false;
+    closeWithReset(this.area, fd);
+    this.#options.onArenaFull("accept");
+    return true;
+  }
+
+  armPause(slot: TimerSlot, delayMs: number): void {
+    this.timers.arm(slot, delayMs);
+  }
+
+  cancelPause(slot: TimerSlot): void {
+    this.timers.cancel(slot);
+  }
+
+  // The loop.
+
+  /** As `WheelOwner`. Inside a round the wake-up is set once, at its end. */
+  wakeEarlier(): void {
+    this.#isTimerWakeStale = true;
+    if (!this.#isInRound) this.#setTimerWake();
+  }
+
+  #runRounds(): void {
+    // More may wait in the set after the last: Node's loop sees that and calls again.
+    for (let i = 0; i < roundsMax; i++) if (!this.#round()) break;
+    if (this.#ready.length + this.#tasks.length > 0) this.#wake();
+  }
+
+  /** One batch of events and all that follows from them. False when there is nothing left to do. */
+  #round(): boolean {
+    if (this.#isDisposed) return false;
+    const count = epollWait(this.#epoll, this.area.eventsAddress, eventsMax, 0);
+    this.#roundMs = performance.now();
+    this.#isInRound = true;
+    if (this.#ready.length > 0) this.#runReady();
+    for (let i = 0; i < count; i++) this.#dispatch(i);
+    this.timers.advance(this.#roundMs);
+    this.#endRound();
+    this.#isInRound = false;
+    if (this.#isTimerWakeStale) this.#setTimerWake();
+    return count + this.#ready.length > 0 && !this.#isDisposed;
+  }
+
+  #dispatch(index: number): void {
+    const descriptor = this.area.eventDescriptor(index);
+    const events = this.area.eventFlags(index);
+    if (this.area.eventKind(index) === kindListen) {
+      this.#dispatchListen(descriptor);
+      return;
+    }
+    const target = this.#sockets[descriptor];
+    if (target === null || target === undefined) return;
+    try {
+      target.onEvents(events);
+    } catch (error) {
+      this.bug(error);
+      target.closeForBug();
+    }
+  }
+
+  #dispatchListen(descriptor: number): void {
+    try {
+      this.#listens.get(descriptor)?.onEvents();
+    } catch (error) {
+      this.bug(error);
+    }
+  }
+
+  /** What became ready while this runs waits for the next round. */
+  #runReady(): void {
+    const batch = this.#ready;
+    this.#ready = this.#readySpare;
+    this.#readySpare = batch;
+    for (const ready of batch) {
+      ready.isReadyQueued = false;
+      try {
+        ready.onReady();
+      } catch (error) {
+        this.bug(error);
+        ready.closeForBug();
+      }
+    }
+    batch.length = 0;
+  }
+
+  #endRound(): void {
+    if (this.#tasks.length > 0) this.#runTasks();
+    // Grows while it runs, as `onClosed` may close others, and may be entered again, by a dispose.
+    for (let closed = this.#closing.pop(); closed; closed = this.#closing.pop()) {
+      this.#finishClosing(closed);
+    }
+  }
+
+  #runTasks(): void {
+    const batch = this.#tasks;
+    this.#tasks = this.#tasksSpare;
+    this.#tasksSpare = batch;
+    for (const task of batch) {
+      try {
+        task();
+      } catch (error) {
+        this.bug(error);
+      }
+    }
+    batch.length = 0;
+  }
+
+  #finishClosing(closed: EpollSocket): void {
+    if (closed.fd >= 0) {
+      if (closed.isReset) this.area.resetOnClose(closed.fd);
+      close(closed.fd);
+    }
+    try {
+      closed.handler.onClosed(closed.closeReason, closed.closeDetail);
+    } catch (error) {
+      this.bug(error);
+    }
+  }
+
+  #start(started: EpollSocket, noDelay: boolean, events: number): void {
+    const { fd } = started;
+    while (this.#sockets.length <= fd) this.#sockets.push(null);
+    this.#sockets[fd] = started;
+    // Fails on Unix sockets, which have no such delay.
+    if (noDelay) this.area.setOption(fd, linux.IPPROTO_TCP, linux.TCP_NODELAY, 1);
+    if (this.#control(linux.EPOLL_CTL_ADD, fd, events) !== 0) started.fail(errno());
+  }
+
+  #dial(fd: number, address: SocketAddress): number {
+    const length = encodeAddress(this.area, address);
+    if (length === 0) return errnoOf.EINVAL;
+    if (connect(fd, this.area.addressAddress, length) === 0) return 0;
+    const code = errno();
+    return code === errnoOf.EINPROGRESS ? 0 : code;
+  }
+
+  #control(operation: number, fd: number, events: number): number {
+    this.area.setEvent(events, fd, kindSocket);
+    return epollCtl(this.#epoll, operation, fd, this.area.oneEventAddress);
+  }
+
+  /** Runs a round soon, although no descriptor may have events. Within a round its end looks after it. */
+  #wake(): void {
+    if (this.#isInRound || this.#wakeUp !== null || this.#isDisposed) return;
+    this.#wakeUp = setImmediate(() => {
+      this.#wakeUp = null;
+      this.#runRounds();
+    });
+  }
+
+  #setTimerWake(): void {
+    this.#isTimerWakeStale = false;
+    if (this.#timerWake !== null) clearTimeout(this.#timerWake);
+    this.#timerWake = null;
+    const delayMs = this.timers.nextWakeMs();
+    if (delayMs === Number.POSITIVE_INFINITY || this.#isDisposed) return;
+    this.#timerWake = setTimeout(
+      () => {
+        this.#isTimerWakeStale = true;
+        this.#runRounds();
+      },
+      Math.min(Math.ceil(delayMs), timeoutMsMax),
+    );
+  }
+}
+
+/** Node cuts longer timeouts to 1 ms. */
+const timeoutMsMax = 2 ** 31 - 1;

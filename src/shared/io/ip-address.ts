@@ -1,0 +1,68 @@
+/**
+ * IP addresses between text and network-order bytes. Text out is canonical (RFC 5952), so that two
+ * spellings of one address compare equal. Zone identifiers are not supported.
+ */
+import { isIPv4, isIPv6 } from "node:net";
+
+/** 4 or 16 bytes, or undefined for what is no IP address. */
+export function parseIp(text: string): Uint8Array | undefined {
+  if (isIPv4(text)) return Uint8Array.from(text.split("."), Number);
+  if (!isIPv6(text) || text.includes("%")) return undefined;
+  return parseIpv6(text);
+}
+
+export function formatIp(bytes: Uint8Array): string {
+  return bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
+}
+
+/** `text` is known to be valid. */
+function parseIpv6(text: string): Uint8Array {
+  const [left = "", right] = text.split("::");
+  const head = groupBytes(left);
+  const tail = right === undefined ? [] : groupBytes(right);
+  const bytes = new Uint8Array(16);
+  bytes.set(head, 0);
+  bytes.set(tail, 16 - tail.length);
+  return bytes;
+}
+
+function groupBytes(groups: string): number[] {
+  if (groups === "") return [];
+  return groups.split(":").flatMap((group) => {
+    if (group.includes(".")) return group.split(".").map(Number);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 255];
+  });
+}
+
+function formatIpv6(bytes: Uint8Array): string {
+  // RFC 5952 section 5: an IPv4-mapped address keeps its dotted form.
+  const isMapped =
+    bytes.subarray(0, 10).every((b) => b === 0) && bytes[10] === 255 && bytes[11] === 255;
+  if (isMapped) return `::ffff:${bytes.subarray(12).join(".")}`;
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => ((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0),
+  );
+  const gap = longestZeroRun(groups);
+  const text = (from: number, to: number): string =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(":");
+  // Section 4.2.2: a single zero group is not shortened.
+  if (gap.length < 2) return text(0, 8);
+  return `${text(0, gap.start)}::${text(gap.start + gap.length, 8)}`;
+}
+
+/** The first of the longest runs of zero groups (section 4.2.3). */
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let start = 0;
+  for (let i = 0; i <= groups.length; i++) {
+    if (groups[i] === 0) continue;
+    if (i - start > best.length) best = { start, length: i - start };
+    start = i + 1;
+  }
+  return best;
+}
