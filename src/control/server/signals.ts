@@ -12,7 +12,7 @@ export function handleSignals(actions: SignalActions): Disposable {
   const handlers: readonly (readonly [NodeJS.Signals, (signal: NodeJS.Signals) => void])[] = [
     ["SIGTERM", end],
     ["SIGINT", end],
-    // Node would start its inspector: the launcher switches that off.
+    // Without a listener Node would start its inspector; --disable-sigusr1 would keep the signal from us, too.
     ["SIGUSR1", () => actions.reopenLogs()],
     ["SIGHUP", () => {}],
   ];
