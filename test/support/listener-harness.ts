@@ -15,11 +15,11 @@ import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import type { ResourceState } from "../../src/control/xds/resource-batch.ts";
 import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
-import { createLoggers, logComponents } from "../../src/shared/common/log.ts";
 import { type ListenerSketch, decodedListener, decodedRoutes } from "./config-builders.ts";
 import { FakeSockets } from "./fake-sockets.ts";
 import { FakeStats } from "./fake-stats.ts";
 import { FakeWorker } from "./fake-worker.ts";
+import { silentLog } from "./silent-log.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export interface HarnessOptions {
@@ -61,12 +61,7 @@ export class ListenerHarness {
 
   constructor(options: HarnessOptions = {}) {
     const { clock, stats, limits } = this;
-    const log = createLoggers(
-      new Int32Array(logComponents.length).fill(6),
-      "main",
-      () => {},
-      () => clock.wallTime(),
-    )("config");
+    const log = silentLog;
     this.pool = new WorkerPool({
       concurrency: options.workers ?? 2,
       spawn: (init, handler) => {
