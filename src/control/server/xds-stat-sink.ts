@@ -68,7 +68,7 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
     case "CDS":
       return "cluster_manager.cds.";
     case "EDS":
-      return `cluster.${safeName}.`;
+      return statPrefix ?? `cluster.${safeName}.`;
     case "RDS":
       return `http.${statPrefix ?? "unknown"}.rds.${safeName}.`;
     default:
