@@ -192,6 +192,7 @@ export class FakeWorker implements WorkerPort {
         this.isHealthCheckFailed = command.failed;
         break;
       case "startServerDrain":
+      case "reopenLogs":
       case "ping":
         break;
       case "shutdown":

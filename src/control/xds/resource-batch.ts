@@ -43,7 +43,7 @@ export interface ResourceBatch<T> {
   readonly removed: readonly string[];
   /** Refused before anybody saw a value (unreadable, invalid, sent twice): to show, not to apply. */
   readonly rejected: readonly RejectedResource[];
-  /** A resource that decoded but could not be applied (address in use): joins the NACK. */
+  /** A resource that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
   refuse(name: string, message: string): void;
   /** Delays the ACK or NACK until the work is done. */
   waitFor(work: Promise<void>): void;

@@ -7,6 +7,7 @@ import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { ClusterTable } from "../upstream/cluster-table.ts";
+import type { CreateAccessLogger } from "./access-logger.ts";
 
 export interface WorkerContext {
   readonly init: WorkerInit;
@@ -20,6 +21,7 @@ export interface WorkerContext {
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
   readonly routes: RouteConfigTable;
+  readonly createAccessLogger: CreateAccessLogger;
 }
 
 export interface RouteConfigTable {

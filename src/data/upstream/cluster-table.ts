@@ -2,6 +2,7 @@
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { CircuitBreakers } from "./circuit-breakers.ts";
+import type { ClusterActivity } from "./cluster-activity.ts";
 
 export interface ClusterTable {
   get(name: string): UpstreamCluster | undefined;
@@ -10,7 +11,12 @@ export interface ClusterTable {
 export interface UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
+  /** Of the default priority. */
   readonly breakers: CircuitBreakers;
+  /** Of routes whose priority is high. */
+  readonly highBreakers: CircuitBreakers;
+  /** Counts what is open on this worker, over all protocols, and sets the cluster's gauges from it. */
+  readonly activity: ClusterActivity;
   /** By the cluster's policy; undefined when there is no host to try. */
   chooseHost(): UpstreamHost | undefined;
   /** Connections of a protocol to a host, made on first use and drained when the host leaves. */

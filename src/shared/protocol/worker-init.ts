@@ -26,8 +26,19 @@ export interface WorkerInit {
 /** The first Int32s of the shared limits are each worker's open connections, for balancing; then main allocates. */
 export const limitLayout = { workersMax: 256 } as const;
 
+/** All that workers say to each other. */
+export type PeerMessage =
+  | HandedConnection
+  /** "Say `synced` with my number": everything handed over before it has then been taken. */
+  | { readonly sync: number }
+  | { readonly synced: number };
+
 /** A connection handed on: descriptors are numbers of the process, not of the thread. */
 export interface HandedConnection {
   readonly tag: number;
   readonly descriptor: number;
+  /** The listener's counter in the shared limits: the connection is counted there already. */
+  readonly connectionCount: number;
+  /** Handed back: the other worker does not know the listener yet. Whoever gets this serves it. */
+  readonly isReturned: boolean;
 }

@@ -1,0 +1,100 @@
+/**
+ * One worker's share of one drain: who is in it, by protocol, reported to main. The counts move between
+ * named buckets only, so `atStart = finished + closedByPeer + forced + remaining` holds at every report.
+ */
+import {
+  type DrainCounts,
+  type DrainStart,
+  type DrainedProtocol,
+  drainedProtocols,
+  noDrainCounts,
+} from "../../shared/drain/drain.ts";
+import { TimerSlot, type TimerWheel, type WheelTimer } from "../../shared/io/timer-wheel.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+
+/** How a connection left a drain. */
+export type DrainOutcome = "finished" | "closedByPeer" | "forced";
+
+/** Reports are at least this far apart, but for the last one. */
+const reportIntervalMs = 100;
+
+type MutableCounts = { -readonly [Key in keyof DrainCounts]: DrainCounts[Key] };
+
+export class ActiveDrain implements WheelTimer {
+  readonly start: DrainStart;
+  readonly #timers: TimerWheel;
+  readonly #post: (event: WorkerEvent) => void;
+  readonly #reportTimer = new TimerSlot(this);
+  readonly #counts = new Map<DrainedProtocol, MutableCounts>();
+  #remaining = 0;
+
+  constructor(start: DrainStart, timers: TimerWheel, post: (event: WorkerEvent) => void) {
+    this.start = start;
+    this.#timers = timers;
+    this.#post = post;
+  }
+
+  joined(protocol: DrainedProtocol): void {
+    this.#countsOf(protocol).atStart++;
+    this.#countsOf(protocol).remaining++;
+    this.#remaining++;
+    this.#changed();
+  }
+
+  told(protocol: DrainedProtocol): void {
+    this.#countsOf(protocol).notified++;
+    this.#changed();
+  }
+
+  left(protocol: DrainedProtocol, outcome: DrainOutcome): void {
+    this.#countsOf(protocol).remaining--;
+    this.#countsOf(protocol)[outcome]++;
+    this.#remaining--;
+    this.#changed();
+  }
+
+  /** A connection turned out to speak another protocol, or was upgraded. */
+  moved(from: DrainedProtocol, to: DrainedProtocol, isTold: boolean): void {
+    for (const [protocol, by] of [
+      [from, -1],
+      [to, 1],
+    ] as const) {
+      const counts = this.#countsOf(protocol);
+      counts.atStart += by;
+      counts.remaining += by;
+      if (isTold) counts.notified += by;
+    }
+  }
+
+  onTimer(): void {
+    this.report();
+  }
+
+  /** Also when nothing is in the drain: main waits for the word of every worker. */
+  report(): void {
+    this.#timers.cancel(this.#reportTimer);
+    const counted = drainedProtocols.flatMap((protocol) => {
+      const counts = this.#counts.get(protocol);
+      return counts ? [[protocol, { ...counts }] as const] : [];
+    });
+    const counts = Object.fromEntries(counted);
+    this.#post({ kind: "drainProgress", drain: this.start.id, counts });
+  }
+
+  [Symbol.dispose](): void {
+    this.#timers.cancel(this.#reportTimer);
+  }
+
+  #changed(): void {
+    if (this.#remaining === 0) this.report();
+    else if (this.#reportTimer.dueTick === 0) this.#timers.arm(this.#reportTimer, reportIntervalMs);
+  }
+
+  #countsOf(protocol: DrainedProtocol): MutableCounts {
+    const known = this.#counts.get(protocol);
+    if (known) return known;
+    const counts: MutableCounts = { ...noDrainCounts };
+    this.#counts.set(protocol, counts);
+    return counts;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The drains that one connection is in: usually none, then one; a server-wide drain may overlap with a
+ * listener's. Made when the first one comes, so that idle connections do not pay for it.
+ *
+ * The connection is told once, at the earliest instant drawn, and counts as told in all of them.
+ */
+import type { Random } from "../../shared/common/random.ts";
+import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
+import { drawDrainInstant, nextDrainStep } from "../../shared/drain/drain-decision.ts";
+import type { CloseReason, Reactor } from "../../shared/io/reactor.ts";
+import { TimerSlot, type WheelTimer } from "../../shared/io/timer-wheel.ts";
+import type { ActiveDrain, DrainOutcome } from "./active-drain.ts";
+
+/** What a drain does to its connection. */
+export interface DrainedConnection {
+  readonly protocol: DrainedProtocol;
+  tellToDrain(drain: DrainStart): void;
+  /** Closes at once; `closed` follows. */
+  cut(): void;
+}
+
+interface Membership {
+  readonly drain: ActiveDrain;
+  readonly instantMs: number;
+  protocol: DrainedProtocol;
+}
+
+export class ConnectionDrains implements WheelTimer {
+  readonly #connection: DrainedConnection;
+  readonly #reactor: Reactor;
+  readonly #random: Random;
+  readonly #memberships: Membership[] = [];
+  readonly #timer = new TimerSlot(this);
+  #isTold = false;
+  #isForced = false;
+
+  constructor(connection: DrainedConnection, reactor: Reactor, random: Random) {
+    this.#connection = connection;
+    this.#reactor = reactor;
+    this.#random = random;
+  }
+
+  get isTold(): boolean {
+    return this.#isTold;
+  }
+
+  /** May tell the connection before it returns, and the connection may close itself then. */
+  join(drain: ActiveDrain): void {
+    if (this.#memberships.some((membership) => membership.drain === drain)) return;
+    const { protocol } = this.#connection;
+    const instantMs = drawDrainInstant(drain.start, this.#reactor.nowMs, this.#random);
+    this.#memberships.push({ drain, instantMs, protocol });
+    drain.joined(protocol);
+    if (this.#isTold) drain.told(protocol);
+    this.#proceed();
+  }
+
+  /** Marks what is about to be closed as cut, for the counts. */
+  force(): void {
+    this.#isForced = true;
+  }
+
+  onTimer(): void {
+    this.#proceed();
+  }
+
+  closed(reason: CloseReason): void {
+    this.#reactor.timers.cancel(this.#timer);
+    const outcome = this.#isForced ? "forced" : outcomeOf(reason);
+    for (const membership of this.#memberships.splice(0)) {
+      this.#settleProtocol(membership);
+      membership.drain.left(membership.protocol, outcome);
+    }
+  }
+
+  /** Does what is due and arms the timer for what comes next. */
+  #proceed(): void {
+    const { nowMs } = this.#reactor;
+    let next = this.#nextStep();
+    if (next?.kind === "tell" && next.atMs <= nowMs) {
+      this.#tell(next.drain);
+      next = this.#nextStep();
+    }
+    if (!next) return;
+    if (next.kind === "cut" && next.atMs <= nowMs) return this.#connection.cut();
+    this.#reactor.timers.arm(this.#timer, next.atMs - nowMs);
+  }
+
+  #nextStep(): { kind: "tell" | "cut"; atMs: number; drain: ActiveDrain } | undefined {
+    const steps = this.#memberships.flatMap(({ drain, instantMs }) => {
+      const step = nextDrainStep(drain.start, instantMs, this.#isTold);
+      return step.kind === "none" ? [] : [{ ...step, drain }];
+    });
+    return steps.sort((a, b) => a.atMs - b.atMs)[0];
+  }
+
+  #tell(drain: ActiveDrain): void {
+    this.#isTold = true;
+    for (const membership of this.#memberships) {
+      this.#settleProtocol(membership, false);
+      membership.drain.told(membership.protocol);
+    }
+    this.#connection.tellToDrain(drain.start);
+  }
+
+  /** The protocol may have become known, or been upgraded, since the connection joined. */
+  #settleProtocol(membership: Membership, isCountedTold = this.#isTold): void {
+    const { protocol } = this.#connection;
+    if (protocol === membership.protocol) return;
+    membership.drain.moved(membership.protocol, protocol, isCountedTold);
+    membership.protocol = protocol;
+  }
+}
+
+/** We ended it: finished, also where another reason of ours came before the drain's. */
+function outcomeOf(reason: CloseReason): DrainOutcome {
+  return reason === "remote" || reason === "reset" ? "closedByPeer" : "finished";
+}

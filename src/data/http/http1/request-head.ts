@@ -1,0 +1,171 @@
+/**
+ * The head of a request in the arena: request line, fields, and what they say together. Made once a
+ * thread and written over by every parse, like the header table.
+ *
+ * A target may be in origin form (`/a?b`), absolute form (`http://host/a`), or `*`; the authority form
+ * of CONNECT is accepted here and finds no route later.
+ */
+import { isTargetByte, latin1, space, tokenLower } from "./ascii.ts";
+import { headers } from "./header-table.ts";
+import { knownHeader } from "./known-headers.ts";
+import {
+  badContentLength,
+  badNominatedHeader,
+  badTransferEncoding,
+  fieldsOk,
+  lengthAndChunked,
+  MessageFields,
+} from "./message-fields.ts";
+import { incomplete, malformed, parseHeaders, tooMany } from "./parse-headers.ts";
+
+/** Refusals beside those of `parse-headers.ts`, all negative as those. */
+export const headProblem = {
+  incomplete,
+  malformed,
+  tooMany,
+  contentLength: -4,
+  transferEncoding: -5,
+  lengthAndChunked: -6,
+  nominatedHeader: -7,
+  host: -8,
+} as const;
+
+const versionPrefix = latin1(" HTTP/1.");
+/** Most blank lines before a request line that are skipped (RFC 9112 §2.2). */
+const leadingBytesMax = 4;
+
+export class RequestHead {
+  methodStart = 0;
+  methodEnd = 0;
+  targetStart = 0;
+  targetEnd = 0;
+  /** 0 or 1, as in HTTP/1.x. */
+  minorVersion = 1;
+  /** Index in the header table; -1: none. */
+  hostIndex = -1;
+  forwardedForIndex = -1;
+  forwardedProtoIndex = -1;
+  requestIdIndex = -1;
+  upgradeIndex = -1;
+  expectIndex = -1;
+  /** Any field that only a trusted peer may send (`x-envoy-…`) is there. */
+  hasEnvoyFields = false;
+  readonly fields = new MessageFields();
+
+  /** The connection may be used again when the request and its response are over. */
+  get isPersistent(): boolean {
+    const { saysClose, saysKeepAlive } = this.fields;
+    return !saysClose && (this.minorVersion === 1 || saysKeepAlive);
+  }
+
+  /**
+   * Parses bytes[start, end). Returns the position after the head, or a `headProblem`. Only bytes of
+   * field names are changed (to lower case), so a head that was incomplete may be parsed again.
+   */
+  parse(bytes: Uint8Array, start: number, end: number, countMax: number): number {
+    const lineEnd = this.#parseLine(bytes, start, end);
+    if (lineEnd < 0) return lineEnd;
+    const headEnd = parseHeaders(bytes, lineEnd, end, countMax);
+    if (headEnd < 0) return headEnd;
+    const problem = this.fields.read(bytes);
+    if (problem !== fieldsOk) return problemOf(problem);
+    return this.#locate() ? headEnd : headProblem.host;
+  }
+
+  #parseLine(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end && at - start < leadingBytesMax && isLineBreak(bytes[at] as number)) at++;
+    this.methodStart = at;
+    while (at < end && tokenLower[bytes[at] as number] !== 0) at++;
+    this.methodEnd = at;
+    if (at >= end) return incomplete;
+    if (bytes[at] !== space || at === this.methodStart) return malformed;
+    this.targetStart = ++at;
+    while (at < end && isTargetByte[bytes[at] as number] === 1) at++;
+    this.targetEnd = at;
+    if (at >= end) return incomplete;
+    if (at === this.targetStart) return malformed;
+    return this.#parseVersion(bytes, at, end);
+  }
+
+  #parseVersion(bytes: Uint8Array, start: number, end: number): number {
+    const prefixLength = versionPrefix.length;
+    for (let i = 0; i < prefixLength; i++) {
+      if (start + i >= end) return incomplete;
+      if (bytes[start + i] !== versionPrefix[i]) return malformed;
+    }
+    const at = start + prefixLength;
+    if (at >= end) return incomplete;
+    const minor = (bytes[at] as number) - 0x30;
+    if (minor !== 0 && minor !== 1) return malformed;
+    this.minorVersion = minor;
+    if (at + 1 >= end) return incomplete;
+    if (bytes[at + 1] !== 0x0d) return malformed;
+    if (at + 2 >= end) return incomplete;
+    return bytes[at + 2] === 0x0a ? at + 3 : malformed;
+  }
+
+  /** Notes where the fields are that forwarding needs; false when Host is there twice. */
+  #locate(): boolean {
+    this.hostIndex = -1;
+    this.forwardedForIndex = -1;
+    this.forwardedProtoIndex = -1;
+    this.requestIdIndex = -1;
+    this.upgradeIndex = -1;
+    this.expectIndex = -1;
+    this.hasEnvoyFields = false;
+    for (let i = 0; i < headers.count; i++) {
+      const id = headers.id[i] as number;
+      if (id < knownHeader.upgrade) continue;
+      if (id === knownHeader.host) {
+        if (this.hostIndex >= 0) return false;
+        this.hostIndex = i;
+      } else this.#locateField(i, id);
+    }
+    return true;
+  }
+
+  #locateField(index: number, id: number): void {
+    switch (id) {
+      case knownHeader["x-forwarded-for"]:
+        if (this.forwardedForIndex < 0) this.forwardedForIndex = index;
+        break;
+      case knownHeader["x-forwarded-proto"]:
+        this.forwardedProtoIndex = index;
+        break;
+      case knownHeader["x-request-id"]:
+        if (this.requestIdIndex < 0) this.requestIdIndex = index;
+        break;
+      case knownHeader.upgrade:
+        this.upgradeIndex = index;
+        break;
+      case knownHeader.expect:
+        this.expectIndex = index;
+        break;
+      default:
+        if (id >= knownHeader["x-envoy-expected-rq-timeout-ms"]) this.hasEnvoyFields = true;
+    }
+  }
+}
+
+/** The thread's. */
+export const requestHead = new RequestHead();
+
+export function problemOf(problem: number): number {
+  switch (problem) {
+    case badContentLength:
+      return headProblem.contentLength;
+    case badTransferEncoding:
+      return headProblem.transferEncoding;
+    case lengthAndChunked:
+      return headProblem.lengthAndChunked;
+    case badNominatedHeader:
+      return headProblem.nominatedHeader;
+    default:
+      return malformed;
+  }
+}
+
+function isLineBreak(byte: number): boolean {
+  return byte === 0x0d || byte === 0x0a;
+}

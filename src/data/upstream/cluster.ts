@@ -1,0 +1,61 @@
+/** One cluster on one worker: its configuration never changes, its hosts do (Envoy: `ClusterEntry`). */
+import type { Random } from "../../shared/common/random.ts";
+import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
+import { clusterLimitSlots } from "../../shared/protocol/worker-command.ts";
+import type { StatSlab } from "../../shared/stats/slab.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
+import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { CircuitBreakers } from "./circuit-breakers.ts";
+import type { ClusterActivity } from "./cluster-activity.ts";
+import type { UpstreamCluster } from "./cluster-table.ts";
+import type { Host } from "./host.ts";
+import { HostSet } from "./host-set.ts";
+
+const panicCounter = clusterStats.offset("lb_healthy_panic");
+
+export interface ClusterParts {
+  readonly config: ClusterConfig;
+  readonly stats: StatBlock;
+  /** First of the cluster's shared counters. */
+  readonly limits: number;
+  readonly activity: ClusterActivity;
+}
+
+/** What clusters share of their worker. */
+export interface ClusterEnvironment {
+  readonly slab: StatSlab;
+  readonly limits: Int32Array;
+  readonly random: Random;
+}
+
+export class Cluster implements UpstreamCluster {
+  readonly config: ClusterConfig;
+  readonly stats: StatBlock;
+  readonly breakers: CircuitBreakers;
+  readonly highBreakers: CircuitBreakers;
+  readonly activity: ClusterActivity;
+  readonly #hostSet: HostSet;
+
+  constructor(parts: ClusterParts, environment: ClusterEnvironment) {
+    this.config = parts.config;
+    this.stats = parts.stats;
+    this.activity = parts.activity;
+    const { default: normal, high } = parts.config.circuitBreakers;
+    const { limits, slab, random } = environment;
+    this.breakers = new CircuitBreakers(limits, parts.limits, normal);
+    this.highBreakers = new CircuitBreakers(limits, parts.limits + clusterLimitSlots / 2, high);
+    this.#hostSet = new HostSet(this, random, () => slab.add(parts.stats, panicCounter));
+  }
+
+  get hosts(): readonly Host[] {
+    return this.#hostSet.hosts;
+  }
+
+  chooseHost(): Host | undefined {
+    return this.#hostSet.choose();
+  }
+
+  setHosts(hosts: readonly HostConfig[]): void {
+    this.#hostSet.update(hosts);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A cluster's hosts and the choice among them. An update keeps the `Host` of every address that stays,
+ * with its pool: only who leaves is drained (Envoy: `HostSet`, `BaseDynamicClusterImpl`).
+ */
+import { formatAddress } from "../../shared/common/address.ts";
+import type { Random } from "../../shared/common/random.ts";
+import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
+import { Host } from "./host.ts";
+import { type HostPicker, createHostPicker } from "./host-picker.ts";
+import type { UpstreamCluster } from "./cluster-table.ts";
+import { type PriorityShare, shareByPriority } from "./priority-load.ts";
+
+interface Choice {
+  readonly picker: HostPicker;
+  readonly percent: number;
+  readonly isPanic: boolean;
+}
+
+export class HostSet {
+  readonly #cluster: UpstreamCluster;
+  readonly #config: ClusterConfig;
+  readonly #random: Random;
+  readonly #onPanic: () => void;
+  #byAddress = new Map<string, Host>();
+  #hosts: readonly Host[] = [];
+  #choices: readonly Choice[] = [];
+
+  /** `onPanic` is called at each choice that did not look at health. */
+  constructor(cluster: UpstreamCluster, random: Random, onPanic: () => void) {
+    this.#cluster = cluster;
+    this.#config = cluster.config;
+    this.#random = random;
+    this.#onPanic = onPanic;
+  }
+
+  get hosts(): readonly Host[] {
+    return this.#hosts;
+  }
+
+  /** Replaces the hosts; a second host of one address is dropped, as in Envoy. */
+  update(configs: readonly HostConfig[]): void {
+    const before = this.#byAddress;
+    this.#byAddress = new Map();
+    for (const config of configs) {
+      const key = formatAddress(config.address);
+      if (this.#byAddress.has(key)) continue;
+      const host = before.get(key) ?? new Host(this.#cluster, config);
+      host.update(config);
+      this.#byAddress.set(key, host);
+    }
+    this.#hosts = [...this.#byAddress.values()];
+    this.#choices = this.#chooseAmong(this.#hosts);
+    for (const [key, host] of before) if (!this.#byAddress.has(key)) host.leave();
+  }
+
+  choose(): Host | undefined {
+    const choice = this.#choices.length > 1 ? this.#draw() : this.#choices[0];
+    if (!choice) return undefined;
+    if (choice.isPanic) this.#onPanic();
+    return choice.picker.pick();
+  }
+
+  #draw(): Choice | undefined {
+    let left = this.#random.next() * 100;
+    for (const choice of this.#choices) {
+      left -= choice.percent;
+      if (left < 0) return choice;
+    }
+    return this.#choices.at(-1);
+  }
+
+  #chooseAmong(hosts: readonly Host[]): Choice[] {
+    const priorities = byPriority(hosts);
+    const health = priorities.map((members) => ({
+      total: members.length,
+      healthy: members.filter((host) => host.config.health === "healthy").length,
+      degraded: members.filter((host) => host.config.health === "degraded").length,
+    }));
+    return shareByPriority(health, this.#config.healthyPanicThreshold).flatMap((share) => {
+      const eligible = eligibleHosts(priorities[share.priority] ?? [], share);
+      if (eligible.length === 0) return [];
+      const picker = createHostPicker(this.#config, eligible, this.#random);
+      return [{ picker, percent: share.percent, isPanic: share.hosts === "all" }];
+    });
+  }
+}
+
+function byPriority(hosts: readonly Host[]): Host[][] {
+  const highest = hosts.reduce((most, host) => Math.max(most, host.config.priority), 0);
+  const priorities: Host[][] = Array.from({ length: highest + 1 }, () => []);
+  for (const host of hosts) priorities[host.config.priority]?.push(host);
+  return priorities;
+}
+
+function eligibleHosts(members: readonly Host[], share: PriorityShare): readonly Host[] {
+  if (share.hosts === "all") return members;
+  return members.filter((host) => host.config.health === share.hosts);
+}

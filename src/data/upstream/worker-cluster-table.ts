@@ -1,0 +1,44 @@
+/** The clusters of one worker, as main's commands change them (Envoy: `ThreadLocalClusterManagerImpl`). */
+import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import type { SetCluster } from "../../shared/protocol/worker-command.ts";
+import { Cluster, type ClusterEnvironment } from "./cluster.ts";
+import { ClusterActivity } from "./cluster-activity.ts";
+import type { ClusterTable } from "./cluster-table.ts";
+
+export class WorkerClusterTable implements ClusterTable {
+  readonly #environment: ClusterEnvironment;
+  readonly #clusters = new Map<string, Cluster>();
+
+  constructor(environment: ClusterEnvironment) {
+    this.#environment = environment;
+  }
+
+  get(name: string): Cluster | undefined {
+    return this.#clusters.get(name);
+  }
+
+  /** The new one serves before the old one's hosts are told to go: there is no moment without. */
+  set(command: SetCluster): void {
+    const before = this.#clusters.get(command.config.name);
+    // Connections of the old one are still counted under the same gauges.
+    const activity =
+      before?.stats === command.stats
+        ? before.activity
+        : new ClusterActivity(this.#environment.slab, command.stats);
+    const cluster = new Cluster({ ...command, activity }, this.#environment);
+    cluster.setHosts(command.hosts);
+    this.#clusters.set(command.config.name, cluster);
+    before?.setHosts([]);
+  }
+
+  /** Does nothing for a cluster that is not there: it was removed while the hosts were under way. */
+  setHosts(name: string, hosts: readonly HostConfig[]): void {
+    this.#clusters.get(name)?.setHosts(hosts);
+  }
+
+  remove(name: string): void {
+    const cluster = this.#clusters.get(name);
+    this.#clusters.delete(name);
+    cluster?.setHosts([]);
+  }
+}

@@ -1,0 +1,58 @@
+/** Clusters and hosts for tests, with defaults for all that a test does not care about. */
+import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
+import type { SetCluster } from "../../src/shared/protocol/worker-command.ts";
+import { clusterLimitSlots } from "../../src/shared/protocol/worker-command.ts";
+import { StatSlab } from "../../src/shared/stats/slab.ts";
+import type { ClusterEnvironment } from "../../src/data/upstream/cluster.ts";
+import { clusterStats } from "../../src/shared/stats/stat-names.ts";
+import { seededRandom } from "./seeded-random.ts";
+
+const breakers = {
+  maxConnections: 1024,
+  maxPendingRequests: 1024,
+  maxRequests: 1024,
+  maxRetries: 3,
+};
+
+export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterConfig {
+  return {
+    name: "c",
+    statName: "c",
+    discovery: { kind: "static" },
+    lbPolicy: "roundRobin",
+    choiceCount: 2,
+    connectTimeoutMs: 5_000,
+    perConnectionBufferLimitBytes: 1024 * 1024,
+    maxRequestsPerConnection: 0,
+    idleTimeoutMs: 0,
+    maxConnectionDurationMs: 0,
+    circuitBreakers: { default: breakers, high: breakers },
+    healthyPanicThreshold: 50,
+    protocol: "http1",
+    ...overrides,
+  };
+}
+
+export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): HostConfig {
+  return {
+    address: { kind: "ip", ip: "127.0.0.1", port },
+    hostname: "",
+    weight: 1,
+    priority: 0,
+    health: "healthy",
+    ...overrides,
+  };
+}
+
+export function clusterEnvironment(seed = 1): ClusterEnvironment {
+  const slots = clusterStats.size + 1;
+  return {
+    slab: new StatSlab(new SharedArrayBuffer(slots * Float64Array.BYTES_PER_ELEMENT)),
+    limits: new Int32Array(clusterLimitSlots),
+    random: seededRandom(seed),
+  };
+}
+
+export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]): SetCluster {
+  return { kind: "setCluster", config, hosts, stats: 1, limits: 0 };
+}
