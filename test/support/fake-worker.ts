@@ -10,7 +10,7 @@ import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
-interface Connection {
+export interface FakeConnection {
   readonly tag: ListenerTag;
   readonly chain: string | undefined;
   /** The drains that it is counted in. */
@@ -25,6 +25,8 @@ interface HeldListener {
 }
 
 interface HeldDrain {
+  readonly tag: ListenerTag;
+  readonly chains: readonly string[] | undefined;
   readonly start: DrainStart;
   counts: DrainCounts;
   deadline: Disposable | undefined;
@@ -39,16 +41,21 @@ export class FakeWorker implements WorkerPort {
   readonly listeners = new Map<ListenerTag, HeldListener>();
   readonly clusters = new Map<string, { config: ClusterConfig; hosts: readonly HostConfig[] }>();
   readonly routes = new Map<string, RouteConfig>();
-  readonly connections = new Set<Connection>();
+  readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
   isHealthCheckFailed = false;
+  /** How many connections wait in the accept queue of a listener that is told to empty it. */
+  queueDepth: () => number = () => 0;
   readonly #handler: WorkerPortHandler;
   readonly #clock: Clock;
   readonly #delayMs: () => number;
   readonly #drains = new Map<DrainId, HeldDrain>();
+  /** Deadlines of the drains after which listeners were removed. */
+  readonly #removedAfter = new Map<ListenerTag, number>();
   readonly #limits: Int32Array;
   #dueMs = 0;
+  #laterCount = 0;
   #hasExited = false;
 
   constructor(init: WorkerInit, handler: WorkerPortHandler, clock: Clock, delayMs: () => number) {
@@ -77,9 +84,43 @@ export class FakeWorker implements WorkerPort {
   }
 
   /** A client connects; `undefined` where the listener does not accept here. */
-  connect(tag: ListenerTag, chain?: string): Connection | undefined {
+  connect(tag: ListenerTag, chain?: string): FakeConnection | undefined {
     const listener = this.listeners.get(tag);
     if (!listener?.isAccepting) return undefined;
+    return this.#accept(tag, listener, chain);
+  }
+
+  /** Accepts and hands the connection to `other`, where it arrives after that worker's delay. */
+  handOver(tag: ListenerTag, other: FakeWorker): void {
+    const listener = this.listeners.get(tag);
+    if (!listener?.isAccepting) return;
+    Atomics.add(this.#limits, listener.connectionCount, 1);
+    const delayMs = other.#delayMs();
+    const arrive = (): void => {
+      const isExpected = other.listeners.has(tag) || other.#removedAfter.has(tag);
+      // A worker that was not told of the listener yet hands the connection back.
+      Atomics.sub(this.#limits, listener.connectionCount, 1);
+      (isExpected ? other : this).#arrive(tag);
+    };
+    this.#clock.startTimer(delayMs, arrive);
+  }
+
+  #arrive(tag: ListenerTag): void {
+    const listener = this.listeners.get(tag);
+    const deadlineMs = this.#removedAfter.get(tag);
+    if (!listener && deadlineMs !== undefined && deadlineMs <= this.#clock.now()) return;
+    assert(listener, `a connection handed over to listener ${tag} finds it gone`);
+    const connection = this.#accept(tag, listener, undefined);
+    for (const drain of this.#drains.values()) {
+      if (drain.tag !== tag || drain.chains) continue;
+      connection.drains.add(drain.start.id);
+      const { atStart, remaining } = drain.counts;
+      drain.counts = { ...drain.counts, atStart: atStart + 1, remaining: remaining + 1 };
+      this.#report(drain);
+    }
+  }
+
+  #accept(tag: ListenerTag, listener: HeldListener, chain: string | undefined): FakeConnection {
     if (!listener.config) this.#handler.onEvent({ kind: "listenerConfigWanted", tag });
     const connection = { tag, chain, drains: new Set<DrainId>() };
     this.connections.add(connection);
@@ -88,22 +129,26 @@ export class FakeWorker implements WorkerPort {
   }
 
   /** The client closes. */
-  disconnect(connection: Connection): void {
+  disconnect(connection: FakeConnection): void {
     this.#close(connection, "closedByPeer");
   }
 
   /** The connection ends as its drain asked. */
-  finish(connection: Connection): void {
+  finish(connection: FakeConnection): void {
     this.#close(connection, "finished");
   }
 
   #later(task: () => void): void {
     const now = this.#clock.now();
     this.#dueMs = Math.max(now, this.#dueMs) + this.#delayMs();
+    // Behind a command whose time has come but which has not run yet, even "at once" must wait.
+    const isFirst = this.#laterCount === 0;
+    this.#laterCount++;
     const run = (): void => {
+      this.#laterCount--;
       if (!this.#hasExited) task();
     };
-    if (this.#dueMs === now) queueMicrotask(run);
+    if (isFirst && this.#dueMs === now) queueMicrotask(run);
     else this.#clock.startTimer(this.#dueMs - now, run);
   }
 
@@ -120,7 +165,7 @@ export class FakeWorker implements WorkerPort {
         this.#held(command.tag).config = command.config;
         break;
       case "stopListener":
-        this.#held(command.tag).isAccepting = false;
+        this.#stop(command.tag, command.emptyQueue);
         break;
       case "startDrain":
         this.#startDrain(command.tag, command.filterChains, command.drain);
@@ -177,6 +222,13 @@ export class FakeWorker implements WorkerPort {
     });
   }
 
+  #stop(tag: ListenerTag, emptyQueue: boolean): void {
+    const listener = this.#held(tag);
+    listener.isAccepting = false;
+    if (!emptyQueue) return;
+    for (let i = this.queueDepth(); i > 0; i--) this.#accept(tag, listener, undefined);
+  }
+
   #held(tag: ListenerTag): HeldListener {
     const listener = this.listeners.get(tag);
     assert(listener, `worker holds no listener ${tag}`);
@@ -198,16 +250,18 @@ export class FakeWorker implements WorkerPort {
     for (const connection of connections) connection.drains.add(start.id);
     const atStart = connections.length;
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
-    const drain: HeldDrain = { start, counts, deadline: undefined };
+    const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
     if (start.atDeadline === "cut") {
       const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
-      drain.deadline = this.#clock.startTimer(delayMs, () => {
-        for (const each of connections) if (this.connections.has(each)) this.#close(each, "forced");
-        this.#drains.delete(start.id);
-      });
+      // Deadlines stay known after it: what arrives late is cut with reason.
+      drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));
     }
     this.#report(drain);
+  }
+
+  #cutAll(drain: DrainId): void {
+    for (const each of this.connections) if (each.drains.has(drain)) this.#close(each, "forced");
   }
 
   #remove(tag: ListenerTag): void {
@@ -216,10 +270,16 @@ export class FakeWorker implements WorkerPort {
       if (connection.tag === tag) this.#close(connection, "forced");
     }
     this.listeners.delete(tag);
+    for (const [id, drain] of this.#drains) {
+      if (drain.tag !== tag) continue;
+      if (!drain.chains) this.#removedAfter.set(tag, drain.start.deadlineMs);
+      this.#drains.delete(id);
+    }
   }
 
-  #close(connection: Connection, how: "closedByPeer" | "finished" | "forced"): void {
+  #close(connection: FakeConnection, how: "closedByPeer" | "finished" | "forced"): void {
     if (!this.connections.delete(connection)) return;
+    if (how === "forced") this.#assertMayBeCut(connection);
     const listener = this.listeners.get(connection.tag);
     if (listener) Atomics.sub(this.#limits, listener.connectionCount, 1);
     for (const id of connection.drains) {
@@ -229,6 +289,16 @@ export class FakeWorker implements WorkerPort {
       drain.counts = { ...counts, [how]: counts[how] + 1, remaining: counts.remaining - 1 };
       this.#report(drain);
     }
+  }
+
+  /** The promise of draining: nobody is cut before a deadline of its own has come. */
+  #assertMayBeCut(connection: FakeConnection): void {
+    const deadlines = [...connection.drains].flatMap((id) => this.#drains.get(id)?.start ?? []);
+    const now = this.#clock.now();
+    assert(
+      deadlines.some(({ deadlineMs }) => deadlineMs <= now),
+      `a connection of listener ${connection.tag} is cut before its time`,
+    );
   }
 
   #report(drain: HeldDrain): void {

@@ -96,9 +96,10 @@ class Direction {
       if (this.bytesInPipe > 0) break;
     }
     this.#isPumping = false;
-    this.#settle();
+    // Before settling, which may end both: the last bytes count too.
     if (read > 0) this.#report(this.#source, read, 0);
     if (written > 0) this.#report(this.#sink, 0, written);
+    this.#settle();
   }
 
   abandon(): void {
@@ -191,9 +192,11 @@ class Direction {
     this.bytesInPipe = 0;
   }
 
-  /** The sink's handler may throw while an event of the source is handled: each pays for itself. */
+  /**
+   * Also to a socket that these very bytes ended: its `onClosed` comes at the round's end. The sink's handler
+   * may throw while an event of the source is handled: each pays for itself.
+   */
   #report(socket: EpollSocket, read: number, written: number): void {
-    if (socket.isClosed) return;
     try {
       socket.handler.onSpliced(read, written);
     } catch (error) {
