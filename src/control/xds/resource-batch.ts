@@ -22,12 +22,26 @@ export interface Resource<T> {
   readonly value: T;
 }
 
-/** One response's worth of change. The ACK or NACK goes out when every observer is done with it. */
+/** A resource that came and was not applied; whatever was accepted before it stands. */
+export interface RejectedResource {
+  /** Empty if not even the name could be read. */
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly errors: readonly string[];
+}
+
+/**
+ * One response's worth of change. The ACK or NACK goes out when every observer is done with it. A
+ * response that changes nothing is a batch too, an empty one: errors of earlier ones end with it.
+ */
 export interface ResourceBatch<T> {
   readonly version: string;
   readonly changed: readonly Resource<T>[];
   readonly removed: readonly string[];
-  /** A resource that decoded but could not be applied (address in use): joins the NACK. */
+  /** Refused before anybody saw a value (unreadable, invalid, sent twice): to show, not to apply. */
+  readonly rejected: readonly RejectedResource[];
+  /** A resource that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
   refuse(name: string, message: string): void;
   /** Delays the ACK or NACK until the work is done. */
   waitFor(work: Promise<void>): void;

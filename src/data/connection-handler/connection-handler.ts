@@ -51,8 +51,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
-  /** All commands but `shutdown`, which is the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" }>): void {
+  /** All commands but those that are the thread's. */
+  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
