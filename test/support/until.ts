@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 
-/** Waits for a condition that something else brings about; never for a length of time. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+/**
+ * Waits for a condition that something else brings about; never for a length of time. Resolves with
+ * the first value that is neither undefined nor false; throws what `condition` throws.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  what: string,
+): Promise<Exclude<T, undefined | false>> {
   const deadlineMs = performance.now() + 30_000;
-  while (!condition()) {
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
     assert(performance.now() < deadlineMs, `never came true: ${what}`);
     await new Promise((resolve) => {
-      setTimeout(resolve, 2);
+      setTimeout(resolve, 5);
     });
   }
 }

@@ -12,10 +12,9 @@ export function hashOf(desc: DescMessage, message: Message): string {
   return createHash("sha256").update(toBinary(desc, message)).digest("hex").slice(0, 32);
 }
 
-/** Also used to write bytes that compare equal when they mean the same. */
-export function canonicalBytes(desc: DescMessage, message: Message): Uint8Array {
-  sortMaps(desc, message);
-  return toBinary(desc, message);
+/** The hash of a domain value, which is plain data: equal values were built alike, key by key. */
+export function hashOfValue(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
 }
 
 type Members = Record<string, unknown>;

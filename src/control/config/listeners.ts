@@ -1,4 +1,5 @@
 /** Listeners: `envoy.config.listener.v3.Listener`, from bytes (LDS) or as part of a bootstrap. */
+import { toBinary } from "@bufbuild/protobuf";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { SocketOption } from "../../../gen/es/envoy/config/core/v3/socket_option_pb.d.ts";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
@@ -11,7 +12,7 @@ import type {
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddress } from "./addresses.ts";
-import { canonicalBytes, hashOf } from "./canonical.ts";
+import { hashOf } from "./canonical.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { DecodedListener, RouteSubscription } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
@@ -34,9 +35,14 @@ const acceptsPerEventMaxDefault = 1_000;
 /** By the numbers of `core.v3.TrafficDirection`. */
 const directions = ["unspecified", "inbound", "outbound"] as const;
 
-/** The message has passed `context.check`. */
-export function decodeListener(message: Listener, context: DecodeContext): DecodedListener {
+/** The message has passed `context.check`; `received` are the bytes it came in, if it came so. */
+export function decodeListener(
+  message: Listener,
+  context: DecodeContext,
+  received?: Uint8Array,
+): DecodedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
+  const bytes = received ?? toBinary(schema, message);
   const needs: ListenerNeeds = { rds: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
   const filterChains = message.filterChains.map((chain) =>
@@ -61,11 +67,10 @@ export function decodeListener(message: Listener, context: DecodeContext): Decod
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
   judgeFilterChains(config, context);
-  const hash = hashOf(schema, message);
   return {
     config,
-    bytes: canonicalBytes(schema, message),
-    hash,
+    bytes,
+    hash: hashOf(schema, message),
     rds: uniqueSubscriptions(needs.rds),
     requiredClusters: [...new Set(needs.requiredClusters)],
   };

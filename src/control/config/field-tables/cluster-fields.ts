@@ -109,6 +109,16 @@ export const clusterFields: FieldTables = {
       max_connection_pools: "a cluster has one pool a host and worker",
     },
   },
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {
+    honoured: ["choice_count"],
+    warned: {
+      active_request_bias: "weights count in full",
+      slow_start_config: "a new host takes its full share at once",
+      locality_lb_config: "hosts are chosen without regard to localities",
+      enable_full_scan: "hosts are sampled",
+      selection_method: "hosts are sampled",
+    },
+  },
   "envoy.config.cluster.v3.LoadBalancingPolicy": { honoured: ["policies"] },
   "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": { honoured: ["typed_extension_config"] },
   "envoy.config.core.v3.TypedExtensionConfig": { honoured: ["name", "typed_config"] },
