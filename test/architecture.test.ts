@@ -88,7 +88,8 @@ const doors: readonly { readonly use: RegExp; readonly folders: readonly string[
   { use: /\bMath\.random\b|\brandomUUID\b|\brandomFillSync\b/, folders: ["shared/common"] },
   {
     use: /\bprocess\.(env|argv|exit|on|kill|cwd)\b/,
-    folders: ["control/server", "cli", "main", "xds-server"],
+    // A thread's entry decides how its thread dies.
+    folders: ["control/server", "cli", "main", "xds-server", "data/connection-handler"],
   },
   { use: /from "koffi"/, folders: ["shared/io"] },
 ];

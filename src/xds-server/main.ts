@@ -1,10 +1,9 @@
 /** `node src/xds-server/main.ts <folder> [host:port]`: serves a folder of YAML as ADS and follows it. */
 import { messageOf } from "../shared/common/errors.ts";
-import { createProtoRegistry } from "../control/proto/proto-registry.ts";
 import { systemClock } from "../shared/common/clock.ts";
 import { FolderWatcher } from "./folder-watcher.ts";
 import { ManagementServer } from "./management-server.ts";
-import { ResourceFolder } from "./resource-folder.ts";
+import { ResourceFolder, type FolderContent } from "./resource-folder.ts";
 
 const log = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -14,8 +13,9 @@ async function main(root: string | undefined, address = "127.0.0.1:18000"): Prom
     return 1;
   }
   const server = await ManagementServer.start({ address, log });
-  const folder = new ResourceFolder(root, createProtoRegistry());
-  const watcher = new FolderWatcher({ folder, server, clock: systemClock, log });
+  const folder = new ResourceFolder(root);
+  const onContent = (content: FolderContent): void => void server.setAll(content);
+  const watcher = new FolderWatcher({ folder, clock: systemClock, log, onContent });
   if (!watcher.load()) return 1;
   log(`serving ${root} on port ${server.port}`);
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -10,7 +10,7 @@ import { loadAdsService } from "../control/proto/ads-service.ts";
 import { ClientSession } from "./client-session.ts";
 import { versionOf, type Verdict } from "./client-subscription.ts";
 import type { ServedResource } from "./discovery-wire.ts";
-import { servedTypes } from "./resource-types.ts";
+import { servedTypes, type ServedType } from "./resource-types.ts";
 
 export interface ManagementServerOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -65,6 +65,19 @@ export class ManagementServer implements AsyncDisposable {
   setResources(typeUrl: string, resources: readonly ServedResource[]): void {
     this.#resources.set(typeUrl, resources);
     for (const session of this.#sessions.keys()) session.push();
+  }
+
+  /** Replaces the resources of all types, in the order that is safe; gives the types that changed. */
+  setAll(content: ReadonlyMap<string, readonly ServedResource[]>): readonly ServedType[] {
+    return servedTypes.filter(({ typeUrl, shortName }) => {
+      const before = this.versionOf(typeUrl);
+      const resources = this.#keepingEqual(typeUrl, content.get(typeUrl) ?? []);
+      this.setResources(typeUrl, resources);
+      const version = this.versionOf(typeUrl);
+      if (version !== before)
+        this.#log(`push ${shortName} ${version}: ${resources.length} resources`);
+      return version !== before;
+    });
   }
 
   resourcesOf(typeUrl: string): readonly ServedResource[] {
@@ -126,6 +139,15 @@ export class ManagementServer implements AsyncDisposable {
     this.#sessions.clear();
     this.#announce();
     await Promise.resolve();
+  }
+
+  /** Equal resources keep their bytes' identity, by which it is known that a client has them. */
+  #keepingEqual(typeUrl: string, resources: readonly ServedResource[]): readonly ServedResource[] {
+    const known = new Map(this.resourcesOf(typeUrl).map((resource) => [resource.name, resource]));
+    return resources.map((resource) => {
+      const old = known.get(resource.name);
+      return old && Buffer.compare(old.bytes, resource.bytes) === 0 ? old : resource;
+    });
   }
 
   #serve(stream: ServerDuplexStream<Buffer, Buffer>): void {

@@ -10,13 +10,18 @@ import { messageOf } from "../shared/common/errors.ts";
 import type { ReadResult } from "../control/proto/binary.ts";
 import { readJson } from "../control/proto/json.ts";
 import { MessageValidator } from "../control/proto/message-validator.ts";
-import type { ProtoRegistry } from "../control/proto/proto-registry.ts";
+import { createProtoRegistry, type ProtoRegistry } from "../control/proto/proto-registry.ts";
 import { readYaml, type JsonObject, type JsonValue } from "../control/proto/yaml.ts";
 import type { ServedResource } from "./discovery-wire.ts";
 import { servedTypes, type ServedType } from "./resource-types.ts";
 
+/** A resource with the JSON it was read from. */
+export interface FolderResource extends ServedResource {
+  readonly json: JsonObject;
+}
+
 /** The resources of every served type, by type URL. */
-export type FolderContent = ReadonlyMap<string, readonly ServedResource[]>;
+export type FolderContent = ReadonlyMap<string, readonly FolderResource[]>;
 
 /** Values put in place of `${name}` in the text of the files: ports that are known only at run time. */
 export type Substitutions = Readonly<Record<string, string | number>>;
@@ -25,12 +30,22 @@ const isResourceFile = (name: string): boolean =>
   /\.(ya?ml|json)$/.test(name) && !name.startsWith(".");
 
 export class ResourceFolder {
+  /** Edited by people: the one to watch. */
   readonly root: string;
+  /**
+   * Laid over the root, the last on top: a file of the same name replaces the one below it, and one
+   * that holds an empty list takes its resources away.
+   */
+  overlays: readonly string[] = [];
   readonly #protos: ProtoRegistry;
   readonly #validator: MessageValidator;
   readonly #substitutions: Substitutions;
 
-  constructor(root: string, protos: ProtoRegistry, substitutions: Substitutions = {}) {
+  constructor(
+    root: string,
+    substitutions: Substitutions = {},
+    protos: ProtoRegistry = createProtoRegistry(),
+  ) {
     this.root = root;
     this.#protos = protos;
     this.#validator = new MessageValidator(protos);
@@ -40,10 +55,10 @@ export class ResourceFolder {
   /** Reads all files; either all of it is good, or every error is told. */
   read(): ReadResult<FolderContent> {
     const errors: string[] = [];
-    const content = new Map<string, readonly ServedResource[]>();
+    const content = new Map<string, readonly FolderResource[]>();
     for (const type of servedTypes) {
       const resources = this.#filesOf(type).flatMap((file) => {
-        const read = this.readFile(type, file);
+        const read = this.#readFile(type, file);
         if (!read.ok) errors.push(...read.errors.map((error) => `${file}: ${error}`));
         return read.ok ? read.value : [];
       });
@@ -53,17 +68,16 @@ export class ResourceFolder {
     return errors.length > 0 ? { ok: false, errors } : { ok: true, value: content };
   }
 
-  /** Reads one file, named relative to the folder. */
-  readFile(type: ServedType, file: string): ReadResult<readonly ServedResource[]> {
+  #readFile(type: ServedType, file: string): ReadResult<readonly FolderResource[]> {
     try {
-      return this.readText(type, readFileSync(path.join(this.root, file), "utf8"));
+      return this.readText(type, readFileSync(file, "utf8"));
     } catch (thrown) {
       return { ok: false, errors: [messageOf(thrown)] };
     }
   }
 
   /** Reads the text of a file of one type. */
-  readText(type: ServedType, text: string): ReadResult<readonly ServedResource[]> {
+  readText(type: ServedType, text: string): ReadResult<readonly FolderResource[]> {
     const substituted = this.#substituted(text);
     if (!substituted.ok) return substituted;
     const json = readYaml(substituted.value);
@@ -75,7 +89,7 @@ export class ResourceFolder {
     return { ok: true, value: reads.flatMap((read) => (read.ok ? [read.value] : [])) };
   }
 
-  #readResource(type: ServedType, json: JsonValue): ReadResult<ServedResource> {
+  #readResource(type: ServedType, json: JsonValue): ReadResult<FolderResource> {
     if (!isObject(json)) return { ok: false, errors: [`a ${type.messageName} must be a mapping`] };
     // As in a DiscoveryResponse's JSON; here the folder says the type, so it may be left out.
     const { "@type": _typeUrl, ...fields } = json;
@@ -87,10 +101,8 @@ export class ResourceFolder {
     const name = fields[type.nameField];
     if (typeof name !== "string" || name === "")
       return { ok: false, errors: [`${type.nameField} is missing`] };
-    return {
-      ok: true,
-      value: { name, typeUrl: type.typeUrl, bytes: toBinary(schema, read.value) },
-    };
+    const bytes = toBinary(schema, read.value);
+    return { ok: true, value: { name, typeUrl: type.typeUrl, bytes, json: fields } };
   }
 
   #substituted(text: string): ReadResult<string> {
@@ -104,17 +116,22 @@ export class ResourceFolder {
     return { ok: false, errors: [`nothing stands for \${${[...unknown].join("}, ${")}}`] };
   }
 
-  /** Sorted, so that the order of resources does not depend on the file system. */
+  /** The files that count, sorted, so that the order of resources does not depend on the file system. */
   #filesOf(type: ServedType): string[] {
-    const names = readdirSync(this.root).toSorted();
-    const files = names.filter(
-      (name) => isResourceFile(name) && path.parse(name).name === type.folder,
-    );
-    const folder = path.join(this.root, type.folder);
-    if (!names.includes(type.folder) || !statSync(folder).isDirectory()) return files;
-    const inner = readdirSync(folder).filter(isResourceFile).toSorted();
-    return [...files, ...inner.map((name) => path.join(type.folder, name))];
+    const files = new Map<string, string>();
+    for (const layer of [this.root, ...this.overlays])
+      for (const name of filesIn(layer, type.folder)) files.set(name, path.join(layer, name));
+    return [...files].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
   }
+}
+
+function filesIn(layer: string, kind: string): string[] {
+  const names = readdirSync(layer);
+  const files = names.filter((name) => isResourceFile(name) && path.parse(name).name === kind);
+  const folder = path.join(layer, kind);
+  if (!names.includes(kind) || !statSync(folder).isDirectory()) return files;
+  const inner = readdirSync(folder).filter(isResourceFile);
+  return [...files, ...inner.map((name) => path.join(kind, name))];
 }
 
 function duplicatesIn(type: ServedType, resources: readonly ServedResource[]): string[] {

@@ -6,7 +6,11 @@
  * All workers are equal; they talk over one port a pair, and messages on one port keep their order.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { HandedConnection, PeerMessage, WorkerInit } from "../../shared/protocol/worker-init.ts";
+import type {
+  HandedConnection,
+  PeerMessage,
+  WorkerInit,
+} from "../../shared/protocol/worker-init.ts";
 
 export interface HandedConnectionHandler {
   /** Returns false when it does not know the listener (yet): the connection goes back. */

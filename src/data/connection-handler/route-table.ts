@@ -21,7 +21,8 @@ export class WorkerRouteTable implements RouteConfigTable {
     return {
       [Symbol.dispose]: () => {
         watchers.delete(watcher);
-        if (watchers.size === 0 && this.#watchers.get(name) === watchers) this.#watchers.delete(name);
+        if (watchers.size === 0 && this.#watchers.get(name) === watchers)
+          this.#watchers.delete(name);
       },
     };
   }

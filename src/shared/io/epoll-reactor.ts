@@ -14,7 +14,10 @@ import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type * as reactor from "./reactor.ts";
+import type { ReactorOptions } from "./reactor-options.ts";
+import { PipePool } from "./pipe-pool.ts";
 import { encodeAddress, familyOf } from "./socket-address.ts";
+import { relayBySplice } from "./splice-relay.ts";
 import {
   close,
   connect,
@@ -32,16 +35,9 @@ import {
 } from "./syscalls.ts";
 import { closeWithReset, eventsMax, SystemArea } from "./system-area.ts";
 import type { TimerSlot } from "./timer-wheel.ts";
+import { TaskList } from "./task-list.ts";
+import { WheelDrive } from "./wheel-drive.ts";
 import { createWindows, windowsBytes } from "./windows.ts";
-
-export interface ReactorOptions {
-  /** Most bytes of queued output, over all sockets; rounded down to blocks of 16 KiB. */
-  readonly arenaBytesMax: number;
-  /** A callback threw. Its connection, if it was a socket's, is being closed with reset. */
-  onBug(error: unknown): void;
-  /** The arena is at its cap: a socket's output had no room (`queue`), or a new connection was reset (`accept`). */
-  onArenaFull(what: "queue" | "accept"): void;
-}
 
 /** Rounds before Node's own callbacks get their turn. */
 const roundsMax = 4;
@@ -73,6 +69,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   readonly blocks: BlockPool;
 
   readonly #options: ReactorOptions;
+  readonly #pipes = new PipePool(this.area);
   readonly #epoll: number;
   /** Holding it keeps the set watched. */
   readonly #watch: DescriptorWatch;
@@ -82,16 +79,14 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
 
   #ready: EpollSocket[] = [];
   #readySpare: EpollSocket[] = [];
-  #tasks: (() => void)[] = [];
-  #tasksSpare: (() => void)[] = [];
+  readonly #tasks = new TaskList();
   readonly #closing: EpollSocket[] = [];
 
   #isInRound = false;
   #roundMs = 0;
   /** Something is to be done although no descriptor has events. */
   #wakeUp: NodeJS.Immediate | null = null;
-  #timerWake: NodeJS.Timeout | null = null;
-  #isTimerWakeStale = false;
+  readonly #drive: WheelDrive;
   #isDisposed = false;
 
   constructor(options: ReactorOptions) {
@@ -103,6 +98,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     this.readStart = this.arena.readStart;
     this.blocks = new BlockPool(options.arenaBytesMax);
     this.timers = new HierarchicalWheel(this);
+    this.#drive = new WheelDrive(this.timers, () => this.#runRounds());
     this.#epoll = epollCreate1(linux.EPOLL_CLOEXEC);
     if (this.#epoll < 0) throw new Error(`cannot create an epoll set: ${errnoName(errno())}`);
     this.#watch = watchReadable(this.#epoll, () => this.#runRounds());
@@ -159,7 +155,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   }
 
   atRoundEnd(task: () => void): void {
-    this.#tasks.push(task);
+    this.#tasks.add(task);
     this.#wake();
   }
 
@@ -170,7 +166,8 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     for (const open of this.#sockets) open?.close("now");
     this.#endRound();
     if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
-    if (this.#timerWake !== null) clearTimeout(this.#timerWake);
+    this.#drive.stop();
+    this.#pipes[Symbol.dispose]();
     this.#watch.close();
     close(this.#epoll);
   }
@@ -195,8 +192,8 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     this.#control(linux.EPOLL_CTL_MOD, blocked.fd, eventsOfSocket | linux.EPOLLOUT);
   }
 
-  relay(_from: EpollSocket, _to: EpollSocket): void {
-    throw new Error("bug: not here yet");
+  relay(first: EpollSocket, second: EpollSocket): void {
+    relayBySplice(this, this.#pipes, first, second);
   }
 
   queueRefused(): void {
@@ -247,14 +244,15 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
 
   /** As `WheelOwner`. Inside a round the wake-up is set once, at its end. */
   wakeEarlier(): void {
-    this.#isTimerWakeStale = true;
-    if (!this.#isInRound) this.#setTimerWake();
+    if (this.#isDisposed) return;
+    this.#drive.markStale();
+    if (!this.#isInRound) this.#drive.update();
   }
 
   #runRounds(): void {
     // More may wait in the set after the last: Node's loop sees that and calls again.
     for (let i = 0; i < roundsMax; i++) if (!this.#round()) break;
-    if (this.#ready.length + this.#tasks.length > 0) this.#wake();
+    if (this.#ready.length + this.#tasks.size > 0) this.#wake();
   }
 
   /** One batch of events and all that follows from them. False when there is nothing left to do. */
@@ -268,7 +266,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     this.timers.advance(this.#roundMs);
     this.#endRound();
     this.#isInRound = false;
-    if (this.#isTimerWakeStale) this.#setTimerWake();
+    this.#drive.update();
     return count + this.#ready.length > 0 && !this.#isDisposed;
   }
 
@@ -315,25 +313,11 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   }
 
   #endRound(): void {
-    if (this.#tasks.length > 0) this.#runTasks();
+    if (this.#tasks.size > 0) this.#tasks.run(this);
     // Grows while it runs, as `onClosed` may close others, and may be entered again, by a dispose.
     for (let closed = this.#closing.pop(); closed; closed = this.#closing.pop()) {
       this.#finishClosing(closed);
     }
-  }
-
-  #runTasks(): void {
-    const batch = this.#tasks;
-    this.#tasks = this.#tasksSpare;
-    this.#tasksSpare = batch;
-    for (const task of batch) {
-      try {
-        task();
-      } catch (error) {
-        this.bug(error);
-      }
-    }
-    batch.length = 0;
   }
 
   #finishClosing(closed: EpollSocket): void {
@@ -378,22 +362,4 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
       this.#runRounds();
     });
   }
-
-  #setTimerWake(): void {
-    this.#isTimerWakeStale = false;
-    if (this.#timerWake !== null) clearTimeout(this.#timerWake);
-    this.#timerWake = null;
-    const delayMs = this.timers.nextWakeMs();
-    if (delayMs === Number.POSITIVE_INFINITY || this.#isDisposed) return;
-    this.#timerWake = setTimeout(
-      () => {
-        this.#isTimerWakeStale = true;
-        this.#runRounds();
-      },
-      Math.min(Math.ceil(delayMs), timeoutMsMax),
-    );
-  }
 }
-
-/** Node cuts longer timeouts to 1 ms. */
-const timeoutMsMax = 2 ** 31 - 1;

@@ -103,8 +103,9 @@ export class EpollSocket implements Socket {
     return this.#state === "closed";
   }
 
-  get isReading(): boolean {
-    return this.#isReading;
+  /** Whether the kernel takes bytes for it: connected, and not closed yet. */
+  get takesOutput(): boolean {
+    return this.#state === "open" || this.#state === "flushing";
   }
 
   /** Kept after the first look, as a closed descriptor has no name any more. */

@@ -35,7 +35,9 @@ const layout = {
 } as const;
 /** Bytes of the socket address slot: struct sockaddr_un is the longest, 110. */
 const addressBytes = 128;
-const linger = 8;
+const optionBytesMax = 64;
+/** Bytes of struct linger. */
+const lingerBytes = 8;
 
 export class SystemArea {
   readonly #words: Int32Array;
@@ -110,6 +112,13 @@ export class SystemArea {
     return setsockopt(fd, level, name, this.#base + layout.option, 4);
   }
 
+  /** Sets an option of up to 64 bytes; 0, or -1. */
+  setOptionBytes(fd: number, level: number, name: number, value: Uint8Array): number {
+    if (value.length > optionBytesMax) return -1;
+    new Uint8Array(this.#words.buffer, layout.option, optionBytesMax).set(value);
+    return setsockopt(fd, level, name, this.#base + layout.option, value.length);
+  }
+
   /** The socket's pending error as an errno number, 0 for none; reading clears it. */
   takeError(fd: number): number {
     this.#words[layout.option >> 2] = 0;
@@ -128,7 +137,7 @@ export class SystemArea {
   resetOnClose(fd: number): void {
     this.#words[layout.option >> 2] = 1;
     this.#words[(layout.option >> 2) + 1] = 0;
-    setsockopt(fd, linux.SOL_SOCKET, linux.SO_LINGER, this.#base + layout.option, linger);
+    setsockopt(fd, linux.SOL_SOCKET, linux.SO_LINGER, this.#base + layout.option, lingerBytes);
   }
 
   /** Both ends of a new pipe, or undefined with errno. */

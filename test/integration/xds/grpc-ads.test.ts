@@ -71,6 +71,18 @@ test("a push is applied and acknowledged, a bad one refused with its reasons", a
   assert.deepEqual(xds.batches.at(-1)?.removed, ["a"]);
 });
 
+test("a server that is not there is tried again and again, and found when it comes", async () => {
+  const gone = await ManagementServer.start();
+  await gone[Symbol.asyncDispose]();
+  using client = connect(gone.port);
+  client.changes$(lds).subscribe();
+  await until(() => client.status().stream.kind === "backingOff", "the first attempt fails");
+  await using server = await ManagementServer.start({ address: `127.0.0.1:${gone.port}` });
+  server.setResources(lds.typeUrl, served(lds.typeUrl, { a: "one" }));
+  const [answer] = await server.awaitAnswer(lds.typeUrl);
+  assert.equal(answer?.verdict.kind, "acked");
+});
+
 test("a named resource comes, changes, and is asked for again after a dropped stream", async () => {
   await using xds = await start();
   const texts: string[] = [];

@@ -1,0 +1,56 @@
+/**
+ * One serialisation per meaning, for hashes. Protobuf leaves the order of map entries to the writer, and
+ * Go's shuffles it on purpose: the same listener sent twice would look changed.
+ */
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+
+/** 128 bits of SHA-256, hex. Sorts the message's maps in place, which changes nothing that it means. */
+export function hashOf(desc: DescMessage, message: Message): string {
+  sortMaps(desc, message);
+  return createHash("sha256").update(toBinary(desc, message)).digest("hex").slice(0, 32);
+}
+
+/** The hash of a domain value, which is plain data: equal values were built alike, key by key. */
+export function hashOfValue(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
+}
+
+type Members = Record<string, unknown>;
+
+function sortMaps(desc: DescMessage, message: Message): void {
+  const members = message as unknown as Members;
+  for (const field of desc.fields) {
+    const { oneof, localName, message: inner } = field;
+    if (oneof) {
+      const chosen = members[oneof.localName] as { case?: string; value?: Message };
+      if (inner && chosen.case === localName && chosen.value) sortMaps(inner, chosen.value);
+      continue;
+    }
+    const value = members[localName];
+    if (value === undefined || value === null) continue;
+    if (field.fieldKind === "map") members[localName] = sortedKeys(value as Members);
+    // Structs are plain JSON in fields, and wrapped scalars plain scalars.
+    if (inner?.typeName === "google.protobuf.Struct" && field.fieldKind === "message")
+      members[localName] = sortedJson(value);
+    else if (inner) for (const one of messagesIn(field.fieldKind, value)) sortMaps(inner, one);
+  }
+}
+
+function messagesIn(kind: string, value: unknown): readonly Message[] {
+  const found = kind === "list" || kind === "map" ? Object.values(value as object) : [value];
+  return found.filter(
+    (one) => typeof one === "object" && one !== null && "$typeName" in one,
+  ) as Message[];
+}
+
+const sortedKeys = (map: Members): Members =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+function sortedJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedJson);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, sortedJson(inner)] as const);
+  return sortedKeys(Object.fromEntries(entries));
+}

@@ -1,0 +1,147 @@
+/**
+ * One downstream connection (Envoy: `ActiveTcpConnection` and its `ConnectionImpl`). It owns the socket and
+ * the drain, its filter owns the protocol. It has ended when `onClosed` was called, and not before.
+ */
+import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
+import type {
+  CloseReason,
+  Descriptor,
+  Reactor,
+  Socket,
+  SocketHandler,
+} from "../../shared/io/reactor.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import type { NetworkFilter } from "../network/network-filter.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import type { ActiveDrain } from "./active-drain.ts";
+import type { ActiveFilterChain } from "./active-filter-chain.ts";
+import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts";
+import { inertFilter } from "./inert-filter.ts";
+
+/** The listener, as its connections see it. */
+export interface ConnectionOwner {
+  readonly worker: WorkerContext;
+  readonly slots: ListenerSlots;
+  readonly isHealthCheckFailed: boolean;
+  findChain(socket: Socket): ActiveFilterChain;
+  onBug(error: unknown): void;
+  /** Last call, once. */
+  connectionClosed(connection: ActiveConnection): void;
+}
+
+export class ActiveConnection implements DownstreamConnection, SocketHandler, DrainedConnection {
+  readonly id: number;
+  readonly worker: WorkerContext;
+  readonly reactor: Reactor;
+  readonly socket: Socket;
+  readonly listener: ListenerConfig;
+  readonly slots: ListenerSlots;
+  readonly startMs: number;
+  readonly chain: ActiveFilterChain;
+  readonly #owner: ConnectionOwner;
+  #filter: NetworkFilter = inertFilter;
+  #drains: ConnectionDrains | undefined = undefined;
+
+  /** Takes over the descriptor. Nothing is served before `begin`. */
+  constructor(
+    owner: ConnectionOwner,
+    id: number,
+    listener: ListenerConfig,
+    descriptor: Descriptor,
+  ) {
+    this.#owner = owner;
+    this.id = id;
+    this.worker = owner.worker;
+    this.reactor = owner.worker.reactor;
+    this.listener = listener;
+    this.slots = owner.slots;
+    this.startMs = this.reactor.nowMs;
+    this.socket = this.reactor.adopt(descriptor, this, {
+      bufferLimitBytes: listener.perConnectionBufferLimitBytes,
+      noDelay: true,
+    });
+    this.chain = owner.findChain(this.socket);
+  }
+
+  get filterChain(): FilterChainConfig {
+    return this.chain.config;
+  }
+
+  get protocol(): DrainedProtocol {
+    return this.#filter.protocol;
+  }
+
+  get isHealthCheckFailed(): boolean {
+    return this.listener.drainType === "default" && this.#owner.isHealthCheckFailed;
+  }
+
+  get isToldToDrain(): boolean {
+    return this.#drains?.isTold ?? false;
+  }
+
+  /** Makes the filter and lets it begin. */
+  begin(): void {
+    this.#guarded(() => {
+      this.#filter = this.chain.factory.create(this);
+      this.#filter.onNewConnection();
+    });
+  }
+
+  joinDrain(drain: ActiveDrain): void {
+    this.#drains ??= new ConnectionDrains(this, this.reactor, this.worker.random);
+    this.#drains.join(drain);
+  }
+
+  tellToDrain(drain: DrainStart): void {
+    this.#guarded(() => this.#filter.onDrain(drain));
+  }
+
+  /** Ends it although it may be busy: at a drain's deadline, or because its listener goes. */
+  cut(): void {
+    this.#drains?.force();
+    this.socket.close("now");
+  }
+
+  onConnected(): void {}
+
+  onData(start: number, end: number): void {
+    this.#filter.onData(start, end);
+  }
+
+  onEnd(): void {
+    this.#filter.onEnd();
+  }
+
+  onAboveHighWatermark(): void {
+    this.#filter.onAboveHighWatermark();
+  }
+
+  onBelowLowWatermark(): void {
+    this.#filter.onBelowLowWatermark();
+  }
+
+  onSpliced(bytesRead: number, bytesWritten: number): void {
+    this.#filter.onSpliced(bytesRead, bytesWritten);
+  }
+
+  onClosed(reason: CloseReason, detail: string): void {
+    try {
+      this.#filter.onClosed(reason, detail);
+    } finally {
+      this.#drains?.closed(reason);
+      this.#owner.connectionClosed(this);
+    }
+  }
+
+  /** For calls that do not come from the socket: there the reactor does the same. */
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#owner.onBug(error);
+      this.socket.close("reset");
+    }
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * One version of one listener on this worker (Envoy: `ActiveTcpListener`): accepts, finds a worker, keeps
+ * within the limit, and owns its connections until the last has gone.
+ *
+ * Beyond the lazy threshold it begins without configuration: it accepts, asks main once, and whoever
+ * came meanwhile waits, bounded.
+ */
+import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { DrainStart } from "../../shared/drain/drain.ts";
+import type {
+  AcceptHandler,
+  Descriptor,
+  ListenRegistration,
+  ListenSocketRef,
+  Socket,
+} from "../../shared/io/reactor.ts";
+import type {
+  AddListener,
+  ListenerSlots,
+  UpdateFilterChains,
+} from "../../shared/protocol/worker-command.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
+import { ActiveDrain } from "./active-drain.ts";
+import type { ActiveFilterChain } from "./active-filter-chain.ts";
+import type { ConnectionBalancer } from "./connection-balancer.ts";
+import { createUnmatchedChain } from "./inert-filter.ts";
+import { ListenerChains } from "./listener-chains.ts";
+import { ListenerCounters } from "./listener-counters.ts";
+import { createNetworkFilterFactory } from "./network-filters.ts";
+
+/** What listeners share of their worker's connection handler. */
+export interface ListenerEnvironment {
+  readonly worker: WorkerContext;
+  readonly balancer: ConnectionBalancer;
+  readonly isHealthCheckFailed: boolean;
+  nextConnectionId(): number;
+  /** Server-wide drains under way that concern such a listener. */
+  serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[];
+  post(event: WorkerEvent): void;
+  onBug(error: unknown): void;
+}
+
+/** Connections that may wait for a lazy configuration; more are refused and counted as overflow. */
+const waitingMax = 1_024;
+/** Envoy's default is no limit. */
+const acceptsUnlimited = 2 ** 31 - 1;
+
+type State =
+  /** No configuration here. `previous`: what an update without configuration replaces. */
+  | {
+      readonly kind: "lazy";
+      readonly waiting: Descriptor[];
+      isAsked: boolean;
+      readonly previous: ListenerChains | undefined;
+      readonly onServed: (() => void)[];
+    }
+  | { readonly kind: "serving"; readonly chains: ListenerChains };
+
+export class ActiveListener implements AcceptHandler, ConnectionOwner {
+  readonly tag: ListenerTag;
+  readonly #environment: ListenerEnvironment;
+  readonly #registrations: ListenRegistration[];
+  readonly #connections = new Set<ActiveConnection>();
+  readonly #retired = new Set<ActiveFilterChain>();
+  readonly #unmatchedChain = createUnmatchedChain();
+  readonly #drains: ActiveDrain[] = [];
+  #counters: ListenerCounters;
+  #slots: ListenerSlots;
+  #state: State = lazy(undefined);
+  /** Accepting what is left in the queue: served here, so that nothing is under way when it is done. */
+  #isEmptying = false;
+  #onEmpty: (() => void) | undefined = undefined;
+
+  /** Accepts from the start. */
+  constructor(command: AddListener, environment: ListenerEnvironment) {
+    this.tag = command.tag;
+    this.#environment = environment;
+    this.#slots = command.slots;
+    this.#counters = new ListenerCounters(this.worker, command.slots);
+    if (command.config) this.#serveWith(command.config, undefined);
+    this.#registrations = command.sockets.map((socket) => this.#listen(socket));
+  }
+
+  get worker(): WorkerContext {
+    return this.#environment.worker;
+  }
+
+  get slots(): ListenerSlots {
+    return this.#slots;
+  }
+
+  get isHealthCheckFailed(): boolean {
+    return this.#environment.isHealthCheckFailed;
+  }
+
+  get acceptsPerEventMax(): number {
+    const configured = this.#config?.acceptsPerEventMax ?? 0;
+    return configured > 0 ? configured : acceptsUnlimited;
+  }
+
+  get connections(): ReadonlySet<ActiveConnection> {
+    return this.#connections;
+  }
+
+  // Commands.
+
+  update(command: UpdateFilterChains): void {
+    this.#slots = command.slots;
+    this.#counters = new ListenerCounters(this.worker, command.slots);
+    const state = this.#state;
+    const previous = state.kind === "serving" ? state.chains : state.previous;
+    if (command.config) this.#serveWith(command.config, previous);
+    // What waits goes on waiting, for the newer configuration; main answers each question asked.
+    else if (state.kind === "serving") this.#state = lazy(previous);
+  }
+
+  /** The answer to `listenerConfigWanted`; late ones, overtaken by an update, change nothing. */
+  configure(config: ListenerConfig): void {
+    if (this.#state.kind === "lazy") this.#serveWith(config, this.#state.previous);
+  }
+
+  /** `onStopped`: nothing of this listener is under way any more, neither to other workers nor to main. */
+  stop(emptyQueue: boolean, onStopped: () => void): void {
+    for (const registration of this.#registrations) registration[Symbol.dispose]();
+    this.#isEmptying = true;
+    if (emptyQueue) for (const registration of this.#registrations) registration.drainQueue();
+    this.#environment.balancer.whenTaken(() => this.#whenServed(onStopped));
+  }
+
+  /** `chainIds`: undefined for the whole listener. */
+  startDrain(start: DrainStart, chainIds: readonly string[] | undefined): void {
+    const { reactor } = this.worker;
+    const drain = new ActiveDrain(start, reactor.timers, (event) => this.#environment.post(event));
+    const chains = chainIds && this.#chainsToDrain(chainIds);
+    if (chains) for (const chain of chains) chain.drains.push(drain);
+    else this.#drains.push(drain);
+    for (const connection of this.#connections) {
+      if (chains === undefined || chains.has(connection.chain)) connection.joinDrain(drain);
+    }
+    drain.report();
+  }
+
+  joinServerDrain(drain: ActiveDrain): void {
+    for (const connection of this.#connections) connection.joinDrain(drain);
+  }
+
+  /** Cuts what is left; calls when the last connection has gone. */
+  remove(onRemoved: () => void): void {
+    for (const registration of this.#registrations) registration[Symbol.dispose]();
+    if (this.#state.kind === "lazy") this.#refuseWaiting(this.#state.waiting);
+    this.#retire(this.#chains?.retiredBy(undefined) ?? []);
+    this.#onEmpty = onRemoved;
+    for (const connection of this.#connections) connection.cut();
+    this.#endIfEmpty();
+  }
+
+  concerns(drain: { readonly inboundOnly: boolean }): boolean {
+    return !drain.inboundOnly || this.#config?.trafficDirection === "inbound";
+  }
+
+  // Accepting.
+
+  onAccepted(descriptor: Descriptor): void {
+    if (!this.#counters.tryAcquire()) return this.#environment.worker.reactor.discard(descriptor);
+    const { balancer } = this.#environment;
+    if (this.#isEmptying) balancer.opened();
+    else if (
+      balancer.handOver({ tag: this.tag, descriptor, connectionCount: this.#slots.connectionCount })
+    ) {
+      return this.#counters.handedOver();
+    }
+    this.serve(descriptor);
+  }
+
+  onBatch(count: number): void {
+    this.#counters.batchAccepted(count);
+  }
+
+  onExhausted(): void {
+    this.#counters.descriptorsExhausted();
+    this.worker
+      .loggerOf("conn_handler")
+      .warning("cannot accept: out of descriptors or memory; trying again in 100 ms");
+  }
+
+  /** Serves a connection that is counted already: as this worker's, and towards the listener's limit. */
+  serve(descriptor: Descriptor): void {
+    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    else this.#open(descriptor, this.#state.chains.config);
+  }
+
+  // As the owner of connections.
+
+  findChain(socket: Socket): ActiveFilterChain {
+    return this.#chains?.find(socket) ?? this.#unmatchedChain;
+  }
+
+  onBug(error: unknown): void {
+    this.#environment.onBug(error);
+  }
+
+  connectionClosed(connection: ActiveConnection): void {
+    this.#connections.delete(connection);
+    if (connection.chain !== this.#unmatchedChain) {
+      this.#counters.closed(this.#connections.size, connection.startMs);
+    }
+    this.#counters.release();
+    this.#environment.balancer.closed();
+    if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
+    this.#endIfEmpty();
+  }
+
+  get #config(): ListenerConfig | undefined {
+    return this.#chains?.config;
+  }
+
+  /** Of a lazy listener what it replaces: its connections are still there. */
+  get #chains(): ListenerChains | undefined {
+    return this.#state.kind === "serving" ? this.#state.chains : this.#state.previous;
+  }
+
+  #listen(socket: ListenSocketRef): ListenRegistration {
+    return this.worker.reactor.listen(socket, this);
+  }
+
+  #serveWith(config: ListenerConfig, previous: ListenerChains | undefined): void {
+    const chains = new ListenerChains(config, previous, (chain) =>
+      createNetworkFilterFactory(chain, this.worker, this.#slots),
+    );
+    const before = this.#state;
+    this.#state = { kind: "serving", chains };
+    this.#retire(previous?.retiredBy(chains) ?? []);
+    if (before.kind === "serving") return;
+    for (const descriptor of before.waiting.splice(0)) this.#open(descriptor, config);
+    for (const onServed of before.onServed) onServed();
+  }
+
+  #open(descriptor: Descriptor, config: ListenerConfig): void {
+    const connection = new ActiveConnection(
+      this,
+      this.#environment.nextConnectionId(),
+      config,
+      descriptor,
+    );
+    this.#connections.add(connection);
+    connection.chain.connectionOpened();
+    if (connection.chain === this.#unmatchedChain) {
+      this.#counters.unmatched();
+      return connection.socket.close("now");
+    }
+    this.#counters.opened(this.#connections.size);
+    connection.begin();
+    this.#joinDrainsUnderWay(connection, config);
+  }
+
+  /** Accepted late, from an emptied queue or after a server-wide drain began: it shares the timeline. */
+  #joinDrainsUnderWay(connection: ActiveConnection, config: ListenerConfig): void {
+    for (const drain of this.#drains) connection.joinDrain(drain);
+    for (const drain of connection.chain.drains) connection.joinDrain(drain);
+    for (const drain of this.#environment.serverDrainsOf(config)) connection.joinDrain(drain);
+  }
+
+  #keepWaiting(descriptor: Descriptor, state: Extract<State, { kind: "lazy" }>): void {
+    if (state.waiting.length >= waitingMax) {
+      this.#counters.overflowed();
+      return this.#refuseWaiting([descriptor]);
+    }
+    state.waiting.push(descriptor);
+    if (state.isAsked) return;
+    state.isAsked = true;
+    this.#environment.post({ kind: "listenerConfigWanted", tag: this.tag });
+  }
+
+  #refuseWaiting(waiting: Descriptor[]): void {
+    for (const descriptor of waiting.splice(0)) {
+      this.worker.reactor.discard(descriptor);
+      this.#counters.release();
+      this.#environment.balancer.closed();
+    }
+  }
+
+  #whenServed(onServed: () => void): void {
+    if (this.#state.kind === "lazy" && this.#state.waiting.length > 0) {
+      this.#state.onServed.push(onServed);
+    } else onServed();
+  }
+
+  #chainsToDrain(ids: readonly string[]): Set<ActiveFilterChain> {
+    const wanted = new Set(ids);
+    const retired = [...this.#retired].filter(
+      (chain) => wanted.has(chain.config.id) && chain.drains.length === 0,
+    );
+    // A chain of the same id may have come back meanwhile: the retired one is meant, then.
+    for (const chain of retired) wanted.delete(chain.config.id);
+    const serving = [...wanted].flatMap((id) => this.#chains?.byId(id) ?? []);
+    return new Set([...retired, ...serving]);
+  }
+
+  #retire(chains: readonly ActiveFilterChain[]): void {
+    for (const chain of chains) if (!chain.retire()) this.#retired.add(chain);
+  }
+
+  #endIfEmpty(): void {
+    if (this.#onEmpty === undefined || this.#connections.size > 0) return;
+    for (const drain of this.#drains.splice(0)) drain[Symbol.dispose]();
+    const onEmpty = this.#onEmpty;
+    this.#onEmpty = undefined;
+    onEmpty();
+  }
+}
+
+function lazy(previous: ListenerChains | undefined): State {
+  return { kind: "lazy", waiting: [], isAsked: false, previous, onServed: [] };
+}

@@ -1,0 +1,185 @@
+/**
+ * Carries out what main says, in order (Envoy: `ConnectionHandlerImpl` and `WorkerImpl`). The only door
+ * between a worker's port and its listeners, clusters and routes.
+ */
+import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type {
+  AddListener,
+  RemoveListener,
+  ReplyId,
+  StartDrain,
+  StopListener,
+  WorkerCommand,
+} from "../../shared/protocol/worker-command.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
+import { ActiveDrain } from "./active-drain.ts";
+import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
+import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
+import type { WorkerRouteTable } from "./route-table.ts";
+
+export interface ConnectionHandlerParts {
+  readonly worker: WorkerContext;
+  readonly clusters: WorkerClusterTable;
+  readonly routes: WorkerRouteTable;
+  readonly post: (event: WorkerEvent) => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+type ServerDrainCommand = Extract<WorkerCommand, { kind: "startServerDrain" }>;
+
+export class ConnectionHandler implements ListenerEnvironment, HandedConnectionHandler, Disposable {
+  readonly worker: WorkerContext;
+  readonly balancer: ConnectionBalancer;
+  readonly #parts: ConnectionHandlerParts;
+  readonly #listeners = new Map<ListenerTag, ActiveListener>();
+  readonly #serverDrains: { readonly drain: ActiveDrain; readonly inboundOnly: boolean }[] = [];
+  #isHealthCheckFailed = false;
+  #nextConnectionId: number;
+
+  constructor(parts: ConnectionHandlerParts) {
+    this.#parts = parts;
+    this.worker = parts.worker;
+    this.balancer = new ConnectionBalancer(parts.worker.init, parts.worker.limits, this);
+    this.#nextConnectionId = parts.worker.init.index;
+  }
+
+  get isHealthCheckFailed(): boolean {
+    return this.#isHealthCheckFailed;
+  }
+
+  /** All commands but those that are the thread's. */
+  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+    switch (command.kind) {
+      case "addListener":
+        return this.#addListener(command);
+      case "updateFilterChains":
+        this.#listeners.get(command.tag)?.update(command);
+        return this.#done(command.reply);
+      case "listenerConfig":
+        return this.#listeners.get(command.tag)?.configure(command.config);
+      case "stopListener":
+        return this.#stopListener(command);
+      case "startDrain":
+        return this.#startDrain(command);
+      case "removeListener":
+        return this.#removeListener(command);
+      case "startServerDrain":
+        return this.#startServerDrain(command);
+      case "setHealthCheckFailed":
+        this.#isHealthCheckFailed = command.failed;
+        return;
+      case "setCluster":
+        return this.#parts.clusters.set(command);
+      case "setHosts":
+        return this.#parts.clusters.setHosts(command.cluster, command.hosts);
+      case "removeCluster":
+        this.#parts.clusters.remove(command.name);
+        return this.#done(command.reply);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
+      case "ping":
+        return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** Cuts everything. */
+  [Symbol.dispose](): void {
+    for (const listener of this.#listeners.values()) listener.remove(() => {});
+    this.#listeners.clear();
+    for (const { drain } of this.#serverDrains) drain[Symbol.dispose]();
+    this.balancer[Symbol.dispose]();
+  }
+
+  // For listeners.
+
+  /** Unique in the process: workers take turns. */
+  nextConnectionId(): number {
+    const id = this.#nextConnectionId;
+    this.#nextConnectionId += this.worker.init.concurrency;
+    return id;
+  }
+
+  serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[] {
+    const isInbound = config.trafficDirection === "inbound";
+    return this.#serverDrains.flatMap(({ drain, inboundOnly }) =>
+      isInbound || !inboundOnly ? [drain] : [],
+    );
+  }
+
+  post(event: WorkerEvent): void {
+    this.#parts.post(event);
+  }
+
+  onBug(error: unknown): void {
+    this.#parts.onBug(error);
+  }
+
+  /**
+   * The other worker may have been told of the listener before us: then we hand back. What comes back for
+   * a listener that has gone meanwhile has nowhere to go.
+   */
+  onHanded(connection: HandedConnection): boolean {
+    const listener = this.#listeners.get(connection.tag as ListenerTag);
+    if (listener) listener.serve(connection.descriptor);
+    else if (connection.isReturned) this.#drop(connection);
+    return listener !== undefined || connection.isReturned;
+  }
+
+  #drop(connection: HandedConnection): void {
+    this.worker.reactor.discard(connection.descriptor);
+    Atomics.sub(this.worker.limits, connection.connectionCount, 1);
+    this.balancer.closed();
+  }
+
+  #addListener(command: AddListener): void {
+    this.#listeners.set(command.tag, new ActiveListener(command, this));
+    this.#done(command.reply);
+  }
+
+  #stopListener(command: StopListener): void {
+    const onStopped = (): void => this.#done(command.reply);
+    const listener = this.#listeners.get(command.tag);
+    if (listener) listener.stop(command.emptyQueue, onStopped);
+    else onStopped();
+  }
+
+  #startDrain(command: StartDrain): void {
+    const listener = this.#listeners.get(command.tag);
+    if (listener) return listener.startDrain(command.drain, command.filterChains);
+    // Main counts on a word from every worker.
+    this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #removeListener(command: RemoveListener): void {
+    const listener = this.#listeners.get(command.tag);
+    if (!listener) return this.#done(command.reply);
+    listener.remove(() => {
+      this.#listeners.delete(command.tag);
+      this.#done(command.reply);
+    });
+  }
+
+  #startServerDrain(command: ServerDrainCommand): void {
+    const { timers } = this.worker.reactor;
+    // The end of the process closes what is left, not the drain's deadline.
+    const start = { ...command.drain, atDeadline: "keep" as const };
+    const drain = new ActiveDrain(start, timers, (event) => this.post(event));
+    this.#serverDrains.push({ drain, inboundOnly: command.inboundOnly });
+    for (const listener of this.#listeners.values()) {
+      if (listener.concerns(command)) listener.joinServerDrain(drain);
+    }
+    drain.report();
+  }
+
+  #done(reply: ReplyId): void {
+    if (reply !== 0) this.post({ kind: "done", reply });
+  }
+}

@@ -1,0 +1,52 @@
+/** One configuration of a listener, compiled: its chains and the way to them. Replaced as a whole. */
+import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { Socket } from "../../shared/io/reactor.ts";
+import {
+  type FilterChainMatcher,
+  compileFilterChainMatcher,
+} from "../network/filter-chain-match.ts";
+import { SocketFacts } from "../network/socket-facts.ts";
+import type { NetworkFilterFactory } from "../network/network-filter.ts";
+import { ActiveFilterChain } from "./active-filter-chain.ts";
+
+export class ListenerChains {
+  readonly config: ListenerConfig;
+  readonly #byId: ReadonlyMap<string, ActiveFilterChain>;
+  readonly #match: FilterChainMatcher;
+
+  /** Chains of `previous` with an unchanged id are taken over as they are. */
+  constructor(
+    config: ListenerConfig,
+    previous: ListenerChains | undefined,
+    createFactory: (chain: FilterChainConfig) => NetworkFilterFactory,
+  ) {
+    this.config = config;
+    const configs = [...config.filterChains, ...defaultChainOf(config)];
+    this.#byId = new Map(
+      configs.map((chain) => [
+        chain.id,
+        previous?.byId(chain.id) ?? new ActiveFilterChain(chain, createFactory(chain)),
+      ]),
+    );
+    this.#match = compileFilterChainMatcher(config.filterChains);
+  }
+
+  byId(id: string): ActiveFilterChain | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Undefined where no chain matches and there is no default. */
+  find(socket: Socket): ActiveFilterChain | undefined {
+    const matched = this.#match(new SocketFacts(socket)) ?? this.config.defaultFilterChain;
+    return matched && this.#byId.get(matched.id);
+  }
+
+  /** Chains that `next` did not take over. */
+  retiredBy(next: ListenerChains | undefined): ActiveFilterChain[] {
+    return [...this.#byId.values()].filter((chain) => next?.byId(chain.config.id) !== chain);
+  }
+}
+
+function defaultChainOf(config: ListenerConfig): FilterChainConfig[] {
+  return config.defaultFilterChain ? [config.defaultFilterChain] : [];
+}

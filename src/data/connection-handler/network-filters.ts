@@ -1,0 +1,39 @@
+/**
+ * The table of network filters: what each kind of configuration is served by. A chain is served by its
+ * terminal filter; kinds that are accepted without effect stand in the configuration only.
+ */
+import { assert } from "../../shared/common/assert.ts";
+import type {
+  FilterChainConfig,
+  NetworkFilterConfig,
+} from "../../shared/config/listener-config.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { NetworkFilterFactory } from "../network/network-filter.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
+
+/** Makes what serves the connections of one chain; main has checked that it ends in a terminal filter. */
+export function createNetworkFilterFactory(
+  chain: FilterChainConfig,
+  worker: WorkerContext,
+  slots: ListenerSlots,
+): NetworkFilterFactory {
+  const terminal = chain.filters.find((filter) => filter.kind !== "noop");
+  assert(terminal, `filter chain ${chain.name} has no terminal filter`);
+  return createTerminal(terminal, worker, slots);
+}
+
+function createTerminal(
+  filter: Exclude<NetworkFilterConfig, { kind: "noop" }>,
+  worker: WorkerContext,
+  slots: ListenerSlots,
+): NetworkFilterFactory {
+  switch (filter.kind) {
+    case "tcpProxy":
+      return createTcpProxyFactory(filter.config, worker, slots);
+    case "httpConnectionManager":
+      throw new Error("bug: the HTTP connection manager is not in this build");
+    default:
+      return filter satisfies never;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * One worker, from its init to its end, whatever thread it runs on: a thread of its own (`worker-main.ts`),
+ * or the main thread with the node reactor. It is told by commands on its port and answers by events.
+ */
+import { type Clock, systemClock } from "../../shared/common/clock.ts";
+import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
+import { type Random, systemRandom } from "../../shared/common/random.ts";
+import type { Reactor } from "../../shared/io/reactor.ts";
+import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
+import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
+import { StatSlab } from "../../shared/stats/slab.ts";
+import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
+import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
+import { ConnectionHandler } from "./connection-handler.ts";
+import { WorkerRouteTable } from "./route-table.ts";
+
+/** The worker's end of a channel: a `MessagePort`, or something that behaves like one. */
+export interface WorkerPort {
+  postMessage(event: WorkerEvent): void;
+  on(event: "message", handle: (command: WorkerCommand) => void): unknown;
+  close(): void;
+}
+
+export interface WorkerParts {
+  /** The one that `init.reactor` names. Passed in, because its files load only where they can run. */
+  readonly createReactor: (options: ReactorOptions) => Reactor;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface RunningWorker extends Disposable {
+  /** Writes out what is buffered for access logs. */
+  flush(): void;
+}
+
+const bugs = sluiceWorkerStats.offset("connection_bugs");
+const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
+
+/**
+ * Says `ready` before it returns. The worker ends by the command `shutdown`, or by disposing: either way
+ * every connection is closed, and `exited` is the last event.
+ */
+export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerParts): RunningWorker {
+  const slab = new StatSlab(init.slab);
+  const clock = parts.clock ?? systemClock;
+  const loggerOf = workerLoggers(init, port, clock);
+  const onBug = (error: unknown): void => {
+    slab.add(init.slots.sluice, bugs);
+    loggerOf("connection").error(`bug, ended one connection: ${describe(error)}`);
+  };
+  const onArenaFull = (): void => slab.add(init.slots.sluice, arenaExhausted);
+  const { arenaBytesMax } = init;
+  const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
+  const random = parts.random ?? systemRandom;
+  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random });
+  const post = (event: WorkerEvent): void => port.postMessage(event);
+  const handler = new ConnectionHandler({ ...assembled, post, onBug });
+
+  let hasEnded = false;
+  const end = (): void => {
+    if (hasEnded) return;
+    hasEnded = true;
+    handler[Symbol.dispose]();
+    reactor[Symbol.dispose]();
+    assembled.sinks[Symbol.dispose]();
+    post({ kind: "exited" });
+    port.close();
+  };
+  port.on("message", (command) => {
+    if (hasEnded) return;
+    if (command.kind === "shutdown") end();
+    else if (command.kind === "reopenLogs") assembled.sinks.reopen();
+    else handler.handle(command);
+  });
+  post({ kind: "ready" });
+  return { flush: () => assembled.sinks.flush(), [Symbol.dispose]: end };
+}
+
+interface Foundation {
+  readonly init: WorkerInit;
+  readonly slab: StatSlab;
+  readonly loggerOf: LoggerOf;
+  readonly reactor: Reactor;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) {
+  const limits = new Int32Array(init.limits);
+  const clusters = new WorkerClusterTable({ slab, limits, random });
+  const routes = new WorkerRouteTable();
+  const worker: WorkerContext = {
+    init,
+    reactor,
+    slab,
+    limits,
+    clock,
+    random,
+    loggerOf,
+    clusters,
+    routes,
+    createAccessLogger: (configs) => sinks.createLogger(configs),
+  };
+  const sinks = new AccessLogSinks(worker);
+  return { worker, clusters, routes, sinks };
+}
+
+function workerLoggers(init: WorkerInit, port: WorkerPort, clock: Clock): LoggerOf {
+  return createLoggers(
+    new Int32Array(init.logLevels),
+    String(init.index),
+    (record) => port.postMessage({ kind: "log", record }),
+    () => clock.wallTime(),
+  );
+}
+
+/** With the stack: a bug is the one thing whose place matters. */
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,233 @@
+/**
+ * `envoy.filters.network.tcp_proxy`: one downstream connection, one upstream connection, every byte moved by
+ * the kernel where it can. Nothing is read from downstream before the upstream has connected.
+ *
+ * A drain does not end it before the deadline: TCP has no way to ask its peer to go, so by policy the
+ * connection stays until then (docs: DRAINING).
+ */
+import { assert } from "../../shared/common/assert.ts";
+import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
+import type { CloseReason } from "../../shared/io/reactor.ts";
+import { TimerSlot } from "../../shared/io/timer-wheel.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
+import { clusterStats, tcpStats } from "../../shared/stats/stat-names.ts";
+import type { AccessLogger } from "../network/access-logger.ts";
+import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import type { NetworkFilter } from "../network/network-filter.ts";
+import type { ResponseFlag } from "../network/stream-info.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import type { UpstreamCluster } from "../upstream/cluster-table.ts";
+import { chooseCluster } from "./cluster-choice.ts";
+import { TcpStreamInfo } from "./tcp-stream-info.ts";
+import { TcpUpstream, type TcpUpstreamHandler } from "./tcp-upstream.ts";
+
+export interface TcpProxyShared {
+  readonly config: TcpProxyConfig;
+  readonly worker: WorkerContext;
+  readonly stats: StatBlock;
+  readonly logger: AccessLogger | undefined;
+}
+
+const cxTotal = tcpStats.offset("downstream_cx_total");
+const noRoute = tcpStats.offset("downstream_cx_no_route");
+const rxBytes = tcpStats.offset("downstream_cx_rx_bytes_total");
+const txBytes = tcpStats.offset("downstream_cx_tx_bytes_total");
+const drainClose = tcpStats.offset("downstream_cx_drain_close");
+const idleTimeouts = tcpStats.offset("idle_timeout");
+const durationReached = tcpStats.offset("max_downstream_connection_duration");
+const attemptsExceeded = clusterStats.offset("upstream_cx_connect_attempts_exceeded");
+const overflow = clusterStats.offset("upstream_cx_overflow");
+const noneHealthy = clusterStats.offset("upstream_cx_none_healthy");
+
+type State =
+  | { readonly kind: "new" }
+  /** `attempts`: tries begun, this one included. */
+  | { readonly kind: "connecting"; readonly upstream: TcpUpstream; readonly attempts: number }
+  | { readonly kind: "connected"; readonly upstream: TcpUpstream; readonly attempts: number }
+  /** We are closing downstream, with or without an upstream that is still there. */
+  | {
+      readonly kind: "ending";
+      readonly upstream: TcpUpstream | undefined;
+      readonly attempts: number;
+    };
+
+export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
+  readonly protocol = "tcp";
+  readonly #shared: TcpProxyShared;
+  readonly #connection: DownstreamConnection;
+  readonly #startWallMs: number;
+  readonly #flags: ResponseFlag[] = [];
+  readonly #idleTimer = new TimerSlot({ onTimer: () => this.#onIdleTimer() });
+  readonly #durationTimer = new TimerSlot({ onTimer: () => this.#onDurationTimer() });
+  #state: State = { kind: "new" };
+  #clusterName = "";
+  #failureReason: string | undefined = undefined;
+  #lastByteMs: number;
+  #bytesReceived = 0;
+  #bytesSent = 0;
+
+  constructor(shared: TcpProxyShared, connection: DownstreamConnection) {
+    this.#shared = shared;
+    this.#connection = connection;
+    this.#lastByteMs = connection.startMs;
+    this.#startWallMs = shared.logger ? shared.worker.clock.wallTime() : 0;
+  }
+
+  onNewConnection(): void {
+    const { config, worker } = this.#shared;
+    const { reactor, socket } = this.#connection;
+    this.#count(cxTotal);
+    socket.setReading(false);
+    if (config.maxDownstreamConnectionDurationMs > 0) {
+      reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
+    }
+    this.#clusterName = chooseCluster(config.clusters, worker.random);
+    this.#connect(0);
+  }
+
+  onData(): void {
+    assert(false, "tcp_proxy reads nothing itself");
+  }
+
+  onEnd(): void {}
+  onAboveHighWatermark(): void {}
+  onBelowLowWatermark(): void {}
+  onDrain(): void {}
+
+  onSpliced(bytesRead: number, bytesWritten: number): void {
+    const { slab } = this.#shared.worker;
+    this.#bytesReceived += bytesRead;
+    this.#bytesSent += bytesWritten;
+    slab.add(this.#shared.stats, rxBytes, bytesRead);
+    slab.add(this.#shared.stats, txBytes, bytesWritten);
+    this.#lastByteMs = this.#connection.reactor.nowMs;
+  }
+
+  onClosed(reason: CloseReason): void {
+    const { timers } = this.#connection.reactor;
+    timers.cancel(this.#idleTimer);
+    timers.cancel(this.#durationTimer);
+    const isCut = this.#state.kind !== "ending" && reason === "local";
+    // Not by this filter: at the drain's deadline, or because the listener goes.
+    if (isCut && this.#connection.isToldToDrain) this.#count(drainClose);
+    const { upstream } = this.#become("ending");
+    if (upstream && !upstream.isClosed) upstream.close(howToFollow(reason));
+    this.#log();
+  }
+
+  // Of the upstream.
+
+  onUpstreamConnected(): void {
+    const { upstream } = this.#become("connected");
+    assert(upstream, "connected without an upstream");
+    const { socket, reactor } = this.#connection;
+    const { idleTimeoutMs } = this.#shared.config;
+    if (idleTimeoutMs > 0) reactor.timers.arm(this.#idleTimer, idleTimeoutMs);
+    this.#lastByteMs = reactor.nowMs;
+    socket.setReading(true);
+    socket.pipeTo(upstream.socket);
+  }
+
+  onUpstreamFailed(reason: string): void {
+    if (this.#state.kind !== "connecting") return;
+    this.#failureReason = reason;
+    this.#flag("UF");
+    this.#connect(this.#state.attempts);
+  }
+
+  onUpstreamClosed(reason: CloseReason): void {
+    if (this.#state.kind !== "connected") return;
+    this.#become("ending");
+    this.#connection.socket.close(howToFollow(reason));
+  }
+
+  onUpstreamProgress(): void {
+    this.#lastByteMs = this.#connection.reactor.nowMs;
+  }
+
+  /** One more try after `attempts`, with a host of its own choice. */
+  #connect(attempts: number): void {
+    const { worker, config } = this.#shared;
+    const cluster = worker.clusters.get(this.#clusterName);
+    if (!cluster) {
+      this.#count(noRoute);
+      return this.#fail("NC");
+    }
+    if (attempts >= Math.max(1, config.maxConnectAttempts)) {
+      return this.#failAtCluster(cluster, attemptsExceeded, "URX");
+    }
+    const host = cluster.chooseHost();
+    if (!host) return this.#failAtCluster(cluster, noneHealthy, "UH");
+    if (!cluster.breakers.tryAcquire("connections")) {
+      return this.#failAtCluster(cluster, overflow, "UO");
+    }
+    const upstream = new TcpUpstream(host, worker, this);
+    this.#state = { kind: "connecting", upstream, attempts: attempts + 1 };
+  }
+
+  #failAtCluster(cluster: UpstreamCluster, offset: number, flag: ResponseFlag): void {
+    this.#shared.worker.slab.add(cluster.stats, offset);
+    this.#fail(flag);
+  }
+
+  #fail(flag: ResponseFlag): void {
+    this.#flag(flag);
+    this.#become("ending");
+    this.#connection.socket.close("now");
+  }
+
+  #onIdleTimer(): void {
+    const { reactor } = this.#connection;
+    const leftMs = this.#lastByteMs + this.#shared.config.idleTimeoutMs - reactor.nowMs;
+    if (leftMs > 0) return reactor.timers.arm(this.#idleTimer, leftMs);
+    this.#count(idleTimeouts);
+    this.#fail("SI");
+  }
+
+  #onDurationTimer(): void {
+    this.#count(durationReached);
+    this.#fail("DT");
+  }
+
+  #become(kind: "connected" | "ending"): {
+    readonly upstream: TcpUpstream | undefined;
+    readonly attempts: number;
+  } {
+    const state = this.#state;
+    const parts = state.kind === "new" ? { upstream: undefined, attempts: 0 } : state;
+    const { upstream, attempts } = parts;
+    if (kind === "ending") this.#state = { kind, upstream, attempts };
+    else if (upstream) this.#state = { kind, upstream, attempts };
+    return { upstream, attempts };
+  }
+
+  #flag(flag: ResponseFlag): void {
+    if (!this.#flags.includes(flag)) this.#flags.push(flag);
+  }
+
+  #log(): void {
+    const { upstream, attempts } = this.#become("ending");
+    this.#shared.logger?.log(
+      new TcpStreamInfo({
+        connection: this.#connection,
+        startWallMs: this.#startWallMs,
+        bytesReceived: this.#bytesReceived,
+        bytesSent: this.#bytesSent,
+        flags: this.#flags,
+        clusterName: this.#clusterName,
+        upstream,
+        attempts,
+        failureReason: this.#failureReason,
+      }),
+    );
+  }
+
+  #count(offset: number): void {
+    this.#shared.worker.slab.add(this.#shared.stats, offset);
+  }
+}
+
+/** How the other side ends: what was cut is cut there too, the rest is delivered first. */
+function howToFollow(reason: CloseReason): "flush" | "reset" {
+  return reason === "reset" ? "reset" : "flush";
+}

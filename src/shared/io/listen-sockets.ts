@@ -1,0 +1,54 @@
+/**
+ * Listening sockets as their owner, the main thread, sees them. Opening binds, so that a port in use is
+ * known before a push is accepted; listening starts later, when the listener is warm (Envoy does the
+ * same). Workers get the `ref` and register it with their reactor.
+ */
+import type { SocketAddress } from "../common/address.ts";
+import type { ListenSocketRef } from "./reactor.ts";
+
+export interface ListenSocketOptions {
+  /** Most connections waiting to be accepted; the kernel cuts it to net.core.somaxconn. */
+  readonly backlog: number;
+  /** SO_REUSEPORT: several sockets on one address, all of which must say so. */
+  readonly reusePort: boolean;
+  /** IPv6 only: whether IPv4 clients of a wildcard address are left out (`ipv4_compat: false`). */
+  readonly ipv6Only: boolean;
+  /** IP_FREEBIND: the address need not exist yet. */
+  readonly freebind: boolean;
+  /** IP_TRANSPARENT: connections to foreign addresses are taken. */
+  readonly transparent: boolean;
+  /** Applied in order, each at its moment. */
+  readonly socketOptions: readonly RawSocketOption[];
+}
+
+/** Envoy's `SocketOption`, values as they are. */
+export interface RawSocketOption {
+  readonly level: number;
+  readonly name: number;
+  readonly value: { readonly int: number } | { readonly bytes: Uint8Array };
+  readonly state: "prebind" | "bound" | "listening";
+}
+
+export interface OwnedListenSocket {
+  /** The address is the one really bound: port 0 has become a port. */
+  readonly ref: ListenSocketRef;
+  /** Takes connections from now on. What is wrong, in Envoy's words, or undefined. Again: no-op. */
+  startListening(): string | undefined;
+  /** Workers must have stopped first. What still waits in the queue is reset (`drainQueue` before). */
+  close(): void;
+}
+
+export type OpenListenSocketResult =
+  | { readonly ok: true; readonly socket: OwnedListenSocket }
+  | { readonly ok: false; readonly error: string };
+
+export interface ListenSockets {
+  /**
+   * Binds. `error` is Envoy's text: `cannot bind '127.0.0.1:80': Address already in use`. A file at a
+   * Unix path is removed first, as Envoy does; a path beginning with `@` is abstract.
+   */
+  openListenSocket(
+    address: SocketAddress,
+    options: ListenSocketOptions,
+  ): Promise<OpenListenSocketResult>;
+}

@@ -1,0 +1,207 @@
+/**
+ * Two sockets joined inside the kernel: bytes go socket → pipe → socket by splice(2) and never enter
+ * this process. Each direction has its own pipe, which is also its buffer: while it is full the source
+ * is not read, and TCP slows the sender.
+ *
+ * What a newcomer would get wrong: any call on a socket here may end it, and ending it comes back into
+ * this file (`onClosed`) before the call returns.
+ */
+import type { EpollSocket, SocketLoop, SocketRelay } from "./epoll-socket.ts";
+import { pipeBytes, type Pipe, type PipePool } from "./pipe-pool.ts";
+import { errno, errnoOf, linux, splice } from "./syscalls.ts";
+
+/** Pipe fills in one go before other sockets get their turn. */
+const fillsMax = 16;
+
+export function relayBySplice(
+  loop: SocketLoop,
+  pipes: PipePool,
+  first: EpollSocket,
+  second: EpollSocket,
+): void {
+  const forth = new Direction(loop, pipes, first, second);
+  const back = new Direction(loop, pipes, second, first);
+  first.startRelay(new RelayEnd(forth, back));
+  second.startRelay(new RelayEnd(back, forth));
+  forth.pump();
+  back.pump();
+}
+
+class RelayEnd implements SocketRelay {
+  readonly #outgoing: Direction;
+  readonly #incoming: Direction;
+
+  constructor(outgoing: Direction, incoming: Direction) {
+    this.#outgoing = outgoing;
+    this.#incoming = incoming;
+  }
+
+  get bytesUnderway(): number {
+    return this.#incoming.bytesInPipe;
+  }
+
+  onReadable(): void {
+    this.#outgoing.pump();
+  }
+
+  onWritable(): void {
+    this.#incoming.unblock();
+  }
+
+  onClosed(): void {
+    this.#incoming.abandon();
+    // What was read from the closed one still reaches the other.
+    this.#outgoing.pump();
+  }
+}
+
+class Direction {
+  readonly #loop: SocketLoop;
+  readonly #pipes: PipePool;
+  readonly #source: EpollSocket;
+  readonly #sink: EpollSocket;
+  #pipe: Pipe | null = null;
+  #isSinkBlocked = false;
+  #isPumping = false;
+  /** The sink is gone. */
+  #isAbandoned = false;
+  bytesInPipe = 0;
+
+  constructor(loop: SocketLoop, pipes: PipePool, source: EpollSocket, sink: EpollSocket) {
+    this.#loop = loop;
+    this.#pipes = pipes;
+    this.#source = source;
+    this.#sink = sink;
+  }
+
+  unblock(): void {
+    this.#isSinkBlocked = false;
+    this.pump();
+  }
+
+  /** Moves what can be moved now. */
+  pump(): void {
+    if (this.#isAbandoned || this.#isPumping) return;
+    this.#isPumping = true;
+    let read = 0;
+    let written = 0;
+    for (let fills = 0; ; fills++) {
+      if (fills === fillsMax) {
+        this.#loop.readyLater(this.#source);
+        break;
+      }
+      if (this.bytesInPipe === 0) read += this.#fill();
+      if (this.bytesInPipe === 0) break;
+      written += this.#drain();
+      if (this.bytesInPipe > 0) break;
+    }
+    this.#isPumping = false;
+    // Before settling, which may end both: the last bytes count too.
+    if (read > 0) this.#report(this.#source, read, 0);
+    if (written > 0) this.#report(this.#sink, 0, written);
+    this.#settle();
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
+    if (!this.#isPumping) this.#releasePipe();
+  }
+
+  /** Source to pipe; how many bytes. */
+  #fill(): number {
+    const source = this.#source;
+    if (!source.readable || source.isReadEnded || !source.isOpen || this.#isAbandoned) return 0;
+    this.#pipe ??= this.#pipes.acquire() ?? null;
+    if (this.#pipe === null) {
+      source.fail(errno());
+      return 0;
+    }
+    const count = splice(
+      source.fd,
+      0,
+      this.#pipe.writeEnd,
+      0,
+      pipeBytes,
+      linux.SPLICE_F_MOVE_NONBLOCK,
+    );
+    if (count > 0) {
+      this.bytesInPipe = count;
+      return count;
+    }
+    if (count === 0) source.endReading();
+    else this.#onFillError(errno());
+    return 0;
+  }
+
+  #onFillError(code: number): void {
+    if (code === errnoOf.EAGAIN) this.#source.readable = false;
+    else this.#source.fail(code);
+  }
+
+  /** Pipe to sink until the pipe is empty or the sink full; how many bytes. */
+  #drain(): number {
+    let written = 0;
+    while (this.bytesInPipe > 0 && this.#canDrain() && this.#pipe !== null) {
+      const count = splice(
+        this.#pipe.readEnd,
+        0,
+        this.#sink.fd,
+        0,
+        this.bytesInPipe,
+        linux.SPLICE_F_MOVE_NONBLOCK,
+      );
+      if (count <= 0) {
+        this.#onDrainError(errno());
+        break;
+      }
+      this.bytesInPipe -= count;
+      written += count;
+    }
+    return written;
+  }
+
+  #onDrainError(code: number): void {
+    if (code !== errnoOf.EAGAIN) {
+      this.#sink.fail(code);
+      return;
+    }
+    this.#isSinkBlocked = true;
+    if (!this.#sink.awaitsWritable) this.#loop.awaitWritable(this.#sink);
+  }
+
+  /** Output that was queued by `write` goes first; so does connecting. */
+  #canDrain(): boolean {
+    const sink = this.#sink;
+    return !this.#isAbandoned && !this.#isSinkBlocked && sink.takesOutput && sink.queuedBytes === 0;
+  }
+
+  /** Gives the pipe back and hands on the FIN once nothing is under way. */
+  #settle(): void {
+    if (this.#isAbandoned) this.#releasePipe();
+    if (this.bytesInPipe > 0) return;
+    this.#releasePipe();
+    if (this.#isAbandoned) return;
+    if (this.#source.isReadEnded) this.#sink.shutdownWrite();
+    this.#sink.onRelayProgress();
+  }
+
+  #releasePipe(): void {
+    if (this.#pipe === null) return;
+    this.#pipes.release(this.#pipe, this.bytesInPipe === 0);
+    this.#pipe = null;
+    this.bytesInPipe = 0;
+  }
+
+  /**
+   * Also to a socket that these very bytes ended: its `onClosed` comes at the round's end. The sink's handler
+   * may throw while an event of the source is handled: each pays for itself.
+   */
+  #report(socket: EpollSocket, read: number, written: number): void {
+    try {
+      socket.handler.onSpliced(read, written);
+    } catch (error) {
+      this.#loop.bug(error);
+      socket.closeForBug();
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/** Plain TCP peers on loopback: an upstream that echoes, and clients that remember how they ended. */
+import { once } from "node:events";
+import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
+
+export interface TestUpstream extends AsyncDisposable {
+  readonly port: number;
+  readonly connections: ReadonlySet<Socket>;
+}
+
+/** `serve` gets each connection; half-close is left to it. */
+export async function startUpstream(
+  serve: (socket: Socket) => void = (socket) => void socket.pipe(socket),
+): Promise<TestUpstream> {
+  const connections = new Set<Socket>();
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+    connections.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => connections.delete(socket));
+    serve(socket);
+  });
+  server.listen(0, "127.0.0.1", 4096);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of connections) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+export class TestClient {
+  readonly socket: Socket;
+  readonly #chunks: Buffer[] = [];
+  readonly #waiting = new Set<() => void>();
+  receivedBytes = 0;
+  hasEnded = false;
+  hasClosed = false;
+  error: string | undefined = undefined;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.receivedBytes += chunk.length;
+      this.#wake();
+    });
+    this.socket.on("end", () => this.#wake((this.hasEnded = true)));
+    this.socket.on("close", () => this.#wake((this.hasClosed = true)));
+    this.socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.error = error.code ?? error.message;
+      this.#wake();
+    });
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  connected(): Promise<unknown> {
+    return once(this.socket, "connect");
+  }
+
+  /** Sends and waits for as many bytes back. */
+  async echo(text: string): Promise<void> {
+    const before = this.receivedBytes;
+    this.socket.write(text);
+    await this.until(() => this.receivedBytes >= before + text.length);
+  }
+
+  ended(): Promise<void> {
+    return this.until(() => this.hasEnded || this.hasClosed || this.error !== undefined);
+  }
+
+  until(isTrue: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!isTrue()) return;
+        this.#waiting.delete(check);
+        resolve();
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  #wake(_changed?: boolean): void {
+    for (const check of this.#waiting) check();
+  }
+}
