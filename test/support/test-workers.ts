@@ -54,7 +54,7 @@ export interface TestListener {
 
 interface WorkerLink {
   post(command: WorkerCommand): void;
-  readonly exited: Promise<void>;
+  readonly exited: Promise<number>;
   terminate(): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ export class TestWorkers {
   readonly #limits = new SharedArrayBuffer(64 * 1024 * 4);
   readonly #opened: OwnedListenSocket[] = [];
   readonly #watchers = new Set<() => void>();
-  readonly #sluice: StatBlock;
+  readonly sluice: StatBlock;
   #nextBlock: StatBlock = 1;
   #nextLimit: number = limitLayout.workersMax;
   #nextReply = 1;
@@ -111,7 +111,7 @@ export class TestWorkers {
     this.#slabs = Array.from({ length: concurrency }, () => createSlab());
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
-    this.#sluice = this.block(sluiceWorkerStats);
+    this.sluice = this.block(sluiceWorkerStats);
     const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
@@ -124,7 +124,7 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.#sluice },
+        slots: { worker, sluice: this.sluice },
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
@@ -240,20 +240,24 @@ export class TestWorkers {
     options: {
       readonly slots?: ListenerSlots;
       readonly isLazy?: boolean;
+      /** False: does not wait until the workers have it. */
+      readonly answer?: boolean;
       readonly socket?: OwnedListenSocket;
     } = {},
   ): Promise<TestListener> {
     const socket = options.socket ?? (await this.openSocket());
     const slots = options.slots ?? this.slots({});
     const tag = listenerTag(this.#nextTag++);
-    await this.request((reply) => ({
+    const add = (reply: number): WorkerCommand => ({
       kind: "addListener",
       tag,
       config: options.isLazy ? undefined : config,
       sockets: [socket.ref],
       slots,
       reply,
-    }));
+    });
+    if (options.answer === false) this.post(add(0));
+    else await this.request(add);
     return { tag, slots, socket, port: portOf(socket.ref) };
   }
 
@@ -359,8 +363,8 @@ function inThread(init: WorkerInit, onEvent: (event: WorkerEvent) => void): Work
   const transferList = init.peers.filter((port) => port !== undefined);
   const worker = new Worker(entry, { workerData: init, transferList });
   worker.on("message", onEvent);
-  const exited = new Promise<void>((resolve) => {
-    worker.on("exit", () => resolve());
+  const exited = new Promise<number>((resolve) => {
+    worker.on("exit", resolve);
   });
   return {
     post: (command) => worker.postMessage(command),
@@ -375,10 +379,10 @@ function inProcess(
   onEvent: (event: WorkerEvent) => void,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
-  const exited = Promise.withResolvers<void>();
+  const exited = Promise.withResolvers<number>();
   port1.on("message", (event: WorkerEvent) => {
     onEvent(event);
-    if (event.kind === "exited") exited.resolve();
+    if (event.kind === "exited") exited.resolve(0);
   });
   const createReactor = (options: Parameters<typeof createNodeReactor>[0]) =>
     createNodeReactor(options, sockets);
