@@ -109,7 +109,7 @@ class Direction {
   /** Source to pipe; how many bytes. */
   #fill(): number {
     const source = this.#source;
-    if (!source.readable || source.isReadEnded || !source.isOpen || this.#isAbandoned) return 0;
+    if (!this.#canFill()) return 0;
     this.#pipe ??= this.#pipes.acquire() ?? null;
     if (this.#pipe === null) {
       source.fail(errno());
@@ -130,6 +130,12 @@ class Direction {
     if (count === 0) source.endReading();
     else this.#onFillError(errno());
     return 0;
+  }
+
+  /** A sink that is being flushed takes what is under way and no more. */
+  #canFill(): boolean {
+    const { readable, isReadEnded, isOpen } = this.#source;
+    return readable && !isReadEnded && isOpen && this.#sink.isOpen && !this.#isAbandoned;
   }
 
   #onFillError(code: number): void {
@@ -191,9 +197,12 @@ class Direction {
     this.bytesInPipe = 0;
   }
 
-  /** The sink's handler may throw while an event of the source is handled: each pays for itself. */
+  /**
+   * Also for a socket that was closed just now, as `onClosed` is yet to come. The sink's handler may
+   * throw while an event of the source is handled: each pays for itself.
+   */
   #report(socket: EpollSocket, read: number, written: number): void {
-    if (socket.isClosed) return;
+    if (socket.hasEnded) return;
     try {
       socket.handler.onSpliced(read, written);
     } catch (error) {
