@@ -34,29 +34,31 @@ export function compileStringMatcher(matcher: StringMatcher): TextTest {
   }
 }
 
-/** Tests the fields of the head that was parsed last. */
-export type HeadTest = (buffer: Buffer) => boolean;
+/** Tests the fields of the head that was parsed last, and the request's pseudo-headers. */
+export type HeadTest = (request: MatchedHead) => boolean;
 
-/** Pseudo-headers that a matcher may name; asked of the request instead of the table. */
-export type PseudoHeader = (name: string) => string | undefined;
+export interface MatchedHead {
+  readonly buffer: Buffer;
+  pseudoHeader(name: string): string | undefined;
+}
 
-export function compileHeaderMatcher(matcher: HeaderMatcher, pseudo: PseudoHeader): HeadTest {
-  const name = new HeaderName(matcher.name);
-  const read = matcher.name.startsWith(":")
-    ? () => pseudo(matcher.name)
-    : (buffer: Buffer) => headerValue(buffer, name);
+export function compileHeaderMatcher(matcher: HeaderMatcher): HeadTest {
+  const name = new HeaderName(matcher.name.toLowerCase());
+  const read = name.text.startsWith(":")
+    ? (request: MatchedHead) => request.pseudoHeader(name.text)
+    : (request: MatchedHead) => headerValue(request.buffer, name);
   const { match, invert } = matcher;
   if (match.kind === "present") {
     const wanted = match.present !== invert;
-    return (buffer) => (read(buffer) !== undefined) === wanted;
+    return (request) => (read(request) !== undefined) === wanted;
   }
   const test: TextTest =
     match.kind === "string"
       ? compileStringMatcher(match.matcher)
       : (text) => isInRange(text, match.start, match.end);
   const missing = matcher.treatMissingAsEmpty ? "" : undefined;
-  return (buffer) => {
-    const value = read(buffer) ?? missing;
+  return (request) => {
+    const value = read(request) ?? missing;
     // Envoy: a missing header matches no value, and inverting does not make it match.
     return value !== undefined && test(value) !== invert;
   };

@@ -1,0 +1,42 @@
+/** Fields that are added to a head beside those of the table; made for heads that are rewritten. */
+import type { HeadWriter } from "../http1/head-writer.ts";
+
+export class ExtraFields {
+  #names: string[] = [];
+  #values: string[] = [];
+
+  clear(): void {
+    if (this.#names.length === 0) return;
+    this.#names = [];
+    this.#values = [];
+  }
+
+  /** `name` in lower case. */
+  add(name: string, value: string): void {
+    this.#names.push(name);
+    this.#values.push(value);
+  }
+
+  has(name: string): boolean {
+    return this.#names.includes(name);
+  }
+
+  get(name: string): string | undefined {
+    const index = this.#names.indexOf(name);
+    return index < 0 ? undefined : this.#values[index];
+  }
+
+  remove(name: string): void {
+    for (let i = this.#names.length - 1; i >= 0; i--) {
+      if (this.#names[i] !== name) continue;
+      this.#names.splice(i, 1);
+      this.#values.splice(i, 1);
+    }
+  }
+
+  write(writer: HeadWriter): void {
+    for (const [i, name] of this.#names.entries()) {
+      writer.text(`${name}: ${this.#values[i] ?? ""}\r\n`);
+    }
+  }
+}

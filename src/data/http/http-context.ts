@@ -1,0 +1,117 @@
+/**
+ * What the connections of one HTTP connection manager share on one worker: its configuration made ready,
+ * the route table of the moment, the scratch writer and the counts. One per filter chain and worker.
+ */
+import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
+import type { RouteConfig } from "../../shared/config/route-config.ts";
+import type { Reactor } from "../../shared/io/reactor.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
+import type { AccessLogger } from "../network/access-logger.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import { DateHeader } from "./date-header.ts";
+import { HeaderCapture } from "./headers/header-capture.ts";
+import { latin1 } from "./http1/ascii.ts";
+import { HeadWriter } from "./http1/head-writer.ts";
+import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
+import { RequestIds } from "./request-id.ts";
+import { RouteTable } from "./router/route-table.ts";
+import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
+import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
+import { CopyBlocks } from "./upstream/request-copy.ts";
+
+export class HttpContext implements Disposable {
+  readonly worker: WorkerContext;
+  readonly reactor: Reactor;
+  readonly config: HttpConnectionManagerConfig;
+  readonly writer: HeadWriter;
+  readonly dates: DateHeader;
+  readonly requestIds: RequestIds;
+  readonly copyBlocks = new CopyBlocks();
+  readonly upstream: UpstreamEnvironment;
+  readonly requestCapture = new HeaderCapture();
+  readonly responseCapture = new HeaderCapture();
+  readonly isEnvoyHeadersSuppressed: boolean;
+  /** `server: …` and `via: …` lines; empty where there is none. */
+  readonly serverLine: Uint8Array;
+  readonly viaLine: Uint8Array;
+  /** Undefined: no `access_log`, so nothing is captured for one. */
+  readonly accessLogger: (AccessLogger & Disposable) | undefined;
+  readonly #values: Float64Array;
+  readonly #http: StatBlock;
+  readonly #listenerHttp: StatBlock;
+  readonly #routesWatch: Disposable | undefined;
+  #table: RouteTable | undefined;
+
+  constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
+    this.config = config;
+    this.worker = worker;
+    this.reactor = worker.reactor;
+    this.upstream = { reactor: worker.reactor, slab: worker.slab };
+    this.writer = new HeadWriter(worker.reactor.arena);
+    this.dates = new DateHeader(worker.clock);
+    this.requestIds = new RequestIds(worker.random);
+    this.#values = worker.slab.values;
+    // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
+    this.#http = slots.http[config.statPrefix] ?? 0;
+    this.#listenerHttp = slots.listenerHttp[config.statPrefix] ?? 0;
+    this.isEnvoyHeadersSuppressed = config.filters.some(
+      (filter) => filter.kind === "router" && filter.suppressEnvoyHeaders,
+    );
+    this.serverLine = latin1(`server: ${config.serverName}\r\n`);
+    this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
+    if (config.accessLog.length > 0) {
+      this.accessLogger = worker.createAccessLogger(config.accessLog);
+      this.requestCapture.want(requestHeadersLogged(config.accessLog));
+      this.responseCapture.want(responseHeadersLogged(config.accessLog));
+    }
+    this.#routesWatch = this.#followRoutes();
+  }
+
+  /** The route table of this moment; undefined: no configuration has come (every request is a 404). */
+  get table(): RouteTable | undefined {
+    return this.#table;
+  }
+
+  count(offset: number): void {
+    (this.#values[this.#http + offset] as number)++;
+  }
+
+  /** Also moves a gauge: several managers share one block, so nobody's size is the gauge. */
+  add(offset: number, amount: number): void {
+    (this.#values[this.#http + offset] as number) += amount;
+  }
+
+  record(offset: number, value: number): void {
+    recordHistogram(this.#values, this.#http + offset, value);
+  }
+
+  /** A response went out, whole or at least begun. */
+  countResponse(status: number): void {
+    const offset = statusClass(status);
+    (this.#values[this.#http + httpStat.rqCompleted] as number)++;
+    (this.#values[this.#http + httpStat.rq1xx + offset] as number)++;
+    (this.#values[this.#listenerHttp + listenerHttpStat.rqCompleted] as number)++;
+    (this.#values[this.#listenerHttp + listenerHttpStat.rq1xx + offset] as number)++;
+  }
+
+  [Symbol.dispose](): void {
+    this.#routesWatch?.[Symbol.dispose]();
+    this.accessLogger?.[Symbol.dispose]();
+  }
+
+  #followRoutes(): Disposable | undefined {
+    const { routes } = this.config;
+    if (routes.kind === "inline") {
+      this.#setRoutes(routes.config);
+      return undefined;
+    }
+    this.#setRoutes(this.worker.routes.get(routes.name));
+    return this.worker.routes.watch(routes.name, (config) => this.#setRoutes(config));
+  }
+
+  #setRoutes(config: RouteConfig | undefined): void {
+    this.#table = config && new RouteTable(config, this.worker.random);
+    if (this.#table !== undefined) this.requestCapture.want(this.#table.requestHeadersUsed);
+  }
+}

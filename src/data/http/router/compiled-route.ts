@@ -1,0 +1,135 @@
+/** One route, compiled: what it matches, where it leads, what it changes on the way. */
+import type { Random } from "../../../shared/common/random.ts";
+import type {
+  ClusterAction,
+  Route,
+  RouteAction,
+  RouteConfig,
+  VirtualHost,
+  WeightedCluster,
+} from "../../../shared/config/route-config.ts";
+import { type CompiledMutations, compileLevels } from "../headers/header-mutations.ts";
+import { latin1 } from "../http1/ascii.ts";
+import { HeaderName, headerValue } from "../http1/header-table.ts";
+import {
+  compileHeaderMatcher,
+  compileQueryMatcher,
+  type HeadTest,
+  type TextTest,
+} from "./compiled-matchers.ts";
+import { compilePathMatcher } from "./path-matcher.ts";
+import { compileRewrite, type Rewrite } from "./rewrite.ts";
+
+/** What routing asks of a request. Text is made when it is asked for. */
+export interface RoutedRequest {
+  readonly buffer: Buffer;
+  /** Without the query. */
+  readonly path: string;
+  /** Without the question mark; empty where there is none. */
+  queryText(): string;
+  authorityText(): string;
+  scheme(): string;
+  /** `:path`, `:method`, `:authority`, `:scheme`. */
+  pseudoHeader(name: string): string | undefined;
+}
+
+/** The cluster's name for a request; undefined: the header that should name it is missing. */
+type ClusterChoice = (request: RoutedRequest) => string | undefined;
+
+const million = 1_000_000;
+
+export class CompiledRoute {
+  readonly name: string;
+  readonly virtualHostName: string;
+  readonly action: RouteAction;
+  readonly requestMutations: readonly CompiledMutations[];
+  readonly responseMutations: readonly CompiledMutations[];
+  /** Undefined: the path stays. */
+  readonly rewrite: Rewrite | undefined;
+  readonly chooseCluster: ClusterChoice;
+  /** The line that tells the upstream how long we wait; empty where we wait for ever. */
+  readonly expectedTimeoutLine: Uint8Array;
+  /** The same as a number; 0: for ever. */
+  readonly expectedTimeoutMs: number;
+  readonly #pathTest: TextTest;
+  readonly #headTests: readonly HeadTest[];
+  readonly #queryTests: readonly TextTest[];
+  readonly #fraction: number | undefined;
+  readonly #random: Random;
+
+  constructor(route: Route, host: VirtualHost, config: RouteConfig, random: Random) {
+    const { match, action } = route;
+    this.name = route.name;
+    this.virtualHostName = host.name;
+    this.action = action;
+    this.#random = random;
+    this.#pathTest = compilePathMatcher(match.path, match.caseSensitive);
+    this.#headTests = match.headers.map(compileHeaderMatcher);
+    this.#queryTests = match.queryParameters.map(compileQueryMatcher);
+    this.#fraction = match.runtimeFraction;
+    this.requestMutations = compileLevels([
+      route.requestHeaders,
+      host.requestHeaders,
+      config.requestHeaders,
+    ]);
+    this.responseMutations = compileLevels([
+      route.responseHeaders,
+      host.responseHeaders,
+      config.responseHeaders,
+    ]);
+    this.rewrite = compileRewrite(action, match);
+    this.chooseCluster = action.kind === "cluster" ? clusterChoice(action, random) : noCluster;
+    this.expectedTimeoutMs = expectedTimeoutMs(action);
+    this.expectedTimeoutLine = latin1(
+      this.expectedTimeoutMs > 0
+        ? `x-envoy-expected-rq-timeout-ms: ${this.expectedTimeoutMs}\r\n`
+        : "",
+    );
+  }
+
+  matches(request: RoutedRequest): boolean {
+    if (!this.#pathTest(request.path)) return false;
+    for (const test of this.#headTests) if (!test(request)) return false;
+    if (this.#queryTests.length > 0) {
+      const query = request.queryText();
+      for (const test of this.#queryTests) if (!test(query)) return false;
+    }
+    return this.#fraction === undefined || this.#random.next() * million < this.#fraction;
+  }
+}
+
+function clusterChoice({ clusters }: ClusterAction, random: Random): ClusterChoice {
+  if (!isWeighted(clusters)) {
+    const name = new HeaderName(clusters.header.toLowerCase());
+    return (request) => headerValue(request.buffer, name);
+  }
+  const [only] = clusters;
+  if (clusters.length === 1 && only !== undefined) return () => only.name;
+  const total = clusters.reduce((sum, { weight }) => sum + weight, 0);
+  return () => pickWeighted(clusters, random.next() * total);
+}
+
+function isWeighted(clusters: ClusterAction["clusters"]): clusters is readonly WeightedCluster[] {
+  return Array.isArray(clusters);
+}
+
+function pickWeighted(clusters: readonly WeightedCluster[], point: number): string | undefined {
+  let end = 0;
+  for (const { name, weight } of clusters) {
+    end += weight;
+    if (point < end) return name;
+  }
+  return clusters.at(-1)?.name;
+}
+
+function noCluster(): undefined {
+  return undefined;
+}
+
+/** Envoy: the shorter of the route's and each try's timeout, as far as they are set. */
+function expectedTimeoutMs(action: RouteAction): number {
+  if (action.kind !== "cluster") return 0;
+  const { timeoutMs, retryPolicy } = action;
+  const perTryMs = retryPolicy?.perTryTimeoutMs ?? 0;
+  return perTryMs > 0 && (timeoutMs === 0 || perTryMs < timeoutMs) ? perTryMs : timeoutMs;
+}

@@ -1,0 +1,103 @@
+/**
+ * A route configuration made ready to be asked. Immutable: a new push is a new table, and whoever asks
+ * the connection manager for its table sees the new one with the next request.
+ */
+import type { Random } from "../../../shared/common/random.ts";
+import type { Route, RouteConfig, VirtualHost } from "../../../shared/config/route-config.ts";
+import { requestHeadersUsed } from "../headers/header-mutations.ts";
+import { CompiledRoute, type RoutedRequest } from "./compiled-route.ts";
+import { VirtualHostIndex } from "./virtual-host-index.ts";
+
+interface CompiledVirtualHost {
+  readonly name: string;
+  readonly routes: readonly CompiledRoute[];
+  readonly requireTls: VirtualHost["requireTls"];
+}
+
+export class RouteTable {
+  /** Request headers that response mutations print, to be kept until the response comes. */
+  readonly requestHeadersUsed: readonly string[];
+  readonly #hosts: VirtualHostIndex<CompiledVirtualHost>;
+
+  constructor(config: RouteConfig, random: Random) {
+    this.#hosts = new VirtualHostIndex(config.ignorePortInHostMatching);
+    for (const host of config.virtualHosts) {
+      const compiled = {
+        name: host.name,
+        requireTls: host.requireTls,
+        routes: host.routes.map((route) => new CompiledRoute(route, host, config, random)),
+      };
+      for (const domain of host.domains) this.#hosts.add(domain, compiled);
+    }
+    this.requestHeadersUsed = namesUsed(config);
+  }
+
+  /** The first route that matches; undefined: none, or no virtual host. */
+  find(request: RoutedRequest): CompiledRoute | undefined {
+    const hosts = this.#hosts;
+    const host = hosts.isDefaultOnly ? hosts.default : hosts.find(request.authorityText());
+    if (host === undefined) return undefined;
+    // Envoy: without TLS such a virtual host answers every request with a redirect.
+    if (host.requireTls !== "none" && request.scheme() !== "https") return httpsRedirect;
+    for (const route of host.routes) {
+      if (route.matches(request)) return route;
+    }
+    return undefined;
+  }
+}
+
+const neverMutated = { add: [], remove: [] };
+const tlsHost: VirtualHost = {
+  name: "",
+  domains: [],
+  routes: [],
+  requestHeaders: neverMutated,
+  responseHeaders: neverMutated,
+  requireTls: "none",
+};
+const tlsRoute: Route = {
+  name: "",
+  match: {
+    path: { kind: "prefix", value: "" },
+    caseSensitive: true,
+    headers: [],
+    queryParameters: [],
+    runtimeFraction: undefined,
+  },
+  action: {
+    kind: "redirect",
+    status: 301,
+    scheme: "https",
+    host: undefined,
+    port: undefined,
+    path: undefined,
+    prefixRewrite: undefined,
+    regexRewrite: undefined,
+    stripQuery: false,
+  },
+  requestHeaders: neverMutated,
+  responseHeaders: neverMutated,
+};
+const httpsRedirect = new CompiledRoute(
+  tlsRoute,
+  tlsHost,
+  {
+    name: "",
+    virtualHosts: [],
+    requestHeaders: neverMutated,
+    responseHeaders: neverMutated,
+    ignorePortInHostMatching: false,
+  },
+  { next: () => 0, fill: () => undefined },
+);
+
+function namesUsed(config: RouteConfig): readonly string[] {
+  const levels = [
+    config.responseHeaders,
+    ...config.virtualHosts.flatMap((host) => [
+      host.responseHeaders,
+      ...host.routes.map((route) => route.responseHeaders),
+    ]),
+  ];
+  return [...new Set(levels.flatMap(requestHeadersUsed))];
+}

@@ -1,0 +1,123 @@
+/**
+ * Offsets of the stats within their blocks, looked up once: the hot path adds to
+ * `values[block + offset]` and nothing else.
+ */
+import {
+  clusterStats,
+  countedStatusCodes,
+  httpStats,
+  listenerHttpStats,
+} from "../../shared/stats/stat-names.ts";
+
+const http = (name: Parameters<typeof httpStats.offset>[0]): number => httpStats.offset(name);
+
+/** `http.<stat_prefix>.` */
+export const httpStat = {
+  cxTotal: http("downstream_cx_total"),
+  cxHttp1Total: http("downstream_cx_http1_total"),
+  cxDestroy: http("downstream_cx_destroy"),
+  cxDestroyRemote: http("downstream_cx_destroy_remote"),
+  cxDestroyLocal: http("downstream_cx_destroy_local"),
+  cxDestroyActiveRq: http("downstream_cx_destroy_active_rq"),
+  cxDestroyLocalActiveRq: http("downstream_cx_destroy_local_active_rq"),
+  cxDestroyRemoteActiveRq: http("downstream_cx_destroy_remote_active_rq"),
+  cxProtocolError: http("downstream_cx_protocol_error"),
+  cxRxBytes: http("downstream_cx_rx_bytes_total"),
+  cxTxBytes: http("downstream_cx_tx_bytes_total"),
+  cxDrainClose: http("downstream_cx_drain_close"),
+  cxIdleTimeout: http("downstream_cx_idle_timeout"),
+  cxMaxDuration: http("downstream_cx_max_duration_reached"),
+  cxMaxRequests: http("downstream_cx_max_requests_reached"),
+  cxDelayedCloseTimeout: http("downstream_cx_delayed_close_timeout"),
+  pausedReading: http("downstream_flow_control_paused_reading_total"),
+  resumedReading: http("downstream_flow_control_resumed_reading_total"),
+  rqTotal: http("downstream_rq_total"),
+  rqHttp1Total: http("downstream_rq_http1_total"),
+  rqCompleted: http("downstream_rq_completed"),
+  rq1xx: http("downstream_rq_1xx"),
+  rqRxReset: http("downstream_rq_rx_reset"),
+  rqTxReset: http("downstream_rq_tx_reset"),
+  rqIdleTimeout: http("downstream_rq_idle_timeout"),
+  rqMaxDuration: http("downstream_rq_max_duration_reached"),
+  rqTimeout: http("downstream_rq_timeout"),
+  rqHeaderTimeout: http("downstream_rq_header_timeout"),
+  rqNonRelativePath: http("downstream_rq_non_relative_path"),
+  rqTooLarge: http("downstream_rq_too_large"),
+  rqResponseBeforeComplete: http("downstream_rq_response_before_rq_complete"),
+  noRoute: http("no_route"),
+  noCluster: http("no_cluster"),
+  routerRqTotal: http("rq_total"),
+  rqDirectResponse: http("rq_direct_response"),
+  rqRedirect: http("rq_redirect"),
+  rqResetAfterStart: http("rq_reset_after_downstream_response_started"),
+  cxActive: http("downstream_cx_active"),
+  cxHttp1Active: http("downstream_cx_http1_active"),
+  rqActive: http("downstream_rq_active"),
+  cxLengthMs: http("downstream_cx_length_ms"),
+  rqTime: http("downstream_rq_time"),
+} as const;
+
+/** `listener.<address>.http.<stat_prefix>.` */
+export const listenerHttpStat = {
+  rqCompleted: listenerHttpStats.offset("downstream_rq_completed"),
+  rq1xx: listenerHttpStats.offset("downstream_rq_1xx"),
+} as const;
+
+const cluster = (name: Parameters<typeof clusterStats.offset>[0]): number =>
+  clusterStats.offset(name);
+
+/** `cluster.<name>.` */
+export const clusterStat = {
+  cxTotal: cluster("upstream_cx_total"),
+  cxHttp1Total: cluster("upstream_cx_http1_total"),
+  cxConnectFail: cluster("upstream_cx_connect_fail"),
+  cxConnectTimeout: cluster("upstream_cx_connect_timeout"),
+  cxIdleTimeout: cluster("upstream_cx_idle_timeout"),
+  cxMaxDuration: cluster("upstream_cx_max_duration_reached"),
+  cxMaxRequests: cluster("upstream_cx_max_requests"),
+  cxNoneHealthy: cluster("upstream_cx_none_healthy"),
+  cxOverflow: cluster("upstream_cx_overflow"),
+  cxProtocolError: cluster("upstream_cx_protocol_error"),
+  cxDestroy: cluster("upstream_cx_destroy"),
+  cxDestroyLocal: cluster("upstream_cx_destroy_local"),
+  cxDestroyRemote: cluster("upstream_cx_destroy_remote"),
+  cxDestroyActiveRq: cluster("upstream_cx_destroy_with_active_rq"),
+  cxDestroyLocalActiveRq: cluster("upstream_cx_destroy_local_with_active_rq"),
+  cxDestroyRemoteActiveRq: cluster("upstream_cx_destroy_remote_with_active_rq"),
+  cxRxBytes: cluster("upstream_cx_rx_bytes_total"),
+  cxTxBytes: cluster("upstream_cx_tx_bytes_total"),
+  backedUp: cluster("upstream_flow_control_backed_up_total"),
+  drained: cluster("upstream_flow_control_drained_total"),
+  pausedReading: cluster("upstream_flow_control_paused_reading_total"),
+  resumedReading: cluster("upstream_flow_control_resumed_reading_total"),
+  rqTotal: cluster("upstream_rq_total"),
+  rqCompleted: cluster("upstream_rq_completed"),
+  rqCancelled: cluster("upstream_rq_cancelled"),
+  rqTimeout: cluster("upstream_rq_timeout"),
+  rqPerTryTimeout: cluster("upstream_rq_per_try_timeout"),
+  rqRxReset: cluster("upstream_rq_rx_reset"),
+  rqTxReset: cluster("upstream_rq_tx_reset"),
+  rqRetry: cluster("upstream_rq_retry"),
+  rqRetrySuccess: cluster("upstream_rq_retry_success"),
+  rqRetryOverflow: cluster("upstream_rq_retry_overflow"),
+  rqRetryLimitExceeded: cluster("upstream_rq_retry_limit_exceeded"),
+  rqPendingTotal: cluster("upstream_rq_pending_total"),
+  rqPendingOverflow: cluster("upstream_rq_pending_overflow"),
+  rqPendingFailureEject: cluster("upstream_rq_pending_failure_eject"),
+  rq1xx: cluster("upstream_rq_1xx"),
+  cxActive: cluster("upstream_cx_active"),
+  rqActive: cluster("upstream_rq_active"),
+  rqPendingActive: cluster("upstream_rq_pending_active"),
+  cxConnectMs: cluster("upstream_cx_connect_ms"),
+  cxLengthMs: cluster("upstream_cx_length_ms"),
+  rqTime: cluster("upstream_rq_time"),
+} as const;
+
+/** `upstream_rq_<code>` by code; -1 where the code has no counter of its own. */
+export const statusCodeOffset = new Int32Array(1000).fill(-1);
+for (const code of countedStatusCodes) statusCodeOffset[code] = cluster(`upstream_rq_${code}`);
+
+/** 0 for 1xx … 4 for 5xx: the class counters follow one another in each group. */
+export function statusClass(status: number): number {
+  return status < 200 ? 0 : status < 300 ? 1 : status < 400 ? 2 : status < 500 ? 3 : 4;
+}

@@ -1,0 +1,407 @@
+/**
+ * One HTTP/1.1 connection to a host: the client side of the codec, its timers and its counts. It carries
+ * one request at a time and goes back to its pool when both directions are over and nothing is left over.
+ *
+ * Whatever is odd ends it: bytes without a request, more bytes than the response had, a malformed head.
+ * A connection is never reused after a doubt about where a message ended (response smuggling).
+ */
+import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import type { UpstreamHost } from "../../upstream/cluster-table.ts";
+import { DeadlineTimer, never } from "../deadline-timer.ts";
+import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
+import { PartialHead } from "../http1/partial-head.ts";
+import { incomplete } from "../http1/parse-headers.ts";
+import { responseHead } from "../http1/response-head.ts";
+import { clusterStat } from "../stat-offsets.ts";
+import type { Acquired, Http1Pool } from "./http1-pool.ts";
+import { type ResetReason, transportFailureReason } from "./reset-reason.ts";
+import type { UpstreamRequest } from "./upstream-request.ts";
+
+/** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
+const headBytesMax = 60 * 1024;
+const headersMax = 100;
+
+type State =
+  | "connecting"
+  | "idle"
+  /** Awaiting the head of the response. */
+  | "head"
+  | "length"
+  | "chunked"
+  | "untilClose"
+  | "closed";
+
+export class Http1ClientConnection implements SocketHandler {
+  readonly host: UpstreamHost;
+  readonly socket: Socket;
+  /** What `Http1Pool.acquire` returns for this connection, made once. */
+  readonly acquired: Acquired = { kind: "connection", connection: this };
+  /** Requests it has carried, the present one included. */
+  requestCount = 0;
+  /** Any byte of the present response has come. */
+  hasAnswered = false;
+  readonly #pool: Http1Pool;
+  readonly #isCounted: boolean;
+  readonly #timer: DeadlineTimer;
+  readonly #startMs: number;
+  readonly #partial = new PartialHead();
+  /** What came of a body with its head; see `ResponseBody`. */
+  readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
+  #state: State = "connecting";
+  #request: UpstreamRequest | undefined;
+  #decoder: ChunkedDecoder | undefined;
+  #remaining = 0;
+  #mayReuse = true;
+  #idleSinceMs = 0;
+  #isClosedByUs = false;
+  #isPaused = false;
+
+  constructor(pool: Http1Pool, isCounted: boolean) {
+    this.#pool = pool;
+    this.host = pool.host;
+    this.#isCounted = isCounted;
+    const { reactor } = pool.environment;
+    this.#timer = new DeadlineTimer(reactor, this);
+    this.#startMs = reactor.nowMs;
+    const { config, activity } = this.host.cluster;
+    this.socket = reactor.connect(this.host.config.address, this, {
+      bufferLimitBytes: config.perConnectionBufferLimitBytes,
+      noDelay: true,
+    });
+    this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
+    this.#count(clusterStat.cxTotal);
+    this.#count(clusterStat.cxHttp1Total);
+    activity.connectionOpened();
+  }
+
+  /** Binds the request to this idle connection; false when the breaker of requests is full. */
+  tryBegin(request: UpstreamRequest): boolean {
+    if (!request.breakers.tryAcquire("requests")) return false;
+    this.#request = request;
+    this.#state = "head";
+    this.hasAnswered = false;
+    this.#mayReuse = true;
+    this.requestCount++;
+    this.host.activeRequests++;
+    this.host.cluster.activity.requestStarted();
+    this.#count(clusterStat.rqTotal);
+    return true;
+  }
+
+  /** Sends arena[start, end). */
+  write(start: number, end: number): void {
+    this.#add(clusterStat.cxTxBytes, end - start);
+    this.socket.write(start, end);
+  }
+
+  setReading(on: boolean): void {
+    if (this.#isPaused !== on) return;
+    this.#isPaused = !on;
+    this.#count(on ? clusterStat.resumedReading : clusterStat.pausedReading);
+    this.socket.setReading(on);
+  }
+
+  /** The request is not interested any more: half a message cannot be taken back, so all ends. */
+  abandon(): void {
+    this.#count(clusterStat.rqTxReset);
+    this.#countDestroyedWithRequest();
+    this.#count(clusterStat.cxDestroyLocalActiveRq);
+    this.#unbind();
+    this.close();
+  }
+
+  close(): void {
+    this.#isClosedByUs = true;
+    this.socket.close("now");
+  }
+
+  onConnected(): void {
+    const { nowMs } = this.#pool.environment.reactor;
+    this.#record(clusterStat.cxConnectMs, nowMs - this.#startMs);
+    this.#becomeIdle();
+    this.#pool.connected(this);
+  }
+
+  onData(start: number, end: number): void {
+    this.#add(clusterStat.cxRxBytes, end - start);
+    switch (this.#state) {
+      case "head":
+        this.#onHeadData(start, end);
+        break;
+      case "length":
+        this.#onLengthData(start, end);
+        break;
+      case "chunked":
+        this.#onChunkedData(start, end);
+        break;
+      case "untilClose":
+        this.#request?.onResponseBody(start, end, false);
+        break;
+      case "connecting":
+      case "idle":
+      case "closed":
+        // Nobody asked: a 408 of an impatient server, or worse.
+        this.close();
+        break;
+      default:
+        this.#state satisfies never;
+    }
+  }
+
+  onEnd(): void {
+    if (this.#state === "untilClose") {
+      const request = this.#end();
+      request?.onResponseBody(0, 0, true);
+    }
+    this.#isClosedByUs = false;
+    this.#failRequest("connectionTermination");
+    this.socket.close("now");
+  }
+
+  onAboveHighWatermark(): void {
+    this.#count(clusterStat.backedUp);
+    this.#request?.onUpstreamAboveHighWatermark();
+  }
+
+  onBelowLowWatermark(): void {
+    this.#count(clusterStat.drained);
+    this.#request?.onUpstreamBelowLowWatermark();
+  }
+
+  onSpliced(): void {
+    // HTTP bytes pass through us.
+  }
+
+  onClosed(reason: CloseReason, detail: string): void {
+    const wasConnecting = this.#state === "connecting";
+    const isTimeout = wasConnecting && this.#isClosedByUs;
+    if (!wasConnecting) this.#failRequest("connectionTermination");
+    this.#state = "closed";
+    this.#timer.cancel();
+    this.#partial.clear();
+    if (this.#isCounted) this.host.cluster.breakers.release("connections");
+    this.host.cluster.activity.connectionClosed();
+    this.#countDestroyed(reason);
+    this.#pool.closed(this, wasConnecting);
+    if (!wasConnecting) return;
+    this.#count(clusterStat.cxConnectFail);
+    if (isTimeout) this.#pool.failWaiting("connectionTimeout", "");
+    else this.#pool.failWaiting("connectionFailure", transportFailureReason(detail));
+  }
+
+  onDeadline(nowMs: number): number {
+    const { config } = this.host.cluster;
+    if (this.#state === "connecting") {
+      this.#count(clusterStat.cxConnectTimeout);
+      this.close();
+      return never;
+    }
+    if (config.maxConnectionDurationMs > 0) {
+      const endMs = this.#startMs + config.maxConnectionDurationMs;
+      if (nowMs >= endMs) return this.#onTooOld();
+    }
+    if (this.#state !== "idle" || config.idleTimeoutMs === 0) return this.#nextDeadlineMs(nowMs);
+    if (nowMs < this.#idleSinceMs + config.idleTimeoutMs) return this.#nextDeadlineMs(nowMs);
+    this.#count(clusterStat.cxIdleTimeout);
+    this.close();
+    return never;
+  }
+
+  /** Ends it now if it idles, else after the response. */
+  #onTooOld(): number {
+    this.#count(clusterStat.cxMaxDuration);
+    this.#mayReuse = false;
+    if (this.#state === "idle") this.close();
+    return never;
+  }
+
+  #nextDeadlineMs(nowMs: number): number {
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.host.cluster.config;
+    const sinceMs = this.#state === "idle" ? this.#idleSinceMs : nowMs;
+    const idleMs = idleTimeoutMs > 0 ? sinceMs + idleTimeoutMs : never;
+    const ageMs = maxConnectionDurationMs > 0 ? this.#startMs + maxConnectionDurationMs : never;
+    return Math.min(idleMs, ageMs);
+  }
+
+  #onHeadData(from: number, end: number): void {
+    const { bytes } = this.#pool.environment.reactor.arena;
+    let start = this.#partial.prepend(this.#pool.environment.reactor.arena, from);
+    this.hasAnswered = true;
+    for (;;) {
+      const headEnd = responseHead.parse(bytes, start, end, headersMax);
+      if (headEnd === incomplete) {
+        if (end - start <= headBytesMax) this.#partial.keep(bytes, start, end);
+        else this.#onMalformed();
+        return;
+      }
+      if (headEnd < 0 || responseHead.status === 101) {
+        this.#onMalformed();
+        return;
+      }
+      // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
+      if (responseHead.status >= 200) {
+        this.#onHead(headEnd, end);
+        return;
+      }
+      start = headEnd;
+      if (start === end) return;
+    }
+  }
+
+  /** The head is parsed; what follows it in [bodyStart, end) goes to the request with it. */
+  #onHead(bodyStart: number, end: number): void {
+    const { fields } = responseHead;
+    const body = this.#body;
+    this.#mayReuse &&= responseHead.isPersistent;
+    body.start = bodyStart;
+    body.end = bodyStart;
+    body.contentLength = fields.contentLength;
+    let rest = bodyStart;
+    if (this.#request?.isHeadRequest === true || responseHead.isBodyless) {
+      body.isEnd = true;
+    } else if (fields.isChunked) {
+      rest = this.#startChunked(bodyStart, end);
+      if (rest < 0) return;
+    } else if (fields.contentLength >= 0) {
+      body.end = Math.min(end, bodyStart + fields.contentLength);
+      this.#remaining = fields.contentLength - (body.end - bodyStart);
+      body.isEnd = this.#remaining === 0;
+      this.#state = "length";
+      rest = body.end;
+    } else {
+      body.end = end;
+      body.isEnd = false;
+      this.#state = "untilClose";
+      this.#mayReuse = false;
+      rest = end;
+    }
+    if (!body.isEnd) this.#request?.onResponseHead(body);
+    else this.#endOfResponse(rest < end)?.onResponseHead(body);
+    this.#afterResponse();
+  }
+
+  #startChunked(bodyStart: number, end: number): number {
+    const decoder = (this.#decoder ??= new ChunkedDecoder());
+    decoder.reset();
+    const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, bodyStart, end);
+    if (rest < 0) {
+      this.#onMalformed();
+      return rest;
+    }
+    this.#body.end = decoder.dataEnd;
+    this.#body.isEnd = decoder.isDone;
+    this.#state = "chunked";
+    return rest;
+  }
+
+  #onLengthData(start: number, end: number): void {
+    const bodyEnd = Math.min(end, start + this.#remaining);
+    this.#remaining -= bodyEnd - start;
+    if (this.#remaining > 0) {
+      this.#request?.onResponseBody(start, bodyEnd, false);
+      return;
+    }
+    this.#endOfResponse(bodyEnd < end)?.onResponseBody(start, bodyEnd, true);
+    this.#afterResponse();
+  }
+
+  #onChunkedData(start: number, end: number): void {
+    const decoder = this.#decoder as ChunkedDecoder;
+    const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, start, end);
+    if (rest < 0) {
+      this.#onMalformed();
+    } else if (decoder.isDone) {
+      this.#endOfResponse(rest < end)?.onResponseBody(start, decoder.dataEnd, true);
+      this.#afterResponse();
+    } else if (decoder.dataEnd > start) {
+      this.#request?.onResponseBody(start, decoder.dataEnd, false);
+    }
+  }
+
+  /** The response is over: unbinds the request, which still gets its last bytes from the caller. */
+  #endOfResponse(hasMore: boolean): UpstreamRequest | undefined {
+    if (hasMore || this.#request?.isSent !== true) this.#mayReuse = false;
+    return this.#end();
+  }
+
+  #end(): UpstreamRequest | undefined {
+    const request = this.#request;
+    this.#unbind();
+    this.#becomeIdle();
+    return request;
+  }
+
+  /** After the request had its last bytes: its next attempt or the next request may take the connection. */
+  #afterResponse(): void {
+    if (this.#state !== "idle" || this.#request !== undefined || !this.socket.isOpen) return;
+    const { maxRequestsPerConnection } = this.host.cluster.config;
+    if (maxRequestsPerConnection > 0 && this.requestCount >= maxRequestsPerConnection) {
+      this.#count(clusterStat.cxMaxRequests);
+      this.#mayReuse = false;
+    }
+    if (this.#mayReuse) this.#pool.released(this);
+    else this.close();
+  }
+
+  #becomeIdle(): void {
+    this.#state = "idle";
+    const { nowMs } = this.#pool.environment.reactor;
+    this.#idleSinceMs = nowMs;
+    this.#timer.atLatest(this.#nextDeadlineMs(nowMs));
+  }
+
+  #onMalformed(): void {
+    this.#count(clusterStat.cxProtocolError);
+    this.#failRequest("protocolError");
+    this.close();
+  }
+
+  #failRequest(reason: ResetReason): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    this.#countDestroyedWithRequest();
+    this.#count(
+      this.#isClosedByUs ? clusterStat.cxDestroyLocalActiveRq : clusterStat.cxDestroyRemoteActiveRq,
+    );
+    this.#count(clusterStat.rqRxReset);
+    this.#unbind();
+    request.onUpstreamReset(reason);
+  }
+
+  #unbind(): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    this.#request = undefined;
+    // The next request's client is another one.
+    if (this.#isPaused) this.setReading(true);
+    request.breakers.release("requests");
+    this.host.activeRequests--;
+    this.host.cluster.activity.requestEnded();
+  }
+
+  #countDestroyedWithRequest(): void {
+    this.#count(clusterStat.cxDestroyActiveRq);
+  }
+
+  #countDestroyed(reason: CloseReason): void {
+    this.#count(clusterStat.cxDestroy);
+    const isRemote = reason === "remote" || reason === "reset";
+    this.#count(
+      isRemote || !this.#isClosedByUs ? clusterStat.cxDestroyRemote : clusterStat.cxDestroyLocal,
+    );
+    const { nowMs } = this.#pool.environment.reactor;
+    this.#record(clusterStat.cxLengthMs, nowMs - this.#startMs);
+  }
+
+  #count(offset: number): void {
+    this.#pool.environment.slab.add(this.host.cluster.stats, offset);
+  }
+
+  #add(offset: number, amount: number): void {
+    this.#pool.environment.slab.add(this.host.cluster.stats, offset, amount);
+  }
+
+  #record(offset: number, value: number): void {
+    this.#pool.environment.slab.record(this.host.cluster.stats, offset, value);
+  }
+}

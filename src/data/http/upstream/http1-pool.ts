@@ -1,0 +1,163 @@
+/**
+ * HTTP/1.1 connections to one host, kept between requests (Envoy: `HttpConnPoolImplBase`). Last used,
+ * first used again, so that a calm cluster lets its surplus grow old and go.
+ *
+ * Requests that find no connection wait, bounded by the cluster's breakers. One connection is opened for
+ * each that waits, while the breaker of connections allows it.
+ */
+import type { Reactor } from "../../../shared/io/reactor.ts";
+import type { StatSlab } from "../../../shared/stats/slab.ts";
+import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
+import { clusterStat } from "../stat-offsets.ts";
+import { Http1ClientConnection } from "./http1-client-connection.ts";
+import type { ResetReason } from "./reset-reason.ts";
+import type { UpstreamRequest } from "./upstream-request.ts";
+
+/** What connections share of their worker. */
+export interface UpstreamEnvironment {
+  readonly reactor: Reactor;
+  readonly slab: StatSlab;
+}
+
+export type Acquired =
+  | { readonly kind: "connection"; readonly connection: Http1ClientConnection }
+  /** `onConnectionReady` or `onPoolFailure` will follow. */
+  | { readonly kind: "pending" }
+  | { readonly kind: "overflow" };
+
+const pending: Acquired = { kind: "pending" };
+const overflow: Acquired = { kind: "overflow" };
+
+export class Http1Pool implements HostPool {
+  readonly host: UpstreamHost;
+  readonly environment: UpstreamEnvironment;
+  readonly #idle: Http1ClientConnection[] = [];
+  /** Every open connection, idle ones included. */
+  readonly #connections = new Set<Http1ClientConnection>();
+  readonly #waiting: UpstreamRequest[] = [];
+  #connectingCount = 0;
+
+  constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
+    this.host = host;
+    this.environment = environment;
+  }
+
+  /** A connection at once, or a place in the queue, or neither. */
+  acquire(request: UpstreamRequest): Acquired {
+    const connection = this.#idle.pop();
+    if (connection !== undefined) {
+      // Atomics count requests over all workers; the breaker may be full while connections idle here.
+      if (connection.tryBegin(request)) return connection.acquired;
+      this.#idle.push(connection);
+      return this.#overflow();
+    }
+    return this.#wait(request) ? pending : overflow;
+  }
+
+  /** The request gave up before a connection came free. */
+  cancel(request: UpstreamRequest): void {
+    const index = this.#waiting.indexOf(request);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    this.#leftQueue(request);
+    this.#count(clusterStat.rqCancelled);
+  }
+
+  /** The connection is free again: for whoever waits, else it idles. */
+  released(connection: Http1ClientConnection): void {
+    if (this.#serveNext(connection)) return;
+    if (this.host.isMember) this.#idle.push(connection);
+    else connection.close();
+  }
+
+  connected(connection: Http1ClientConnection): void {
+    this.#connectingCount--;
+    this.released(connection);
+  }
+
+  /** Also called for connections that were never established (`wasConnecting`). */
+  closed(connection: Http1ClientConnection, wasConnecting: boolean): void {
+    const index = this.#idle.indexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+    this.#connections.delete(connection);
+    if (wasConnecting) this.#connectingCount--;
+    // Others may wait for the room in the breaker that this one left.
+    else if (this.#waiting.length > this.#connectingCount) this.#open();
+  }
+
+  /** Connecting failed: everyone who waits learns it and decides for himself (Envoy does the same). */
+  failWaiting(reason: ResetReason, transportFailure: string): void {
+    for (const request of this.#waiting.splice(0)) {
+      this.#leftQueue(request);
+      this.#count(clusterStat.rqPendingFailureEject);
+      request.onPoolFailure(reason, transportFailure);
+    }
+  }
+
+  /** Requests that wait were promised this host: they are still served, and their connections close after. */
+  drain(): void {
+    for (const connection of this.#idle.splice(0)) connection.close();
+  }
+
+  #overflow(): Acquired {
+    this.#count(clusterStat.rqPendingOverflow);
+    return overflow;
+  }
+
+  #wait(request: UpstreamRequest): boolean {
+    if (!request.breakers.tryAcquire("pending")) {
+      this.#count(clusterStat.rqPendingOverflow);
+      return false;
+    }
+    this.#waiting.push(request);
+    this.host.cluster.activity.pendingStarted();
+    this.#count(clusterStat.rqPendingTotal);
+    if (this.#waiting.length > this.#connectingCount) this.#open();
+    return true;
+  }
+
+  #leftQueue(request: UpstreamRequest): void {
+    request.breakers.release("pending");
+    this.host.cluster.activity.pendingEnded();
+  }
+
+  #open(): void {
+    const { breakers } = this.host.cluster;
+    const isCounted = breakers.tryAcquire("connections");
+    if (!isCounted) {
+      this.#count(clusterStat.cxOverflow);
+      // A host without any connection gets one all the same, or its requests would wait for ever.
+      if (this.#connections.size > 0) return;
+    }
+    this.#connectingCount++;
+    this.#connections.add(new Http1ClientConnection(this, isCounted));
+  }
+
+  /** Gives the connection to the first who waits and fits in the breaker of requests. */
+  #serveNext(connection: Http1ClientConnection): boolean {
+    for (;;) {
+      const request = this.#waiting.shift();
+      if (request === undefined) return false;
+      this.#leftQueue(request);
+      if (connection.tryBegin(request)) {
+        request.onConnectionReady(connection);
+        return true;
+      }
+      this.#count(clusterStat.rqPendingOverflow);
+      request.onPoolFailure("overflow", "");
+    }
+  }
+
+  #count(offset: number): void {
+    this.environment.slab.add(this.host.cluster.stats, offset);
+  }
+}
+
+/** The host's pool, made at its first request. */
+export function http1PoolOf(host: UpstreamHost, environment: UpstreamEnvironment): Http1Pool {
+  const { pool } = host;
+  if (pool instanceof Http1Pool) return pool;
+  const made = new Http1Pool(host, environment);
+  host.pool = made;
+  return made;
+}

@@ -1,0 +1,67 @@
+/**
+ * Why an upstream request ended without a whole response (Envoy: `StreamResetReason`), with what the
+ * client is told of it: status, flag, and the words in the body.
+ */
+import type { ResponseFlag } from "../../network/stream-info.ts";
+
+export type ResetReason =
+  /** The host refused or could not be reached. */
+  | "connectionFailure"
+  | "connectionTimeout"
+  /** The connection ended with the request on it. */
+  | "connectionTermination"
+  | "overflow"
+  | "protocolError";
+
+interface ResetAnswer {
+  readonly status: number;
+  readonly flag: ResponseFlag;
+  /** In `reset reason: …`. */
+  readonly words: string;
+  /** `response_code_details` follow Envoy's `upstream_reset_before_response_started{…}`. */
+  readonly details: string;
+}
+
+export const resetAnswers: Readonly<Record<ResetReason, ResetAnswer>> = {
+  connectionFailure: answer(503, "UF", "remote connection failure"),
+  connectionTimeout: answer(503, "UF", "connection timeout"),
+  connectionTermination: answer(503, "UC", "connection termination"),
+  overflow: answer(503, "UO", "overflow"),
+  protocolError: answer(502, "UPE", "protocol error"),
+};
+
+function answer(status: number, flag: ResponseFlag, words: string): ResetAnswer {
+  const details = `upstream_reset_before_response_started{${words.replaceAll(" ", "_")}}`;
+  return { status, flag, words, details };
+}
+
+const errnoWords: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Connection refused",
+  ECONNRESET: "Connection reset by peer",
+  EHOSTUNREACH: "No route to host",
+  ENETUNREACH: "Network is unreachable",
+  ETIMEDOUT: "Connection timed out",
+  EACCES: "Permission denied",
+  ENOENT: "No such file or directory",
+};
+
+/** Envoy's transport failure reason of a failed connect; empty where the system named nothing. */
+export function transportFailureReason(errnoName: string): string {
+  if (errnoName === "") return "";
+  return `delayed connect error: ${errnoWords[errnoName] ?? errnoName}`;
+}
+
+/** The local reply's body (Envoy: `Filter::onUpstreamReset`). */
+export function resetBody(
+  reason: ResetReason,
+  transportFailure: string,
+  wasRetried: boolean,
+): string {
+  const latest = wasRetried ? "retried and the latest reset reason" : "reset reason";
+  const transport =
+    transportFailure === "" ? "" : `, transport failure reason: ${transportFailure}`;
+  return (
+    "upstream connect error or disconnect/reset before headers. " +
+    `${latest}: ${resetAnswers[reason].words}${transport}`
+  );
+}

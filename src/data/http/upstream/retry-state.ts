@@ -1,0 +1,63 @@
+/**
+ * What a route's retry policy says to the outcome of an attempt (docs: configuration/http/http_filters/
+ * router_filter, x-envoy-retry-on). Decides only; counting, breakers and waiting are the exchange's.
+ */
+import type { Random } from "../../../shared/common/random.ts";
+import type { RetryPolicy } from "../../../shared/config/route-config.ts";
+import type { ResetReason } from "./reset-reason.ts";
+
+/** Envoy: `upstream.base_retry_backoff_ms` and ten times that. */
+const baseBackoffMs = 25;
+const maxBackoffMs = 250;
+
+type RetryOn = RetryPolicy["retryOn"][number];
+
+export class RetryState {
+  readonly #policy: RetryPolicy;
+  readonly #random: Random;
+  #retries = 0;
+
+  constructor(policy: RetryPolicy, random: Random) {
+    this.#policy = policy;
+    this.#random = random;
+  }
+
+  get perTryTimeoutMs(): number {
+    return this.#policy.perTryTimeoutMs;
+  }
+
+  get hasRetriesLeft(): boolean {
+    return this.#retries < this.#policy.numRetries;
+  }
+
+  wantsRetryOfStatus(status: number): boolean {
+    const { retriableStatusCodes } = this.#policy;
+    if (status >= 500 && this.#has("5xx")) return true;
+    if (status >= 502 && status <= 504 && this.#has("gateway-error")) return true;
+    if (status === 409 && this.#has("retriable-4xx")) return true;
+    return this.#has("retriable-status-codes") && retriableStatusCodes.includes(status);
+  }
+
+  /** Overflow is never retried: that is what the breaker is for. */
+  wantsRetryOfReset(reason: ResetReason): boolean {
+    if (reason === "overflow") return false;
+    if (this.#has("5xx") || this.#has("gateway-error") || this.#has("reset")) return true;
+    const isConnectFailure = reason === "connectionFailure" || reason === "connectionTimeout";
+    return isConnectFailure && this.#has("connect-failure");
+  }
+
+  wantsRetryOfPerTryTimeout(): boolean {
+    return this.#has("5xx") || this.#has("gateway-error") || this.#has("reset");
+  }
+
+  /** Takes one retry; how long to wait before it: uniform over a window that doubles. */
+  nextBackoffMs(): number {
+    const windowMs = Math.min(baseBackoffMs * 2 ** this.#retries, maxBackoffMs);
+    this.#retries++;
+    return Math.floor(this.#random.next() * windowMs);
+  }
+
+  #has(condition: RetryOn): boolean {
+    return this.#policy.retryOn.includes(condition);
+  }
+}
