@@ -112,6 +112,13 @@ export class TypeSubscriptions<T> implements Disposable {
     return reply;
   }
 
+  /** What came was nothing that could be read: counted, and an answer of a kind to those who wait for one. */
+  fail(): void {
+    this.forEachStats((stats) => stats.failed());
+    this.#all?.timer?.[Symbol.dispose]();
+    this.#answered.resolve("answered");
+  }
+
   /** A stream was opened, or broke: counted for every subscription. */
   forEachStats(visit: (stats: SubscriptionStats) => void): void {
     if (this.#all) visit(this.#all.stats);
