@@ -107,7 +107,7 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#tellNamed(accepted, rejected, response);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
-    const reply = replyTo(rejected, this.type.shortName);
+    const reply = replyTo(rejected, this.type);
     this.#record(response, reply, clock.now() - startMs);
     return reply;
   }
