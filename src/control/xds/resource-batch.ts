@@ -10,8 +10,6 @@ export interface ResourceType<T> {
   readonly shortName: string;
   /** In the state of the world a missing resource was removed, and one subscription covers all (`*`). */
   readonly isFullState: boolean;
-  /** Opens the detail of a NACK: `Error adding/updating listener(s) `. Empty if absent. */
-  readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
 }
