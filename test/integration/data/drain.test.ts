@@ -94,9 +94,10 @@ forEachWorkerKind(
     }),
 );
 
+// Not on node: a net.Server cannot be asked to empty the kernel's queue.
 forEachWorkerKind(
   "no connection in an accept queue is reset when its listener goes",
-  {},
+  { only: "epoll" },
   (workers) =>
     withUpstream(workers, async () => {
       for (let round = 0; round < 10; round++) {
