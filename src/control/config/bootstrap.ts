@@ -33,7 +33,7 @@ export interface BootstrapSource {
   readonly text: string;
   /** `--config-yaml`, merged over it; empty: none. */
   readonly yaml: string;
-  /** `--service-node`, `--service-cluster`, `--service-zone`: fill what the node leaves empty. */
+  /** `--service-node`, `--service-cluster`, `--service-zone`: each wins over the node where it is given. */
   readonly node: NodeFlags;
 }
 
@@ -65,8 +65,12 @@ function decodeMessage(
   context: DecodeContext,
 ): BootstrapConfig {
   const { staticResources } = message;
-  const listeners = (staticResources?.listeners ?? []).map((one) => decodeListener(one, context));
-  const clusters = (staticResources?.clusters ?? []).map((one) => decodeCluster(one, context));
+  const listeners = (staticResources?.listeners ?? []).map((one) =>
+    context.within(`listener '${one.name}'`, () => decodeListener(one, context)),
+  );
+  const clusters = (staticResources?.clusters ?? []).map((one) =>
+    context.within(`cluster '${one.name}'`, () => decodeCluster(one, context)),
+  );
   const name = (one: { readonly config: { readonly name: string } }): string => one.config.name;
   judgeDuplicates(
     clusters.map(name),
