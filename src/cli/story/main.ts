@@ -15,7 +15,8 @@ if (!options.ok) {
 }
 
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => stop.abort());
 
 const screen = openScreen(process.stdout);
 try {

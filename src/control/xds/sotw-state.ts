@@ -84,11 +84,11 @@ export function compareWithHeld(
   for (const resource of response.resources) {
     const fault = faultOf(resource, rules, seen);
     if (fault) {
-      rejected.push({ ...withName(resource), errors: [fault.message] });
+      rejected.push(refusalOf(resource, fault));
       isComplete &&= fault.isNamed;
       continue;
     }
-    const named = withName(resource);
+    const named = resource as NamedResource;
     seen.add(named.name);
     if (!isWanted(interest, named.name)) continue;
     if (sameBytes(held.get(named.name)?.bytes, named.bytes)) unchanged.push(named.name);
@@ -175,8 +175,9 @@ function faultOf(
   return undefined;
 }
 
-function withName(resource: ReceivedResource): NamedResource {
-  return { ...resource, name: resource.name ?? "" };
+function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
+  const { name = "", version, bytes } = resource;
+  return { name, version, bytes: Uint8Array.from(bytes), errors: [fault.message] };
 }
 
 function isWanted(interest: Interest, name: string): boolean {

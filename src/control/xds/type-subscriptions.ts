@@ -212,7 +212,8 @@ export class TypeSubscriptions<T> implements Disposable {
   #remember(response: DiscoveryResponse, rejected: readonly RejectedResource[]): void {
     if (this.type.isFullState) this.#rejected.clear();
     this.#rejected.delete("");
-    for (const { name } of response.resources) this.#rejected.delete(name ?? "");
+    if (this.#rejected.size > 0)
+      for (const { name } of response.resources) this.#rejected.delete(name ?? "");
     for (const refusal of rejected) {
       const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
       this.#rejected.set(refusal.name, { ...refusal, errors });
@@ -226,7 +227,7 @@ export class TypeSubscriptions<T> implements Disposable {
   ): void {
     for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
     for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
-    if (!this.type.isFullState) return;
+    if (!this.type.isFullState || this.#named.size === 0) return;
     const present = new Set(response.resources.map(({ name }) => name));
     for (const [name, named] of this.#named)
       if (!present.has(name) && !this.#held.has(name)) named.removed();
