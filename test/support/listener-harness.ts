@@ -243,7 +243,7 @@ export class ListenerHarness {
 }
 
 /** Compares what the sketches said, as the real one compares messages. */
-const fakeComparison: ListenerComparison = {
+export const fakeComparison: ListenerComparison = {
   equivalent: (a, b) => isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.rds, b.rds),
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
