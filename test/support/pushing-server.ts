@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createProtoRegistry } from "../../src/control/proto/proto-registry.ts";
 import type { Verdict } from "../../src/xds-server/client-subscription.ts";
 import { ManagementServer } from "../../src/xds-server/management-server.ts";
 import { ResourceFolder } from "../../src/xds-server/resource-folder.ts";
@@ -9,7 +8,7 @@ import { servedTypes } from "../../src/xds-server/resource-types.ts";
 export class PushingServer implements AsyncDisposable {
   readonly #server: ManagementServer;
   // The folder is never read: it only knows how to make bytes of JSON.
-  readonly #reader = new ResourceFolder(".", createProtoRegistry());
+  readonly #reader = new ResourceFolder(".");
 
   private constructor(server: ManagementServer) {
     this.#server = server;
