@@ -137,7 +137,8 @@ export class ListenerHarness {
     removed: readonly string[] = [],
   ): Promise<Readonly<Record<string, string>>> {
     const refused: Record<string, string> = {};
-    await this.manager.apply({
+    let isApplied = false;
+    const applied = this.manager.apply({
       version: `v${++this.#version}`,
       changed: changed.map((sketch) => ({ value: decodedListener(sketch) })),
       removed,
@@ -145,6 +146,9 @@ export class ListenerHarness {
         refused[name] = message;
       },
     });
+    void applied.then(() => (isApplied = true));
+    // Workers answer by the clock, which stands still unless it is moved.
+    while (!isApplied) await this.clock.advance(0);
     await this.settle();
     return refused;
   }
@@ -239,7 +243,7 @@ export class ListenerHarness {
 }
 
 /** Compares what the sketches said, as the real one compares messages. */
-const fakeComparison: ListenerComparison = {
+export const fakeComparison: ListenerComparison = {
   equivalent: (a, b) => isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.rds, b.rds),
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
