@@ -7,7 +7,7 @@
  * dies with the stream (xDS protocol, "ACK/NACK and resource type instance version").
  */
 import type { DiscoveryResponse, ReceivedResource } from "./discovery-response.ts";
-import type { RejectedResource } from "./resource-batch.ts";
+import type { RejectedResource, ResourceType } from "./resource-batch.ts";
 
 /** What is subscribed of a type: all, some by name, or both. */
 export interface Interest {
@@ -39,6 +39,8 @@ export interface TypeRules {
   readonly shortName: string;
   readonly isFullState: boolean;
 }
+
+export type TypeWords = Pick<ResourceType<unknown>, "shortName" | "rejectionPrefix">;
 
 export type Reply = { readonly kind: "ack" } | { readonly kind: "nack"; readonly detail: string };
 
@@ -100,10 +102,11 @@ export function compareWithHeld(
 }
 
 /** One answer for the whole response, with every error in it: there is no NACK of one resource. */
-export function replyTo(rejected: readonly RejectedResource[], shortName: string): Reply {
+export function replyTo(rejected: readonly RejectedResource[], type: TypeWords): Reply {
   if (rejected.length === 0) return { kind: "ack" };
-  const noun = nouns.get(shortName);
-  const prefix = noun === undefined ? "" : `Error adding/updating ${noun}(s) `;
+  const noun = nouns.get(type.shortName);
+  const prefix =
+    type.rejectionPrefix ?? (noun === undefined ? "" : `Error adding/updating ${noun}(s) `);
   const lines: string[] = [];
   let characters = prefix.length;
   for (const { name, errors } of rejected) {

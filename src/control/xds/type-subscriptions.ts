@@ -107,9 +107,16 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#tellNamed(accepted, rejected, response);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
-    const reply = replyTo(rejected, this.type.shortName);
+    const reply = replyTo(rejected, this.type);
     this.#record(response, reply, clock.now() - startMs);
     return reply;
+  }
+
+  /** What came was nothing that could be read: counted, and an answer of a kind to those who wait for one. */
+  fail(): void {
+    this.forEachStats((stats) => stats.failed());
+    this.#all?.timer?.[Symbol.dispose]();
+    this.#answered.resolve("answered");
   }
 
   /** A stream was opened, or broke: counted for every subscription. */

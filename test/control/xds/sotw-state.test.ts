@@ -146,13 +146,13 @@ test("a NACK says everything that is wrong, within the limit of a message", () =
     bytes: new Uint8Array(0),
     errors: [error],
   });
-  const reply = replyTo([refused("a", "first"), refused("b", "second")], "LDS");
+  const reply = replyTo([refused("a", "first"), refused("b", "second")], { shortName: "LDS" });
   assert.deepEqual(reply, {
     kind: "nack",
     detail: "Error adding/updating listener(s) a: first\nb: second",
   });
   const many = Array.from({ length: 10_000 }, () => refused("x", "y".repeat(1000)));
-  const long = replyTo(many, "RDS");
+  const long = replyTo(many, { shortName: "RDS" });
   assert(long.kind === "nack" && long.detail.length < 1.1e6);
   assert.match(long.detail, /and \d+ more$/);
 });
