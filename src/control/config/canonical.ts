@@ -2,20 +2,22 @@
  * One serialisation per meaning, for hashes. Protobuf leaves the order of map entries to the writer, and
  * Go's shuffles it on purpose: the same listener sent twice would look changed.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 
 /** 128 bits of SHA-256, hex. Sorts the message's maps in place, which changes nothing that it means. */
 export function hashOf(desc: DescMessage, message: Message): string {
   sortMaps(desc, message);
-  return createHash("sha256").update(toBinary(desc, message)).digest("hex").slice(0, 32);
+  return digest(toBinary(desc, message));
 }
 
 /** The hash of a domain value, which is plain data: equal values were built alike, key by key. */
 export function hashOfValue(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
+  return digest(JSON.stringify(value));
 }
+
+const digest = (data: string | Uint8Array): string => hash("sha256", data, "hex").slice(0, 32);
 
 type Members = Record<string, unknown>;
 

@@ -168,3 +168,19 @@ test("fields that have no effect are warned of, once each", () => {
     ["stats_config", "watchdogs", "tracing"],
   );
 });
+
+test("unknown fields are warned of where the command line allows them", () => {
+  const source = { yaml: "", node: noFlags, allowUnknownFields: true };
+  const result = decodeBootstrap(configTools, {
+    ...source,
+    text: "{admin: {nope: 1}, header_prefix: x}",
+  });
+  assert(result.ok);
+  assert.equal(result.value.headerPrefix, "x");
+  assert.match(result.warnings[0]?.field ?? "", /@ admin: .*no such field: 'nope'/);
+  const wrong = decodeBootstrap(configTools, {
+    ...source,
+    text: "{admin: {nope: 1}, node: {id: 5}}",
+  });
+  assert.match(errorsOf(wrong).join(), /^invalid JSON .* @ node.id: string: /);
+});
