@@ -4,7 +4,8 @@ import { readDiscoveryRequest, writeDiscoveryResponse } from "./discovery-wire.t
 import type { ServedResource } from "./discovery-wire.ts";
 import { servedTypes } from "./resource-types.ts";
 
-export type ResourcesOf = (typeUrl: string) => readonly ServedResource[];
+/** `undefined`: nothing was ever set, which says nothing; an empty list says that there is none. */
+export type ResourcesOf = (typeUrl: string) => readonly ServedResource[] | undefined;
 
 /** Told of every answer, for logs and for whoever waits for one. */
 export interface SessionEvents {
@@ -60,7 +61,8 @@ export class ClientSession {
 
   #pushTo(subscription: ClientSubscription): void {
     const { typeUrl } = subscription.type;
-    const next = subscription.next(this.#resourcesOf(typeUrl));
+    const resources = this.#resourcesOf(typeUrl);
+    const next = resources && subscription.next(resources);
     if (!next) return;
     const nonce = `${++this.#nonces}`;
     subscription.sent(next, nonce);

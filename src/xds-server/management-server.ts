@@ -105,7 +105,7 @@ export class ManagementServer implements AsyncDisposable {
       const verdicts = this.verdicts().filter((verdict) => verdict.typeUrl === typeUrl);
       const isOpen = verdicts.some(({ verdict }) => verdict.kind === "waiting");
       if (verdicts.length > 0 && !isOpen) return verdicts;
-      await this.#nextEvent();
+      await this.nextEvent();
     }
   }
 
@@ -153,11 +153,12 @@ export class ManagementServer implements AsyncDisposable {
   #serve(stream: ServerDuplexStream<Buffer, Buffer>): void {
     const session = new ClientSession(
       (message) => stream.write(message),
-      (typeUrl) => this.resourcesOf(typeUrl),
+      (typeUrl) => this.#resources.get(typeUrl),
       { answered: (from, typeUrl, verdict) => this.#onAnswer(from, typeUrl, verdict) },
     );
     this.#sessions.set(session, stream);
     this.#clientsSeen++;
+    this.#announce();
     stream.on("data", (message: Buffer) => {
       try {
         session.receive(message);
@@ -187,7 +188,8 @@ export class ManagementServer implements AsyncDisposable {
       this.#log(`${session.nodeId} NACK ${type} ${verdict.version}: ${verdict.error}`);
   }
 
-  #nextEvent(): Promise<void> {
+  /** Settles when a client comes, goes or says something. */
+  nextEvent(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
     });

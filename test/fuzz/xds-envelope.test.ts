@@ -60,6 +60,27 @@ test("readDiscoveryResponse() never throws, and names what it can", () => {
   );
 });
 
+test("what is read is what was written, long or short, and lies inside the message", () => {
+  const anyText = fc.oneof(fc.string(), fc.string({ minLength: 200, maxLength: 40_000 }));
+  const anyResource = fc.tuple(
+    fc.string({ minLength: 1, maxLength: 300, unit: "grapheme" }),
+    anyText,
+  );
+  fc.assert(
+    fc.property(fc.array(anyResource), (sent) => {
+      const resources = sent.map(([name, text]) => ({ typeUrl, bytes: textResource(name, text) }));
+      const read = readDiscoveryResponse(
+        writeDiscoveryResponse({ version: "1", nonce: "1", typeUrl, resources }),
+      );
+      assert(read.ok);
+      assert.deepEqual(
+        read.value.resources.map(({ name, bytes }) => [name, Buffer.from(bytes).toString("hex")]),
+        resources.map(({ bytes }, i) => [sent[i]?.[0], Buffer.from(bytes).toString("hex")]),
+      );
+    }),
+  );
+});
+
 test("peekName() never throws", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {

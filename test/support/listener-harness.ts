@@ -66,6 +66,7 @@ export class ListenerHarness {
       concurrency: options.workers ?? 2,
       spawn: (init, handler) => {
         const worker = new FakeWorker(init, handler, clock, options.delayMs ?? (() => 0));
+        worker.closeSocket = (handle) => this.#closeSocket(handle);
         this.workers.push(worker);
         return worker;
       },
@@ -137,7 +138,8 @@ export class ListenerHarness {
     removed: readonly string[] = [],
   ): Promise<Readonly<Record<string, string>>> {
     const refused: Record<string, string> = {};
-    await this.manager.apply({
+    let isApplied = false;
+    const applied = this.manager.apply({
       version: `v${++this.#version}`,
       changed: changed.map((sketch) => ({ value: decodedListener(sketch) })),
       removed,
@@ -145,6 +147,9 @@ export class ListenerHarness {
         refused[name] = message;
       },
     });
+    void applied.then(() => (isApplied = true));
+    // Workers answer by the clock, which stands still unless it is moved.
+    while (!isApplied) await this.clock.advance(0);
     await this.settle();
     return refused;
   }
@@ -184,6 +189,17 @@ export class ListenerHarness {
       .listeners.find((listener) => listener.name === name && listener.state === "active");
     assert(view, `no active listener ${name}`);
     return view.tag;
+  }
+
+  /** What one worker closes, no other may still accept on: its number may come again for something else. */
+  #closeSocket(handle: number): void {
+    for (const { listeners, init } of this.workers) {
+      const accepting = [...listeners.values()].filter(
+        (held) => held.isAccepting && held.sockets.includes(handle),
+      );
+      assert.equal(accepting.length, 0, `worker ${init.index} still accepts on ${handle}`);
+    }
+    this.kernel.closeDisowned(handle);
   }
 
   worker(index: number): FakeWorker {
@@ -239,7 +255,7 @@ export class ListenerHarness {
 }
 
 /** Compares what the sketches said, as the real one compares messages. */
-const fakeComparison: ListenerComparison = {
+export const fakeComparison: ListenerComparison = {
   equivalent: (a, b) => isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.rds, b.rds),
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),

@@ -36,6 +36,7 @@ import {
   workerStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
+import { destroyClients } from "./tcp-peers.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -54,7 +55,7 @@ export interface TestListener {
 
 interface WorkerLink {
   post(command: WorkerCommand): void;
-  readonly exited: Promise<void>;
+  readonly exited: Promise<number>;
   terminate(): Promise<void>;
 }
 
@@ -99,7 +100,7 @@ export class TestWorkers {
   readonly #limits = new SharedArrayBuffer(64 * 1024 * 4);
   readonly #opened: OwnedListenSocket[] = [];
   readonly #watchers = new Set<() => void>();
-  readonly #sluice: StatBlock;
+  readonly sluice: StatBlock;
   #nextBlock: StatBlock = 1;
   #nextLimit: number = limitLayout.workersMax;
   #nextReply = 1;
@@ -111,7 +112,7 @@ export class TestWorkers {
     this.#slabs = Array.from({ length: concurrency }, () => createSlab());
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
-    this.#sluice = this.block(sluiceWorkerStats);
+    this.sluice = this.block(sluiceWorkerStats);
     const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
@@ -124,7 +125,7 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.#sluice },
+        slots: { worker, sluice: this.sluice },
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
@@ -209,8 +210,8 @@ export class TestWorkers {
     while (!isTrue()) await this.request((reply) => ({ kind: "ping", reply }));
   }
 
-  async openSocket(): Promise<OwnedListenSocket> {
-    const result = await this.listenSockets.openListenSocket(loopback, plainListen);
+  async openSocket(address = loopback): Promise<OwnedListenSocket> {
+    const result = await this.listenSockets.openListenSocket(address, plainListen);
     assert(result.ok, result.ok ? "" : result.error);
     assert.equal(result.socket.startListening(), undefined);
     this.#opened.push(result.socket);
@@ -240,20 +241,26 @@ export class TestWorkers {
     options: {
       readonly slots?: ListenerSlots;
       readonly isLazy?: boolean;
+      /** False: does not wait until the workers have it. */
+      readonly answer?: boolean;
+      /** Only this worker gets it. */
+      readonly worker?: number;
       readonly socket?: OwnedListenSocket;
     } = {},
   ): Promise<TestListener> {
     const socket = options.socket ?? (await this.openSocket());
     const slots = options.slots ?? this.slots({});
     const tag = listenerTag(this.#nextTag++);
-    await this.request((reply) => ({
+    const add = (reply: number): WorkerCommand => ({
       kind: "addListener",
       tag,
       config: options.isLazy ? undefined : config,
       sockets: [socket.ref],
       slots,
       reply,
-    }));
+    });
+    if (options.answer === false) this.post(add(0));
+    else await this.request(add, options.worker);
     return { tag, slots, socket, port: portOf(socket.ref) };
   }
 
@@ -323,6 +330,7 @@ export class TestWorkers {
     this.post({ kind: "shutdown" });
     await Promise.all(this.#links.map((link) => link.exited));
     for (const socket of this.#opened) socket.close();
+    destroyClients();
   }
 
   get links(): readonly WorkerLink[] {
@@ -359,8 +367,8 @@ function inThread(init: WorkerInit, onEvent: (event: WorkerEvent) => void): Work
   const transferList = init.peers.filter((port) => port !== undefined);
   const worker = new Worker(entry, { workerData: init, transferList });
   worker.on("message", onEvent);
-  const exited = new Promise<void>((resolve) => {
-    worker.on("exit", () => resolve());
+  const exited = new Promise<number>((resolve) => {
+    worker.on("exit", resolve);
   });
   return {
     post: (command) => worker.postMessage(command),
@@ -375,10 +383,12 @@ function inProcess(
   onEvent: (event: WorkerEvent) => void,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
-  const exited = Promise.withResolvers<void>();
+  const exited = Promise.withResolvers<number>();
   port1.on("message", (event: WorkerEvent) => {
     onEvent(event);
-    if (event.kind === "exited") exited.resolve();
+    if (event.kind !== "exited") return;
+    exited.resolve(0);
+    port1.close();
   });
   const createReactor = (options: Parameters<typeof createNodeReactor>[0]) =>
     createNodeReactor(options, sockets);

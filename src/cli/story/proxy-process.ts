@@ -30,9 +30,13 @@ export class ProxyProcess implements AsyncDisposable {
     const log = openSync(logFile, "w");
     const flags = `--drain-time-s ${options.drainTimeS} --concurrency 1 --disable-hot-restart`;
     const files = ["-c", options.bootstrapFile, "--admin-address-path", addressFile];
+    // A group of its own: Ctrl-C at the terminal must reach the story first, which then ends the
+    // traffic before the proxy.
     const child = spawn(options.program, [...files, ...flags.split(" ")], {
       stdio: ["ignore", log, log],
+      detached: true,
     });
+    process.once("exit", () => child.kill("SIGKILL"));
     closeSync(log);
     child.on("error", () => {});
     const deadline = performance.now() + startMsMax;

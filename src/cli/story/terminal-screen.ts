@@ -61,7 +61,8 @@ class TerminalScreen implements StoryScreen {
   }
 
   #draw(): string {
-    const width = this.#output.columns ?? 80;
+    // A terminal that does not know its size says 0.
+    const width = this.#output.columns || 80;
     // A line that wraps would take two, and the count of lines to go up would be wrong.
     return this.#lines.map((line) => `${truncated(line, width)}\n`).join("");
   }

@@ -65,8 +65,11 @@ function textFormat(text: string, context: DecodeContext): AccessLogFormat {
   return { kind: "text", parts: parts(text, context) };
 }
 
+/** Most access logs have no format of their own, so this one is parsed once. */
+const defaultFormat = parseCommandFormat(defaultText);
+
 function parts(text: string, context: DecodeContext): readonly AccessLogPart[] {
-  const format = parseCommandFormat(text);
+  const format = text === defaultText ? defaultFormat : parseCommandFormat(text);
   if (format.ok) return format.parts;
   context.refuse(format.error);
   return [];

@@ -11,7 +11,7 @@ import type {
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
-import { readText } from "../proto/json.ts";
+import { readText, readTextLeniently } from "../proto/json.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddress } from "./addresses.ts";
 import type {
@@ -33,8 +33,10 @@ export interface BootstrapSource {
   readonly text: string;
   /** `--config-yaml`, merged over it; empty: none. */
   readonly yaml: string;
-  /** `--service-node`, `--service-cluster`, `--service-zone`: fill what the node leaves empty. */
+  /** `--service-node`, `--service-cluster`, `--service-zone`: each wins over the node where it is given. */
   readonly node: NodeFlags;
+  /** `--allow-unknown-static-fields`: unknown fields are warned of, not refused. */
+  readonly allowUnknownFields?: boolean;
 }
 
 const statsFlushIntervalMsDefault = 5_000;
@@ -46,14 +48,20 @@ export function decodeBootstrap(
 ): DecodeResult<BootstrapConfig> {
   const schema = tools.protos.schema<Bootstrap>("envoy.config.bootstrap.v3.Bootstrap");
   const texts = [source.text, source.yaml].filter((text) => text !== "");
-  const read = texts.map((text) => readText(tools.protos, schema, text));
+  const context = new DecodeContext(tools);
+  const read = texts.map((text) => {
+    if (source.allowUnknownFields !== true) return readText(tools.protos, schema, text);
+    const lenient = readTextLeniently(tools.protos, schema, text);
+    if (!lenient.ok) return lenient;
+    for (const unknown of lenient.value.unknownFields) context.warn(unknown, "passed over");
+    return { ok: true as const, value: lenient.value.value };
+  });
   const errors = read.flatMap((one) => (one.ok ? [] : one.errors));
   const messages = read.flatMap((one) => (one.ok ? [one.value] : []));
   const [message, ...overlays] = messages;
   if (errors.length > 0 || !message)
     return { ok: false, errors: errors.length > 0 ? errors : ["the bootstrap is empty"] };
   for (const overlay of overlays) mergeFromBinary(schema, message, toBinary(schema, overlay));
-  const context = new DecodeContext(tools);
   message.node = completeNode(message.node, source.node, tools.protos);
   if (!context.check(schema, message)) return context.result<BootstrapConfig>(undefined);
   return context.result(decodeMessage(message, toBinary(schema, message), context));
@@ -65,8 +73,12 @@ function decodeMessage(
   context: DecodeContext,
 ): BootstrapConfig {
   const { staticResources } = message;
-  const listeners = (staticResources?.listeners ?? []).map((one) => decodeListener(one, context));
-  const clusters = (staticResources?.clusters ?? []).map((one) => decodeCluster(one, context));
+  const listeners = (staticResources?.listeners ?? []).map((one) =>
+    context.within(`listener '${one.name}'`, () => decodeListener(one, context)),
+  );
+  const clusters = (staticResources?.clusters ?? []).map((one) =>
+    context.within(`cluster '${one.name}'`, () => decodeCluster(one, context)),
+  );
   const name = (one: { readonly config: { readonly name: string } }): string => one.config.name;
   judgeDuplicates(
     clusters.map(name),
@@ -74,7 +86,7 @@ function decodeMessage(
     context,
   );
   judgeDuplicates(
-    listeners.map(name).filter((one) => one !== ""),
+    listeners.map(name),
     (name) => `static_resources.listeners: duplicate listener ${name} found`,
     context,
   );

@@ -18,11 +18,15 @@ export interface DecodeTools {
   readonly validator: MessageValidator;
 }
 
+/** Texts of Envoy's that say already which resource they are about. */
+const namesResource = /^(error adding listener|cluster ')/;
+
 export class DecodeContext {
   readonly protos: ProtoRegistry;
   readonly #validator: MessageValidator;
   readonly #errors = new Set<string>();
   readonly #warnings = new Map<string, ConfigWarning>();
+  #resource = "";
 
   constructor(tools: DecodeTools) {
     this.protos = tools.protos;
@@ -31,7 +35,17 @@ export class DecodeContext {
 
   /** Said once, however often it is noted. */
   refuse(error: string): void {
-    this.#errors.add(error);
+    const isNamed = this.#resource === "" || namesResource.test(error);
+    this.#errors.add(isNamed ? error : `${this.#resource}: ${error}`);
+  }
+
+  /** What is refused meanwhile names the resource: for those that are parts of a larger one. */
+  within<T>(resource: string, decode: () => T): T {
+    const outer = this.#resource;
+    this.#resource = resource;
+    const value = decode();
+    this.#resource = outer;
+    return value;
   }
 
   warn(field: string, reason: string): void {

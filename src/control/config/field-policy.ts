@@ -26,48 +26,86 @@ const tables: ReadonlyMap<string, FieldTable> = new Map(
 
 const notBuilt = "not built, has no effect";
 
+/** What to do with a field when it is set. */
+interface FieldVerdict {
+  readonly field: DescField;
+  /** The message it holds, where that has fields to judge. */
+  readonly inner: DescMessage | undefined;
+  readonly refusal: string | undefined;
+  readonly warning: string | undefined;
+  /** An explicit `false` in a wrapper asks for nothing, where we know that false is the default. */
+  readonly mayBeFalse: boolean;
+}
+
+interface MessagePlan {
+  readonly isMatcher: boolean;
+  /** Fields that are honoured and hold nothing more to judge are not in it. */
+  readonly verdicts: readonly FieldVerdict[];
+}
+
+/** By type: tables are looked up once, pushes of ten thousand listeners are not slowed by it. */
+const plans = new WeakMap<DescMessage, MessagePlan>();
+
 /** Judges the set fields of a message and of all that is in it, short of the content of Anys. */
 export function applyFieldPolicy(desc: DescMessage, message: Message, sink: PolicySink): void {
-  const table = tables.get(desc.typeName);
-  if (table === "whole" || desc.typeName.startsWith("google.protobuf.")) return;
-  judgeUnknown(desc, message, table, sink);
-  for (const field of desc.fields) {
-    if (!isFieldSet(message, field)) continue;
-    if (table?.honoured.includes(field.name)) judgeInside(field, message, sink);
-    else judgeField(field, message, { table, sink });
+  const { isMatcher, verdicts } = planOf(desc);
+  if (message.$unknown) judgeUnknown(desc, message, { isMatcher, sink });
+  for (const verdict of verdicts)
+    if (isFieldSet(message, verdict.field)) judgeField(verdict, message, sink);
+}
+
+function judgeField(verdict: FieldVerdict, message: Message, sink: PolicySink): void {
+  const { field, inner, refusal, warning, mayBeFalse } = verdict;
+  if (inner) {
+    for (const value of messagesOf(field, message)) applyFieldPolicy(inner, value, sink);
+    return;
   }
-}
-
-function judgeInside(field: DescField, message: Message, sink: PolicySink): void {
-  if (!field.message) return;
-  for (const value of messagesOf(field, message)) applyFieldPolicy(field.message, value, sink);
-}
-
-function judgeField(
-  field: DescField,
-  message: Message,
-  { table, sink }: { table: Exclude<FieldTable, "whole"> | undefined; sink: PolicySink },
-): void {
+  if (mayBeFalse && valueOf(field, message) === false) return;
   const name = `${field.parent.typeName}.${field.name}`;
+  if (refusal !== undefined) sink.refuse(`${name} is not supported: ${refusal}`);
+  else sink.warn(name, warning ?? notBuilt);
+}
+
+function planOf(desc: DescMessage): MessagePlan {
+  const known = plans.get(desc);
+  if (known) return known;
+  const table = tables.get(desc.typeName);
+  const plan: MessagePlan =
+    table === "whole"
+      ? { isMatcher: false, verdicts: [] }
+      : {
+          isMatcher: table?.isMatcher === true,
+          verdicts: desc.fields.flatMap((field) => verdictOf(field, table) ?? []),
+        };
+  plans.set(desc, plan);
+  return plan;
+}
+
+function verdictOf(
+  field: DescField,
+  table: Exclude<FieldTable, "whole"> | undefined,
+): FieldVerdict | undefined {
   const refusal = table?.refused?.[field.name];
   const warning = table?.warned?.[field.name];
-  // An explicit `false` in a wrapper asks for nothing, where we know that false is the default.
-  if ((refusal ?? warning) !== undefined && valueOf(field, message) === false) return;
-  if (refusal === undefined) sink.warn(name, warning ?? notBuilt);
-  else sink.refuse(`${name} is not supported: ${refusal}`);
+  if (!table?.honoured.includes(field.name)) {
+    const mayBeFalse = (refusal ?? warning) !== undefined;
+    return { field, inner: undefined, refusal, warning, mayBeFalse };
+  }
+  const inner = field.message;
+  if (!inner || inner.typeName.startsWith("google.protobuf.")) return undefined;
+  return { field, inner, refusal, warning, mayBeFalse: false };
 }
 
 /** Fields that are newer than our protos: a matcher with one would match too much. */
 function judgeUnknown(
   desc: DescMessage,
   message: Message,
-  table: FieldTable | undefined,
-  sink: PolicySink,
+  { isMatcher, sink }: { readonly isMatcher: boolean; readonly sink: PolicySink },
 ): void {
+  if (tables.get(desc.typeName) === "whole") return;
   for (const { no } of message.$unknown ?? []) {
     const name = `${desc.typeName}.#${no}`;
-    if (table !== undefined && table !== "whole" && table.isMatcher === true)
-      sink.refuse(`${name} is not supported: a field that is not known, in a matcher`);
+    if (isMatcher) sink.refuse(`${name} is not supported: a field that is not known, in a matcher`);
     else sink.warn(name, "a field that is not known, has no effect");
   }
 }

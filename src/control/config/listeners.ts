@@ -43,6 +43,7 @@ export function decodeListener(
 ): DecodedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
   const bytes = received ?? toBinary(schema, message);
+  const hash = hashOf(schema, message);
   const needs: ListenerNeeds = { rds: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
   const filterChains = message.filterChains.map((chain) =>
@@ -50,7 +51,8 @@ export function decodeListener(
   );
   const { defaultFilterChain } = message;
   const config: ListenerConfig = {
-    name: message.name,
+    // Envoy makes up a random name where there is none; this one is the same after a restart.
+    name: message.name === "" ? `unnamed-${hash.slice(0, 8)}` : message.name,
     addresses,
     statPrefix: message.statPrefix,
     filterChains,
@@ -70,7 +72,7 @@ export function decodeListener(
   return {
     config,
     bytes,
-    hash: hashOf(schema, message),
+    hash,
     rds: uniqueSubscriptions(needs.rds),
     requiredClusters: [...new Set(needs.requiredClusters)],
   };

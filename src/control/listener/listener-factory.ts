@@ -1,5 +1,7 @@
 /** Makes versions of listeners: numbers them, gives them their stats, counters and drain manager, binds them. */
+import { formatAddress } from "../../shared/common/address.ts";
 import { listenerTag } from "../../shared/common/brand.ts";
+import type { Logger } from "../../shared/common/log.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -17,6 +19,7 @@ export interface ListenerFactoryContext {
   readonly drainManager: DrainManager;
   /** Runtime key `envoy.resource_limits.listener.<name>.connection_limit`; undefined: none. */
   readonly connectionLimit: (listener: string) => number | undefined;
+  readonly log: Logger;
 }
 
 export interface ListenerOrder {
@@ -51,6 +54,12 @@ export class ListenerFactory {
       this.versionIsGone(listener);
       if (!base) this.releaseTag(listener);
       return acquired.error;
+    }
+    for (const address of acquired.outdated) {
+      this.#context.log.warning(
+        `listener '${config.name}': the open socket of ${formatAddress(address)} keeps its socket options; ` +
+          `new ones need another address, or the listener removed first`,
+      );
     }
     listener.hold(acquired.leases);
     return listener;

@@ -7,7 +7,6 @@
  */
 import { assert } from "../../shared/common/assert.ts";
 import type { Clock } from "../../shared/common/clock.ts";
-import type { Logger } from "../../shared/common/log.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
@@ -48,7 +47,6 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
   readonly clock: Clock;
-  readonly log: Logger;
   readonly lazyThreshold?: number;
 }
 

@@ -6,6 +6,7 @@
  * The registry decides who may share: an address that another name's warming or active listener holds is
  * refused (Envoy: `has duplicate address`), one that a draining listener holds is taken over.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { ListenerConfig, SocketOptionConfig } from "../../shared/config/listener-config.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
@@ -22,6 +23,8 @@ export interface BoundSocket {
   readonly ref: ListenSocketRef;
   /** Begins to listen. The text of the error, or undefined when it listens. */
   startListening(): string | undefined;
+  /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
+  disown(): boolean;
   close(): void;
 }
 
@@ -46,18 +49,26 @@ export interface SocketLease extends Disposable {
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
+  /** True when this is the last lease and workers are to close what they get by `refFor`. */
+  disown(): boolean;
   startListening(): string | undefined;
 }
 
 interface Entry {
   readonly key: string;
+  readonly options: BindOptions;
   readonly sockets: readonly BoundSocket[];
   readonly leases: Map<SocketLease, SocketOwner>;
   isListening: boolean;
 }
 
 export type AcquireResult =
-  | { readonly ok: true; readonly leases: readonly SocketLease[] }
+  | {
+      readonly ok: true;
+      readonly leases: readonly SocketLease[];
+      /** Addresses whose open socket has other options than were asked for: it keeps them. */
+      readonly outdated: readonly SocketAddress[];
+    }
   | { readonly ok: false; readonly error: string };
 
 export class ListenerSockets {
@@ -77,10 +88,11 @@ export class ListenerSockets {
 
   /** A lease for each address of the listener, or none and the reason. Calls must not overlap. */
   async acquire(config: ListenerConfig, owner: SocketOwner): Promise<AcquireResult> {
-    if (!config.bindToPort) return { ok: true, leases: [] };
+    if (!config.bindToPort) return { ok: true, leases: [], outdated: [] };
     const duplicate = config.addresses.find((address) => this.#isTaken(address, owner));
     if (duplicate) return { ok: false, error: duplicateAddress(config.name, duplicate) };
     const leases: SocketLease[] = [];
+    const outdated: SocketAddress[] = [];
     for (const [index, address] of config.addresses.entries()) {
       const key = socketKey(config.name, address, index);
       // One after the other: the second socket of an address must find the first.
@@ -89,9 +101,10 @@ export class ListenerSockets {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, error: entry };
       }
+      if (!isDeepStrictEqual(entry.options, bindOptions(config))) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
-    return { ok: true, leases };
+    return { ok: true, leases, outdated };
   }
 
   #isTaken(address: SocketAddress, owner: SocketOwner): boolean {
@@ -105,19 +118,20 @@ export class ListenerSockets {
     address: SocketAddress,
     config: ListenerConfig,
   ): Promise<Entry | string> {
+    const options = bindOptions(config);
     const count = config.enableReusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
       const target = sockets[0]?.ref.localAddress ?? address;
-      const result = await this.#bind(target, bindOptions(config));
+      const result = await this.#bind(target, options);
       if (!result.ok) {
         for (const socket of sockets) socket.close();
         return result.error;
       }
       sockets.push(result.socket);
     }
-    const entry: Entry = { key, sockets, leases: new Map(), isListening: false };
+    const entry: Entry = { key, options, sockets, leases: new Map(), isListening: false };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -129,6 +143,7 @@ export class ListenerSockets {
       isPerWorker: entry.sockets.length > 1,
       refFor: (index) => (entry.sockets[index] ?? first).ref,
       isSharedWith: (other) => entry.leases.has(other),
+      disown: () => entry.leases.size === 1 && entry.sockets.every((socket) => socket.disown()),
       startListening: () => startListening(entry),
       [Symbol.dispose]: () => this.#release(entry, lease),
     };

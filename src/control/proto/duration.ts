@@ -10,10 +10,3 @@ export function durationMs(duration: Duration): number {
 export function durationMsOr(duration: Duration | undefined, otherwise: number): number {
   return duration ? durationMs(duration) : otherwise;
 }
-
-/** As protobuf prints it: `0.25s`. */
-export function durationText(duration: Duration): string {
-  const nanos = Math.abs(duration.nanos).toString().padStart(9, "0").replace(/0+$/, "");
-  const sign = duration.nanos < 0 && duration.seconds === 0n ? "-" : "";
-  return `${sign}${duration.seconds}${nanos === "" ? "" : `.${nanos}`}s`;
-}

@@ -12,18 +12,50 @@ import { replaceOpaqueAnys } from "./opaque-any.ts";
 import type { ProtoRegistry } from "./proto-registry.ts";
 import { type JsonValue, readYaml } from "./yaml.ts";
 
+/** What was read, and the fields that were passed over on request. */
+export interface LenientRead<T> {
+  readonly value: T;
+  readonly unknownFields: readonly string[];
+}
+
 /** Reads a message from JSON or YAML text; never throws. */
 export function readText<T extends Message>(
   protos: ProtoRegistry,
   schema: GenMessage<T>,
   text: string,
 ): ReadResult<T> {
-  const json = readYaml(text);
+  const json = readDocument(text);
+  return json.ok ? readJson(protos, schema, json.value) : json;
+}
+
+/** As `readText`, passing over unknown fields (`--allow-unknown-static-fields`) and nothing else. */
+export function readTextLeniently<T extends Message>(
+  protos: ProtoRegistry,
+  schema: GenMessage<T>,
+  text: string,
+): ReadResult<LenientRead<T>> {
+  const json = readDocument(text);
   if (!json.ok) return json;
+  const strict = readJson(protos, schema, json.value);
+  if (strict.ok) return { ok: true, value: { value: strict.value, unknownFields: [] } };
+  const errors = strict.errors.filter((error) => !unknownField.test(error));
+  if (errors.length > 0) return { ok: false, errors };
+  try {
+    const options = { registry: protos.types, ignoreUnknownFields: true };
+    const value = fromJson(schema, json.value as LibraryJson, options);
+    return { ok: true, value: { value, unknownFields: strict.errors } };
+  } catch (thrown) {
+    return { ok: false, errors: [`invalid JSON in ${schema.typeName}: ${messageOf(thrown)}`] };
+  }
+}
+
+const unknownField = /: no such field: '[^']*'$/;
+
+function readDocument(text: string): ReadResult<JsonValue> {
+  const json = readYaml(text);
   // Envoy: an empty file and a bare word are refused, not taken for an empty message.
-  if (typeof json.value !== "object" || json.value === null)
-    return { ok: false, errors: [`Unable to convert YAML as JSON: ${text.slice(0, 200)}`] };
-  return readJson(protos, schema, json.value);
+  if (!json.ok || (typeof json.value === "object" && json.value !== null)) return json;
+  return { ok: false, errors: [`Unable to convert YAML as JSON: ${text.slice(0, 200)}`] };
 }
 
 /** Reads a message from a JSON value; never throws. */

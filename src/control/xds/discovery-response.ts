@@ -1,7 +1,9 @@
 /**
  * Reads the envelope of `envoy.service.discovery.v3.DiscoveryResponse` and leaves each resource as
- * bytes: of 10,000 resources sent again, those that did not change are never decoded. Payloads are
- * copied out, because a slice would keep the whole response in memory.
+ * bytes: of 10,000 resources sent again, those that did not change are never decoded, nor copied.
+ *
+ * What one would get wrong: payloads are views into the message. Whoever keeps one beyond the response
+ * has to copy it, or the whole message stays in memory with it.
  */
 import jspb from "google-protobuf";
 import { messageOf } from "../../shared/common/errors.ts";
@@ -22,6 +24,7 @@ export interface ReceivedResource {
   /** From the wrapper, else the response's. */
   readonly version: string;
   readonly typeUrl: string;
+  /** A view: see above. */
   readonly bytes: Uint8Array;
 }
 
@@ -35,6 +38,7 @@ interface AnyMessage {
 }
 
 const wrapperTypeUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
+const utf8 = new TextDecoder();
 const empty = new Uint8Array(0);
 
 /** Never throws: what cannot be read is an error value, and the stream it came on is lost. */
@@ -44,7 +48,7 @@ export function readDiscoveryResponse(bytes: Uint8Array): Read<DiscoveryResponse
     const response = { version: "", typeUrl: "", nonce: "", serverIdentifier: "" };
     eachField(new jspb.BinaryReader(bytes), (field, reader) => {
       if (field === 1) response.version = reader.readString();
-      else if (field === 2) anys.push(readAny(reader));
+      else if (field === 2) anys.push(readAny(reader, bytes));
       else if (field === 4) response.typeUrl = reader.readString();
       else if (field === 5) response.nonce = reader.readString();
       else if (field === 6) response.serverIdentifier = readIdentifier(reader);
@@ -59,6 +63,17 @@ export function readDiscoveryResponse(bytes: Uint8Array): Read<DiscoveryResponse
  * field: `name`, in a ClusterLoadAssignment `cluster_name`. `undefined` if the bytes are broken.
  */
 export function peekName(bytes: Uint8Array): string | undefined {
+  return shortFirstString(bytes) ?? readName(bytes);
+}
+
+/** As all serialisers write it: tag 10, a length of one byte, the text. */
+function shortFirstString(bytes: Uint8Array): string | undefined {
+  const length = bytes[1] ?? 0;
+  const isShort = bytes[0] === 10 && length > 0 && length < 0x80 && bytes.length >= 2 + length;
+  return isShort ? utf8.decode(bytes.subarray(2, 2 + length)) : undefined;
+}
+
+function readName(bytes: Uint8Array): string | undefined {
   const read = guarded(() => {
     let name = "";
     const reader = new jspb.BinaryReader(bytes);
@@ -90,23 +105,32 @@ function readWrapper(bytes: Uint8Array): { name: string; version: string; resour
   const wrapper = { name: "", version: "", resource: { typeUrl: "", value: empty } as AnyMessage };
   eachField(new jspb.BinaryReader(bytes), (field, reader) => {
     if (field === 1) wrapper.version = reader.readString();
-    else if (field === 2) wrapper.resource = readAny(reader);
+    else if (field === 2) wrapper.resource = readAny(reader, bytes);
     else if (field === 3) wrapper.name = reader.readString();
     else reader.skipField();
   });
   return wrapper;
 }
 
-function readAny(reader: jspb.BinaryReader): AnyMessage {
+function readAny(reader: jspb.BinaryReader, message: Uint8Array): AnyMessage {
   const any: AnyMessage = { typeUrl: "", value: empty };
   reader.readMessage(any, (_, inner: jspb.BinaryReader) =>
     eachField(inner, (field) => {
       if (field === 1) any.typeUrl = inner.readString();
-      else if (field === 2) any.value = inner.readBytes();
+      else if (field === 2) any.value = readView(inner, message);
       else inner.skipField();
     }),
   );
   return any;
+}
+
+/** What `readBytes` reads, without its copy. `message` is what the reader was made of. */
+function readView(reader: jspb.BinaryReader, message: Uint8Array): Uint8Array {
+  const lengthAt = reader.getCursor();
+  reader.skipField();
+  let start = lengthAt;
+  while ((message[start] ?? 0) >= 0x80) start++;
+  return message.subarray(start + 1, reader.getCursor());
 }
 
 function readIdentifier(reader: jspb.BinaryReader): string {

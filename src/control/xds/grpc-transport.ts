@@ -7,6 +7,7 @@ import {
   credentials,
   InterceptingCall,
   ListenerBuilder,
+  Metadata,
   RequesterBuilder,
   type ChannelOptions,
   type ClientDuplexStream,
@@ -21,6 +22,10 @@ export interface GrpcTransportOptions {
   readonly clusterName: string;
   /** `host:port` or `unix:path`, each tried in turn; asked before each attempt. At least one. */
   readonly endpoints: () => readonly string[];
+  /** `:authority` of the stream; the endpoint if empty or absent. */
+  readonly authority?: string;
+  /** Headers of the stream. */
+  readonly initialMetadata?: readonly { readonly key: string; readonly value: string }[];
   /** HTTP/2 PING after so much silence; 0 for none. */
   readonly keepaliveTimeMs?: number;
   /** The connection is dead if a PING stays unanswered for so long. Default 20 s. */
@@ -30,10 +35,13 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements AdsTransport {
   readonly #options: GrpcTransportOptions;
   readonly #service: AdsService = loadAdsService();
+  readonly #metadata = new Metadata();
   #attempts = 0;
 
+  /** Throws a message for a person if the metadata are no headers. */
   constructor(options: GrpcTransportOptions) {
     this.#options = options;
+    for (const { key, value } of options.initialMetadata ?? []) this.#metadata.add(key, value);
   }
 
   get server(): string {
@@ -43,7 +51,15 @@ export class GrpcTransport implements AdsTransport {
   open(handlers: AdsCallHandlers): AdsCall {
     const client = new Client(this.#endpoint(), credentials.createInsecure(), this.#channel());
     this.#attempts++;
-    return new GrpcAdsCall(client, this.#service, handlers);
+    const { path, requestSerialize, responseDeserialize } = this.#service.StreamAggregatedResources;
+    const stream = client.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      this.#metadata.clone(),
+      { interceptors: [readingOneByOne(handlers)] },
+    );
+    return new GrpcAdsCall(client, stream, handlers);
   }
 
   /** Every call owns its channel, and is cancelled by its stream. */
@@ -55,7 +71,7 @@ export class GrpcTransport implements AdsTransport {
   }
 
   #channel(): ChannelOptions {
-    const { keepaliveTimeMs = 0, keepaliveTimeoutMs = 20_000 } = this.#options;
+    const { keepaliveTimeMs = 0, keepaliveTimeoutMs = 20_000, authority = "" } = this.#options;
     const keepalive: ChannelOptions = {
       "grpc.keepalive_time_ms": keepaliveTimeMs,
       "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
@@ -69,6 +85,7 @@ export class GrpcTransport implements AdsTransport {
       "grpc.enable_retries": 0,
       "grpc.enable_http_proxy": 0,
       ...(keepaliveTimeMs > 0 ? keepalive : {}),
+      ...(authority === "" ? {} : { "grpc.default_authority": authority }),
     };
   }
 }
@@ -79,12 +96,13 @@ class GrpcAdsCall implements AdsCall {
   #isOver = false;
   #canSend = true;
 
-  constructor(client: Client, service: AdsService, handlers: AdsCallHandlers) {
+  constructor(
+    client: Client,
+    stream: ClientDuplexStream<Buffer, Buffer>,
+    handlers: AdsCallHandlers,
+  ) {
     this.#client = client;
-    const { path, requestSerialize, responseDeserialize } = service.StreamAggregatedResources;
-    this.#stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, {
-      interceptors: [readingOneByOne(handlers)],
-    });
+    this.#stream = stream;
     // Messages were consumed by the interceptor; reading is what lets the next one in.
     this.#stream.resume();
     this.#stream.on("error", () => {});

@@ -26,7 +26,9 @@ export async function decodeAll<T>(
   const changed: Resource<T>[] = [];
   const rejected: RejectedResource[] = [];
   let sliceEndMs = clock.now() + sliceMs;
-  for (const { name, version, bytes } of candidates) {
+  for (const { name, version, bytes: view } of candidates) {
+    // Kept from here on, so out of the message that it came in.
+    const bytes = Uint8Array.from(view);
     const result = type.decode(bytes);
     if (result.ok) changed.push({ name, version, bytes, value: result.value });
     else rejected.push({ name, version, bytes, errors: result.errors });

@@ -10,7 +10,7 @@ export interface ResourceType<T> {
   readonly shortName: string;
   /** In the state of the world a missing resource was removed, and one subscription covers all (`*`). */
   readonly isFullState: boolean;
-  /** Opens the detail of a NACK: `Error adding/updating listener(s) `. Empty if absent. */
+  /** Opens the detail of a NACK; if absent, Envoy's words for the type: `Error adding/updating listener(s) `. */
   readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;

@@ -7,7 +7,7 @@
  * dies with the stream (xDS protocol, "ACK/NACK and resource type instance version").
  */
 import type { DiscoveryResponse, ReceivedResource } from "./discovery-response.ts";
-import type { RejectedResource } from "./resource-batch.ts";
+import type { RejectedResource, ResourceType } from "./resource-batch.ts";
 
 /** What is subscribed of a type: all, some by name, or both. */
 export interface Interest {
@@ -35,8 +35,12 @@ export interface Comparison {
 
 export interface TypeRules {
   readonly typeUrl: string;
+  /** `LDS`: chooses the words of errors, and nothing else. */
+  readonly shortName: string;
   readonly isFullState: boolean;
 }
+
+export type TypeWords = Pick<ResourceType<unknown>, "shortName" | "rejectionPrefix">;
 
 export type Reply = { readonly kind: "ack" } | { readonly kind: "nack"; readonly detail: string };
 
@@ -53,6 +57,12 @@ export interface Progress {
 }
 
 export const noProgress: Progress = { version: "", nonce: "", hasAsked: false, hasNamed: false };
+
+/** What Envoy calls a resource in its errors; of other types it says no more than the error. */
+const nouns: ReadonlyMap<string, string> = new Map([
+  ["CDS", "cluster"],
+  ["LDS", "listener"],
+]);
 
 /** A NACK longer than this would not pass a server's default limit of 4 MiB for one message. */
 const detailCharactersMax = 1 << 20;
@@ -76,11 +86,11 @@ export function compareWithHeld(
   for (const resource of response.resources) {
     const fault = faultOf(resource, rules, seen);
     if (fault) {
-      rejected.push({ ...withName(resource), errors: [fault.message] });
+      rejected.push(refusalOf(resource, fault));
       isComplete &&= fault.isNamed;
       continue;
     }
-    const named = withName(resource);
+    const named = resource as NamedResource;
     seen.add(named.name);
     if (!isWanted(interest, named.name)) continue;
     if (sameBytes(held.get(named.name)?.bytes, named.bytes)) unchanged.push(named.name);
@@ -92,8 +102,11 @@ export function compareWithHeld(
 }
 
 /** One answer for the whole response, with every error in it: there is no NACK of one resource. */
-export function replyTo(rejected: readonly RejectedResource[], prefix: string): Reply {
+export function replyTo(rejected: readonly RejectedResource[], type: TypeWords): Reply {
   if (rejected.length === 0) return { kind: "ack" };
+  const noun = nouns.get(type.shortName);
+  const prefix =
+    type.rejectionPrefix ?? (noun === undefined ? "" : `Error adding/updating ${noun}(s) `);
   const lines: string[] = [];
   let characters = prefix.length;
   for (const { name, errors } of rejected) {
@@ -152,17 +165,22 @@ function faultOf(
   const { name, typeUrl } = resource;
   if (typeUrl !== rules.typeUrl)
     return {
-      message: `type URL ${typeUrl} embedded in an individual Any does not match the message-wide type URL ${rules.typeUrl} in DiscoveryResponse`,
+      message: `${typeUrl} does not match the message-wide type URL ${rules.typeUrl} in DiscoveryResponse`,
       isNamed: false,
     };
   if (name === undefined) return { message: "resource cannot be read", isNamed: false };
   if (name === "") return { message: "resource without a name", isNamed: false };
-  if (seen.has(name)) return { message: `duplicate resource ${name} found`, isNamed: true };
+  if (seen.has(name))
+    return {
+      message: `duplicate ${nouns.get(rules.shortName) ?? "resource"} ${name} found`,
+      isNamed: true,
+    };
   return undefined;
 }
 
-function withName(resource: ReceivedResource): NamedResource {
-  return { ...resource, name: resource.name ?? "" };
+function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
+  const { name = "", version, bytes } = resource;
+  return { name, version, bytes: Uint8Array.from(bytes), errors: [fault.message] };
 }
 
 function isWanted(interest: Interest, name: string): boolean {

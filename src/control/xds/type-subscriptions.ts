@@ -107,9 +107,16 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#tellNamed(accepted, rejected, response);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
-    const reply = replyTo(rejected, this.type.rejectionPrefix ?? "");
+    const reply = replyTo(rejected, this.type);
     this.#record(response, reply, clock.now() - startMs);
     return reply;
+  }
+
+  /** What came was nothing that could be read: counted, and an answer of a kind to those who wait for one. */
+  fail(): void {
+    this.forEachStats((stats) => stats.failed());
+    this.#all?.timer?.[Symbol.dispose]();
+    this.#answered.resolve("answered");
   }
 
   /** A stream was opened, or broke: counted for every subscription. */
@@ -212,7 +219,8 @@ export class TypeSubscriptions<T> implements Disposable {
   #remember(response: DiscoveryResponse, rejected: readonly RejectedResource[]): void {
     if (this.type.isFullState) this.#rejected.clear();
     this.#rejected.delete("");
-    for (const { name } of response.resources) this.#rejected.delete(name ?? "");
+    if (this.#rejected.size > 0)
+      for (const { name } of response.resources) this.#rejected.delete(name ?? "");
     for (const refusal of rejected) {
       const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
       this.#rejected.set(refusal.name, { ...refusal, errors });
@@ -226,7 +234,7 @@ export class TypeSubscriptions<T> implements Disposable {
   ): void {
     for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
     for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
-    if (!this.type.isFullState) return;
+    if (!this.type.isFullState || this.#named.size === 0) return;
     const present = new Set(response.resources.map(({ name }) => name));
     for (const [name, named] of this.#named)
       if (!present.has(name) && !this.#held.has(name)) named.removed();

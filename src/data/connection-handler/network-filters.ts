@@ -8,6 +8,7 @@ import type {
   NetworkFilterConfig,
 } from "../../shared/config/listener-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { createHttpConnectionManagerFactory } from "../http/connection-manager-factory.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
@@ -32,7 +33,7 @@ function createTerminal(
     case "tcpProxy":
       return createTcpProxyFactory(filter.config, worker, slots);
     case "httpConnectionManager":
-      throw new Error("bug: the HTTP connection manager is not in this build");
+      return createHttpConnectionManagerFactory(filter.config, worker, slots);
     default:
       return filter satisfies never;
   }

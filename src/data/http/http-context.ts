@@ -17,6 +17,7 @@ import { requestHeadersLogged, responseHeadersLogged } from "./access-log/header
 import { RequestIds } from "./request-id.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
+import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
 export class HttpContext implements Disposable {
@@ -27,6 +28,7 @@ export class HttpContext implements Disposable {
   readonly dates: DateHeader;
   readonly requestIds: RequestIds;
   readonly copyBlocks = new CopyBlocks();
+  readonly upstream: UpstreamEnvironment;
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
   readonly isEnvoyHeadersSuppressed: boolean;
@@ -45,6 +47,7 @@ export class HttpContext implements Disposable {
     this.config = config;
     this.worker = worker;
     this.reactor = worker.reactor;
+    this.upstream = { reactor: worker.reactor, slab: worker.slab };
     this.writer = new HeadWriter(worker.reactor.arena);
     this.dates = new DateHeader(worker.clock);
     this.requestIds = new RequestIds(worker.random);

@@ -325,6 +325,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
       if (closed.isReset) this.area.resetOnClose(closed.fd);
       close(closed.fd);
     }
+    closed.hasEnded = true;
     try {
       closed.handler.onClosed(closed.closeReason, closed.closeDetail);
     } catch (error) {

@@ -106,7 +106,10 @@ test("a NACK carries every error and the last good version; the good part is app
   await sluice.transport.last.respond(pushOf(lds, "2", { a: "bad", b: "busy", c: "new" }));
   const [nack] = sluice.transport.last.taken();
   assert.deepEqual([nack?.version, nack?.nonce], ["1", "n2"]);
-  assert.equal(nack?.error, "a: text is bad; and so on\nb: in use");
+  assert.equal(
+    nack?.error,
+    "Error adding/updating listener(s) a: text is bad; and so on\nb: in use",
+  );
   assert.deepEqual(
     batches[1]?.changed.map(({ name }) => name),
     ["b", "c"],
@@ -244,5 +247,8 @@ test("work that never ends refuses the batch after a minute", async () => {
   sluice.transport.last.taken();
   void sluice.transport.last.respond(pushOf(lds, "1", { a: "one" }));
   await sluice.clock.advance(60_000);
-  assert.equal(sluice.transport.last.taken()[0]?.error, "not applied within 60 s");
+  assert.equal(
+    sluice.transport.last.taken()[0]?.error,
+    "Error adding/updating listener(s) not applied within 60 s",
+  );
 });

@@ -117,7 +117,7 @@ test("a resource that cannot be read removes nothing", () => {
   const response = responseOf("2", []);
   const broken = { name: undefined, version: "2", typeUrl, bytes: new Uint8Array([10, 200]) };
   const interest = { all: true, names: new Set<string>() };
-  const rules = { typeUrl, isFullState: true };
+  const rules = { typeUrl, shortName: "T", isFullState: true };
   assert.deepEqual(compareWithHeld(held, response, rules, interest).removed, ["a"]);
   const comparison = compareWithHeld(held, { ...response, resources: [broken] }, rules, interest);
   assert.deepEqual(comparison.removed, []);
@@ -130,10 +130,13 @@ test("a resource of another type is refused in Envoy's words", () => {
   const { rejected } = compareWithHeld(
     new Map(),
     { ...responseOf("1", []), resources },
-    { typeUrl, isFullState: true },
+    { typeUrl, shortName: "T", isFullState: true },
     { all: true, names: new Set() },
   );
-  assert.match(String(rejected[0]?.errors), /^type URL type.googleapis.com\/other embedded in/);
+  assert.match(
+    String(rejected[0]?.errors),
+    /^type.googleapis.com\/other does not match the message-wide type URL/,
+  );
 });
 
 test("a NACK says everything that is wrong, within the limit of a message", () => {
@@ -143,10 +146,13 @@ test("a NACK says everything that is wrong, within the limit of a message", () =
     bytes: new Uint8Array(0),
     errors: [error],
   });
-  const reply = replyTo([refused("a", "first"), refused("b", "second")], "Error: ");
-  assert.deepEqual(reply, { kind: "nack", detail: "Error: a: first\nb: second" });
+  const reply = replyTo([refused("a", "first"), refused("b", "second")], { shortName: "LDS" });
+  assert.deepEqual(reply, {
+    kind: "nack",
+    detail: "Error adding/updating listener(s) a: first\nb: second",
+  });
   const many = Array.from({ length: 10_000 }, () => refused("x", "y".repeat(1000)));
-  const long = replyTo(many, "");
+  const long = replyTo(many, { shortName: "RDS" });
   assert(long.kind === "nack" && long.detail.length < 1.1e6);
   assert.match(long.detail, /and \d+ more$/);
 });

@@ -64,7 +64,7 @@ test("a push is applied and acknowledged, a bad one refused with its reasons", a
   xds.push({ a: "one", b: "bad" });
   const [second] = await xds.server.awaitAnswer(lds.typeUrl);
   assert(second?.verdict.kind === "nacked");
-  assert.equal(second.verdict.error, "b: text is bad; and so on");
+  assert.equal(second.verdict.error, "Error adding/updating listener(s) b: text is bad; and so on");
   xds.push({});
   const [third] = await xds.server.awaitAnswer(lds.typeUrl);
   assert.equal(third?.verdict.kind, "acked");

@@ -118,7 +118,6 @@ export const httpFields: FieldTables = {
       send_fully_qualified_url: "requests go upstream with a path",
       use_balsa_parser: "there is one parser",
       allow_custom_methods: "any token is a method",
-      ignore_http_11_upgrade: "upgrades are refused with 403",
     },
   },
   "envoy.extensions.filters.http.router.v3.Router": {

@@ -49,10 +49,7 @@ export const listenerFields: FieldTables = {
   },
   "envoy.config.listener.v3.AdditionalAddress": {
     honoured: ["address"],
-    warned: {
-      socket_options: "the listener's own options are used",
-      tcp_keepalive: "the system's defaults hold",
-    },
+    warned: { socket_options: "the listener's own options are used" },
   },
   "envoy.config.listener.v3.ListenerFilter": {
     honoured: ["name", "typed_config"],

@@ -6,6 +6,7 @@ export class ExtraFields {
   #values: string[] = [];
 
   clear(): void {
+    if (this.#names.length === 0) return;
     this.#names = [];
     this.#values = [];
   }

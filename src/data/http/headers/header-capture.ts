@@ -14,6 +14,10 @@ export class HeaderCapture {
     return this.#names.length === 0;
   }
 
+  get names(): Iterable<string> {
+    return this.#indexes.keys();
+  }
+
   /** Pseudo-headers are known without being captured. */
   want(names: readonly string[]): void {
     for (const name of names) {

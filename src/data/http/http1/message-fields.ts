@@ -19,6 +19,7 @@ export const badNominatedHeader = 4;
 const chunked = latin1("chunked");
 const close = latin1("close");
 const keepAlive = latin1("keep-alive");
+const upgrade = latin1("upgrade");
 const trailers = latin1("trailers");
 
 /** The thread's: valid until the next head is parsed. */
@@ -28,6 +29,7 @@ export class MessageFields {
   isChunked = false;
   saysClose = false;
   saysKeepAlive = false;
+  saysUpgrade = false;
 
   /**
    * Reads what this class names from the table, and drops the hop's own fields. `saysKeepAlive` and
@@ -38,6 +40,7 @@ export class MessageFields {
     this.isChunked = false;
     this.saysClose = false;
     this.saysKeepAlive = false;
+    this.saysUpgrade = false;
     for (let i = 0; i < headers.count; i++) {
       const id = headers.id[i] as number;
       if (id === 0 || id > knownHeader["content-length"]) continue;
@@ -80,6 +83,7 @@ export class MessageFields {
     }
     if (listHasToken(bytes, start, end, close)) this.saysClose = true;
     if (listHasToken(bytes, start, end, keepAlive)) this.saysKeepAlive = true;
+    if (listHasToken(bytes, start, end, upgrade)) this.saysUpgrade = true;
     return dropNominated(bytes, start, end);
   }
 }

@@ -49,6 +49,8 @@ export class CompiledRoute {
   readonly chooseCluster: ClusterChoice;
   /** The line that tells the upstream how long we wait; empty where we wait for ever. */
   readonly expectedTimeoutLine: Uint8Array;
+  /** The same as a number; 0: for ever. */
+  readonly expectedTimeoutMs: number;
   readonly #pathTest: TextTest;
   readonly #headTests: readonly HeadTest[];
   readonly #queryTests: readonly TextTest[];
@@ -77,7 +79,12 @@ export class CompiledRoute {
     ]);
     this.rewrite = compileRewrite(action, match);
     this.chooseCluster = action.kind === "cluster" ? clusterChoice(action, random) : noCluster;
-    this.expectedTimeoutLine = expectedTimeoutLine(action);
+    this.expectedTimeoutMs = expectedTimeoutMs(action);
+    this.expectedTimeoutLine = latin1(
+      this.expectedTimeoutMs > 0
+        ? `x-envoy-expected-rq-timeout-ms: ${this.expectedTimeoutMs}\r\n`
+        : "",
+    );
   }
 
   matches(request: RoutedRequest): boolean {
@@ -119,11 +126,10 @@ function noCluster(): undefined {
   return undefined;
 }
 
-function expectedTimeoutLine(action: RouteAction): Uint8Array {
-  if (action.kind !== "cluster") return new Uint8Array(0);
+/** Envoy: the shorter of the route's and each try's timeout, as far as they are set. */
+function expectedTimeoutMs(action: RouteAction): number {
+  if (action.kind !== "cluster") return 0;
   const { timeoutMs, retryPolicy } = action;
   const perTryMs = retryPolicy?.perTryTimeoutMs ?? 0;
-  // Envoy: the shorter of both, as far as they are set.
-  const waitMs = perTryMs > 0 && (timeoutMs === 0 || perTryMs < timeoutMs) ? perTryMs : timeoutMs;
-  return latin1(waitMs > 0 ? `x-envoy-expected-rq-timeout-ms: ${waitMs}\r\n` : "");
+  return perTryMs > 0 && (timeoutMs === 0 || perTryMs < timeoutMs) ? perTryMs : timeoutMs;
 }

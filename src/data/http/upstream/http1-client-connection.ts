@@ -54,6 +54,7 @@ export class Http1ClientConnection implements SocketHandler {
   #mayReuse = true;
   #idleSinceMs = 0;
   #isClosedByUs = false;
+  #isPaused = false;
 
   constructor(pool: Http1Pool, isCounted: boolean) {
     this.#pool = pool;
@@ -94,6 +95,8 @@ export class Http1ClientConnection implements SocketHandler {
   }
 
   setReading(on: boolean): void {
+    if (this.#isPaused !== on) return;
+    this.#isPaused = !on;
     this.#count(on ? clusterStat.resumedReading : clusterStat.pausedReading);
     this.socket.setReading(on);
   }
@@ -369,6 +372,8 @@ export class Http1ClientConnection implements SocketHandler {
     const request = this.#request;
     if (request === undefined) return;
     this.#request = undefined;
+    // The next request's client is another one.
+    if (this.#isPaused) this.setReading(true);
     request.breakers.release("requests");
     this.host.activeRequests--;
     this.host.cluster.activity.requestEnded();

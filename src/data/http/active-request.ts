@@ -1,0 +1,526 @@
+/**
+ * One request from its head to its last byte out: checked, routed, sent through the exchange, answered,
+ * counted, logged (Envoy: `ActiveStream` with the router filter). One object a downstream connection,
+ * begun anew for each request, so that a request costs no allocation of its own.
+ *
+ * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
+ */
+import type { SocketAddress } from "../../shared/common/address.ts";
+import type { ClusterAction } from "../../shared/config/route-config.ts";
+import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import type { ResponseFlag } from "../network/stream-info.ts";
+import type { UpstreamHost } from "../upstream/cluster-table.ts";
+import { never } from "./deadline-timer.ts";
+import { trustedAddress } from "./headers/forwarding-fields.ts";
+import type { HttpContext } from "./http-context.ts";
+import { latin1, latin1Text } from "./http1/ascii.ts";
+import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
+import { headerText } from "./http1/header-table.ts";
+import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
+import { requestHead } from "./http1/request-head.ts";
+import { responseHead } from "./http1/response-head.ts";
+import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
+import { RequestComposer } from "./request-composer.ts";
+import { RequestInfo } from "./request-info.ts";
+import { checkRequest } from "./request-checks.ts";
+import { RequestTarget } from "./request-target.ts";
+import { type LocalReply, ResponseComposer } from "./response-composer.ts";
+import type { CompiledRoute, RoutedRequest } from "./router/compiled-route.ts";
+import { httpStat } from "./stat-offsets.ts";
+import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
+import { type BodyPart, Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
+import type { ResponseBody } from "./upstream/upstream-request.ts";
+
+/** The server side of the codec: where answers go. */
+export interface ResponseSink extends ByteSink {
+  /** Every byte of the request was received. */
+  readonly isRequestComplete: boolean;
+  /** Asked once a response, when its head is made: the connection ends after it. */
+  decidesToClose(): boolean;
+  /** The response is out; the request is over. */
+  onResponseEnd(): void;
+  /** The response cannot be finished. `isFramed`: the client will notice from the bytes. */
+  onResponseBroken(isFramed: boolean): void;
+  setRequestReading(on: boolean): void;
+  readonly isOutputFull: boolean;
+  atLatest(dueMs: number): void;
+}
+
+type Phase = "none" | "active" | "answering";
+
+export class ActiveRequest implements ExchangeOwner, RoutedRequest {
+  readonly info: RequestInfo;
+  readonly target = new RequestTarget();
+  readonly #context: HttpContext;
+  readonly #connection: DownstreamConnection;
+  readonly #sink: ResponseSink;
+  readonly #exchange: Exchange;
+  readonly #composer: RequestComposer;
+  readonly #responses: ResponseComposer;
+  readonly #framing = { isHttp10: false, isChunked: false, closes: false, isHeadRequest: false };
+  readonly #part = { start: 0, end: 0, isEnd: false };
+  #phase: Phase = "none";
+  #route: CompiledRoute | undefined;
+  #action: ClusterAction | undefined;
+  #firstHost: UpstreamHost | undefined;
+  #isHead = false;
+  #isRepeatable = false;
+  #isRequestChunked = false;
+  #isSending = false;
+  #lastActivityMs = 0;
+  #remoteIp: Uint8Array | undefined;
+
+  constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#sink = sink;
+    this.info = new RequestInfo(context, connection);
+    this.#exchange = new Exchange(context, this);
+    this.#composer = new RequestComposer(context);
+    this.#responses = new ResponseComposer(context);
+  }
+
+  get isActive(): boolean {
+    return this.#phase !== "none";
+  }
+
+  get isOutputFull(): boolean {
+    return this.#sink.isOutputFull;
+  }
+
+  get buffer(): Buffer {
+    return this.#context.reactor.arena.buffer;
+  }
+
+  get path(): string {
+    return this.target.path;
+  }
+
+  /** Bytes of the peer's address, as x-forwarded-for wants them. */
+  get remoteIp(): Uint8Array {
+    if (this.#remoteIp === undefined) {
+      const { remoteAddress } = this.#connection.socket;
+      this.#remoteIp = latin1(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
+    }
+    return this.#remoteIp;
+  }
+
+  /** `requestHead` holds the request. Unless it is answered at once, its upstream head is composed: `send` follows. */
+  begin(): void {
+    const context = this.#context;
+    const { reactor } = context;
+    this.#phase = "active";
+    this.#route = undefined;
+    this.#action = undefined;
+    this.#isSending = false;
+    this.#isRequestChunked = requestHead.fields.isChunked;
+    this.#lastActivityMs = reactor.nowMs;
+    this.info.begin(reactor.nowMs, requestHead.minorVersion);
+    this.#readMethod();
+    context.count(httpStat.rqTotal);
+    context.count(httpStat.rqHttp1Total);
+    context.add(httpStat.rqActive, 1);
+    if (this.#sink.isRequestComplete) this.info.requestEndAtMs = reactor.nowMs;
+    const problem = this.#check();
+    if (problem === undefined) this.#routeRequest();
+    else this.#reply(problem);
+  }
+
+  /** A head that could not be read: answered as a request all the same, and logged. */
+  refuse(reason: LocalReplyReason): void {
+    const { reactor } = this.#context;
+    this.#phase = "active";
+    this.#route = undefined;
+    this.#isHead = false;
+    this.info.begin(reactor.nowMs, 1);
+    this.#context.count(httpStat.rqTotal);
+    this.#context.add(httpStat.rqActive, 1);
+    this.#reply(reason);
+  }
+
+  /** Sends what `begin` composed, with the first part of the decoded body. */
+  send(start: number, end: number, isEnd: boolean): void {
+    const action = this.#action;
+    this.info.bytesReceived += end - start;
+    if (this.#phase !== "active" || action === undefined) return;
+    const cluster = this.#context.worker.clusters.get(this.info.upstreamCluster ?? "");
+    if (cluster === undefined) return;
+    this.#isSending = true;
+    const plan = {
+      cluster,
+      action,
+      firstHost: this.#firstHost,
+      isHeadRequest: this.#isHead,
+      isRepeatable: this.#isRepeatable && isEnd && start === end,
+    };
+    this.#exchange.start(plan, this.#encoded(start, end, isEnd));
+  }
+
+  /** A further part of the decoded body. */
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.info.bytesReceived += end - start;
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
+    if (this.#phase === "none" || !this.#isSending) return;
+    this.#exchange.sendBody(this.#encoded(start, end, isEnd));
+  }
+
+  /** The rest of the request makes no sense. */
+  onRequestMalformed(): void {
+    if (this.#phase === "active") {
+      this.#exchange.cancel();
+      this.#reply("malformed");
+    } else if (this.#phase === "answering") this.#break("DPE", "http1.codec_error");
+  }
+
+  /** The client went away. */
+  onClientGone(): void {
+    if (this.#phase === "none") return;
+    this.#exchange.cancel();
+    this.info.addFlag("DC");
+    this.info.responseCodeDetails = "downstream_remote_disconnect";
+    this.#context.count(httpStat.rqRxReset);
+    this.#finish();
+  }
+
+  setResponseReading(on: boolean): void {
+    this.#exchange.setResponseReading(on);
+  }
+
+  nextDeadlineMs(): number {
+    if (this.#phase === "none") return never;
+    const { config } = this.#context;
+    const idleMs = this.#idleTimeoutMs;
+    const idleAtMs = idleMs > 0 ? this.#lastActivityMs + idleMs : never;
+    const { maxStreamDurationMs, requestTimeoutMs } = config;
+    const endAtMs = maxStreamDurationMs > 0 ? this.info.startMs + maxStreamDurationMs : never;
+    const hasAllRequest = this.#sink.isRequestComplete || requestTimeoutMs === 0;
+    const requestAtMs = hasAllRequest ? never : this.info.startMs + requestTimeoutMs;
+    return Math.min(idleAtMs, endAtMs, requestAtMs, this.#exchange.nextDeadlineMs());
+  }
+
+  onDeadline(nowMs: number): void {
+    if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
+    if (this.#phase === "none" || nowMs < this.nextDeadlineMs()) return;
+    const { config } = this.#context;
+    const isIdle = this.#idleTimeoutMs > 0 && nowMs >= this.#lastActivityMs + this.#idleTimeoutMs;
+    const { maxStreamDurationMs } = config;
+    if (isIdle) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
+    else if (maxStreamDurationMs > 0 && nowMs >= this.info.startMs + maxStreamDurationMs) {
+      this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
+    } else this.#timeOut(httpStat.rqTimeout, "requestTimeout");
+  }
+
+  onResponseHead(body: ResponseBody): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    const { info } = this;
+    const isHttp10 = info.minorVersion === 0;
+    const hasBody = !this.#isHead && !responseHead.isBodyless;
+    const framing = this.#framing;
+    info.responseCode = responseHead.status;
+    info.responseCodeDetails = "via_upstream";
+    framing.isHttp10 = isHttp10;
+    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10;
+    const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
+    framing.closes = this.#sink.decidesToClose() || isUnframed;
+    this.#phase = "answering";
+    const mutations = this.#route?.responseMutations ?? [];
+    if (!this.#responses.compose(info, mutations, framing)) {
+      this.#exchange.cancel();
+      this.#phase = "active";
+      this.#reply("responseTooLarge");
+      return;
+    }
+    this.#writeHead(body);
+    if (body.isEnd) this.#end();
+  }
+
+  onResponseBody(start: number, end: number, isEnd: boolean): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.info.bytesSent += end - start;
+    if (!this.#framing.isChunked) {
+      if (end > start) this.#sink.write(start, end);
+    } else if (end > start) {
+      chunkEncoder.encode(this.#context.reactor.arena.bytes, start, end, isEnd);
+      this.#sink.write(chunkEncoder.start, chunkEncoder.end);
+    } else if (isEnd) this.#writeLastChunk();
+    if (isEnd) this.#end();
+  }
+
+  onExchangeFailed(failure: ExchangeFailure): void {
+    this.info.addFlag(failure.flag);
+    this.info.responseCodeDetails = failure.details;
+    const fields = failure.isOverloaded ? [["x-envoy-overloaded", "true"] as const] : [];
+    this.#sendLocal({ status: failure.status, body: failure.body, fields });
+  }
+
+  onResponseBroken(flag: ResponseFlag, details: string): void {
+    this.#context.count(httpStat.rqResetAfterStart);
+    this.#break(flag, details);
+  }
+
+  setRequestReading(on: boolean): void {
+    this.#sink.setRequestReading(on);
+  }
+
+  atLatest(dueMs: number): void {
+    this.#sink.atLatest(dueMs);
+  }
+
+  queryText(): string {
+    return this.target.query(this.buffer);
+  }
+
+  authorityText(): string {
+    const { hostIndex } = requestHead;
+    return this.target.authority ?? (hostIndex < 0 ? "" : headerText(this.buffer, hostIndex));
+  }
+
+  /** As x-forwarded-proto will say it. */
+  scheme(): string {
+    const { forwardedProtoIndex } = requestHead;
+    const { useRemoteAddress, xffNumTrustedHops } = this.#context.config;
+    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
+    return headerText(this.buffer, forwardedProtoIndex);
+  }
+
+  pseudoHeader(name: string): string | undefined {
+    switch (name) {
+      case ":method":
+        return latin1Text(this.buffer, requestHead.methodStart, requestHead.methodEnd);
+      case ":path":
+        return this.#pathAndQuery();
+      case ":authority":
+        return this.authorityText();
+      case ":scheme":
+        return this.scheme();
+      default:
+        return undefined;
+    }
+  }
+
+  get #idleTimeoutMs(): number {
+    return this.#action?.idleTimeoutMs ?? this.#context.config.streamIdleTimeoutMs;
+  }
+
+  #pathAndQuery(): string {
+    const query = this.queryText();
+    return query === "" ? this.path : `${this.path}?${query}`;
+  }
+
+  #readMethod(): void {
+    const { bytes } = this.#context.reactor.arena;
+    const { methodStart, methodEnd } = requestHead;
+    const first = bytes[methodStart];
+    const length = methodEnd - methodStart;
+    this.#isHead = length === 4 && first === 0x48 && bytes[methodStart + 1] === 0x45;
+    // GET, HEAD, OPTIONS, TRACE; PUT and DELETE are idempotent as well (RFC 9110 §9.2.2).
+    this.#isRepeatable = this.#isHead || repeatable.has(first ?? 0, length);
+  }
+
+  #check(): LocalReplyReason | undefined {
+    const { config, requestCapture, accessLogger } = this.#context;
+    const port = portOf(this.#connection.listener.addresses[0]);
+    const problem = this.target.read(this.buffer, requestHead, config, port);
+    if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
+    if (problem === "malformed") return "malformed";
+    const refusal = checkRequest(requestHead, this.#context);
+    if (refusal !== undefined) return refusal;
+    if (problem !== "notRelative") return undefined;
+    this.#context.count(httpStat.rqNonRelativePath);
+    return "notRelative";
+  }
+
+  #keepTexts(): void {
+    const { requestCapture, config } = this.#context;
+    this.info.method = this.pseudoHeader(":method");
+    this.info.path = this.#pathAndQuery();
+    this.info.authority = this.authorityText();
+    requestCapture.capture(this.buffer, this.info.requestValues);
+    if (config.useRemoteAddress && config.xffNumTrustedHops === 0) return;
+    const hops = config.useRemoteAddress ? config.xffNumTrustedHops - 1 : config.xffNumTrustedHops;
+    const address = trustedAddress(this.buffer, hops);
+    if (address !== undefined) this.info.trustForwardedAddress(address);
+  }
+
+  #routeRequest(): void {
+    const context = this.#context;
+    const route = context.table?.find(this);
+    if (route === undefined) {
+      context.count(httpStat.noRoute);
+      this.#reply("noRoute");
+      return;
+    }
+    this.#route = route;
+    this.info.routeName = route.name;
+    this.info.virtualHostName = route.virtualHostName;
+    const { action } = route;
+    switch (action.kind) {
+      case "cluster":
+        this.#toCluster(route, action);
+        break;
+      case "directResponse":
+        context.count(httpStat.rqDirectResponse);
+        this.info.responseCodeDetails = "direct_response";
+        this.#sendLocal({ status: action.status, body: action.body, fields: [] });
+        break;
+      case "redirect":
+        context.count(httpStat.rqRedirect);
+        this.info.responseCodeDetails = "direct_response";
+        this.#sendLocal(redirectReply(action, route.rewrite, this));
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #toCluster(route: CompiledRoute, action: ClusterAction): void {
+    const name = route.chooseCluster(this) ?? "";
+    const cluster = this.#context.worker.clusters.get(name);
+    if (cluster === undefined) {
+      this.#context.count(httpStat.noCluster);
+      this.info.addFlag("NC");
+      this.info.responseCodeDetails = "cluster_not_found";
+      this.#sendLocal({ status: action.clusterNotFoundStatus, body: "", fields: [] });
+      return;
+    }
+    this.#context.count(httpStat.routerRqTotal);
+    this.info.upstreamCluster = cluster.config.name;
+    this.#action = action;
+    this.#firstHost = action.hostRewrite?.kind === "auto" ? cluster.chooseHost() : undefined;
+    if (!this.#composer.compose(this, route, this.#firstHost?.config.hostname ?? "")) {
+      this.#action = undefined;
+      this.#reply("headTooLarge");
+    }
+  }
+
+  /** The part as it goes upstream: in chunks if the request came in chunks. */
+  #encoded(start: number, end: number, isEnd: boolean): BodyPart {
+    const part = this.#part;
+    part.start = start;
+    part.end = end;
+    part.isEnd = isEnd;
+    if (!this.#isRequestChunked) return part;
+    const { bytes } = this.#context.reactor.arena;
+    if (end > start) {
+      chunkEncoder.encode(bytes, start, end, isEnd);
+      part.start = chunkEncoder.start;
+      part.end = chunkEncoder.end;
+    } else if (isEnd) {
+      // Nothing but the last chunk. What lies before was read; the scratch window may hold the head.
+      part.start = start - lastChunk.length;
+      bytes.set(lastChunk, part.start);
+    }
+    return part;
+  }
+
+  #writeHead(body: ResponseBody): void {
+    const { writer, reactor } = this.#context;
+    this.info.bytesSent += body.end - body.start;
+    if (!this.#framing.isChunked) {
+      sendJoined(this.#sink, writer, reactor.arena, body);
+    } else if (body.end > body.start) {
+      chunkEncoder.encode(reactor.arena.bytes, body.start, body.end, body.isEnd);
+      sendJoined(this.#sink, writer, reactor.arena, chunkEncoder);
+    } else {
+      if (body.isEnd) writer.put(lastChunk);
+      this.#sink.write(writer.start, writer.at);
+    }
+  }
+
+  #writeLastChunk(): void {
+    const { writer } = this.#context;
+    writer.begin();
+    writer.put(lastChunk);
+    this.#sink.write(writer.start, writer.at);
+  }
+
+  #reply(reason: LocalReplyReason): void {
+    const reply = localReplies[reason];
+    if (reply.flag !== undefined) this.info.addFlag(reply.flag);
+    this.info.responseCodeDetails = reply.details;
+    this.#sendLocal({ status: reply.status, body: reply.body, fields: [] });
+  }
+
+  #sendLocal(reply: LocalReply): void {
+    const { writer } = this.#context;
+    const framing = this.#framing;
+    this.#phase = "answering";
+    this.info.responseCode = reply.status;
+    this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
+    framing.isHttp10 = this.info.minorVersion === 0 && this.#context.config.acceptHttp10;
+    framing.isChunked = false;
+    framing.isHeadRequest = this.#isHead;
+    framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
+    const isRouted = this.#route !== undefined && this.#route.action.kind !== "cluster";
+    const mutations = isRouted ? this.#route?.responseMutations : undefined;
+    this.#responses.composeLocal(this.info, reply, framing, mutations);
+    this.#sink.write(writer.start, writer.at);
+    this.#end();
+  }
+
+  /** A deadline passed: an answer if there was none yet, else the end of the connection. */
+  #timeOut(offset: number, reason: "streamIdle" | "maxDuration" | "requestTimeout"): void {
+    this.#context.count(offset);
+    const isAnswering = this.#phase === "answering";
+    this.#exchange.cancel();
+    if (isAnswering) this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
+    else this.#reply(reason);
+  }
+
+  #break(flag: ResponseFlag, details: string): void {
+    this.#exchange.cancel();
+    this.info.addFlag(flag);
+    this.info.responseCodeDetails = details;
+    this.#context.count(httpStat.rqTxReset);
+    const isFramed = !(this.info.minorVersion === 0 && !this.#framing.isChunked);
+    this.#finish();
+    this.#sink.onResponseBroken(isFramed);
+  }
+
+  #end(): void {
+    if (!this.#sink.isRequestComplete) this.#context.count(httpStat.rqResponseBeforeComplete);
+    this.#finish();
+    this.#sink.onResponseEnd();
+  }
+
+  /** Counts and logs; the object may begin the next request. */
+  #finish(): void {
+    const { reactor, accessLogger } = this.#context;
+    const { info } = this;
+    this.#phase = "none";
+    this.#isSending = false;
+    this.#action = undefined;
+    this.#firstHost = undefined;
+    info.endMs = reactor.nowMs;
+    this.#context.add(httpStat.rqActive, -1);
+    if (info.responseCode > 0) {
+      this.#context.countResponse(info.responseCode);
+      this.#context.record(httpStat.rqTime, info.endMs - info.startMs);
+    }
+    accessLogger?.log(info);
+  }
+}
+
+/** Methods by first letter and length: GET, PUT, TRACE, DELETE, OPTIONS (HEAD is known before). */
+const repeatable = {
+  has(first: number, length: number): boolean {
+    switch (length) {
+      case 3:
+        // GET; PUT shares its first letter with POST only.
+        return first === 0x47 || first === 0x50;
+      case 5:
+        return first === 0x54;
+      case 6:
+        return first === 0x44;
+      case 7:
+        return first === 0x4f;
+      default:
+        return false;
+    }
+  },
+};
+
+function portOf(address: SocketAddress | undefined): number {
+  return address?.kind === "ip" ? address.port : 0;
+}

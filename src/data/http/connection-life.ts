@@ -1,0 +1,195 @@
+/**
+ * The life of an HTTP connection around its requests: how old, how idle, told to drain or not, closing
+ * since when. It decides; the connection acts (Envoy: `ConnectionManagerImpl`'s timers and drain state).
+ *
+ * A connection that was told to drain says `connection: close` with its next response. One that has
+ * nothing to say is closed after a grace without a byte, and only if no request is on its way in:
+ * closing at once would fail requests that cross the FIN.
+ */
+import type { DrainStart } from "../../shared/drain/drain.ts";
+import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { never } from "./deadline-timer.ts";
+import type { HttpContext } from "./http-context.ts";
+import { httpStat } from "./stat-offsets.ts";
+
+/** A request seen in the receive queue is given this long to be delivered. */
+const unreadRecheckMs = 100;
+
+export class ConnectionLife {
+  /** The client's FIN came while a request was under way. */
+  isEndedByPeer = false;
+  readonly #context: HttpContext;
+  readonly #connection: DownstreamConnection;
+  #requestCount = 0;
+  #lastByteMs = 0;
+  #headBegunMs = -1;
+  /** Idle since; requests reset it. */
+  #idleSinceMs = 0;
+  #isTold = false;
+  #isTooOld = false;
+  /** Instant at which a told, silent connection is closed, were no byte to come; and at the latest. */
+  #graceMs = 0;
+  #graceEndsMs = never;
+  #recheckAtMs = 0;
+  #isClosing = false;
+  #closingSinceMs = 0;
+  #queuedAtClosing = 0;
+
+  constructor(context: HttpContext, connection: DownstreamConnection) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#lastByteMs = context.reactor.nowMs;
+    this.#idleSinceMs = context.reactor.nowMs;
+  }
+
+  onNewConnection(): void {
+    const context = this.#context;
+    context.count(httpStat.cxTotal);
+    context.count(httpStat.cxHttp1Total);
+    context.add(httpStat.cxActive, 1);
+    context.add(httpStat.cxHttp1Active, 1);
+  }
+
+  onBytes(): void {
+    this.#lastByteMs = this.#context.reactor.nowMs;
+  }
+
+  onHeadBegun(): void {
+    if (this.#headBegunMs < 0) this.#headBegunMs = this.#context.reactor.nowMs;
+  }
+
+  onRequest(): void {
+    this.#headBegunMs = -1;
+    this.#requestCount++;
+  }
+
+  onRequestOver(): void {
+    this.#idleSinceMs = this.#context.reactor.nowMs;
+    this.#lastByteMs = this.#idleSinceMs;
+  }
+
+  onDrain(drain: DrainStart): void {
+    this.#tell(drain.idleGraceMs, drain.deadlineMs);
+  }
+
+  onClosing(): void {
+    this.#isClosing = true;
+    this.#closingSinceMs = this.#context.reactor.nowMs;
+    this.#queuedAtClosing = this.#connection.socket.queuedBytes;
+  }
+
+  onClosed(reason: CloseReason, hadRequest: boolean): void {
+    const context = this.#context;
+    const isRemote = reason !== "local" || this.isEndedByPeer;
+    context.add(httpStat.cxActive, -1);
+    context.add(httpStat.cxHttp1Active, -1);
+    context.count(httpStat.cxDestroy);
+    context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
+    context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);
+    if (!hadRequest && !this.isEndedByPeer) return;
+    context.count(httpStat.cxDestroyActiveRq);
+    context.count(isRemote ? httpStat.cxDestroyRemoteActiveRq : httpStat.cxDestroyLocalActiveRq);
+  }
+
+  /** Whether the response being made is the connection's last. Counts why. */
+  decidesToClose(isPersistent: boolean): boolean {
+    if (!isPersistent) return true;
+    const { maxRequestsPerConnection } = this.#context.config;
+    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection) {
+      this.#context.count(httpStat.cxMaxRequests);
+      return true;
+    }
+    if (this.#isTooOld) return true;
+    if (!this.#isTold && !this.#connection.isHealthCheckFailed) return false;
+    this.#context.count(httpStat.cxDrainClose);
+    return true;
+  }
+
+  isHeadOverdue(nowMs: number): boolean {
+    return nowMs >= this.#headDueMs();
+  }
+
+  nextDeadlineMs(isIdle: boolean): number {
+    if (this.#isClosing) return this.#closingSinceMs + this.#context.config.delayedCloseTimeoutMs;
+    const idleMs = isIdle ? Math.min(this.#idleDueMs(), this.#graceDueMs()) : never;
+    return Math.min(idleMs, this.#headDueMs(), this.#ageDueMs());
+  }
+
+  /** What is to be done at `nowMs`: end in order, cut, or nothing. */
+  due(nowMs: number, isIdle: boolean): "close" | "cut" | undefined {
+    if (this.#isClosing) return this.#isClosingOver(nowMs) ? "cut" : undefined;
+    if (nowMs >= this.#ageDueMs()) this.#onTooOld();
+    if (!isIdle) return undefined;
+    if (nowMs >= this.#idleDueMs()) return this.#closeUnlessUnread(nowMs, httpStat.cxIdleTimeout);
+    if (nowMs < this.#graceDueMs()) return undefined;
+    return this.#closeUnlessUnread(nowMs, this.#isTold ? httpStat.cxDrainClose : undefined);
+  }
+
+  #closeUnlessUnread(nowMs: number, offset: number | undefined): "close" | undefined {
+    if (this.#connection.socket.hasUnreadBytes()) {
+      this.#recheckAtMs = nowMs + unreadRecheckMs;
+      return undefined;
+    }
+    if (offset !== undefined) this.#context.count(offset);
+    return "close";
+  }
+
+  /** The client has had its time since the last byte left. */
+  #isClosingOver(nowMs: number): boolean {
+    const { delayedCloseTimeoutMs } = this.#context.config;
+    if (nowMs < this.#closingSinceMs + delayedCloseTimeoutMs) return false;
+    const { queuedBytes } = this.#connection.socket;
+    // A slow reader that still reads is not late.
+    if (queuedBytes < this.#queuedAtClosing) {
+      this.#queuedAtClosing = queuedBytes;
+      this.#closingSinceMs = nowMs;
+      return false;
+    }
+    this.#context.count(httpStat.cxDelayedCloseTimeout);
+    return true;
+  }
+
+  #onTooOld(): void {
+    this.#isTooOld = true;
+    const { reactor, config } = this.#context;
+    this.#context.count(httpStat.cxMaxDuration);
+    this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
+  }
+
+  #tell(graceMs: number, deadlineMs: number): void {
+    this.#isTold = true;
+    this.#startGrace(graceMs, deadlineMs);
+  }
+
+  #startGrace(graceMs: number, endsMs: number): void {
+    this.#graceMs = graceMs;
+    this.#graceEndsMs = Math.min(this.#graceEndsMs, endsMs);
+    // Silence before the word does not count.
+    this.#lastByteMs = this.#context.reactor.nowMs;
+  }
+
+  #graceDueMs(): number {
+    if (this.#graceEndsMs === never) return never;
+    const dueMs = Math.min(this.#lastByteMs + this.#graceMs, this.#graceEndsMs);
+    return Math.max(dueMs, this.#recheckAtMs);
+  }
+
+  #idleDueMs(): number {
+    const { idleTimeoutMs } = this.#context.config;
+    if (idleTimeoutMs === 0) return never;
+    return Math.max(this.#idleSinceMs + idleTimeoutMs, this.#recheckAtMs);
+  }
+
+  #headDueMs(): number {
+    const { requestHeadersTimeoutMs } = this.#context.config;
+    if (requestHeadersTimeoutMs === 0 || this.#headBegunMs < 0) return never;
+    return this.#headBegunMs + requestHeadersTimeoutMs;
+  }
+
+  #ageDueMs(): number {
+    const { maxConnectionDurationMs } = this.#context.config;
+    if (maxConnectionDurationMs === 0 || this.#isTooOld) return never;
+    return this.#connection.startMs + maxConnectionDurationMs;
+  }
+}

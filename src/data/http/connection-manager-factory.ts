@@ -1,0 +1,19 @@
+/** Makes the HTTP connection manager's filter for each connection of one filter chain. */
+import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { NetworkFilterFactory } from "../network/network-filter.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
+import { Http1ServerConnection } from "./http1-server-connection.ts";
+import { HttpContext } from "./http-context.ts";
+
+export function createHttpConnectionManagerFactory(
+  config: HttpConnectionManagerConfig,
+  worker: WorkerContext,
+  slots: ListenerSlots,
+): NetworkFilterFactory {
+  const context = new HttpContext(config, worker, slots);
+  return {
+    create: (connection) => new Http1ServerConnection(context, connection),
+    [Symbol.dispose]: () => context[Symbol.dispose](),
+  };
+}

@@ -1,0 +1,398 @@
+/**
+ * One HTTP/1.1 connection of a client: the server side of the codec, and the life of the connection
+ * around its requests: keep-alive, pipelining, timeouts, drains, the orderly end.
+ *
+ *   head ⇄ body → awaiting → head …      one request at a time; what a client sends ahead waits
+ *     └──────┴───────┴──→ closing → closed
+ *
+ * What a newcomer would get wrong: an answer can come at any moment of a request, also within the call
+ * that began it. `onResponseEnd` therefore only notes it while bytes are being fed.
+ */
+import type { DrainStart } from "../../shared/drain/drain.ts";
+import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import type { NetworkFilter } from "../network/network-filter.ts";
+import { ActiveRequest, type ResponseSink } from "./active-request.ts";
+import { ConnectionLife } from "./connection-life.ts";
+import { DeadlineTimer, never } from "./deadline-timer.ts";
+import type { HttpContext } from "./http-context.ts";
+import { latin1, equalsIgnoringCase } from "./http1/ascii.ts";
+import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
+import { headers } from "./http1/header-table.ts";
+import { PartialHead } from "./http1/partial-head.ts";
+import { headProblem, requestHead } from "./http1/request-head.ts";
+import type { LocalReplyReason } from "./local-replies.ts";
+import { httpStat } from "./stat-offsets.ts";
+
+/** A head must fit before the read window together with what follows it. */
+const headBytesMax = 63 * 1024;
+const continueValue = latin1("100-continue");
+const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
+
+type State = "head" | "length" | "chunked" | "awaiting" | "closing" | "closed";
+
+export class Http1ServerConnection implements NetworkFilter, ResponseSink {
+  readonly protocol = "http1";
+  isRequestComplete = true;
+  isOutputFull = false;
+  readonly #context: HttpContext;
+  readonly #connection: DownstreamConnection;
+  readonly #life: ConnectionLife;
+  readonly #timer: DeadlineTimer;
+  readonly #request: ActiveRequest;
+  readonly #partial = new PartialHead();
+  #decoder: ChunkedDecoder | undefined;
+  #state: State = "head";
+  #remaining = 0;
+  /** `onResponseEnd` only notes the end: bytes are being fed further up the stack. */
+  #isFeeding = false;
+  #isResponseEnded = false;
+  #closesAfter = false;
+  /** The request lets the connection be used again. */
+  #isPersistent = true;
+  /** Bytes that a client sent ahead: the next request's, kept while reading is off. */
+  #ahead: Uint8Array | undefined;
+  #isRequestPaused = false;
+  #isReading = true;
+
+  constructor(context: HttpContext, connection: DownstreamConnection) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#timer = new DeadlineTimer(context.reactor, this);
+    this.#life = new ConnectionLife(context, connection);
+    this.#request = new ActiveRequest(context, connection, this);
+  }
+
+  onNewConnection(): void {
+    this.#life.onNewConnection();
+    this.#timer.atLatest(this.#life.nextDeadlineMs(true));
+  }
+
+  onData(from: number, end: number): void {
+    this.#life.onBytes();
+    this.#context.add(httpStat.cxRxBytes, end - from);
+    if (this.#state === "closing" || this.#state === "closed") return;
+    const start = this.#partial.prepend(this.#context.reactor.arena, from);
+    this.#feed(start, end);
+  }
+
+  onEnd(): void {
+    // Envoy has no half-close in HTTP: a FIN with a request under way is the client leaving.
+    if (this.#request.isActive) {
+      this.#life.isEndedByPeer = true;
+      this.#request.onClientGone();
+    }
+    this.#state = "closed";
+    this.#connection.socket.close("flush");
+  }
+
+  onAboveHighWatermark(): void {
+    this.isOutputFull = true;
+    this.#request.setResponseReading(false);
+  }
+
+  onBelowLowWatermark(): void {
+    this.isOutputFull = false;
+    this.#request.setResponseReading(true);
+  }
+
+  onSpliced(): void {
+    // HTTP bytes pass through us.
+  }
+
+  onDrain(drain: DrainStart): void {
+    this.#life.onDrain(drain);
+    this.#timer.atLatest(this.#nextDeadlineMs());
+  }
+
+  onClosed(reason: CloseReason): void {
+    this.#state = "closed";
+    this.#timer.cancel();
+    const hadRequest = this.#request.isActive;
+    if (hadRequest) this.#request.onClientGone();
+    this.#partial.clear();
+    this.#ahead = undefined;
+    this.#life.onClosed(reason, hadRequest);
+  }
+
+  write(start: number, end: number): void {
+    this.#context.add(httpStat.cxTxBytes, end - start);
+    this.#connection.socket.write(start, end);
+  }
+
+  decidesToClose(): boolean {
+    if (this.#closesAfter) return true;
+    this.#closesAfter = this.#life.decidesToClose(this.#isPersistent);
+    return this.#closesAfter;
+  }
+
+  onResponseEnd(): void {
+    this.#isResponseEnded = true;
+    if (this.#isFeeding) return;
+    this.#afterResponse();
+    if (this.#state === "head" && this.#ahead !== undefined) {
+      // After this round: the upstream connection is back in its pool by then.
+      this.#context.reactor.atRoundEnd(() => this.#feedAhead());
+    }
+  }
+
+  onResponseBroken(isFramed: boolean): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#connection.socket.close(isFramed ? "flush" : "reset");
+  }
+
+  setRequestReading(on: boolean): void {
+    this.#isRequestPaused = !on;
+    this.#context.count(on ? httpStat.resumedReading : httpStat.pausedReading);
+    this.#updateReading();
+  }
+
+  atLatest(dueMs: number): void {
+    this.#timer.atLatest(dueMs);
+  }
+
+  onDeadline(nowMs: number): number {
+    if (this.#state === "closed") return never;
+    if (this.#request.isActive) this.#request.onDeadline(nowMs);
+    else if (this.#life.isHeadOverdue(nowMs)) this.#refuse("headerTimeout");
+    switch (this.#life.due(nowMs, this.#isIdle)) {
+      case "close":
+        this.#closeGracefully();
+        break;
+      case "cut":
+        this.#state = "closed";
+        this.#connection.socket.close("now");
+        break;
+      case undefined:
+        break;
+    }
+    return this.#nextDeadlineMs();
+  }
+
+  get #isIdle(): boolean {
+    return this.#state === "head" && !this.#request.isActive && this.#partial.isEmpty;
+  }
+
+  #nextDeadlineMs(): number {
+    return Math.min(this.#life.nextDeadlineMs(this.#isIdle), this.#request.nextDeadlineMs());
+  }
+
+  #feed(start: number, end: number): void {
+    let at = start;
+    this.#isFeeding = true;
+    while (at < end) {
+      at = this.#step(at, end);
+      if (this.#isResponseEnded) this.#afterResponse();
+      if (this.#state === "closing" || this.#state === "closed") break;
+      if (this.#state === "awaiting" && at < end) {
+        this.#ahead = this.#context.reactor.arena.bytes.slice(at, end);
+        this.#updateReading();
+        break;
+      }
+    }
+    this.#isFeeding = false;
+  }
+
+  /** Takes bytes for the present state; returns how far it came. */
+  #step(start: number, end: number): number {
+    switch (this.#state) {
+      case "head":
+        return this.#onHead(start, end);
+      case "length":
+        return this.#onLengthBody(start, end);
+      case "chunked":
+        return this.#onChunkedBody(start, end);
+      case "awaiting":
+      case "closing":
+      case "closed":
+        return end;
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  #onHead(start: number, end: number): number {
+    const { reactor, config } = this.#context;
+    const { bytes } = reactor.arena;
+    const headEnd = requestHead.parse(bytes, start, end, config.maxRequestHeadersCount);
+    const size = (headEnd < 0 ? end : headEnd) - start;
+    if (size > Math.min(config.maxRequestHeadersKb * 1024, headBytesMax)) {
+      this.#refuse("headTooLarge");
+      return end;
+    }
+    if (headEnd === headProblem.incomplete) {
+      this.#life.onHeadBegun();
+      this.#timer.atLatest(this.#life.nextDeadlineMs(false));
+      this.#partial.keep(bytes, start, end);
+      return end;
+    }
+    if (headEnd < 0) {
+      this.#refuse(refusals.get(headEnd) ?? "malformed");
+      return end;
+    }
+    this.#life.onRequest();
+    this.#isPersistent = requestHead.isPersistent;
+    this.#closesAfter = false;
+    this.#isResponseEnded = false;
+    return this.#beginRequest(headEnd, end);
+  }
+
+  /** Begins the request with as much of its body as came with the head. */
+  #beginRequest(bodyStart: number, end: number): number {
+    const { fields } = requestHead;
+    if (fields.isChunked) return this.#beginChunked(bodyStart, end);
+    const length = Math.max(0, fields.contentLength);
+    const bodyEnd = Math.min(end, bodyStart + length);
+    this.#remaining = length - (bodyEnd - bodyStart);
+    this.isRequestComplete = this.#remaining === 0;
+    this.#state = this.isRequestComplete ? "awaiting" : "length";
+    this.#startRequest();
+    this.#request.send(bodyStart, bodyEnd, this.isRequestComplete);
+    return bodyEnd;
+  }
+
+  #beginChunked(bodyStart: number, end: number): number {
+    const decoder = (this.#decoder ??= new ChunkedDecoder());
+    decoder.reset();
+    const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, bodyStart, end);
+    if (bodyEnd < 0) {
+      this.#refuse("malformed");
+      return end;
+    }
+    this.#state = "chunked";
+    this.isRequestComplete = false;
+    this.#onChunks(decoder);
+    this.#startRequest();
+    this.#request.send(bodyStart, decoder.dataEnd, decoder.isDone);
+    return bodyEnd;
+  }
+
+  #startRequest(): void {
+    if (requestHead.expectIndex >= 0) this.#answerExpectation();
+    this.#request.begin();
+    this.#timer.atLatest(this.#request.nextDeadlineMs());
+  }
+
+  #onChunkedBody(start: number, end: number): number {
+    const decoder = this.#decoder as ChunkedDecoder;
+    const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, start, end);
+    if (bodyEnd < 0) return this.#onMalformedBody(end);
+    this.#onChunks(decoder);
+    if (decoder.dataEnd > start || decoder.isDone) {
+      this.#request.sendBody(start, decoder.dataEnd, decoder.isDone);
+    }
+    return bodyEnd;
+  }
+
+  #onLengthBody(start: number, end: number): number {
+    const bodyEnd = Math.min(end, start + this.#remaining);
+    this.#remaining -= bodyEnd - start;
+    this.isRequestComplete = this.#remaining === 0;
+    if (this.isRequestComplete) this.#state = "awaiting";
+    this.#request.sendBody(start, bodyEnd, this.isRequestComplete);
+    return bodyEnd;
+  }
+
+  #onChunks(decoder: ChunkedDecoder): void {
+    if (!decoder.isDone) return;
+    this.isRequestComplete = true;
+    this.#state = "awaiting";
+  }
+
+  #onMalformedBody(end: number): number {
+    this.#context.count(httpStat.cxProtocolError);
+    this.#isPersistent = false;
+    this.#request.onRequestMalformed();
+    return end;
+  }
+
+  /** Envoy answers `expect: 100-continue` itself and does not pass it on. */
+  #answerExpectation(): void {
+    const { expectIndex } = requestHead;
+    const { bytes } = this.#context.reactor.arena;
+    const start = headers.valueStart[expectIndex] as number;
+    const end = headers.valueEnd[expectIndex] as number;
+    if (!equalsIgnoringCase(bytes, start, end, continueValue)) return;
+    headers.isDropped[expectIndex] = 1;
+    // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1).
+    if (this.isRequestComplete) return;
+    const { writer } = this.#context;
+    writer.begin();
+    writer.put(continueHead);
+    this.write(writer.start, writer.at);
+  }
+
+  /** Answers what could not be read, and ends. */
+  #refuse(reason: LocalReplyReason): void {
+    if (reason === "headerTimeout") this.#context.count(httpStat.rqHeaderTimeout);
+    else this.#context.count(httpStat.cxProtocolError);
+    this.#isPersistent = false;
+    this.#closesAfter = false;
+    this.isRequestComplete = false;
+    this.#isResponseEnded = false;
+    this.#partial.clear();
+    this.#state = "awaiting";
+    this.#request.refuse(reason);
+    if (!this.#isFeeding && this.#isResponseEnded) this.#afterResponse();
+  }
+
+  /** The response is out: the next request, or the end. */
+  #afterResponse(): void {
+    this.#isResponseEnded = false;
+    if (this.#state === "closed" || this.#state === "closing") return;
+    if (this.#closesAfter || !this.isRequestComplete || !this.#isPersistent) {
+      this.#closeGracefully();
+      return;
+    }
+    this.#state = "head";
+    this.#life.onRequestOver();
+    this.#timer.atLatest(this.#life.nextDeadlineMs(true));
+    if (this.#ahead === undefined) this.#updateReading();
+  }
+
+  #feedAhead(): void {
+    const ahead = this.#ahead;
+    if (ahead === undefined || this.#state !== "head") return;
+    this.#ahead = undefined;
+    const { bytes, readStart } = this.#context.reactor.arena;
+    bytes.set(ahead, readStart);
+    this.#feed(readStart, readStart + ahead.length);
+    this.#updateReading();
+  }
+
+  /** FIN after the last byte; then whatever the client still sends is read and dropped, for a while. */
+  #closeGracefully(): void {
+    const { socket } = this.#connection;
+    this.#ahead = undefined;
+    this.#partial.clear();
+    if (this.#context.config.delayedCloseTimeoutMs === 0) {
+      this.#state = "closed";
+      socket.close("flush");
+      return;
+    }
+    this.#state = "closing";
+    this.#life.onClosing();
+    this.#isRequestPaused = false;
+    this.#updateReading();
+    socket.shutdownWrite();
+    this.#timer.atLatest(this.#life.nextDeadlineMs(false));
+  }
+
+  #updateReading(): void {
+    const wanted = !this.#isRequestPaused && this.#ahead === undefined;
+    if (wanted === this.#isReading) return;
+    this.#isReading = wanted;
+    this.#connection.socket.setReading(wanted);
+  }
+}
+
+const refusals: ReadonlyMap<number, LocalReplyReason> = new Map([
+  [headProblem.malformed, "malformed"],
+  [headProblem.tooMany, "tooManyHeaders"],
+  [headProblem.contentLength, "contentLength"],
+  [headProblem.transferEncoding, "transferEncoding"],
+  [headProblem.lengthAndChunked, "lengthAndChunked"],
+  [headProblem.nominatedHeader, "nominatedHeader"],
+  [headProblem.host, "malformed"],
+]);

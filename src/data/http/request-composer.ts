@@ -1,0 +1,257 @@
+/**
+ * Writes a request's head as it goes upstream. The common request has nothing to rewrite: its fields are
+ * copied in runs and ours follow. Routes that mutate headers take the slower way through text, where our
+ * own fields are there to be mutated like any other.
+ */
+import type { ClusterAction } from "../../shared/config/route-config.ts";
+import { dropUntrustedFields, forwardedForText } from "./headers/forwarding-fields.ts";
+import { ExtraFields } from "./headers/extra-fields.ts";
+import type { HttpContext } from "./http-context.ts";
+import { latin1, latin1Text } from "./http1/ascii.ts";
+import { headers, headerText } from "./http1/header-table.ts";
+import type { HeadWriter } from "./http1/head-writer.ts";
+import { knownHeader } from "./http1/known-headers.ts";
+import { requestHead } from "./http1/request-head.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { RequestTarget } from "./request-target.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
+
+const lines = {
+  version: latin1(" HTTP/1.1\r\n"),
+  forwardedFor: latin1("x-forwarded-for: "),
+  forwardedProto: latin1("x-forwarded-proto: http\r\n"),
+  requestId: latin1("x-request-id: "),
+  externalAddress: latin1("x-envoy-external-address: "),
+  chunked: latin1("transfer-encoding: chunked\r\n"),
+  host: latin1("host: "),
+} as const;
+
+/** What the composer needs to know of the request beside its head. */
+export interface ComposedRequest {
+  readonly info: RequestInfo;
+  readonly target: RequestTarget;
+  /** The peer's address as bytes. */
+  readonly remoteIp: Uint8Array;
+}
+
+export class RequestComposer {
+  readonly #context: HttpContext;
+  readonly #extra = new ExtraFields();
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+  }
+
+  /** Leaves the head in the context's writer. False: it is too large. */
+  compose(request: ComposedRequest, route: CompiledRoute, upstreamHostname: string): boolean {
+    const { writer, config } = this.#context;
+    writer.begin();
+    if (requestHead.hasEnvoyFields) dropUntrustedFields(config.useRemoteAddress);
+    const host = hostFor(request.target, route, upstreamHostname);
+    if (host !== undefined && requestHead.hostIndex >= 0) {
+      headers.isDropped[requestHead.hostIndex] = 1;
+    }
+    this.#writeLine(request, route);
+    if (host !== undefined) {
+      writer.put(lines.host);
+      writer.text(host);
+      writer.endLine();
+    }
+    const isMutated = route.requestMutations.length > 0;
+    if (isMutated || hasExtras(route, request.target, this.#context)) {
+      this.#writeMutated(request, route);
+    } else this.#writePlain(request, route);
+    if (requestHead.fields.isChunked) writer.put(lines.chunked);
+    writer.endLine();
+    return !writer.hasOverflowed;
+  }
+
+  #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
+    const { writer } = this.#context;
+    const { rewrite } = route;
+    writer.copy(requestHead.methodStart, requestHead.methodEnd);
+    writer.byte(0x20);
+    if (rewrite !== undefined) writer.text(rewrite(target.path));
+    else if (target.isPathChanged) writer.text(target.path);
+    else writer.copy(target.pathStart, target.pathEnd);
+    writer.copy(target.pathEnd, target.end);
+    writer.put(lines.version);
+  }
+
+  #writePlain(request: ComposedRequest, route: CompiledRoute): void {
+    const { writer, config, requestIds, viaLine, isEnvoyHeadersSuppressed } = this.#context;
+    const { requestIdIndex, forwardedProtoIndex } = requestHead;
+    if (config.useRemoteAddress) this.#takeOverForwarded(forwardedProtoIndex);
+    const makesId = this.#makesRequestId();
+    if (makesId && requestIdIndex >= 0) headers.isDropped[requestIdIndex] = 1;
+    writer.copyFields();
+    if (config.useRemoteAddress) this.#writeRemoteAddress(request);
+    if (!this.#keepsForwardedProto()) writer.put(lines.forwardedProto);
+    if (makesId) {
+      writer.put(lines.requestId);
+      const start = writer.at;
+      requestIds.write(writer);
+      this.#captureRequestId(request.info, writer, start);
+      writer.endLine();
+    }
+    if (!isEnvoyHeadersSuppressed) writer.put(route.expectedTimeoutLine);
+    writer.put(viaLine);
+  }
+
+  /** Drops what the lines written from the peer's address replace. */
+  #takeOverForwarded(forwardedProtoIndex: number): void {
+    if (!this.#context.config.skipXffAppend) dropForwardedFor();
+    if (forwardedProtoIndex >= 0 && !this.#keepsForwardedProto()) {
+      headers.isDropped[forwardedProtoIndex] = 1;
+    }
+  }
+
+  #writeRemoteAddress({ info, remoteIp }: ComposedRequest): void {
+    const { writer, config } = this.#context;
+    if (!config.skipXffAppend) {
+      writer.put(lines.forwardedFor);
+      const start = writer.at;
+      this.#copyForwardedFor(writer);
+      writer.put(remoteIp);
+      this.#captureForwardedFor(info, writer, start);
+      writer.endLine();
+    }
+    writer.put(lines.externalAddress);
+    writer.put(remoteIp);
+    writer.endLine();
+  }
+
+  /** What came in x-forwarded-for, and the comma after it. */
+  #copyForwardedFor(writer: HeadWriter): void {
+    for (let i = requestHead.forwardedForIndex; i >= 0 && i < headers.count; i++) {
+      if (headers.id[i] !== knownHeader["x-forwarded-for"]) continue;
+      writer.copy(headers.valueStart[i] as number, headers.valueEnd[i] as number);
+      writer.byte(0x2c);
+    }
+  }
+
+  /** Envoy sets it from the connection unless a trusted proxy before us said it. */
+  #keepsForwardedProto(): boolean {
+    const { useRemoteAddress, xffNumTrustedHops } = this.#context.config;
+    if (requestHead.forwardedProtoIndex < 0) return false;
+    return !useRemoteAddress || xffNumTrustedHops > 0;
+  }
+
+  /** An id from outside is replaced at the edge, unless it is to be preserved. */
+  #makesRequestId(): boolean {
+    const { generateRequestId, preserveExternalRequestId, useRemoteAddress } = this.#context.config;
+    if (!generateRequestId) return false;
+    if (requestHead.requestIdIndex < 0) return true;
+    return useRemoteAddress && !preserveExternalRequestId;
+  }
+
+  #captureRequestId(info: RequestInfo, writer: HeadWriter, start: number): void {
+    const { requestCapture, config } = this.#context;
+    if (requestCapture.isEmpty && !config.alwaysSetRequestIdInResponse) return;
+    info.requestId = latin1Text(writer.buffer, start, writer.at);
+    requestCapture.set(info.requestValues, "x-request-id", info.requestId);
+  }
+
+  #captureForwardedFor(info: RequestInfo, writer: HeadWriter, start: number): void {
+    const { requestCapture } = this.#context;
+    if (requestCapture.isEmpty) return;
+    const value = latin1Text(writer.buffer, start, writer.at);
+    requestCapture.set(info.requestValues, "x-forwarded-for", value);
+  }
+
+  #writeMutated(request: ComposedRequest, route: CompiledRoute): void {
+    const { writer, reactor } = this.#context;
+    const extra = this.#extra;
+    extra.clear();
+    this.#collectOwn(request, route);
+    for (const level of route.requestMutations) {
+      level.apply(reactor.arena.bytes, extra, request.info);
+    }
+    writer.copyFields();
+    extra.write(writer);
+    this.#captureMutated(request.info);
+  }
+
+  /** Logs print what was sent. */
+  #captureMutated({ requestValues }: RequestInfo): void {
+    const { requestCapture, reactor } = this.#context;
+    requestCapture.capture(reactor.arena.buffer, requestValues);
+    for (const name of requestCapture.names) {
+      const value = this.#extra.get(name);
+      if (value !== undefined) requestCapture.set(requestValues, name, value);
+    }
+  }
+
+  /** Our own fields as text, so that mutations find them. */
+  #collectOwn({ info, target, remoteIp }: ComposedRequest, route: CompiledRoute): void {
+    const { config, requestIds, viaLine, isEnvoyHeadersSuppressed, reactor } = this.#context;
+    const extra = this.#extra;
+    const ip = Buffer.from(remoteIp).toString("latin1");
+    if (config.useRemoteAddress) {
+      const before = forwardedForText(reactor.arena.buffer);
+      this.#takeOverForwarded(requestHead.forwardedProtoIndex);
+      if (!config.skipXffAppend)
+        extra.add("x-forwarded-for", before === "" ? ip : `${before},${ip}`);
+      extra.add("x-envoy-external-address", ip);
+    }
+    if (!this.#keepsForwardedProto()) extra.add("x-forwarded-proto", "http");
+    if (this.#makesRequestId()) {
+      if (requestHead.requestIdIndex >= 0) headers.isDropped[requestHead.requestIdIndex] = 1;
+      info.requestId = requestIds.text();
+      extra.add("x-request-id", info.requestId);
+    }
+    if (!isEnvoyHeadersSuppressed) {
+      if (route.expectedTimeoutMs > 0) {
+        extra.add("x-envoy-expected-rq-timeout-ms", String(route.expectedTimeoutMs));
+      }
+      if (route.rewrite !== undefined) {
+        extra.add(
+          "x-envoy-original-path",
+          target.path + queryWithMark(target, reactor.arena.buffer),
+        );
+      }
+    }
+    if (viaLine.length > 0) extra.add("via", config.via);
+    if (appendsForwardedHost(route) && requestHead.hostIndex >= 0) {
+      extra.add("x-forwarded-host", headerText(reactor.arena.buffer, requestHead.hostIndex));
+    }
+  }
+}
+
+/** The Host field to send; undefined: as it came. */
+function hostFor(
+  target: RequestTarget,
+  route: CompiledRoute,
+  upstreamHostname: string,
+): string | undefined {
+  const action = clusterAction(route);
+  if (action?.hostRewrite === undefined) return target.authority;
+  if (action.hostRewrite.kind === "literal") return action.hostRewrite.value;
+  return upstreamHostname === "" ? target.authority : upstreamHostname;
+}
+
+/** Fields that only the slower way writes. */
+function hasExtras(route: CompiledRoute, target: RequestTarget, context: HttpContext): boolean {
+  if (appendsForwardedHost(route)) return true;
+  return route.rewrite !== undefined && !context.isEnvoyHeadersSuppressed && target.path !== "";
+}
+
+function appendsForwardedHost(route: CompiledRoute): boolean {
+  const action = clusterAction(route);
+  return action?.hostRewrite !== undefined && action.appendXForwardedHost;
+}
+
+function clusterAction({ action }: CompiledRoute): ClusterAction | undefined {
+  return action.kind === "cluster" ? action : undefined;
+}
+
+function queryWithMark(target: RequestTarget, buffer: Buffer): string {
+  const query = target.query(buffer);
+  return query === "" ? "" : `?${query}`;
+}
+
+function dropForwardedFor(): void {
+  for (let i = requestHead.forwardedForIndex; i >= 0 && i < headers.count; i++) {
+    if (headers.id[i] === knownHeader["x-forwarded-for"]) headers.isDropped[i] = 1;
+  }
+}

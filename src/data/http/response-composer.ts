@@ -1,0 +1,160 @@
+/**
+ * Writes a response's head as it goes to the client: an upstream's, with ours beside its fields, or one of
+ * our own (Envoy: `sendLocalReply`).
+ */
+import { STATUS_CODES } from "node:http";
+import { ExtraFields } from "./headers/extra-fields.ts";
+import type { CompiledMutations } from "./headers/header-mutations.ts";
+import type { HttpContext } from "./http-context.ts";
+import { latin1 } from "./http1/ascii.ts";
+import { headers } from "./http1/header-table.ts";
+import { knownHeader } from "./http1/known-headers.ts";
+import { responseHead } from "./http1/response-head.ts";
+import type { RequestInfo } from "./request-info.ts";
+
+const lines = {
+  version11: latin1("HTTP/1.1 "),
+  version10: latin1("HTTP/1.0 "),
+  serviceTime: latin1("x-envoy-upstream-service-time: "),
+  chunked: latin1("transfer-encoding: chunked\r\n"),
+  close: latin1("connection: close\r\n"),
+  keepAlive: latin1("connection: keep-alive\r\n"),
+  noBody: latin1("content-length: 0\r\n"),
+} as const;
+
+/** What the head must say of this hop. */
+export interface ResponseFraming {
+  /** The client speaks HTTP/1.0. */
+  readonly isHttp10: boolean;
+  readonly isChunked: boolean;
+  readonly closes: boolean;
+}
+
+export interface LocalReply {
+  readonly status: number;
+  readonly body: string;
+  /** Fields beside Envoy's usual ones. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+}
+
+const noMutations: readonly CompiledMutations[] = [];
+
+export class ResponseComposer {
+  readonly #context: HttpContext;
+  readonly #extra = new ExtraFields();
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+  }
+
+  /** The upstream's head, which was parsed last. False: it is too large. */
+  compose(
+    info: RequestInfo,
+    mutations: readonly CompiledMutations[],
+    framing: ResponseFraming,
+  ): boolean {
+    const { writer, isEnvoyHeadersSuppressed } = this.#context;
+    writer.begin();
+    writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
+    writer.copy(responseHead.statusStart, responseHead.statusEnd);
+    writer.endLine();
+    const writesServer = this.#dropReplaced();
+    this.#extra.clear();
+    for (const level of mutations) level.apply(writer.bytes, this.#extra, info);
+    writer.copyFields();
+    this.#extra.write(writer);
+    if (!isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
+    this.#writeOwn(info, !responseHead.hasDate, writesServer);
+    this.#writeFraming(framing);
+    this.#capture(info);
+    return !writer.hasOverflowed;
+  }
+
+  /** A head of our own with its body behind it. */
+  composeLocal(
+    info: RequestInfo,
+    reply: LocalReply,
+    framing: ResponseFraming & { readonly isHeadRequest: boolean },
+    mutations: readonly CompiledMutations[] = noMutations,
+  ): void {
+    const { writer } = this.#context;
+    const body = Buffer.from(reply.body, "utf8");
+    writer.begin();
+    writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
+    writer.text(`${reply.status} ${STATUS_CODES[reply.status] ?? "Unknown"}\r\n`);
+    headers.count = 0;
+    const extra = this.#extra;
+    extra.clear();
+    for (const [name, value] of reply.fields) extra.add(name, value);
+    if (body.length > 0) {
+      extra.add("content-length", String(body.length));
+      if (!extra.has("content-type")) extra.add("content-type", "text/plain");
+    }
+    for (const level of mutations) level.apply(writer.bytes, extra, info);
+    extra.write(writer);
+    if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
+    this.#writeOwn(info, true, true);
+    this.#writeFraming(framing);
+    if (!framing.isHeadRequest) writer.put(body);
+  }
+
+  /** Drops the fields that ours replace; whether `server` is to be written. */
+  #dropReplaced(): boolean {
+    const { config, isEnvoyHeadersSuppressed } = this.#context;
+    const { serverIndex } = responseHead;
+    if (!isEnvoyHeadersSuppressed) {
+      for (let i = 0; i < headers.count; i++) {
+        if (headers.id[i] === knownHeader["x-envoy-upstream-service-time"])
+          headers.isDropped[i] = 1;
+      }
+    }
+    if (config.serverHeader === "overwrite") {
+      if (serverIndex >= 0) headers.isDropped[serverIndex] = 1;
+      return true;
+    }
+    return config.serverHeader === "appendIfAbsent" && serverIndex < 0;
+  }
+
+  /** Milliseconds from the request's end to this head. */
+  #writeServiceTime(info: RequestInfo): void {
+    const { writer, reactor } = this.#context;
+    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    writer.put(lines.serviceTime);
+    writer.decimal(Math.floor(reactor.nowMs - fromMs));
+    writer.endLine();
+  }
+
+  #writeOwn(info: RequestInfo, writesDate: boolean, writesServer: boolean): void {
+    const { writer, reactor, dates, serverLine, viaLine, config } = this.#context;
+    if (writesDate) writer.put(dates.line(reactor.nowMs));
+    if (writesServer) writer.put(serverLine);
+    writer.put(viaLine);
+    if (config.alwaysSetRequestIdInResponse && info.requestId !== undefined) {
+      writer.text(`x-request-id: ${info.requestId}\r\n`);
+    }
+  }
+
+  #writeFraming(framing: ResponseFraming): void {
+    const { writer } = this.#context;
+    if (framing.isChunked) writer.put(lines.chunked);
+    if (framing.closes) writer.put(lines.close);
+    else if (framing.isHttp10) writer.put(lines.keepAlive);
+    writer.endLine();
+  }
+
+  #capture(info: RequestInfo): void {
+    const { responseCapture, reactor } = this.#context;
+    if (responseCapture.isEmpty) return;
+    responseCapture.capture(reactor.arena.buffer, info.responseValues);
+    for (const name of responseCapture.names) {
+      const value = this.#ownValue(info, name);
+      if (value !== undefined) responseCapture.set(info.responseValues, name, value);
+    }
+  }
+
+  #ownValue(info: RequestInfo, name: string): string | undefined {
+    if (name !== "x-envoy-upstream-service-time") return this.#extra.get(name);
+    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    return String(Math.floor(this.#context.reactor.nowMs - fromMs));
+  }
+}

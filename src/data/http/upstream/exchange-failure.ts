@@ -1,0 +1,51 @@
+/** What a client is told when there is no response to forward: Envoy's local replies of the router. */
+import type { ResponseFlag } from "../../network/stream-info.ts";
+import { type ResetReason, resetAnswers, resetBody } from "./reset-reason.ts";
+
+export interface ExchangeFailure {
+  readonly status: number;
+  readonly flag: ResponseFlag;
+  readonly body: string;
+  readonly details: string;
+  /** Says `x-envoy-overloaded: true`. */
+  readonly isOverloaded: boolean;
+}
+
+export const failures = {
+  noHealthyUpstream: {
+    status: 503,
+    flag: "UH",
+    body: "no healthy upstream",
+    details: "no_healthy_upstream",
+    isOverloaded: false,
+  },
+  timeout: {
+    status: 504,
+    flag: "UT",
+    body: "upstream request timeout",
+    details: "response_timeout",
+    isOverloaded: false,
+  },
+  perTryTimeout: {
+    status: 504,
+    flag: "UT",
+    body: "upstream request timeout",
+    details: "upstream_per_try_timeout",
+    isOverloaded: false,
+  },
+} as const satisfies Readonly<Record<string, ExchangeFailure>>;
+
+export function resetFailure(
+  reason: ResetReason,
+  transportFailure: string,
+  wasRetried: boolean,
+): ExchangeFailure {
+  const { status, flag, details } = resetAnswers[reason];
+  return {
+    status,
+    flag,
+    details,
+    body: resetBody(reason, transportFailure, wasRetried),
+    isOverloaded: reason === "overflow",
+  };
+}

@@ -1,0 +1,460 @@
+/**
+ * One request's dealings with its cluster: choosing a host, getting a connection, sending, waiting,
+ * trying again, giving up (Envoy: the router filter's `UpstreamRequest`s). One object a downstream
+ * connection, started anew for each request.
+ *
+ *   idle → waiting → sending → responding → idle        waiting: no connection yet
+ *            ↑          │                                backoff: before another try
+ *            └─ backoff ┘
+ *
+ * What a newcomer would get wrong: the owner may be told of a failure from within `start`.
+ */
+import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import { recordHistogram } from "../../../shared/stats/stat-group.ts";
+import type { ResponseFlag } from "../../network/stream-info.ts";
+import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
+import type { UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
+import { never } from "../deadline-timer.ts";
+import { sendJoined } from "../http1/joined-bytes.ts";
+import { responseHead } from "../http1/response-head.ts";
+import type { HttpContext } from "../http-context.ts";
+import type { RequestInfo } from "../request-info.ts";
+import { clusterStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
+import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
+import type { Http1ClientConnection } from "./http1-client-connection.ts";
+import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
+import { RequestCopy } from "./request-copy.ts";
+import { type ResetReason, resetAnswers } from "./reset-reason.ts";
+import { RetryState } from "./retry-state.ts";
+import type { ResponseBody, UpstreamRequest } from "./upstream-request.ts";
+
+export interface ExchangeOwner {
+  readonly info: RequestInfo;
+  /** The client takes no more for now: what comes from the upstream must wait. */
+  readonly isOutputFull: boolean;
+  onResponseHead(body: ResponseBody): void;
+  onResponseBody(start: number, end: number, isEnd: boolean): void;
+  /** There will be no response; nothing was forwarded. */
+  onExchangeFailed(failure: ExchangeFailure): void;
+  /** The response broke off after its head was forwarded. */
+  onResponseBroken(flag: ResponseFlag, details: string): void;
+  /** The rest of the request cannot be taken for now. */
+  setRequestReading(on: boolean): void;
+  /** Ask `onDeadline` by then. */
+  atLatest(dueMs: number): void;
+}
+
+/** What the router knows of a request when it sends it. */
+export interface ExchangePlan {
+  readonly cluster: UpstreamCluster;
+  readonly action: ClusterAction;
+  /** Chosen already, since the head names it; undefined: choose. */
+  readonly firstHost: UpstreamHost | undefined;
+  readonly isHeadRequest: boolean;
+  /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
+  readonly isRepeatable: boolean;
+}
+
+/** Encoded bytes of a request's body in the arena. */
+export interface BodyPart {
+  readonly start: number;
+  readonly end: number;
+  /** That was the request. */
+  readonly isEnd: boolean;
+}
+
+type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
+
+export class Exchange implements UpstreamRequest {
+  isHeadRequest = false;
+  isSent = false;
+  readonly #context: HttpContext;
+  readonly #owner: ExchangeOwner;
+  readonly #copy: RequestCopy;
+  #phase: Phase = "idle";
+  #plan: ExchangePlan | undefined;
+  #connection: Http1ClientConnection | undefined;
+  #pool: Http1Pool | undefined;
+  #retry: RetryState | undefined;
+  #isRequestEnded = false;
+  /** The copy has every byte so far: another try is possible. */
+  #isCopyWhole = false;
+  #hasReplayed = false;
+  #holdsRetry = false;
+  #isRetried = false;
+  #isRequestPaused = false;
+  #timeoutAtMs = never;
+  #tryTimeoutAtMs = never;
+  #retryAtMs = never;
+
+  constructor(context: HttpContext, owner: ExchangeOwner) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#copy = new RequestCopy(context.copyBlocks);
+  }
+
+  get breakers(): CircuitBreakers {
+    const { cluster, action } = this.#thePlan();
+    return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
+  }
+
+  get wasRetried(): boolean {
+    return this.#isRetried;
+  }
+
+  /** Sends the head that the context's writer holds, with the first part of the body. */
+  start(plan: ExchangePlan, body: BodyPart): void {
+    this.#plan = plan;
+    this.isHeadRequest = plan.isHeadRequest;
+    this.isSent = false;
+    this.#isCopyWhole = true;
+    this.#hasReplayed = false;
+    this.#isRetried = false;
+    this.#isRequestEnded = false;
+    const { retryPolicy } = plan.action;
+    this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
+    if (body.isEnd) this.#onRequestEnd();
+    const { writer, reactor } = this.#context;
+    const connection = this.#acquire();
+    if (this.#phase === "idle") return;
+    if (connection === undefined || this.#wantsCopy(connection)) {
+      this.#copy.append(writer.buffer, writer.start, writer.at);
+      this.#copy.append(writer.buffer, body.start, body.end);
+    } else this.#isCopyWhole = false;
+    if (connection === undefined) return;
+    this.#attach(connection);
+    this.#owner.info.upstreamBytesSent += writer.at - writer.start + body.end - body.start;
+    sendJoined(connection, writer, reactor.arena, body);
+  }
+
+  /** A further part of the body. */
+  sendBody(part: BodyPart): void {
+    if (part.isEnd) this.#onRequestEnd();
+    const { writer } = this.#context;
+    if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
+      this.#copy.append(writer.buffer, part.start, part.end);
+      this.#boundCopy();
+    } else this.#isCopyWhole = false;
+    if (this.#connection === undefined) return;
+    this.isSent = this.#isRequestEnded;
+    this.#owner.info.upstreamBytesSent += part.end - part.start;
+    this.#connection.write(part.start, part.end);
+  }
+
+  /** The client left, or the request was answered without the upstream. */
+  cancel(): void {
+    if (this.#phase === "waiting") this.#pool?.cancel(this);
+    this.#abandonConnection();
+    this.#settle();
+  }
+
+  /** The client takes bytes again, or no more. */
+  setResponseReading(on: boolean): void {
+    this.#connection?.setReading(on);
+  }
+
+  nextDeadlineMs(): number {
+    return Math.min(this.#timeoutAtMs, this.#tryTimeoutAtMs, this.#retryAtMs);
+  }
+
+  /** Acts on what is due. */
+  onDeadline(nowMs: number): void {
+    if (nowMs >= this.#timeoutAtMs) this.#onTimeout();
+    else if (nowMs >= this.#tryTimeoutAtMs) this.#onTryTimeout();
+    else if (nowMs >= this.#retryAtMs) {
+      this.#retryAtMs = never;
+      this.#tryAgain();
+    }
+  }
+
+  onConnectionReady(connection: Http1ClientConnection): void {
+    this.#attach(connection);
+    this.#sendCopy(connection);
+  }
+
+  onPoolFailure(reason: ResetReason, transportFailure: string): void {
+    if (transportFailure !== "") {
+      this.#owner.info.upstreamTransportFailureReason = transportFailure;
+    }
+    this.#onAttemptFailed(reason, transportFailure);
+  }
+
+  onUpstreamReset(reason: ResetReason): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#phase === "responding") {
+      this.#settle();
+      const { flag, words } = resetAnswers[reason];
+      const details = `upstream_reset_after_response_started{${words.replaceAll(" ", "_")}}`;
+      this.#owner.onResponseBroken(flag, details);
+      return;
+    }
+    if (connection !== undefined && this.#mayReplay(connection, reason)) {
+      this.#hasReplayed = true;
+      this.#tryAgain();
+      return;
+    }
+    this.#onAttemptFailed(reason, "");
+  }
+
+  onResponseHead(body: ResponseBody): void {
+    const { status } = responseHead;
+    const { info } = this.#owner;
+    if (this.#retry?.wantsRetryOfStatus(status) === true && this.#mayRetry()) {
+      if (body.isEnd) this.#connection = undefined;
+      else this.#abandonConnection();
+      this.#scheduleRetry();
+      return;
+    }
+    this.#phase = "responding";
+    this.#copy.clear();
+    this.#tryTimeoutAtMs = never;
+    this.#charge(status);
+    if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
+    info.responseStartAtMs = this.#context.reactor.nowMs;
+    info.upstreamBytesReceived += body.end - body.start;
+    if (body.isEnd) this.#complete();
+    this.#owner.onResponseHead(body);
+  }
+
+  onResponseBody(start: number, end: number, isEnd: boolean): void {
+    this.#owner.info.upstreamBytesReceived += end - start;
+    if (isEnd) this.#complete();
+    this.#owner.onResponseBody(start, end, isEnd);
+  }
+
+  onUpstreamAboveHighWatermark(): void {
+    this.#setRequestReading(false);
+  }
+
+  onUpstreamBelowLowWatermark(): void {
+    this.#setRequestReading(true);
+  }
+
+  /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
+  #acquire(): Http1ClientConnection | undefined {
+    const { cluster, firstHost } = this.#thePlan();
+    this.#phase = "sending";
+    const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
+    const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost();
+    if (host === undefined) {
+      this.#count(clusterStat.cxNoneHealthy);
+      this.#fail(failures.noHealthyUpstream);
+      return undefined;
+    }
+    const pool = http1PoolOf(host, this.#context.upstream);
+    const acquired = pool.acquire(this);
+    if (acquired.kind === "connection") return acquired.connection;
+    this.#owner.info.upstreamHost = host.config.address;
+    this.#owner.info.upstreamHostname = host.config.hostname;
+    if (acquired.kind === "overflow") {
+      this.#fail(resetFailure("overflow", "", this.#isRetried));
+      return undefined;
+    }
+    this.#phase = "waiting";
+    this.#pool = pool;
+    return undefined;
+  }
+
+  #attach(connection: Http1ClientConnection): void {
+    this.#phase = "sending";
+    this.#connection = connection;
+    this.#pool = undefined;
+    this.isSent = this.#isRequestEnded;
+    const { info, isOutputFull } = this.#owner;
+    info.attached(connection);
+    if (info.upstreamStartAtMs < 0) info.upstreamStartAtMs = this.#context.reactor.nowMs;
+    if (isOutputFull) connection.setReading(false);
+    this.#startTryTimeout();
+  }
+
+  /** Everything that came while there was no connection, or that is sent once more. */
+  #sendCopy(connection: Http1ClientConnection): void {
+    this.#owner.info.upstreamBytesSent += this.#copy.length;
+    this.#copy.send(this.#context.writer, connection);
+    if (!this.#wantsCopy(connection)) {
+      this.#copy.clear();
+      this.#isCopyWhole = false;
+    }
+    this.#setRequestReading(true);
+  }
+
+  /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
+  #wantsCopy(connection: Http1ClientConnection): boolean {
+    if (this.#retry !== undefined) return this.#isCopyWhole;
+    return connection.requestCount > 1 && this.#thePlan().isRepeatable && !this.#hasReplayed;
+  }
+
+  /** While waiting the copy bounds itself by not reading on; with a connection, by giving up on retries. */
+  #boundCopy(): void {
+    const { perConnectionBufferLimitBytes } = this.#thePlan().cluster.config;
+    if (this.#copy.length <= perConnectionBufferLimitBytes) return;
+    if (this.#connection === undefined) {
+      this.#setRequestReading(false);
+      return;
+    }
+    this.#copy.clear();
+    this.#isCopyWhole = false;
+  }
+
+  #setRequestReading(on: boolean): void {
+    if (this.#isRequestPaused !== on) return;
+    this.#isRequestPaused = !on;
+    this.#owner.setRequestReading(on);
+  }
+
+  /** The route's timeout runs from the end of the request, as Envoy's does. */
+  #onRequestEnd(): void {
+    this.#isRequestEnded = true;
+    const { timeoutMs } = this.#thePlan().action;
+    if (timeoutMs > 0) {
+      this.#timeoutAtMs = this.#context.reactor.nowMs + timeoutMs;
+      this.#owner.atLatest(this.#timeoutAtMs);
+    }
+    if (this.#connection !== undefined) this.#startTryTimeout();
+  }
+
+  #startTryTimeout(): void {
+    const perTryMs = this.#retry?.perTryTimeoutMs ?? 0;
+    if (perTryMs === 0 || !this.#isRequestEnded) return;
+    this.#tryTimeoutAtMs = this.#context.reactor.nowMs + perTryMs;
+    this.#owner.atLatest(this.#tryTimeoutAtMs);
+  }
+
+  #onTimeout(): void {
+    this.#count(clusterStat.rqTimeout);
+    const isResponding = this.#phase === "responding";
+    if (this.#phase === "waiting") this.#pool?.cancel(this);
+    this.#abandonConnection();
+    if (!isResponding) {
+      this.#fail(failures.timeout);
+      return;
+    }
+    this.#settle();
+    this.#owner.onResponseBroken("UT", "response_timeout");
+  }
+
+  #onTryTimeout(): void {
+    this.#count(clusterStat.rqPerTryTimeout);
+    this.#tryTimeoutAtMs = never;
+    this.#abandonConnection();
+    if (this.#retry?.wantsRetryOfPerTryTimeout() === true && this.#mayRetry())
+      this.#scheduleRetry();
+    else this.#fail(failures.perTryTimeout);
+  }
+
+  #onAttemptFailed(reason: ResetReason, transportFailure: string): void {
+    this.#connection = undefined;
+    this.#pool = undefined;
+    if (this.#retry?.wantsRetryOfReset(reason) === true && this.#mayRetry()) this.#scheduleRetry();
+    else this.#fail(resetFailure(reason, transportFailure, this.#isRetried));
+  }
+
+  /** A used connection died before it said anything: the server closed it while the request was on its way. */
+  #mayReplay(connection: Http1ClientConnection, reason: ResetReason): boolean {
+    return (
+      reason === "connectionTermination" &&
+      connection.requestCount > 1 &&
+      !connection.hasAnswered &&
+      !this.#hasReplayed &&
+      this.#isCopyWhole &&
+      !this.#copy.isEmpty &&
+      this.#thePlan().isRepeatable
+    );
+  }
+
+  /** Takes a retry, or counts why there is none. */
+  #mayRetry(): boolean {
+    const retry = this.#retry;
+    if (retry === undefined || !this.#isCopyWhole) return false;
+    if (!retry.hasRetriesLeft) {
+      this.#count(clusterStat.rqRetryLimitExceeded);
+      this.#owner.info.addFlag("URX");
+      return false;
+    }
+    this.#releaseRetry();
+    if (!this.breakers.tryAcquire("retries")) {
+      this.#count(clusterStat.rqRetryOverflow);
+      return false;
+    }
+    this.#holdsRetry = true;
+    return true;
+  }
+
+  #scheduleRetry(): void {
+    const delayMs = this.#retry?.nextBackoffMs() ?? 0;
+    this.#count(clusterStat.rqRetry);
+    this.#isRetried = true;
+    this.#phase = "backoff";
+    this.#retryAtMs = this.#context.reactor.nowMs + delayMs;
+    this.#owner.atLatest(this.#retryAtMs);
+  }
+
+  #tryAgain(): void {
+    const connection = this.#acquire();
+    if (connection === undefined) return;
+    this.#attach(connection);
+    this.#sendCopy(connection);
+  }
+
+  #fail(failure: ExchangeFailure): void {
+    this.#charge(failure.status);
+    this.#settle();
+    this.#owner.onExchangeFailed(failure);
+  }
+
+  #abandonConnection(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.abandon();
+  }
+
+  /** The whole response is here. */
+  #complete(): void {
+    this.#connection = undefined;
+    const { info } = this.#owner;
+    const { worker, reactor } = this.#context;
+    info.responseEndAtMs = reactor.nowMs;
+    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    const slot = this.#thePlan().cluster.stats + clusterStat.rqTime;
+    recordHistogram(worker.slab.values, slot, reactor.nowMs - fromMs);
+    this.#settle();
+  }
+
+  /** Back to idle, whatever the end was. */
+  #settle(): void {
+    this.#phase = "idle";
+    this.#releaseRetry();
+    this.#copy.clear();
+    this.#pool = undefined;
+    this.#timeoutAtMs = never;
+    this.#tryTimeoutAtMs = never;
+    this.#retryAtMs = never;
+    this.#setRequestReading(true);
+  }
+
+  #releaseRetry(): void {
+    if (!this.#holdsRetry) return;
+    this.#holdsRetry = false;
+    this.breakers.release("retries");
+  }
+
+  #thePlan(): ExchangePlan {
+    const plan = this.#plan;
+    if (plan === undefined) throw new Error("bug: an exchange that was not started");
+    return plan;
+  }
+
+  #charge(status: number): void {
+    const { stats } = this.#thePlan().cluster;
+    const { values } = this.#context.worker.slab;
+    (values[stats + clusterStat.rqCompleted] as number)++;
+    (values[stats + clusterStat.rq1xx + statusClass(status)] as number)++;
+    const codeOffset = statusCodeOffset[status] ?? -1;
+    if (codeOffset >= 0) (values[stats + codeOffset] as number)++;
+  }
+
+  #count(offset: number): void {
+    this.#context.worker.slab.add(this.#thePlan().cluster.stats, offset);
+  }
+}

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
+import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-fixture.ts";
+import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
+import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
+import { drainId } from "../../../src/shared/common/brand.ts";
+import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
+
+async function echoClients(port: number, count: number): Promise<TestClient[]> {
+  const clients = Array.from({ length: count }, () => new TestClient(port));
+  await Promise.all(clients.map((client) => client.echo("hello")));
+  return clients;
+}
+
+async function withUpstream(workers: TestWorkers, body: () => Promise<void>): Promise<void> {
+  await using upstream = await startUpstream();
+  workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
+  await body();
+}
+
+forEachWorkerKind("a removed listener drains alone, and is cut at its deadline", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const [removed, other] = [
+      await workers.addListener(listenerConfig({ name: "removed" })),
+      await workers.addListener(listenerConfig({ name: "other" })),
+    ];
+    const draining = await echoClients(removed.port, 10);
+    const untouched = await echoClients(other.port, 10);
+    await workers.stopListener(removed);
+    const drain = workers.startDrain(removed, { durationMs: 400 });
+    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 10);
+    // Told, and still there: TCP keeps on until the deadline.
+    await Promise.all(draining.map((client) => client.echo("still here")));
+    await draining[0]?.until(() => draining[0]?.hasEnded === true);
+    assert(performance.now() >= drain.deadlineMs, "nothing is cut before the deadline");
+    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.deepEqual(workers.drainCounts(drain), {
+      atStart: 10,
+      notified: 10,
+      finished: 0,
+      closedByPeer: 0,
+      forced: 10,
+      remaining: 0,
+    });
+    await workers.removeListener(removed);
+    const tcp = removed.slots.tcp["t"] ?? 0;
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 10);
+    await Promise.all(untouched.map((client) => client.echo("never noticed")));
+    for (const client of untouched) client.socket.destroy();
+  }),
+);
+
+forEachWorkerKind("a drain ends early when the peers have gone", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const listener = await workers.addListener(listenerConfig());
+    const clients = await echoClients(listener.port, 6);
+    await workers.stopListener(listener);
+    const drain = workers.startDrain(listener, {
+      durationMs: 60_000,
+      start: { strategy: "gradual" },
+    });
+    await workers.untilTrue(() => workers.drainCounts(drain)?.atStart === 6);
+    for (const client of clients) client.socket.end();
+    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.equal(workers.drainCounts(drain)?.closedByPeer, 6);
+    assert.equal(workers.drainCounts(drain)?.forced, 0);
+    await workers.removeListener(listener);
+  }),
+);
+
+forEachWorkerKind("a drain of nothing is reported as empty at once", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const listener = await workers.addListener(listenerConfig());
+    const drain = workers.startDrain(listener, { durationMs: 60_000 });
+    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.equal(workers.drainCounts(drain)?.atStart, 0);
+  }),
+);
+
+forEachWorkerKind(
+  "a policy of keeping lets connections pass the deadline, removal cuts them",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      const listener = await workers.addListener(listenerConfig());
+      const [client] = await echoClients(listener.port, 1);
+      assert(client);
+      const drain = workers.startDrain(listener, { durationMs: 50, start: { atDeadline: "keep" } });
+      while (performance.now() < drain.deadlineMs + 100) await client.echo("kept");
+      assert.equal(workers.drainCounts(drain)?.remaining, 1);
+      await workers.removeListener(listener);
+      await client.ended();
+      await workers.untilTrue(() => workers.drainCounts(drain)?.forced === 1);
+    }),
+);
+
+// Not on node: a net.Server cannot be asked to empty the kernel's queue.
+forEachWorkerKind(
+  "no connection in an accept queue is reset when its listener goes",
+  { only: "epoll" },
+  (workers) =>
+    withUpstream(workers, async () => {
+      for (let round = 0; round < 10; round++) {
+        const listener = await workers.addListener(listenerConfig());
+        const clients = Array.from({ length: 50 }, () => new TestClient(listener.port));
+        await Promise.all(clients.map((client) => client.connected()));
+        // Some are accepted, some wait in the queue, some are on their way to the other worker.
+        await workers.stopListener(listener);
+        const drain = workers.startDrain(listener, { durationMs: 60_000 });
+        await Promise.all(clients.map((client) => client.echo("served")));
+        for (const client of clients) client.socket.end();
+        await workers.untilTrue(() => {
+          const counts = workers.drainCounts(drain);
+          return counts?.remaining === 0 && counts.atStart > 0;
+        });
+        await workers.removeListener(listener);
+        assert.deepEqual(
+          clients.flatMap((client) => client.error ?? []),
+          [],
+        );
+        assert.equal(
+          workers.stat(listenerStats, listener.slots.listener, "downstream_cx_total"),
+          50,
+        );
+      }
+    }),
+);
+
+forEachWorkerKind(
+  "an in-place update keeps connections of unchanged chains and drains the others",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      // Both ports of the loopback are local, so the source port tells the chains apart: none matches
+      // `changed` by source type, which is the more specific one.
+      const kept = {
+        ...tcpChain("kept"),
+        match: { ...matchAnything, sourcePrefixRanges: [{ ip: "127.0.0.1", prefixLength: 32 }] },
+      };
+      const before = tcpChain("before");
+      const listener = await workers.addListener(
+        listenerConfig({ filterChains: [kept], defaultFilterChain: before }),
+      );
+      const clients = await echoClients(listener.port, 6);
+      const update = (reply: number) =>
+        ({
+          kind: "updateFilterChains",
+          tag: listener.tag,
+          config: listenerConfig({ filterChains: [kept], defaultFilterChain: tcpChain("after") }),
+          slots: listener.slots,
+          reply,
+        }) as const;
+      await workers.request(update);
+      const drain = workers.startDrain(listener, { durationMs: 50, filterChains: ["before"] });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+      assert.equal(workers.drainCounts(drain)?.atStart, 0);
+      await Promise.all(clients.map((client) => client.echo("kept")));
+
+      // Now the chain that serves them goes.
+      await workers.request((reply) => ({
+        ...update(reply),
+        config: listenerConfig({ filterChains: [tcpChain("new")] }),
+      }));
+      const second = workers.startDrain(listener, { durationMs: 300, filterChains: ["kept"] });
+      const late = await echoClients(listener.port, 4);
+      await workers.untilTrue(() => workers.drainCounts(second)?.forced === 6);
+      assert.equal(workers.drainCounts(second)?.remaining, 0);
+      await Promise.all(late.map((client) => client.echo("on the new chain")));
+      for (const client of late) client.socket.destroy();
+    }),
+);
+
+forEachWorkerKind(
+  "a server-wide drain tells listeners of its direction and cuts nothing",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      const inbound = await workers.addListener(listenerConfig({ trafficDirection: "inbound" }));
+      const outbound = await workers.addListener(listenerConfig({ trafficDirection: "outbound" }));
+      const clients = [
+        ...(await echoClients(inbound.port, 3)),
+        ...(await echoClients(outbound.port, 2)),
+      ];
+      const startMs = performance.now();
+      const start = (id: number, inboundOnly: boolean) => {
+        const drain = {
+          id: drainId(id),
+          cause: "admin",
+          startMs,
+          deadlineMs: startMs + 50,
+          strategy: "immediate",
+          idleGraceMs: 0,
+          atDeadline: "cut",
+        } as const;
+        workers.post({ kind: "startServerDrain", inboundOnly, drain });
+        return drain;
+      };
+      const narrow = start(1_001, true);
+      await workers.untilTrue(() => workers.drainCounts(narrow)?.notified === 3);
+      const wide = start(1_002, false);
+      await workers.untilTrue(() => workers.drainCounts(wide)?.notified === 5);
+      // Those accepted from now on are told as well.
+      clients.push(...(await echoClients(outbound.port, 1)));
+      await workers.untilTrue(() => workers.drainCounts(wide)?.notified === 6);
+      while (performance.now() < startMs + 200) await clients[0]?.echo("x");
+      await Promise.all(clients.map((client) => client.echo("all here")));
+      assert.equal(workers.drainCounts(wide)?.remaining, 6);
+      for (const client of clients) client.socket.destroy();
+      await workers.untilTrue(() => workers.drainCounts(wide)?.remaining === 0);
+    }),
+);
