@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import {
-  Agent,
-  createServer,
-  type IncomingMessage,
-  request,
-  type Server,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo } from "node:net";
+import { Agent } from "node:http";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { findGo, GoControlPlane } from "../../src/cli/go-control-plane.ts";
+import { get, isRefused } from "../support/http-client.ts";
+import { HttpUpstream } from "../support/http-upstream.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { until } from "../support/until.ts";
-import { adsBootstrap, cluster, endpoints, httpListener, routes } from "./resources.ts";
+import {
+  adsBootstrap,
+  cluster,
+  endpoints,
+  httpListener,
+  routes,
+} from "../support/xds-resources.ts";
 
 /**
  * A proxy under go-control-plane's own server, cache and protobuf output. One proxy lives through
@@ -25,29 +24,24 @@ const go = await findGo();
 if (go === undefined) console.error("interop: go-control-plane is skipped, Go is not installed");
 
 suite("under go-control-plane", { skip: go === undefined && "Go is not installed" }, () => {
+  const started = new AsyncDisposableStack();
   let controlPlane: GoControlPlane;
   let proxy: ProxyProcess;
-  let blue: Upstream;
-  let green: Upstream;
+  let blue: HttpUpstream;
+  let green: HttpUpstream;
 
   before(async () => {
-    blue = await Upstream.start("blue");
-    green = await Upstream.start("green");
-    controlPlane = await GoControlPlane.start(
-      path.join(import.meta.dirname, "go-control-plane"),
-      node,
+    blue = started.use(await HttpUpstream.start("blue"));
+    green = started.use(await HttpUpstream.start("green"));
+    controlPlane = started.use(
+      await GoControlPlane.start(path.join(import.meta.dirname, "go-control-plane"), node),
     );
     await controlPlane.push({ clusters: [], listeners: [] });
     const bootstrap = adsBootstrap(node, controlPlane.xdsAddress);
-    proxy = await ProxyProcess.start(bootstrap, ["--drain-time-s", "60"]);
+    proxy = started.use(await ProxyProcess.start(bootstrap, ["--drain-time-s", "60"]));
   });
 
-  after(async () => {
-    await proxy[Symbol.asyncDispose]();
-    await controlPlane[Symbol.asyncDispose]();
-    blue.stop();
-    green.stop();
-  });
+  after(() => started.disposeAsync());
 
   test("a push of all four kinds is accepted and serves", async () => {
     const versions = await controlPlane.push({
@@ -137,80 +131,3 @@ suite("under go-control-plane", { skip: go === undefined && "Go is not installed
     return until(async () => (await proxy.listenerPorts()).get(name), `${name} listens`);
   }
 });
-
-interface Answered {
-  readonly status: number;
-  readonly body: string;
-  /** What the route adds, to tell one version of it from the next. */
-  readonly tag: string | undefined;
-  /** Whether it went over a connection that had served before. */
-  readonly isReused: boolean;
-}
-
-async function get(port: number, target = "/", agent: Agent | false = false): Promise<Answered> {
-  const sent = request({ host: "127.0.0.1", port, path: target, agent }).end();
-  const [response] = (await once(sent, "response")) as [IncomingMessage];
-  let body = "";
-  for await (const chunk of response) body += String(chunk);
-  const tag = response.headers["x-route"];
-  return {
-    status: response.statusCode ?? 0,
-    body,
-    tag: Array.isArray(tag) ? tag[0] : tag,
-    isReused: sent.reusedSocket,
-  };
-}
-
-async function isRefused(port: number): Promise<boolean> {
-  return get(port).then(
-    () => false,
-    (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED",
-  );
-}
-
-/** Answers with its name; one request may be held, to have something in flight. */
-class Upstream {
-  readonly #server: Server;
-  readonly #name: string;
-  #held: { readonly arrived: () => void; readonly released: Promise<void> } | undefined;
-
-  private constructor(name: string) {
-    this.#name = name;
-    this.#server = createServer((incoming, response) => {
-      if (incoming.url === "/slow" && this.#held) void this.#answerLater(response, this.#held);
-      else response.end(this.#name);
-    });
-  }
-
-  static async start(name: string): Promise<Upstream> {
-    const upstream = new Upstream(name);
-    upstream.#server.listen(0, "127.0.0.1");
-    await once(upstream.#server, "listening");
-    return upstream;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  hold(): { readonly arrived: Promise<void>; release(): void } {
-    const arrived = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    this.#held = { arrived: arrived.resolve, released: released.promise };
-    return { arrived: arrived.promise, release: released.resolve };
-  }
-
-  stop(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-
-  async #answerLater(
-    response: ServerResponse,
-    held: { readonly arrived: () => void; readonly released: Promise<void> },
-  ): Promise<void> {
-    held.arrived();
-    await held.released;
-    response.end(this.#name);
-  }
-}

@@ -66,7 +66,9 @@ export class ProxyProcess implements AsyncDisposable {
   }
 
   async admin(target: string, method = "GET"): Promise<string> {
-    const response = await fetch(this.#adminUrl + target, { method });
+    const response = await fetch(this.#adminUrl + target, { method }).catch((error: unknown) => {
+      throw new Error(`${target}: no answer; the proxy's log:\n${this.#log()}`, { cause: error });
+    });
     const text = await response.text();
     assert(response.ok, `${target}: ${response.status} ${text}`);
     return text;

@@ -1,4 +1,4 @@
-/** Small xDS resources in proto3 JSON, as a control plane would push them; every listener binds port 0. */
+/** Small xDS resources in proto3 JSON, as a control plane would push them. */
 const typeUrl = (name: string): string => `type.googleapis.com/envoy.${name}`;
 const fromAds = { ads: {}, resourceApiVersion: "V3" };
 
@@ -43,7 +43,18 @@ export function endpoints(name: string, port: number): object {
   return assignment(name, "127.0.0.1", port);
 }
 
-export function httpListener(name: string, routeConfigName: string): object {
+export interface ListenerOptions {
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  /** Two versions that differ in it alone are a full update on the same address. */
+  readonly bufferLimitBytes?: number;
+}
+
+export function httpListener(
+  name: string,
+  routeConfigName: string,
+  { port = 0, bufferLimitBytes }: ListenerOptions = {},
+): object {
   const connectionManager = {
     "@type": typeUrl("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     statPrefix: name,
@@ -61,8 +72,9 @@ export function httpListener(name: string, routeConfigName: string): object {
   };
   return {
     name,
-    address: socketAddress("127.0.0.1", 0),
+    address: socketAddress("127.0.0.1", port),
     filterChains: [{ filters: [filter] }],
+    ...(bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: bufferLimitBytes }),
   };
 }
 
@@ -83,7 +95,7 @@ export function routes(name: string, clusterName: string, tag: string): object {
 
 function assignment(clusterName: string, address: string, port: number): object {
   const endpoint = { address: socketAddress(address, port) };
-  return { clusterName, endpoints: [{ lbEndpoints: [{ endpoint }] }] };
+  return { cluster_name: clusterName, endpoints: [{ lbEndpoints: [{ endpoint }] }] };
 }
 
 function socketAddress(address: string, portValue: number): object {
