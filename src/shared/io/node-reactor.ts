@@ -54,6 +54,10 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     return this.#isInRound ? this.#roundMs : performance.now();
   }
 
+  get arenaBytesInUse(): number {
+    return this.#queuedBytes;
+  }
+
   listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
     const entry = this.#listenSockets.entry(ref.handle);
     assert(entry, `no listening socket ${ref.handle}`);
@@ -212,6 +216,11 @@ class NodeListen implements reactor.ListenRegistration {
 
   drainQueue(): number {
     return this.#entry.drain(this.#take);
+  }
+
+  /** Nobody disowns a socket here: main closes it. */
+  drainAndClose(): number {
+    return this.drainQueue();
   }
 
   [Symbol.dispose](): void {

@@ -26,6 +26,8 @@ export interface Reactor {
   readonly timers: TimerWheel;
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
+  /** What queued output holds of the arena, in bytes (epoll: whole blocks of 16 KiB). For a gauge. */
+  readonly arenaBytesInUse: number;
   /** Accepts on a socket that the main thread owns; disposing stops it before it returns. */
   listen(socket: ListenSocketRef, handler: AcceptHandler): ListenRegistration;
   /** Takes over a connected descriptor (accepted here or handed on by another worker). */
@@ -48,6 +50,12 @@ export interface ListenRegistration extends Disposable {
    * socket open. (Connections left in the queue of a closing socket are reset.)
    */
   drainQueue(): number;
+  /**
+   * As `drainQueue`, and closes the socket between the last accept and the first `onAccepted`: whoever
+   * connects in between would be reset, and nothing is quicker than the next system call. Only where
+   * main has disowned the socket (`OwnedListenSocket.disown`).
+   */
+  drainAndClose(): number;
 }
 
 /** A listening socket as it crosses threads: a descriptor number on epoll, a key of the in-process table on node. */
