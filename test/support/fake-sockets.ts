@@ -4,7 +4,10 @@ import { type SocketAddress, formatAddress } from "../../src/shared/common/addre
 
 /** A kernel's table of bound addresses: refuses what is in use, and what a test says. */
 export class FakeSockets {
-  readonly open = new Map<number, { readonly address: string; isListening: boolean }>();
+  readonly open = new Map<
+    number,
+    { readonly address: string; isListening: boolean; isDisowned: boolean }
+  >();
   /** Addresses that cannot be bound, and those that can but cannot listen. */
   readonly unbindable = new Set<string>();
   readonly deaf = new Set<string>();
@@ -20,7 +23,7 @@ export class FakeSockets {
       return { ok: false, error: `cannot bind '${text}': Address already in use` };
     }
     const handle = this.#nextHandle++;
-    const socket = { address: text, isListening: false };
+    const socket = { address: text, isListening: false, isDisowned: false };
     this.open.set(handle, socket);
     return {
       ok: true,
@@ -32,10 +35,19 @@ export class FakeSockets {
           socket.isListening = true;
           return undefined;
         },
-        close: () => assert(this.open.delete(handle), `${text} is closed twice`),
+        disown: () => (socket.isDisowned = true),
+        close: () => {
+          if (!socket.isDisowned) assert(this.open.delete(handle), `${text} is closed twice`);
+        },
       },
     };
   };
+
+  /** A worker closes what it was left. */
+  closeDisowned(handle: number): void {
+    assert(this.open.get(handle)?.isDisowned, `socket ${handle} is not a worker's to close`);
+    this.open.delete(handle);
+  }
 
   get listening(): readonly string[] {
     return [...this.open.values()].flatMap((socket) => (socket.isListening ? socket.address : []));

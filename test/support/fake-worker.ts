@@ -47,6 +47,8 @@ export class FakeWorker implements WorkerPort {
   isHealthCheckFailed = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
+  /** The kernel's close of a listening socket. */
+  closeSocket: (handle: number) => void = () => {};
   readonly #handler: WorkerPortHandler;
   readonly #clock: Clock;
   readonly #delayMs: () => number;
@@ -165,7 +167,7 @@ export class FakeWorker implements WorkerPort {
         this.#held(command.tag).config = command.config;
         break;
       case "stopListener":
-        this.#stop(command.tag, command.emptyQueue);
+        this.#stop(command);
         break;
       case "startDrain":
         this.#startDrain(command.tag, command.filterChains, command.drain);
@@ -222,11 +224,12 @@ export class FakeWorker implements WorkerPort {
     });
   }
 
-  #stop(tag: ListenerTag, emptyQueue: boolean): void {
-    const listener = this.#held(tag);
+  #stop(command: Extract<WorkerCommand, { kind: "stopListener" }>): void {
+    const listener = this.#held(command.tag);
     listener.isAccepting = false;
-    if (!emptyQueue) return;
-    for (let i = this.queueDepth(); i > 0; i--) this.#accept(tag, listener, undefined);
+    if (!command.emptyQueue) return;
+    for (const handle of command.closing ?? []) this.closeSocket(handle);
+    for (let i = this.queueDepth(); i > 0; i--) this.#accept(command.tag, listener, undefined);
   }
 
   #held(tag: ListenerTag): HeldListener {

@@ -66,6 +66,7 @@ export class ListenerHarness {
       concurrency: options.workers ?? 2,
       spawn: (init, handler) => {
         const worker = new FakeWorker(init, handler, clock, options.delayMs ?? (() => 0));
+        worker.closeSocket = (handle) => this.#closeSocket(handle);
         this.workers.push(worker);
         return worker;
       },
@@ -188,6 +189,17 @@ export class ListenerHarness {
       .listeners.find((listener) => listener.name === name && listener.state === "active");
     assert(view, `no active listener ${name}`);
     return view.tag;
+  }
+
+  /** What one worker closes, no other may still accept on: its number may come again for something else. */
+  #closeSocket(handle: number): void {
+    for (const { listeners, init } of this.workers) {
+      const accepting = [...listeners.values()].filter(
+        (held) => held.isAccepting && held.sockets.includes(handle),
+      );
+      assert.equal(accepting.length, 0, `worker ${init.index} still accepts on ${handle}`);
+    }
+    this.kernel.closeDisowned(handle);
   }
 
   worker(index: number): FakeWorker {

@@ -8,7 +8,10 @@ import { runStory } from "./story.ts";
 import { openScreen } from "./terminal-screen.ts";
 
 const root = path.join(import.meta.dirname, "../../..");
-const options = parseStoryOptions(process.argv.slice(2), path.join(root, "bin/sluice"));
+const options = parseStoryOptions(process.argv.slice(2), {
+  proxy: path.join(root, "bin/sluice"),
+  example: path.join(root, "examples/story"),
+});
 if (!options.ok) {
   process.stderr.write(`${options.message}\n`);
   process.exit(process.argv.includes("--help") ? 0 : 1);
@@ -20,11 +23,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 
 const screen = openScreen(process.stdout);
 try {
-  const folders = {
-    example: path.join(root, "examples/story"),
-    goControlPlane: path.join(root, "test/interop/go-control-plane"),
-  };
-  const { made, failed, error } = await runStory(options.value, folders, screen, stop.signal);
+  const goProgram = path.join(root, "test/interop/go-control-plane");
+  const { made, failed, error } = await runStory(options.value, goProgram, screen, stop.signal);
   screen.say(`${made} requests, ${failed} failed`);
   if (error !== undefined) screen.say(error);
   process.exitCode = failed === 0 && error === undefined ? 0 : 1;

@@ -16,13 +16,6 @@ import type { StoryScreen } from "./terminal-screen.ts";
 import { delay, Traffic } from "./traffic.ts";
 import { Upstream } from "./upstream.ts";
 
-export interface StoryFolders {
-  /** `examples/story`. */
-  readonly example: string;
-  /** `test/interop/go-control-plane`. */
-  readonly goControlPlane: string;
-}
-
 export interface StoryResult {
   readonly made: number;
   readonly failed: number;
@@ -33,10 +26,13 @@ export interface StoryResult {
 /** Long enough to see each step, at a terminal. */
 const stepPauseMs = 2500;
 
-/** Runs until the script is through, or with `isOnce` off, until `signal`. */
+/**
+ * Runs until the script is through, or with `isOnce` off, until `signal`. `goProgram` is the folder of
+ * the Go control plane, for when it is asked for.
+ */
 export async function runStory(
   options: StoryOptions,
-  folders: StoryFolders,
+  goProgram: string,
   screen: StoryScreen,
   signal: AbortSignal,
 ): Promise<StoryResult> {
@@ -45,11 +41,11 @@ export async function runStory(
   const workFolder = mkdtempSync(path.join(tmpdir(), "sluice-story-"));
   stack.defer(() => rmSync(workFolder, { recursive: true, force: true }));
   const ports = await openUpstreams(stack);
-  const controlPlane = stack.use(await startControlPlane(options, folders, say));
-  const folder = new ResourceFolder(path.join(folders.example, "resources"), ports);
+  const controlPlane = stack.use(await startControlPlane(options, goProgram, say));
+  const folder = new ResourceFolder(path.join(options.example, "resources"), ports);
   await controlPlane.offer(contentOf(folder));
   const bootstrapFile = path.join(workFolder, "bootstrap.yaml");
-  const bootstrap = readFileSync(path.join(folders.example, "bootstrap.yaml"), "utf8");
+  const bootstrap = readFileSync(path.join(options.example, "bootstrap.yaml"), "utf8");
   writeFileSync(bootstrapFile, bootstrap.replaceAll("${xds_port}", String(controlPlane.port)));
   const { proxy: program, drainTimeS } = options;
   const proxy = stack.use(
@@ -67,7 +63,7 @@ export async function runStory(
     ports,
     drainTimeS,
     say,
-    lay: (step) => layOver(folder, controlPlane, path.join(folders.example, "steps", step)),
+    lay: (step) => layOver(folder, controlPlane, path.join(options.example, "steps", step)),
     restore: () => layOver(folder, controlPlane, undefined),
   };
   try {
@@ -94,7 +90,7 @@ async function runScript(
   signal: AbortSignal,
 ): Promise<void> {
   await until(() => stage.admin.isReady(), "the proxy to be ready");
-  for (const step of storySteps) {
+  for (const step of options.isQuiet ? storySteps.slice(0, 1) : storySteps) {
     if (signal.aborted) return;
     live.step = step.title;
     stage.say(step.title);
@@ -118,13 +114,13 @@ async function openUpstreams(stack: AsyncDisposableStack): Promise<Record<string
 
 function startControlPlane(
   options: StoryOptions,
-  folders: StoryFolders,
+  goProgram: string,
   say: (line: string) => void,
 ): Promise<StoryControlPlane> {
   if (options.controlPlane === "embedded")
     return EmbeddedControlPlane.start((line) => say(`   xds: ${line}`));
   say("building go-control-plane (a minute the first time)");
-  return GoStoryControlPlane.start(folders.goControlPlane, "story");
+  return GoStoryControlPlane.start(goProgram, "story");
 }
 
 function contentOf(folder: ResourceFolder): FolderContent {

@@ -158,10 +158,13 @@ export class ClusterManager {
 
   #onHosts(cluster: Cluster, hosts: readonly HostConfig[]): void {
     if (cluster.state.kind === "removed") return;
-    const isChange = !areSameHosts(cluster.hosts, hosts);
-    cluster.hosts = hosts;
-    if (cluster.state.kind === "warming") this.#activate(cluster);
-    else if (isChange) this.#updateHosts(cluster);
+    if (cluster.state.kind === "warming") {
+      cluster.hosts = hosts;
+      this.#activate(cluster);
+    } else if (!areSameHosts(cluster.hosts, hosts)) {
+      cluster.hosts = hosts;
+      this.#updateHosts(cluster);
+    }
     this.#settle();
   }
 

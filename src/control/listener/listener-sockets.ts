@@ -23,6 +23,8 @@ export interface BoundSocket {
   readonly ref: ListenSocketRef;
   /** Begins to listen. The text of the error, or undefined when it listens. */
   startListening(): string | undefined;
+  /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
+  disown(): boolean;
   close(): void;
 }
 
@@ -47,6 +49,8 @@ export interface SocketLease extends Disposable {
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
+  /** True when this is the last lease and workers are to close what they get by `refFor`. */
+  disown(): boolean;
   startListening(): string | undefined;
 }
 
@@ -139,6 +143,7 @@ export class ListenerSockets {
       isPerWorker: entry.sockets.length > 1,
       refFor: (index) => (entry.sockets[index] ?? first).ref,
       isSharedWith: (other) => entry.leases.has(other),
+      disown: () => entry.leases.size === 1 && entry.sockets.every((socket) => socket.disown()),
       startListening: () => startListening(entry),
       [Symbol.dispose]: () => this.#release(entry, lease),
     };

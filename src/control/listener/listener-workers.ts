@@ -3,8 +3,9 @@
  *
  * A worker stops the old version before it adds the new one: both may share a descriptor, and an epoll set
  * takes it once. Nothing is lost between the two, the kernel goes on queueing. A socket that is going to
- * be closed is first taken out of every worker but one; that one then accepts until the queue is empty
- * and serves those. Only then may main close it: a close resets whatever is still queued.
+ * be closed is first taken out of every worker but one; that one then accepts until the queue is empty,
+ * closes it in the same breath and serves those: a close resets whatever is still queued, so main, a
+ * message away, would be too late.
  */
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
@@ -36,7 +37,7 @@ export class ListenerWorkers {
     const add = (worker: number): void => this.#addTo(worker, next, withConfig);
     if (!isEverySocketShared(old, next)) return this.#stop(old, add);
     for (const worker of this.#indexes()) {
-      void this.#stopIn(worker, old.tag, false);
+      void this.#stopIn(worker, old.tag, undefined);
       add(worker);
     }
   }
@@ -61,8 +62,10 @@ export class ListenerWorkers {
   }
 
   async #stop(listener: Listener, andThen: (worker: number) => void): Promise<void> {
+    const closing = listener.sockets.filter((lease) => lease.disown());
     const stop = (worker: number, emptyQueue: boolean): Promise<void> => {
-      const stopped = this.#stopIn(worker, listener.tag, emptyQueue);
+      const handles = closing.map((lease) => lease.refFor(worker).handle);
+      const stopped = this.#stopIn(worker, listener.tag, emptyQueue ? handles : undefined);
       andThen(worker);
       return stopped;
     };
@@ -76,11 +79,13 @@ export class ListenerWorkers {
     await stop(last, true);
   }
 
-  #stopIn(worker: number, tag: ListenerTag, emptyQueue: boolean): Promise<void> {
+  /** `closing`: what to close once its queue is empty; undefined: the queue is another's to empty. */
+  #stopIn(worker: number, tag: ListenerTag, closing: readonly number[] | undefined): Promise<void> {
     return this.#pool.request(worker, (reply) => ({
       kind: "stopListener",
       tag,
-      emptyQueue,
+      emptyQueue: closing !== undefined,
+      closing: closing ?? [],
       reply,
     }));
   }

@@ -147,7 +147,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #stopListener(command: StopListener): void {
     const onStopped = (): void => this.#done(command.reply);
     const listener = this.#listeners.get(command.tag);
-    if (listener) listener.stop(command.emptyQueue, onStopped);
+    if (listener) listener.stop(command, onStopped);
     else onStopped();
   }
 

@@ -85,6 +85,11 @@ export interface StopListener {
   readonly kind: "stopListener";
   readonly tag: ListenerTag;
   readonly emptyQueue: boolean;
+  /**
+   * Handles of its sockets that main has disowned and nobody else holds: closed in the same breath as
+   * their queue is emptied, because a close from another thread comes late enough to reset connections.
+   */
+  readonly closing?: readonly number[];
   readonly reply: ReplyId;
 }
 

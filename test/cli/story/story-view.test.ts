@@ -74,10 +74,15 @@ test("cutting a line counts what is seen, not colours", () => {
 });
 
 test("flags that make no sense are refused with the usage", () => {
-  assert.deepEqual(parseStoryOptions(["--once"], "sluice"), {
-    ok: true,
-    value: { isOnce: true, controlPlane: "embedded", proxy: "sluice", drainTimeS: 10 },
-  });
+  const defaults = { proxy: "sluice", example: "story" };
+  const value = {
+    ...defaults,
+    isOnce: true,
+    isQuiet: false,
+    controlPlane: "embedded",
+    drainTimeS: 10,
+  };
+  assert.deepEqual(parseStoryOptions(["--once"], defaults), { ok: true, value });
   for (const args of [
     ["--bogus"],
     ["--control-plane=x"],
@@ -85,7 +90,7 @@ test("flags that make no sense are refused with the usage", () => {
     ["--help"],
     ["word"],
   ]) {
-    const parsed = parseStoryOptions(args, "sluice");
+    const parsed = parseStoryOptions(args, defaults);
     assert(!parsed.ok && parsed.message.includes("npm start"), args.join(" "));
   }
 });
