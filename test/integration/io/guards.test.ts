@@ -193,6 +193,7 @@ forEachReactor(
     await first.recorder.closed();
     assert.equal(first.recorder.events.at(-1), "closed reset ENOMEM");
     assert.deepEqual(arenaFull.splice(0), ["queue"]);
+    assert.equal(reactor.arenaBytesInUse, 0);
     // All is free again; now filled to the brim, and held.
     const second = await connect();
     second.client.pause();
@@ -201,6 +202,7 @@ forEachReactor(
     while (room() > 0) {
       second.socket.write(scratchStart, scratchStart + Math.min(room(), scratchEnd - scratchStart));
     }
+    assert.equal(reactor.arenaBytesInUse, 1024 * 1024);
     const third = connect();
     void third;
     while (arenaFull.length === 0) await new Promise(setImmediate);
