@@ -24,6 +24,8 @@ export interface DataPlane {
   readonly workersMax: number;
   readonly spawn: (init: WorkerInit, handler: SpawnedWorkerHandler) => SpawnedWorker;
   readonly listenSockets: ListenSockets;
+  /** Ends the process at once. */
+  exit(code: number): never;
 }
 
 /** Modules of a reactor are loaded only where it is wanted: FFI is not there on every machine. */
@@ -31,11 +33,13 @@ export async function createDataPlane(reactor: WorkerInit["reactor"]): Promise<D
   switch (reactor) {
     case "epoll": {
       const sockets = await import("../../shared/io/epoll-listen-sockets.ts");
+      const { exitWithoutHandlers } = await import("../../shared/io/exit.ts");
       return {
         reactor,
         workersMax: limitLayout.workersMax,
         spawn: spawnThread,
         listenSockets: sockets.createEpollListenSockets(),
+        exit: (code) => (writesAtExit() ? process.exit(code) : exitWithoutHandlers(code)),
       };
     }
     case "node":
@@ -81,5 +85,12 @@ async function createNodeDataPlane(): Promise<DataPlane> {
       terminate: () => worker[Symbol.dispose](),
     };
   };
-  return { reactor: "node", workersMax: 1, spawn, listenSockets };
+  const exit = (code: number): never => process.exit(code);
+  return { reactor: "node", workersMax: 1, spawn, listenSockets, exit };
+}
+
+/** Profiles and coverage are written by the handlers that `exitWithoutHandlers` leaves out. */
+function writesAtExit(): boolean {
+  const isProfiled = process.execArgv.some((flag) => /^--(?:cpu-prof|heap-prof|prof)/.test(flag));
+  return isProfiled || process.env["NODE_V8_COVERAGE"] !== undefined;
 }
