@@ -2,6 +2,7 @@
  * The data plane as `main.ts` hands it to the server: how to start a worker, and who opens listening
  * sockets. `epoll`: every worker is a thread. `node`: one worker, on the main thread, over net.Socket.
  */
+import { flushCompileCache } from "node:module";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
@@ -33,13 +34,13 @@ export async function createDataPlane(reactor: WorkerInit["reactor"]): Promise<D
   switch (reactor) {
     case "epoll": {
       const sockets = await import("../../shared/io/epoll-listen-sockets.ts");
-      const { exitWithoutHandlers } = await import("../../shared/io/exit.ts");
+      const { exitNow } = await import("../../shared/io/exit-now.ts");
       return {
         reactor,
         workersMax: limitLayout.workersMax,
         spawn: spawnThread,
         listenSockets: sockets.createEpollListenSockets(),
-        exit: (code) => (writesAtExit() ? process.exit(code) : exitWithoutHandlers(code)),
+        exit: (code) => leave(code, exitNow),
       };
     }
     case "node":
@@ -89,8 +90,15 @@ async function createNodeDataPlane(): Promise<DataPlane> {
   return { reactor: "node", workersMax: 1, spawn, listenSockets, exit };
 }
 
-/** Profiles and coverage are written by the handlers that `exitWithoutHandlers` leaves out. */
-function writesAtExit(): boolean {
+/**
+ * Without exit handlers, which may crash or hang while FFI is in use (`exit-now.ts`), unless they write
+ * what somebody asked for: profiles and coverage.
+ */
+function leave(code: number, exitNow: (code: number) => void): never {
   const isProfiled = process.execArgv.some((flag) => /^--(?:cpu-prof|heap-prof|prof)/.test(flag));
-  return isProfiled || process.env["NODE_V8_COVERAGE"] !== undefined;
+  if (!isProfiled && process.env["NODE_V8_COVERAGE"] === undefined) {
+    flushCompileCache();
+    exitNow(code);
+  }
+  process.exit(code);
 }

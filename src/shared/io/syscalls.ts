@@ -208,6 +208,3 @@ export interface DescriptorWatch {
 export function watchReadable(fd: number, onReadable: () => void): DescriptorWatch {
   return koffi.node.poll(fd, { readable: true }, onReadable);
 }
-
-/** Ends all threads at once; no handler runs. */
-export const exitGroup: (code: number) => void = libc.func("_exit", "void", [int]);
