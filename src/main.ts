@@ -5,18 +5,26 @@
 import { enableCompileCache } from "node:module";
 import { setFlagsFromString } from "node:v8";
 
+let exit = (code: number): never => process.exit(code);
+
+// Whoever ends us while modules still load gets what it would get later.
+const endEarly = (): void => exit(0);
+process.once("SIGTERM", endEarly).once("SIGINT", endEarly);
+
 enableCompileCache();
 // Regular expressions from configurations run in time linear in their input (flag `l`).
 setFlagsFromString("--enable-experimental-regexp-engine");
 
 const { run } = await import("./control/server/run.ts");
 
-process.exitCode = await run(process.argv.slice(2), async () => {
+const code = await run(process.argv.slice(2), async () => {
   const { createDataPlane } = await import("./data/connection-handler/data-plane.ts");
-  return createDataPlane(reactorOf(process.env["SLUICE_REACTOR"]));
+  const dataPlane = await createDataPlane(reactorOf(process.env["SLUICE_REACTOR"]));
+  exit = (exitCode) => dataPlane.exit(exitCode);
+  return dataPlane;
 });
 // Whatever is still open (a client that will not close) must not keep the process.
-process.exit();
+exit(code);
 
 /** epoll wherever there is one; `SLUICE_REACTOR=node` is for machines without, and for tests. */
 function reactorOf(wanted: string | undefined): "epoll" | "node" {

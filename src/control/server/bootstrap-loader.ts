@@ -24,6 +24,7 @@ export function loadBootstrap(options: ServerOptions, log: Logger): LoadResult {
   const result = decodeBootstrap(tools, {
     text,
     yaml: options.configYaml,
+    allowUnknownFields: options.allowUnknownStaticFields,
     node: {
       id: options.serviceNode,
       cluster: options.serviceCluster,

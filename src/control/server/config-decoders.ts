@@ -24,6 +24,7 @@ export interface ConfigDecoders {
   readonly routes: ResourceType<DecodedRouteConfig>;
   readonly endpoints: ResourceType<LoadAssignment>;
   readonly comparison: ListenerComparison;
+  readonly protos: ProtoRegistry;
   readonly render: RenderMessage;
   readonly warnings: ConfigWarnings;
 }
@@ -33,12 +34,6 @@ export interface LoadedBootstrap {
   readonly bootstrap: BootstrapConfig;
   readonly decoders: ConfigDecoders;
 }
-
-/** Opens the messages with Envoy's words for what a push of theirs got wrong. */
-const rejectionPrefixes: Readonly<Record<string, string>> = {
-  LDS: "Error adding/updating listener(s) ",
-  CDS: "Error adding/updating cluster(s) ",
-};
 
 export interface ConfigTools {
   readonly tools: DecodeTools;
@@ -52,7 +47,7 @@ export function createConfigTools(log: Logger): ConfigTools {
   const warnings = new ConfigWarnings(log);
   const typed = createResourceDecoders(tools);
   const resourceType = <T>(decoder: ResourceDecoder<T>): ResourceType<T> =>
-    warnings.reporting({ ...decoder, rejectionPrefix: rejectionPrefixes[decoder.shortName] ?? "" });
+    warnings.reporting(decoder);
   return {
     tools,
     decoders: {
@@ -61,6 +56,7 @@ export function createConfigTools(log: Logger): ConfigTools {
       routes: resourceType(typed.routes),
       endpoints: resourceType(typed.endpoints),
       comparison: createListenerComparison(protos),
+      protos,
       render: (typeName, bytes) => renderMessage(protos, typeName, bytes),
       warnings,
     },

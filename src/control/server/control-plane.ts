@@ -19,13 +19,12 @@ import { RdsApi } from "../listener/rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { XdsClient } from "../xds/xds-client.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import type { ServerOptions } from "./options.ts";
 import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
-import { endpointSource, openXds, routeSource } from "./xds-setup.ts";
+import { XdsSources } from "./xds-setup.ts";
 
 export interface ControlPlaneParts {
   readonly options: ServerOptions;
@@ -47,15 +46,14 @@ export interface ControlPlane extends Disposable {
   readonly routes: RdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
-  /** Undefined without `dynamic_resources.ads_config`. */
-  readonly xds: XdsClient | undefined;
+  readonly sources: XdsSources;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { pool, limits, clock, random, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
-  const xds = openXds(parts, (name) => clusters.hosts(name) ?? []);
+  const sources = new XdsSources(parts, (name) => clusters.hosts(name) ?? []);
   const clusters = new ClusterManager({
     pool,
     limits,
@@ -63,12 +61,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     random,
     resolve: systemDns,
-    endpoints: endpointSource(xds, decoders),
+    endpoints: sources.endpoints,
     log: loggerOf("upstream"),
   });
   const routes = new RdsApi({
     pool,
-    source: routeSource(xds, decoders),
+    source: sources.routes,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
@@ -108,9 +106,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     routes,
     drains,
     serverDrain,
-    xds,
+    sources,
     [Symbol.dispose]() {
-      xds?.[Symbol.dispose]();
+      sources[Symbol.dispose]();
       clusters[Symbol.dispose]();
       listeners[Symbol.dispose]();
       drainManager[Symbol.dispose]();

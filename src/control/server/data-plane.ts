@@ -8,4 +8,6 @@ export interface DataPlane {
   readonly workersMax: number;
   readonly spawn: SpawnWorker;
   readonly listenSockets: ListenSockets;
+  /** Ends the process at once. */
+  exit(code: number): never;
 }

@@ -5,22 +5,19 @@
 import type { Logger } from "../../shared/common/log.ts";
 import { exitCodes } from "./exit-codes.ts";
 
-export interface FatalActions {
-  readonly log: Logger;
-  /** Gets out what is still buffered; must return at once. */
-  flush(): void;
-}
-
 /** Ends the process with the code for bugs. */
 export type DieOf = (reason: string) => never;
 
-export function handleFatalErrors(actions: FatalActions): { readonly die: DieOf } & Disposable {
+/** The log is written synchronously, so nothing is left to be flushed before `exit`. */
+export function handleFatalErrors(
+  log: Logger,
+  exit: (code: number) => never,
+): { readonly die: DieOf } & Disposable {
   const die: DieOf = (reason) => {
     try {
-      actions.log.critical(reason);
-      actions.flush();
+      log.critical(reason);
     } finally {
-      process.exit(exitCodes.fatal);
+      exit(exitCodes.fatal);
     }
   };
   const onException = (error: unknown): void => die(`uncaught exception: ${stackOf(error)}`);

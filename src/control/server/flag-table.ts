@@ -164,11 +164,13 @@ export const flagTable: readonly FlagSpec[] = [
     name: "reject-unknown-dynamic-fields",
     kind: "switch",
     help: "Unknown fields in xDS resources are an error",
+    ignoredBecause: "not built: they are warned of",
   },
   {
     name: "ignore-unknown-dynamic-fields",
     kind: "switch",
     help: "Unknown fields in xDS resources are not even counted",
+    ignoredBecause: "not built: they are warned of",
   },
   {
     name: "skip-deprecated-logs",

@@ -55,12 +55,14 @@ export class Initialization {
       if (error !== undefined) return error;
     }
     const { cds } = bootstrap.dynamicResources;
-    if (cds && plane.xds) {
+    if (cds) {
+      const client = plane.sources.client(cds, decoders.clusters);
+      if (typeof client === "string") return `dynamic_resources.cds_config: ${client}`;
       const options = { initialFetchTimeoutMs: cds.initialFetchTimeoutMs };
-      new CdsApi(plane.xds.changes$(decoders.clusters, options), plane.clusters);
+      new CdsApi(client.changes$(decoders.clusters, options), plane.clusters);
       this.#clusters.addPromise(
         "CDS",
-        plane.xds.whenAnswered(decoders.clusters).then(() => plane.clusters.whenInitialized()),
+        client.whenAnswered(decoders.clusters).then(() => plane.clusters.whenInitialized()),
       );
     }
     this.#clusters.addPromise("static clusters", plane.clusters.whenInitialized());
@@ -74,12 +76,14 @@ export class Initialization {
       if (error !== undefined) return `error adding listener '${listener.config.name}': ${error}`;
     }
     const { lds } = bootstrap.dynamicResources;
-    if (lds && plane.xds) {
+    if (lds) {
+      const client = plane.sources.client(lds, decoders.listeners);
+      if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
       const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
-      new LdsApi(plane.xds.changes$(decoders.listeners, options), plane.listeners);
+      new LdsApi(client.changes$(decoders.listeners, options), plane.listeners);
       this.#listeners.addPromise(
         "LDS",
-        plane.xds.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),
+        client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),
       );
     }
     this.#listeners.addPromise("static listeners", plane.listeners.whenInitialized());

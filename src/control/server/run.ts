@@ -34,9 +34,9 @@ export async function run(
   using _log = log;
   if (options.ignoredFlags.length > 0)
     log.loggerOf("main").warning(`ignored flags: ${options.ignoredFlags.join(", ")}`);
-  return options.mode === "validate"
-    ? validateMode(options, log)
-    : serve(options, log, loadDataPlane);
+  // Awaited here: the log is closed when this function is left.
+  if (options.mode === "validate") return validateMode(options, log);
+  return await serve(options, log, loadDataPlane);
 }
 
 function validateMode(options: ServerOptions, log: ServerLog): ExitCode {
@@ -51,15 +51,18 @@ async function serve(
   log: ServerLog,
   loadDataPlane: () => Promise<DataPlane>,
 ): Promise<ExitCode> {
-  using fatal = handleFatalErrors({ log: log.loggerOf("main"), flush: () => {} });
+  let exit: DataPlane["exit"] = (code) => process.exit(code);
+  using fatal = handleFatalErrors(log.loggerOf("main"), (code) => exit(code));
   const result = loadBootstrap(options, log.loggerOf("config"));
   const errors = result.ok ? crossChecks(result.loaded.bootstrap) : result.errors;
   if (!result.ok || errors.length > 0) return refuse(options, log, errors);
+  const dataPlane = await loadDataPlane();
+  exit = (code) => dataPlane.exit(code);
   const server = new Server({
     options,
     log,
     loaded: result.loaded,
-    dataPlane: await loadDataPlane(),
+    dataPlane,
     clock: systemClock,
     random: systemRandom,
     die: fatal.die,

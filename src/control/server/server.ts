@@ -24,7 +24,10 @@ import { ServerStats } from "./server-stats.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
-/** Workers that have not ended by then are cut off: a supervisor's patience is longer. */
+/**
+ * Workers that have not ended by then end with the process: a supervisor's patience is longer. They are not
+ * terminated one by one, since that is no safe way to end a thread that is inside FFI.
+ */
 const shutdownMsMax = 1_500;
 
 export interface ServerParts {
@@ -144,7 +147,6 @@ export class Server {
     this.#plane[Symbol.dispose]();
     this.#pool.shutdown();
     await Promise.race([Promise.all([admin?.close(), this.#pool.exited]), timedOut.promise]);
-    this.#pool.terminate();
     this.#parts.log.loggerOf("main").info("exiting");
   }
 

@@ -16,7 +16,11 @@ export function handleSignals(actions: SignalActions): Disposable {
     ["SIGUSR1", () => actions.reopenLogs()],
     ["SIGHUP", () => {}],
   ];
-  for (const [signal, handler] of handlers) process.on(signal, handler);
+  for (const [signal, handler] of handlers) {
+    // In place of what ended the process while it loaded.
+    process.removeAllListeners(signal);
+    process.on(signal, handler);
+  }
   return {
     [Symbol.dispose]: () => {
       for (const [signal, handler] of handlers) process.off(signal, handler);

@@ -1,6 +1,7 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import { filePathError } from "../xds/file-source.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
 
@@ -21,5 +22,12 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
   const ads = bootstrap.dynamicResources.ads?.service.clusterName;
   if (ads !== undefined && !clusters.has(ads))
     errors.push(`ads_config: unknown cluster '${ads}', it must be a static one`);
+  for (const kind of ["lds", "cds"] as const) {
+    const source = bootstrap.dynamicResources[kind];
+    const error = source?.kind === "path" ? filePathError(source.path) : undefined;
+    if (error !== undefined) errors.push(`dynamic_resources.${kind}_config: ${error}`);
+    if (source?.kind === "api")
+      errors.push(`dynamic_resources.${kind}_config: api_config_source is not built, use ads`);
+  }
   return errors;
 }

@@ -1,4 +1,7 @@
-/** The xDS client over the bootstrap's ADS cluster, and the sources that managers subscribe to. */
+/**
+ * Where resources come from: the aggregated stream of the bootstrap's ADS cluster, or files. Managers get
+ * sources to subscribe to and never learn which it was.
+ */
 import { of } from "rxjs";
 import { formatAddress } from "../../shared/common/address.ts";
 import type { HostConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
@@ -7,19 +10,97 @@ import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { RouteSource } from "../listener/rds-api.ts";
 import { AdsMux } from "../xds/ads-mux.ts";
+import { FileSource, filePathError } from "../xds/file-source.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
-import type { ResourceState } from "../xds/resource-batch.ts";
+import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
-import type { ConfigDecoders } from "./config-decoders.ts";
+import type { XdsStats } from "../xds/xds-stats.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
 
-/** `hostsOf`: the present hosts of a cluster, asked before each attempt to connect. */
-export function openXds(
+type HostsOf = (cluster: string) => readonly HostConfig[];
+
+export class XdsSources implements Disposable {
+  readonly #parts: ControlPlaneParts;
+  readonly #stats: XdsStats;
+  readonly #ads: XdsClient | undefined;
+  /** By type and path: a file holds one type. */
+  readonly #files = new Map<string, FileSource>();
+
+  /** `hostsOf`: the present hosts of a cluster, asked before each attempt to connect. */
+  constructor(parts: ControlPlaneParts, hostsOf: HostsOf) {
+    this.#parts = parts;
+    this.#stats = createXdsStats(parts.slabs.store, parts.slabs.stats.slab);
+    this.#ads = openAds(parts, this.#stats, hostsOf);
+  }
+
+  /** Who serves the type from this source, or why nobody does. */
+  client(source: ConfigSource | undefined, type: ResourceType<unknown>): XdsClient | string {
+    switch (source?.kind) {
+      case "path":
+        return this.#file(source, type);
+      case "api":
+        return "api_config_source is not built, use ads or path_config_source";
+      case "ads":
+      // The server that sent the resource, and there is one.
+      case "self":
+      case undefined:
+        return this.#ads ?? "there is no ads_config";
+      default:
+        return source satisfies never;
+    }
+  }
+
+  readonly endpoints: EndpointSource = ({ serviceName, source, statPrefix }) => {
+    const type = this.#parts.decoders.endpoints;
+    const client = this.client(source, type);
+    return typeof client === "string"
+      ? of<ResourceState<LoadAssignment>>(noSource(client))
+      : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
+    const type = this.#parts.decoders.routes;
+    const client = this.client(source, type);
+    return typeof client === "string"
+      ? of<ResourceState<DecodedRouteConfig>>(noSource(client))
+      : client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+  };
+
+  [Symbol.dispose](): void {
+    this.#ads?.[Symbol.dispose]();
+    for (const file of this.#files.values()) file[Symbol.dispose]();
+  }
+
+  #file(
+    { path, watchedDirectory }: Extract<ConfigSource, { kind: "path" }>,
+    { typeUrl }: ResourceType<unknown>,
+  ): FileSource | string {
+    const key = `${typeUrl} ${path}`;
+    const known = this.#files.get(key);
+    if (known) return known;
+    const error = filePathError(path);
+    if (error !== undefined) return error;
+    const { decoders, clock, loggerOf } = this.#parts;
+    const file = new FileSource({
+      path,
+      watchedDirectory,
+      clock,
+      protos: decoders.protos,
+      stats: this.#stats,
+      logger: loggerOf("config"),
+    });
+    this.#files.set(key, file);
+    return file;
+  }
+}
+
+function openAds(
   parts: ControlPlaneParts,
-  hostsOf: (cluster: string) => readonly HostConfig[],
+  stats: XdsStats,
+  hostsOf: HostsOf,
 ): XdsClient | undefined {
-  const { bootstrap, slabs, clock, random, loggerOf } = parts;
+  const { bootstrap, clock, random, loggerOf } = parts;
   const { ads } = bootstrap.dynamicResources;
   if (!ads) return undefined;
   const { clusterName } = ads.service;
@@ -30,33 +111,11 @@ export function openXds(
     }),
     clock,
     random,
+    stats,
     logger: loggerOf("config"),
-    stats: createXdsStats(slabs.store, slabs.stats.slab),
     node: bootstrap.node.bytes,
     setNodeOnFirstMessageOnly: ads.setNodeOnFirstMessageOnly,
   });
-}
-
-export function endpointSource(
-  xds: XdsClient | undefined,
-  decoders: ConfigDecoders,
-): EndpointSource {
-  return ({ serviceName, source, statPrefix }) =>
-    xds && isAggregated(source)
-      ? xds.resource$(decoders.endpoints, serviceName, subscriptionOptions(source, statPrefix))
-      : of<ResourceState<LoadAssignment>>(noSource(`eds ${serviceName}`));
-}
-
-export function routeSource(xds: XdsClient | undefined, decoders: ConfigDecoders): RouteSource {
-  return ({ routeConfigName, source, statPrefix }) =>
-    xds && isAggregated(source)
-      ? xds.resource$(decoders.routes, routeConfigName, subscriptionOptions(source, statPrefix))
-      : of<ResourceState<DecodedRouteConfig>>(noSource(`rds ${routeConfigName}`));
-}
-
-/** `self` is the server that sent the resource, and there is one. */
-function isAggregated(source: ConfigSource | undefined): boolean {
-  return source?.kind === "ads" || source?.kind === "self";
 }
 
 function subscriptionOptions(source: ConfigSource | undefined, statPrefix: string) {
@@ -66,8 +125,8 @@ function subscriptionOptions(source: ConfigSource | undefined, statPrefix: strin
 }
 
 /** The owner warms without it, and the reason is shown. */
-function noSource(what: string): ResourceState<never> {
-  return { kind: "rejected", errors: [`${what}: no xDS server serves it, want ads`] };
+function noSource(reason: string): ResourceState<never> {
+  return { kind: "rejected", errors: [reason] };
 }
 
 function grpcTarget({ address }: HostConfig): string {

@@ -2,6 +2,7 @@
  * The data plane as `main.ts` hands it to the server: how to start a worker, and who opens listening
  * sockets. `epoll`: every worker is a thread. `node`: one worker, on the main thread, over net.Socket.
  */
+import { flushCompileCache } from "node:module";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
@@ -24,6 +25,8 @@ export interface DataPlane {
   readonly workersMax: number;
   readonly spawn: (init: WorkerInit, handler: SpawnedWorkerHandler) => SpawnedWorker;
   readonly listenSockets: ListenSockets;
+  /** Ends the process at once. */
+  exit(code: number): never;
 }
 
 /** Modules of a reactor are loaded only where it is wanted: FFI is not there on every machine. */
@@ -31,11 +34,13 @@ export async function createDataPlane(reactor: WorkerInit["reactor"]): Promise<D
   switch (reactor) {
     case "epoll": {
       const sockets = await import("../../shared/io/epoll-listen-sockets.ts");
+      const { exitNow } = await import("../../shared/io/exit-now.ts");
       return {
         reactor,
         workersMax: limitLayout.workersMax,
         spawn: spawnThread,
         listenSockets: sockets.createEpollListenSockets(),
+        exit: (code) => leave(code, exitNow),
       };
     }
     case "node":
@@ -81,5 +86,19 @@ async function createNodeDataPlane(): Promise<DataPlane> {
       terminate: () => worker[Symbol.dispose](),
     };
   };
-  return { reactor: "node", workersMax: 1, spawn, listenSockets };
+  const exit = (code: number): never => process.exit(code);
+  return { reactor: "node", workersMax: 1, spawn, listenSockets, exit };
+}
+
+/**
+ * Without exit handlers, which may crash or hang while FFI is in use (`exit-now.ts`), unless they write
+ * what somebody asked for: profiles and coverage.
+ */
+function leave(code: number, exitNow: (code: number) => void): never {
+  const isProfiled = process.execArgv.some((flag) => /^--(?:cpu-prof|heap-prof|prof)/.test(flag));
+  if (!isProfiled && process.env["NODE_V8_COVERAGE"] === undefined) {
+    flushCompileCache();
+    exitNow(code);
+  }
+  process.exit(code);
 }
