@@ -4,6 +4,8 @@ import type {
   FilterChainMatch,
   ListenerConfig,
 } from "../../src/shared/config/listener-config.ts";
+import type { HttpConnectionManagerConfig } from "../../src/shared/config/http-config.ts";
+import { noHeaderMutations, type RouteConfig } from "../../src/shared/config/route-config.ts";
 import type { TcpProxyConfig } from "../../src/shared/config/tcp-proxy-config.ts";
 
 export const matchAnything: FilterChainMatch = {
@@ -75,5 +77,99 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     freebind: false,
     transparent: false,
     ...overrides,
+  };
+}
+
+/** Everything to cluster `c`, under the stat prefix `h`. */
+export function httpChain(
+  id: string,
+  overrides: Partial<HttpConnectionManagerConfig> = {},
+): FilterChainConfig {
+  const config = httpConnectionManagerConfig(overrides);
+  return filterChain({ id, name: id, filters: [{ kind: "httpConnectionManager", config }] });
+}
+
+export function httpConnectionManagerConfig(
+  overrides: Partial<HttpConnectionManagerConfig> = {},
+): HttpConnectionManagerConfig {
+  return {
+    statPrefix: "h",
+    codec: "auto",
+    routes: { kind: "inline", config: routeToCluster("c") },
+    filters: [{ kind: "router", suppressEnvoyHeaders: false }],
+    serverName: "envoy",
+    serverHeader: "overwrite",
+    via: "",
+    useRemoteAddress: false,
+    xffNumTrustedHops: 0,
+    skipXffAppend: false,
+    generateRequestId: true,
+    preserveExternalRequestId: false,
+    alwaysSetRequestIdInResponse: false,
+    maxRequestHeadersKb: 60,
+    maxRequestHeadersCount: 100,
+    idleTimeoutMs: 3_600_000,
+    maxConnectionDurationMs: 0,
+    streamIdleTimeoutMs: 300_000,
+    requestTimeoutMs: 0,
+    requestHeadersTimeoutMs: 0,
+    maxStreamDurationMs: 0,
+    drainTimeoutMs: 5_000,
+    delayedCloseTimeoutMs: 1_000,
+    maxRequestsPerConnection: 0,
+    normalizePath: false,
+    mergeSlashes: false,
+    stripPort: "none",
+    acceptHttp10: false,
+    defaultHostForHttp10: "",
+    allowAbsoluteUrl: true,
+    headersWithUnderscores: "allow",
+    accessLog: [],
+    ...overrides,
+  };
+}
+
+export function routeToCluster(cluster: string, name = "r"): RouteConfig {
+  return {
+    name,
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [
+          {
+            name: "",
+            match: {
+              path: { kind: "prefix", value: "/" },
+              caseSensitive: true,
+              headers: [],
+              queryParameters: [],
+              runtimeFraction: undefined,
+            },
+            action: {
+              kind: "cluster",
+              clusters: [{ name: cluster, weight: 1 }],
+              clusterNotFoundStatus: 503,
+              timeoutMs: 15_000,
+              idleTimeoutMs: undefined,
+              prefixRewrite: undefined,
+              regexRewrite: undefined,
+              hostRewrite: undefined,
+              appendXForwardedHost: false,
+              retryPolicy: undefined,
+              priority: "default",
+            },
+            requestHeaders: noHeaderMutations,
+            responseHeaders: noHeaderMutations,
+          },
+        ],
+        requestHeaders: noHeaderMutations,
+        responseHeaders: noHeaderMutations,
+        requireTls: "none",
+      },
+    ],
+    requestHeaders: noHeaderMutations,
+    responseHeaders: noHeaderMutations,
+    ignorePortInHostMatching: false,
   };
 }

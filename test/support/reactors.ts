@@ -57,7 +57,7 @@ export function forEachReactor(
   for (const kind of kinds) {
     const missing = kind === "node" ? (options.needs ?? []) : [];
     const skip = missing.length > 0 && `the ${kind} reactor has no ${missing.join(", ")}`;
-    test(`${name} [${kind}]`, { skip, timeout: 60_000 }, () => runOn(kind, options, body));
+    test(`${name} [${kind}]`, { skip, timeout: 20_000 }, () => runOn(kind, options, body));
   }
 }
 

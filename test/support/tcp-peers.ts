@@ -31,6 +31,15 @@ export async function startUpstream(
   };
 }
 
+/** Clients of the test that is running: tests of one file run one after the other. */
+const clients = new Set<TestClient>();
+
+/** Those that a test left half open would keep its process alive. */
+export function destroyClients(): void {
+  for (const client of clients) client.socket.destroy();
+  clients.clear();
+}
+
 export class TestClient {
   readonly socket: Socket;
   readonly #chunks: Buffer[] = [];
@@ -42,6 +51,7 @@ export class TestClient {
 
   constructor(port: number, host = "127.0.0.1") {
     this.socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
+    clients.add(this);
     this.socket.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.receivedBytes += chunk.length;

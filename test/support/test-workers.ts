@@ -36,6 +36,7 @@ import {
   workerStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
+import { destroyClients } from "./tcp-peers.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -242,6 +243,8 @@ export class TestWorkers {
       readonly isLazy?: boolean;
       /** False: does not wait until the workers have it. */
       readonly answer?: boolean;
+      /** Only this worker gets it. */
+      readonly worker?: number;
       readonly socket?: OwnedListenSocket;
     } = {},
   ): Promise<TestListener> {
@@ -257,7 +260,7 @@ export class TestWorkers {
       reply,
     });
     if (options.answer === false) this.post(add(0));
-    else await this.request(add);
+    else await this.request(add, options.worker);
     return { tag, slots, socket, port: portOf(socket.ref) };
   }
 
@@ -327,6 +330,7 @@ export class TestWorkers {
     this.post({ kind: "shutdown" });
     await Promise.all(this.#links.map((link) => link.exited));
     for (const socket of this.#opened) socket.close();
+    destroyClients();
   }
 
   get links(): readonly WorkerLink[] {
@@ -382,7 +386,9 @@ function inProcess(
   const exited = Promise.withResolvers<number>();
   port1.on("message", (event: WorkerEvent) => {
     onEvent(event);
-    if (event.kind === "exited") exited.resolve(0);
+    if (event.kind !== "exited") return;
+    exited.resolve(0);
+    port1.close();
   });
   const createReactor = (options: Parameters<typeof createNodeReactor>[0]) =>
     createNodeReactor(options, sockets);

@@ -12,13 +12,29 @@ import type {
   SocketHandler,
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { type ConnectionOutcome, ConnectionStreamInfo } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
+import type { StreamInfo } from "../network/stream-info.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts";
 import { inertFilter } from "./inert-filter.ts";
+
+const unremarkable: ConnectionOutcome = {
+  flags: [],
+  details: undefined,
+  bytesReceived: 0,
+  bytesSent: 0,
+  upstream: undefined,
+};
+/** Envoy: `ActiveStreamListenerBase::newConnection`. */
+const unmatched: ConnectionOutcome = {
+  ...unremarkable,
+  flags: ["NR"],
+  details: "filter_chain_not_found",
+};
 
 /** The listener, as its connections see it. */
 export interface ConnectionOwner {
@@ -79,6 +95,14 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   get isToldToDrain(): boolean {
     return this.#drains?.isTold ?? false;
+  }
+
+  /** For the listener's access log, once it has ended. */
+  streamInfo(): StreamInfo {
+    const known = this.#filter.streamInfo?.();
+    return (
+      known ?? new ConnectionStreamInfo(this, this.chain.isUnmatched ? unmatched : unremarkable)
+    );
   }
 
   /** Makes the filter and lets it begin. */

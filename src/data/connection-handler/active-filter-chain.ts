@@ -9,18 +9,17 @@ import type { ActiveDrain } from "./active-drain.ts";
 export class ActiveFilterChain {
   readonly config: FilterChainConfig;
   readonly factory: NetworkFilterFactory;
+  /** It stands for "none matched". */
+  readonly isUnmatched: boolean;
   /** Drains of this chain alone. */
   readonly drains: ActiveDrain[] = [];
   #connectionCount = 0;
   #isRetired = false;
 
-  constructor(config: FilterChainConfig, factory: NetworkFilterFactory) {
+  constructor(config: FilterChainConfig, factory: NetworkFilterFactory, isUnmatched = false) {
     this.config = config;
     this.factory = factory;
-  }
-
-  get isRetired(): boolean {
-    return this.#isRetired;
+    this.isUnmatched = isUnmatched;
   }
 
   connectionOpened(): void {

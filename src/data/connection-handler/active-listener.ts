@@ -21,6 +21,7 @@ import type {
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
 import { ActiveDrain } from "./active-drain.ts";
@@ -64,6 +65,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly #environment: ListenerEnvironment;
   readonly #registrations: ListenRegistration[];
   readonly #connections = new Set<ActiveConnection>();
+  /** No chain matched them: closing, and not counted as the listener's. */
+  readonly #unmatched = new Set<ActiveConnection>();
   readonly #retired = new Set<ActiveFilterChain>();
   readonly #unmatchedChain = createUnmatchedChain();
   readonly #drains: ActiveDrain[] = [];
@@ -73,6 +76,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Accepting what is left in the queue: served here, so that nothing is under way when it is done. */
   #isEmptying = false;
   #onEmpty: (() => void) | undefined = undefined;
+  /** Made with the first configuration: in-place updates change filter chains only. */
+  #logger: (AccessLogger & Disposable) | undefined = undefined;
 
   /** Accepts from the start. */
   constructor(command: AddListener, environment: ListenerEnvironment) {
@@ -203,8 +208,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   connectionClosed(connection: ActiveConnection): void {
-    this.#connections.delete(connection);
-    if (connection.chain !== this.#unmatchedChain) {
+    this.#logger?.log(connection.streamInfo());
+    if (!this.#unmatched.delete(connection)) {
+      this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
     this.#counters.release();
@@ -230,6 +236,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     const chains = new ListenerChains(config, previous, (chain) =>
       createNetworkFilterFactory(chain, this.worker, this.#slots),
     );
+    if (config.accessLog.length > 0)
+      this.#logger ??= this.worker.createAccessLogger(config.accessLog);
     const before = this.#state;
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
@@ -245,12 +253,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       config,
       descriptor,
     );
-    this.#connections.add(connection);
     connection.chain.connectionOpened();
-    if (connection.chain === this.#unmatchedChain) {
+    if (connection.chain.isUnmatched) {
+      this.#unmatched.add(connection);
       this.#counters.unmatched();
       return connection.socket.close("now");
     }
+    this.#connections.add(connection);
     this.#counters.opened(this.#connections.size);
     connection.begin();
     this.#joinDrainsUnderWay(connection, config);
@@ -304,8 +313,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   #endIfEmpty(): void {
-    if (this.#onEmpty === undefined || this.#connections.size > 0) return;
+    if (this.#onEmpty === undefined || this.#connections.size + this.#unmatched.size > 0) return;
     for (const drain of this.#drains.splice(0)) drain[Symbol.dispose]();
+    this.#logger?.[Symbol.dispose]();
     const onEmpty = this.#onEmpty;
     this.#onEmpty = undefined;
     onEmpty();

@@ -1,6 +1,6 @@
 /** Serves connections that no filter serves: none matched, or making the filter failed. They are closing. */
 import type { FilterChainConfig } from "../../shared/config/listener-config.ts";
-import type { NetworkFilter } from "../network/network-filter.ts";
+import type { NetworkFilter, NetworkFilterFactory } from "../network/network-filter.ts";
 import { ActiveFilterChain } from "./active-filter-chain.ts";
 
 export const inertFilter: NetworkFilter = {
@@ -34,10 +34,16 @@ const noChain: FilterChainConfig = {
   transportSocketConnectTimeoutMs: 0,
 };
 
+/** Of a chain without a terminal filter: Envoy closes such a connection as soon as it comes. */
+export const closingFactory: NetworkFilterFactory = {
+  create: (connection) => ({
+    ...inertFilter,
+    onNewConnection: () => connection.socket.close("now"),
+  }),
+  [Symbol.dispose]() {},
+};
+
 /** Stands for "none matched", so that a connection always has a chain. */
 export function createUnmatchedChain(): ActiveFilterChain {
-  return new ActiveFilterChain(noChain, {
-    create: () => inertFilter,
-    [Symbol.dispose]() {},
-  });
+  return new ActiveFilterChain(noChain, closingFactory, true);
 }

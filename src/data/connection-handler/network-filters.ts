@@ -2,7 +2,6 @@
  * The table of network filters: what each kind of configuration is served by. A chain is served by its
  * terminal filter; kinds that are accepted without effect stand in the configuration only.
  */
-import { assert } from "../../shared/common/assert.ts";
 import type {
   FilterChainConfig,
   NetworkFilterConfig,
@@ -12,16 +11,16 @@ import { createHttpConnectionManagerFactory } from "../http/connection-manager-f
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
+import { closingFactory } from "./inert-filter.ts";
 
-/** Makes what serves the connections of one chain; main has checked that it ends in a terminal filter. */
+/** Makes what serves the connections of one chain: its terminal filter. */
 export function createNetworkFilterFactory(
   chain: FilterChainConfig,
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {
   const terminal = chain.filters.find((filter) => filter.kind !== "noop");
-  assert(terminal, `filter chain ${chain.name} has no terminal filter`);
-  return createTerminal(terminal, worker, slots);
+  return terminal ? createTerminal(terminal, worker, slots) : closingFactory;
 }
 
 function createTerminal(

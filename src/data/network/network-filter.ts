@@ -5,6 +5,7 @@
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { StreamInfo } from "./stream-info.ts";
 
 export interface NetworkFilter {
   /** For the counts of drains; may change from `http1` to `websocket` once. */
@@ -24,6 +25,8 @@ export interface NetworkFilter {
   onDrain(drain: DrainStart): void;
   /** Last call. */
   onClosed(reason: CloseReason, detail: string): void;
+  /** For the listener's access log, after `onClosed`: where the filter knows more than the connection does. */
+  streamInfo?(): StreamInfo;
 }
 
 /** Makes the filter of one kind for one connection; built once per filter chain and worker. */

@@ -12,13 +12,13 @@ import { TimerSlot } from "../../shared/io/timer-wheel.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats, tcpStats } from "../../shared/stats/stat-names.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
+import { ConnectionStreamInfo } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
-import type { ResponseFlag } from "../network/stream-info.ts";
+import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { UpstreamCluster } from "../upstream/cluster-table.ts";
 import { chooseCluster } from "./cluster-choice.ts";
-import { TcpStreamInfo } from "./tcp-stream-info.ts";
 import { TcpUpstream, type TcpUpstreamHandler } from "./tcp-upstream.ts";
 
 export interface TcpProxyShared {
@@ -55,7 +55,6 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   readonly protocol = "tcp";
   readonly #shared: TcpProxyShared;
   readonly #connection: DownstreamConnection;
-  readonly #startWallMs: number;
   readonly #flags: ResponseFlag[] = [];
   readonly #idleTimer = new TimerSlot({ onTimer: () => this.#onIdleTimer() });
   readonly #durationTimer = new TimerSlot({ onTimer: () => this.#onDurationTimer() });
@@ -70,7 +69,6 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     this.#shared = shared;
     this.#connection = connection;
     this.#lastByteMs = connection.startMs;
-    this.#startWallMs = shared.logger ? shared.worker.clock.wallTime() : 0;
   }
 
   onNewConnection(): void {
@@ -110,16 +108,37 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const isCut = this.#state.kind !== "ending" && reason === "local";
     // Not by this filter: at the drain's deadline, or because the listener goes.
     if (isCut && this.#connection.isToldToDrain) this.#count(drainClose);
-    const { upstream } = this.#become("ending");
+    const upstream = this.#end();
     if (upstream && !upstream.isClosed) upstream.close(howToFollow(reason));
-    this.#log();
+    this.#shared.logger?.log(this.streamInfo());
+  }
+
+  streamInfo(): StreamInfo {
+    const { upstream, attempts } = partsOf(this.#state);
+    return new ConnectionStreamInfo(this.#connection, {
+      flags: this.#flags,
+      details: undefined,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#bytesSent,
+      upstream: {
+        cluster: this.#clusterName,
+        host: upstream?.host.config.address,
+        hostname: upstream?.host.config.hostname,
+        localAddress: upstream?.socket.localAddress,
+        bytesReceived: upstream?.bytesReceived ?? 0,
+        bytesSent: upstream?.bytesSent ?? 0,
+        attempts,
+        failureReason: this.#failureReason,
+      },
+    });
   }
 
   // Of the upstream.
 
   onUpstreamConnected(): void {
-    const { upstream } = this.#become("connected");
-    assert(upstream, "connected without an upstream");
+    assert(this.#state.kind === "connecting", "connected without having tried");
+    const { upstream, attempts } = this.#state;
+    this.#state = { kind: "connected", upstream, attempts };
     const { socket, reactor } = this.#connection;
     const { idleTimeoutMs } = this.#shared.config;
     if (idleTimeoutMs > 0) reactor.timers.arm(this.#idleTimer, idleTimeoutMs);
@@ -137,7 +156,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
 
   onUpstreamClosed(reason: CloseReason): void {
     if (this.#state.kind !== "connected") return;
-    this.#become("ending");
+    this.#end();
     this.#connection.socket.close(howToFollow(reason));
   }
 
@@ -172,7 +191,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
 
   #fail(flag: ResponseFlag): void {
     this.#flag(flag);
-    this.#become("ending");
+    this.#end();
     this.#connection.socket.close("now");
   }
 
@@ -189,42 +208,25 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     this.#fail("DT");
   }
 
-  #become(kind: "connected" | "ending"): {
-    readonly upstream: TcpUpstream | undefined;
-    readonly attempts: number;
-  } {
-    const state = this.#state;
-    const parts = state.kind === "new" ? { upstream: undefined, attempts: 0 } : state;
-    const { upstream, attempts } = parts;
-    if (kind === "ending") this.#state = { kind, upstream, attempts };
-    else if (upstream) this.#state = { kind, upstream, attempts };
-    return { upstream, attempts };
+  /** Whatever upstream there was stays known: it may still have to be closed, and is logged. */
+  #end(): TcpUpstream | undefined {
+    const parts = partsOf(this.#state);
+    this.#state = { kind: "ending", ...parts };
+    return parts.upstream;
   }
 
   #flag(flag: ResponseFlag): void {
     if (!this.#flags.includes(flag)) this.#flags.push(flag);
   }
 
-  #log(): void {
-    const { upstream, attempts } = this.#become("ending");
-    this.#shared.logger?.log(
-      new TcpStreamInfo({
-        connection: this.#connection,
-        startWallMs: this.#startWallMs,
-        bytesReceived: this.#bytesReceived,
-        bytesSent: this.#bytesSent,
-        flags: this.#flags,
-        clusterName: this.#clusterName,
-        upstream,
-        attempts,
-        failureReason: this.#failureReason,
-      }),
-    );
-  }
-
   #count(offset: number): void {
     this.#shared.worker.slab.add(this.#shared.stats, offset);
   }
+}
+
+function partsOf(state: State): Omit<Extract<State, { kind: "ending" }>, "kind"> {
+  if (state.kind === "new") return { upstream: undefined, attempts: 0 };
+  return { upstream: state.upstream, attempts: state.attempts };
 }
 
 /** How the other side ends: what was cut is cut there too, the rest is delivered first. */

@@ -9,7 +9,7 @@
 import { assert } from "../common/assert.ts";
 import type { SocketAddress } from "../common/address.ts";
 import type { Arena } from "./arena.ts";
-import { BlockPool } from "./block-pool.ts";
+import { BlockPool, blockBytes } from "./block-pool.ts";
 import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
@@ -107,6 +107,10 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   /** Within a round the time of its start; between rounds (a message came) the time itself. */
   get nowMs(): number {
     return this.#isInRound ? this.#roundMs : performance.now();
+  }
+
+  get arenaBytesInUse(): number {
+    return this.blocks.inUse * blockBytes;
   }
 
   listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
@@ -325,6 +329,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
       if (closed.isReset) this.area.resetOnClose(closed.fd);
       close(closed.fd);
     }
+    closed.hasEnded = true;
     try {
       closed.handler.onClosed(closed.closeReason, closed.closeDetail);
     } catch (error) {

@@ -66,6 +66,8 @@ export class EpollSocket implements Socket {
   closeReason: CloseReason = "local";
   closeDetail = "";
   isReset = false;
+  /** `onClosed` was called. */
+  hasEnded = false;
 
   queuedBytes = 0;
   readable = false;

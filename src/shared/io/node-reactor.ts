@@ -54,6 +54,10 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     return this.#isInRound ? this.#roundMs : performance.now();
   }
 
+  get arenaBytesInUse(): number {
+    return this.#queuedBytes;
+  }
+
   listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
     const entry = this.#listenSockets.entry(ref.handle);
     assert(entry, `no listening socket ${ref.handle}`);

@@ -26,6 +26,8 @@ export interface Reactor {
   readonly timers: TimerWheel;
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
+  /** What queued output holds of the arena, in bytes (epoll: whole blocks of 16 KiB). For a gauge. */
+  readonly arenaBytesInUse: number;
   /** Accepts on a socket that the main thread owns; disposing stops it before it returns. */
   listen(socket: ListenSocketRef, handler: AcceptHandler): ListenRegistration;
   /** Takes over a connected descriptor (accepted here or handed on by another worker). */

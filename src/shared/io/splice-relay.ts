@@ -96,10 +96,9 @@ class Direction {
       if (this.bytesInPipe > 0) break;
     }
     this.#isPumping = false;
-    // Before settling, which may end both: the last bytes count too.
+    this.#settle();
     if (read > 0) this.#report(this.#source, read, 0);
     if (written > 0) this.#report(this.#sink, 0, written);
-    this.#settle();
   }
 
   abandon(): void {
@@ -110,7 +109,7 @@ class Direction {
   /** Source to pipe; how many bytes. */
   #fill(): number {
     const source = this.#source;
-    if (!source.readable || source.isReadEnded || !source.isOpen || this.#isAbandoned) return 0;
+    if (!this.#canFill()) return 0;
     this.#pipe ??= this.#pipes.acquire() ?? null;
     if (this.#pipe === null) {
       source.fail(errno());
@@ -131,6 +130,12 @@ class Direction {
     if (count === 0) source.endReading();
     else this.#onFillError(errno());
     return 0;
+  }
+
+  /** A sink that is being flushed takes what is under way and no more. */
+  #canFill(): boolean {
+    const { readable, isReadEnded, isOpen } = this.#source;
+    return readable && !isReadEnded && isOpen && this.#sink.isOpen && !this.#isAbandoned;
   }
 
   #onFillError(code: number): void {
@@ -193,10 +198,11 @@ class Direction {
   }
 
   /**
-   * Also to a socket that these very bytes ended: its `onClosed` comes at the round's end. The sink's handler
-   * may throw while an event of the source is handled: each pays for itself.
+   * Also for a socket that was closed just now, as `onClosed` is yet to come. The sink's handler may
+   * throw while an event of the source is handled: each pays for itself.
    */
   #report(socket: EpollSocket, read: number, written: number): void {
+    if (socket.hasEnded) return;
     try {
       socket.handler.onSpliced(read, written);
     } catch (error) {

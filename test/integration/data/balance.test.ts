@@ -81,3 +81,17 @@ forEachWorkerKind(
     await workers.untilCounted(() => workers.sharedLimit(slots.connectionCount) === 0);
   },
 );
+
+forEachWorkerKind(
+  "connections handed to a worker that does not know the listener yet are served",
+  { only: "epoll" },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
+    const listener = await workers.addListener(listenerConfig(), { worker: 0 });
+    const clients = Array.from({ length: 20 }, () => new TestClient(listener.port));
+    await Promise.all(clients.map((client) => client.echo("x")));
+    assert.deepEqual(sharesOf(workers, listener), [20, 0]);
+    assert(workers.stat(sluiceWorkerStats, workers.sluice, "connections_handed_over") > 0);
+  },
+);

@@ -1,22 +1,31 @@
-/** A TCP connection as access logs see it, made when it has ended. */
+/**
+ * A connection as access logs see it when it ends: a `tcp_proxy`'s own log, and the listener's log of any
+ * connection. Requests have their own (`data/http`).
+ */
 import type { SocketAddress } from "../../shared/common/address.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
-import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
-import type { TcpUpstream } from "./tcp-upstream.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { ResponseFlag, StreamInfo } from "./stream-info.ts";
 
-export interface TcpStreamParts {
-  readonly connection: DownstreamConnection;
-  readonly startWallMs: number;
+export interface ConnectionOutcome {
+  readonly flags: readonly ResponseFlag[];
+  readonly details: string | undefined;
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  readonly flags: readonly ResponseFlag[];
-  readonly clusterName: string;
-  readonly upstream: TcpUpstream | undefined;
+  readonly upstream: UpstreamOutcome | undefined;
+}
+
+export interface UpstreamOutcome {
+  readonly cluster: string;
+  readonly host: SocketAddress | undefined;
+  readonly hostname: string | undefined;
+  readonly localAddress: SocketAddress | undefined;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
   readonly attempts: number;
   readonly failureReason: string | undefined;
 }
 
-export class TcpStreamInfo implements StreamInfo {
+export class ConnectionStreamInfo implements StreamInfo {
   readonly protocol = undefined;
   readonly startWallMs: number;
   readonly startMs: number;
@@ -32,7 +41,7 @@ export class TcpStreamInfo implements StreamInfo {
   readonly upstreamBytesSent: number;
 
   readonly responseCode = 0;
-  readonly responseCodeDetails = undefined;
+  readonly responseCodeDetails: string | undefined;
   readonly responseFlags: readonly ResponseFlag[];
   readonly connectionTerminationDetails = undefined;
 
@@ -45,7 +54,7 @@ export class TcpStreamInfo implements StreamInfo {
   readonly downstreamRemoteAddress: SocketAddress;
   readonly downstreamDirectRemoteAddress: SocketAddress;
 
-  readonly upstreamCluster: string;
+  readonly upstreamCluster: string | undefined;
   readonly upstreamHost: SocketAddress | undefined;
   readonly upstreamHostname: string | undefined;
   readonly upstreamLocalAddress: SocketAddress | undefined;
@@ -57,28 +66,29 @@ export class TcpStreamInfo implements StreamInfo {
   readonly authority = undefined;
   readonly isHealthCheck = false;
 
-  constructor(parts: TcpStreamParts) {
-    const { connection, upstream } = parts;
-    this.startWallMs = parts.startWallMs;
+  constructor(connection: DownstreamConnection, outcome: ConnectionOutcome) {
+    const { upstream } = outcome;
     this.startMs = connection.startMs;
     this.endMs = connection.reactor.nowMs;
-    this.bytesReceived = parts.bytesReceived;
-    this.bytesSent = parts.bytesSent;
+    this.startWallMs = connection.worker.clock.wallTime() - (this.endMs - this.startMs);
+    this.bytesReceived = outcome.bytesReceived;
+    this.bytesSent = outcome.bytesSent;
     this.upstreamBytesReceived = upstream?.bytesReceived ?? 0;
     this.upstreamBytesSent = upstream?.bytesSent ?? 0;
-    this.responseFlags = parts.flags;
+    this.responseCodeDetails = outcome.details;
+    this.responseFlags = outcome.flags;
     this.listenerName = connection.listener.name;
     this.filterChainName = connection.filterChain.name;
     this.connectionId = connection.id;
     this.downstreamLocalAddress = connection.socket.localAddress;
     this.downstreamRemoteAddress = connection.socket.remoteAddress;
     this.downstreamDirectRemoteAddress = connection.socket.remoteAddress;
-    this.upstreamCluster = parts.clusterName;
-    this.upstreamHost = upstream?.host.config.address;
-    this.upstreamHostname = upstream?.host.config.hostname;
-    this.upstreamLocalAddress = upstream?.socket.localAddress;
-    this.upstreamTransportFailureReason = parts.failureReason;
-    this.upstreamAttemptCount = parts.attempts;
+    this.upstreamCluster = upstream?.cluster;
+    this.upstreamHost = upstream?.host;
+    this.upstreamHostname = upstream?.hostname;
+    this.upstreamLocalAddress = upstream?.localAddress;
+    this.upstreamTransportFailureReason = upstream?.failureReason;
+    this.upstreamAttemptCount = upstream?.attempts ?? 0;
   }
 
   requestHeader(): undefined {
