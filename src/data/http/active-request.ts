@@ -6,25 +6,25 @@
  * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import { assert } from "../../shared/common/assert.ts";
 import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import type { UpstreamHost } from "../upstream/cluster-table.ts";
+import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { never } from "./deadline-timer.ts";
-import { trustedAddress } from "./headers/forwarding-fields.ts";
+import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts";
 import type { HttpContext } from "./http-context.ts";
-import { latin1, latin1Text } from "./http1/ascii.ts";
+import { latin1Text } from "./http1/ascii.ts";
 import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
 import { headerText } from "./http1/header-table.ts";
 import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
-import { RequestComposer } from "./request-composer.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
 import { RequestTarget } from "./request-target.ts";
-import { type LocalReply, ResponseComposer } from "./response-composer.ts";
+import type { LocalReply } from "./response-composer.ts";
 import type { CompiledRoute, RoutedRequest } from "./router/compiled-route.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
@@ -52,23 +52,22 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   readonly info: RequestInfo;
   readonly target = new RequestTarget();
   readonly #context: HttpContext;
-  readonly #connection: DownstreamConnection;
-  readonly #sink: ResponseSink;
   readonly #exchange: Exchange;
-  readonly #composer: RequestComposer;
-  readonly #responses: ResponseComposer;
   readonly #framing = { isHttp10: false, isChunked: false, closes: false, isHeadRequest: false };
   readonly #part = { start: 0, end: 0, isEnd: false };
+  /** Of the present request; the last one's while idle. */
+  #connection: DownstreamConnection;
+  #sink: ResponseSink;
   #phase: Phase = "none";
   #route: CompiledRoute | undefined;
   #action: ClusterAction | undefined;
+  #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
   #isHead = false;
   #isRepeatable = false;
   #isRequestChunked = false;
   #isSending = false;
   #lastActivityMs = 0;
-  #remoteIp: Uint8Array | undefined;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
     this.#context = context;
@@ -76,8 +75,14 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#sink = sink;
     this.info = new RequestInfo(context, connection);
     this.#exchange = new Exchange(context, this);
-    this.#composer = new RequestComposer(context);
-    this.#responses = new ResponseComposer(context);
+  }
+
+  /** Serves another connection from now on. Only while not active. */
+  bind(connection: DownstreamConnection, sink: ResponseSink): void {
+    assert(this.#phase === "none", "a request under way was given to another connection");
+    this.#connection = connection;
+    this.#sink = sink;
+    this.info.bind(connection);
   }
 
   get isActive(): boolean {
@@ -96,13 +101,10 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     return this.target.path;
   }
 
-  /** Bytes of the peer's address, as x-forwarded-for wants them. */
-  get remoteIp(): Uint8Array {
-    if (this.#remoteIp === undefined) {
-      const { remoteAddress } = this.#connection.socket;
-      this.#remoteIp = latin1(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
-    }
-    return this.#remoteIp;
+  /** The lines that tell the upstream the peer's address. */
+  get remoteLines(): RemoteLines {
+    const { remoteAddress } = this.#connection.socket;
+    return this.#context.remoteLines.of(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
   }
 
   /** `requestHead` holds the request. Unless it is answered at once, its upstream head is composed: `send` follows. */
@@ -143,7 +145,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     const action = this.#action;
     this.info.bytesReceived += end - start;
     if (this.#phase !== "active" || action === undefined) return;
-    const cluster = this.#context.worker.clusters.get(this.info.upstreamCluster ?? "");
+    const cluster = this.#cluster;
     if (cluster === undefined) return;
     this.#isSending = true;
     const plan = {
@@ -225,7 +227,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     framing.closes = this.#sink.decidesToClose() || isUnframed;
     this.#phase = "answering";
     const mutations = this.#route?.responseMutations ?? [];
-    if (!this.#responses.compose(info, mutations, framing)) {
+    if (!this.#context.responseComposer.compose(info, mutations, framing)) {
       this.#exchange.cancel();
       this.#phase = "active";
       this.#reply("responseTooLarge");
@@ -387,8 +389,11 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#context.count(httpStat.routerRqTotal);
     this.info.upstreamCluster = cluster.config.name;
     this.#action = action;
+    this.#cluster = cluster;
     this.#firstHost = action.hostRewrite?.kind === "auto" ? cluster.chooseHost() : undefined;
-    if (!this.#composer.compose(this, route, this.#firstHost?.config.hostname ?? "")) {
+    if (
+      !this.#context.requestComposer.compose(this, route, this.#firstHost?.config.hostname ?? "")
+    ) {
       this.#action = undefined;
       this.#reply("headTooLarge");
     }
@@ -454,7 +459,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
     const isRouted = this.#route !== undefined && this.#route.action.kind !== "cluster";
     const mutations = isRouted ? this.#route?.responseMutations : undefined;
-    this.#responses.composeLocal(this.info, reply, framing, mutations);
+    this.#context.responseComposer.composeLocal(this.info, reply, framing, mutations);
     this.#sink.write(writer.start, writer.at);
     this.#end();
   }
@@ -491,6 +496,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#phase = "none";
     this.#isSending = false;
     this.#action = undefined;
+    this.#cluster = undefined;
     this.#firstHost = undefined;
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
