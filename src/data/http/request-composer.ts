@@ -71,6 +71,12 @@ export class RequestComposer {
   #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
     const { writer } = this.#context;
     const { rewrite } = route;
+    const { methodStart, targetStart } = requestHead;
+    if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
+      writer.copy(methodStart, target.end);
+      writer.put(lines.version);
+      return;
+    }
     writer.copy(requestHead.methodStart, requestHead.methodEnd);
     writer.byte(0x20);
     if (rewrite !== undefined) writer.text(rewrite(target.path));
