@@ -14,18 +14,17 @@ import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts
 import { never } from "./deadline-timer.ts";
 import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts";
 import type { HttpContext } from "./http-context.ts";
-import { latin1Text } from "./http1/ascii.ts";
 import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
-import { headerText } from "./http1/header-table.ts";
 import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
+import type { ComposedRequest } from "./request-composer.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
-import { RequestTarget } from "./request-target.ts";
+import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "./response-composer.ts";
-import type { CompiledRoute, RoutedRequest } from "./router/compiled-route.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { type BodyPart, Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
@@ -48,9 +47,8 @@ export interface ResponseSink extends ByteSink {
 
 type Phase = "none" | "active" | "answering";
 
-export class ActiveRequest implements ExchangeOwner, RoutedRequest {
+export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
-  readonly target = new RequestTarget();
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #framing = { isHttp10: false, isChunked: false, closes: false, isHeadRequest: false };
@@ -93,12 +91,8 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     return this.#sink.isOutputFull;
   }
 
-  get buffer(): Buffer {
-    return this.#context.reactor.arena.buffer;
-  }
-
-  get path(): string {
-    return this.target.path;
+  get target(): RequestTarget {
+    return this.#context.view.target;
   }
 
   /** The lines that tell the upstream the peer's address. */
@@ -269,45 +263,8 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#sink.atLatest(dueMs);
   }
 
-  queryText(): string {
-    return this.target.query(this.buffer);
-  }
-
-  authorityText(): string {
-    const { hostIndex } = requestHead;
-    return this.target.authority ?? (hostIndex < 0 ? "" : headerText(this.buffer, hostIndex));
-  }
-
-  /** As x-forwarded-proto will say it. */
-  scheme(): string {
-    const { forwardedProtoIndex } = requestHead;
-    const { useRemoteAddress, xffNumTrustedHops } = this.#context.config;
-    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
-    return headerText(this.buffer, forwardedProtoIndex);
-  }
-
-  pseudoHeader(name: string): string | undefined {
-    switch (name) {
-      case ":method":
-        return latin1Text(this.buffer, requestHead.methodStart, requestHead.methodEnd);
-      case ":path":
-        return this.#pathAndQuery();
-      case ":authority":
-        return this.authorityText();
-      case ":scheme":
-        return this.scheme();
-      default:
-        return undefined;
-    }
-  }
-
   get #idleTimeoutMs(): number {
     return this.#action?.idleTimeoutMs ?? this.#context.config.streamIdleTimeoutMs;
-  }
-
-  #pathAndQuery(): string {
-    const query = this.queryText();
-    return query === "" ? this.path : `${this.path}?${query}`;
   }
 
   #readMethod(): void {
@@ -321,9 +278,9 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #check(): LocalReplyReason | undefined {
-    const { config, requestCapture, accessLogger } = this.#context;
+    const { config, requestCapture, accessLogger, view } = this.#context;
     const port = portOf(this.#connection.listener.addresses[0]);
-    const problem = this.target.read(this.buffer, requestHead, config, port);
+    const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
     if (problem === "malformed") return "malformed";
     const refusal = checkRequest(requestHead, this.#context);
@@ -334,20 +291,20 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #keepTexts(): void {
-    const { requestCapture, config } = this.#context;
-    this.info.method = this.pseudoHeader(":method");
-    this.info.path = this.#pathAndQuery();
-    this.info.authority = this.authorityText();
-    requestCapture.capture(this.buffer, this.info.requestValues);
+    const { requestCapture, config, view } = this.#context;
+    this.info.method = view.pseudoHeader(":method");
+    this.info.path = view.pathAndQuery();
+    this.info.authority = view.authorityText();
+    requestCapture.capture(view.buffer, this.info.requestValues);
     if (config.useRemoteAddress && config.xffNumTrustedHops === 0) return;
     const hops = config.useRemoteAddress ? config.xffNumTrustedHops - 1 : config.xffNumTrustedHops;
-    const address = trustedAddress(this.buffer, hops);
+    const address = trustedAddress(view.buffer, hops);
     if (address !== undefined) this.info.trustForwardedAddress(address);
   }
 
   #routeRequest(): void {
     const context = this.#context;
-    const route = context.table?.find(this);
+    const route = context.table?.find(context.view);
     if (route === undefined) {
       context.count(httpStat.noRoute);
       this.#reply("noRoute");
@@ -369,7 +326,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
       case "redirect":
         context.count(httpStat.rqRedirect);
         this.info.responseCodeDetails = "direct_response";
-        this.#sendLocal(redirectReply(action, route.rewrite, this));
+        this.#sendLocal(redirectReply(action, route.rewrite, context.view));
         break;
       default:
         action satisfies never;
@@ -377,7 +334,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction): void {
-    const name = route.chooseCluster(this) ?? "";
+    const name = route.chooseCluster(this.#context.view) ?? "";
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);

@@ -18,6 +18,7 @@ import { requestHeadersLogged, responseHeadersLogged } from "./access-log/header
 import { RequestIds } from "./request-id.ts";
 import { ActiveRequestPool } from "./active-request-pool.ts";
 import { RequestComposer } from "./request-composer.ts";
+import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
@@ -33,6 +34,8 @@ export class HttpContext implements Disposable {
   readonly requestIds: RequestIds;
   readonly copyBlocks = new CopyBlocks();
   readonly upstream: UpstreamEnvironment;
+  /** The head that was parsed last. */
+  readonly view: RequestView;
   readonly requestComposer: RequestComposer;
   readonly responseComposer: ResponseComposer;
   readonly requests: ActiveRequestPool;
@@ -57,6 +60,7 @@ export class HttpContext implements Disposable {
     this.reactor = worker.reactor;
     this.upstream = { reactor: worker.reactor, slab: worker.slab };
     this.writer = new HeadWriter(worker.reactor.arena);
+    this.view = new RequestView(worker.reactor.arena.buffer, config);
     this.requestComposer = new RequestComposer(this);
     this.responseComposer = new ResponseComposer(this);
     this.requests = new ActiveRequestPool(this);
