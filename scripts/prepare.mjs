@@ -33,9 +33,11 @@ function install() {
   const stamp = "node_modules/.sluice-installed";
   const want = fingerprint(["package.json", "package-lock.json"]);
   if (isCurrent(stamp, want)) return;
-  say("installing dependencies (npm ci, about 20 seconds, once)");
+  say("installing dependencies (npm install, about 20 seconds, once)");
   const npm = process.env.npm_execpath;
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  // Not `npm ci`: it refuses a lock file that lacks an optional package of another platform, which a
+  // registry may not have. This one keeps to the lock file as well, and never writes it.
+  const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   if (npm?.endsWith(".js")) run(process.execPath, [npm, ...args]);
   else run(npm ?? "npm", args);
   writeFileSync(path.join(root, stamp), want);

@@ -10,6 +10,8 @@ export interface ResourceType<T> {
   readonly shortName: string;
   /** In the state of the world a missing resource was removed, and one subscription covers all (`*`). */
   readonly isFullState: boolean;
+  /** Opens the detail of a NACK; if absent, Envoy's words for the type: `Error adding/updating listener(s) `. */
+  readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
 }
@@ -22,12 +24,26 @@ export interface Resource<T> {
   readonly value: T;
 }
 
-/** One response's worth of change. The ACK or NACK goes out when every observer is done with it. */
+/** A resource that came and was not applied; whatever was accepted before it stands. */
+export interface RejectedResource {
+  /** Empty if not even the name could be read. */
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly errors: readonly string[];
+}
+
+/**
+ * One response's worth of change. The ACK or NACK goes out when every observer is done with it. A
+ * response that changes nothing is a batch too, an empty one: errors of earlier ones end with it.
+ */
 export interface ResourceBatch<T> {
   readonly version: string;
   readonly changed: readonly Resource<T>[];
   readonly removed: readonly string[];
-  /** A resource that decoded but could not be applied (address in use): joins the NACK. */
+  /** Refused before anybody saw a value (unreadable, invalid, sent twice): to show, not to apply. */
+  readonly rejected: readonly RejectedResource[];
+  /** A resource that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
   refuse(name: string, message: string): void;
   /** Delays the ACK or NACK until the work is done. */
   waitFor(work: Promise<void>): void;

@@ -18,6 +18,7 @@ import type {
 import type {
   AddListener,
   ListenerSlots,
+  StopListener,
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
@@ -64,6 +65,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly tag: ListenerTag;
   readonly #environment: ListenerEnvironment;
   readonly #registrations: ListenRegistration[];
+  /** Of the registrations, in their order. */
+  readonly #handles: readonly number[];
   readonly #connections = new Set<ActiveConnection>();
   /** No chain matched them: closing, and not counted as the listener's. */
   readonly #unmatched = new Set<ActiveConnection>();
@@ -87,6 +90,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#counters = new ListenerCounters(this.worker, command.slots);
     if (command.config) this.#serveWith(command.config, undefined);
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
+    this.#handles = command.sockets.map((socket) => socket.handle);
   }
 
   get worker(): WorkerContext {
@@ -128,10 +132,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /** `onStopped`: nothing of this listener is under way any more, neither to other workers nor to main. */
-  stop(emptyQueue: boolean, onStopped: () => void): void {
+  stop(command: StopListener, onStopped: () => void): void {
     for (const registration of this.#registrations) registration[Symbol.dispose]();
     this.#isEmptying = true;
-    if (emptyQueue) for (const registration of this.#registrations) registration.drainQueue();
+    if (command.emptyQueue) this.#emptyQueues(command.closing ?? []);
     this.#environment.balancer.whenTaken(() => this.#whenServed(onStopped));
   }
 
@@ -230,6 +234,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   #listen(socket: ListenSocketRef): ListenRegistration {
     return this.worker.reactor.listen(socket, this);
+  }
+
+  #emptyQueues(closing: readonly number[]): void {
+    for (const [index, registration] of this.#registrations.entries()) {
+      if (closing.includes(this.#handles[index] as number)) registration.drainAndClose();
+      else registration.drainQueue();
+    }
   }
 
   #serveWith(config: ListenerConfig, previous: ListenerChains | undefined): void {

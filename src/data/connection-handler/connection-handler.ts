@@ -51,8 +51,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
-  /** All commands but `shutdown`, which is the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" }>): void {
+  /** All commands but those that are the thread's. */
+  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -147,7 +147,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #stopListener(command: StopListener): void {
     const onStopped = (): void => this.#done(command.reply);
     const listener = this.#listeners.get(command.tag);
-    if (listener) listener.stop(command.emptyQueue, onStopped);
+    if (listener) listener.stop(command, onStopped);
     else onStopped();
   }
 

@@ -73,6 +73,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   port.on("message", (command) => {
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
+    else if (command.kind === "reopenLogs") assembled.sinks.reopen();
     else handler.handle(command);
   });
   post({ kind: "ready" });

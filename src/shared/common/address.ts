@@ -13,7 +13,3 @@ export function formatAddress(address: SocketAddress): string {
     ? `[${address.ip}]:${address.port}`
     : `${address.ip}:${address.port}`;
 }
-
-export function sameAddress(a: SocketAddress, b: SocketAddress): boolean {
-  return formatAddress(a) === formatAddress(b);
-}

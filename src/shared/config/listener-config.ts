@@ -47,7 +47,7 @@ export interface SocketOptionConfig {
 export type ListenerFilterConfig = never;
 
 export interface FilterChainConfig {
-  /** Hash of the whole FilterChain message: equal means unchanged, and its connections are kept. */
+  /** Hash of all that the chain means here: equal means unchanged, and its connections are kept. */
   readonly id: string;
   readonly name: string;
   readonly match: FilterChainMatch;

@@ -4,7 +4,7 @@
  * all of them all the same; who comes late finds the queue empty, which is harmless.)
  */
 import type { AcceptHandler, ListenRegistration } from "./reactor.ts";
-import { accept4, errno, errnoName, errnoOf, linux } from "./syscalls.ts";
+import { accept4, close, errno, errnoName, errnoOf, linux } from "./syscalls.ts";
 import { TimerSlot } from "./timer-wheel.ts";
 
 /** As Envoy's listeners: long enough for descriptors to come free, short enough not to be felt. */
@@ -52,6 +52,16 @@ export class EpollListen implements ListenRegistration {
     return count;
   }
 
+  drainAndClose(): number {
+    const accepted: number[] = [];
+    this.#acceptInto(accepted, drainMax);
+    close(this.fd);
+    const served = accepted.filter((fd) => !this.#loop.refuseIfExhausted(fd));
+    for (const fd of served) this.#handler.onAccepted(fd);
+    if (served.length > 0) this.#handler.onBatch(served.length);
+    return served.length;
+  }
+
   /** The pause is over. */
   onTimer(): void {
     if (this.#state !== "paused") return;
@@ -86,6 +96,14 @@ export class EpollListen implements ListenRegistration {
       this.#handler.onAccepted(fd);
     }
     return count;
+  }
+
+  #acceptInto(accepted: number[], max: number): void {
+    for (let i = 0; i < max; i++) {
+      const fd = accept4(this.fd, 0, 0, linux.SOCK_OURS);
+      if (fd >= 0) accepted.push(fd);
+      else if (this.#isEndOfQueue(errno())) return;
+    }
   }
 
   #isEndOfQueue(code: number): boolean {

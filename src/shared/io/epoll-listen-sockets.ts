@@ -63,6 +63,11 @@ class EpollListenSocket implements OwnedListenSocket {
     return applyRaw(this.#area, this.ref.handle, this.#options.socketOptions, "listening");
   }
 
+  disown(): boolean {
+    this.#state = "closed";
+    return true;
+  }
+
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";

@@ -34,6 +34,11 @@ export interface OwnedListenSocket {
   readonly ref: ListenSocketRef;
   /** Takes connections from now on. What is wrong, in Envoy's words, or undefined. Again: no-op. */
   startListening(): string | undefined;
+  /**
+   * Leaves the closing to a worker (`ListenRegistration.drainAndClose`): `close` does nothing from now on.
+   * False where only its owner can close it, as on the node reactor.
+   */
+  disown(): boolean;
   /** Workers must have stopped first. What still waits in the queue is reset (`drainQueue` before). */
   close(): void;
 }

@@ -48,6 +48,7 @@ export class NodeListenSockets implements ListenSockets {
         entry.start();
         return undefined;
       },
+      disown: () => false,
       close: () => {
         this.#entries.delete(handle);
         entry.close();

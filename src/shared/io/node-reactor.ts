@@ -218,6 +218,11 @@ class NodeListen implements reactor.ListenRegistration {
     return this.#entry.drain(this.#take);
   }
 
+  /** Nobody disowns a socket here: main closes it. */
+  drainAndClose(): number {
+    return this.drainQueue();
+  }
+
   [Symbol.dispose](): void {
     // A later registration of the same socket keeps its place.
     this.#entry.stopTaking(this.#take);

@@ -50,6 +50,12 @@ export interface ListenRegistration extends Disposable {
    * socket open. (Connections left in the queue of a closing socket are reset.)
    */
   drainQueue(): number;
+  /**
+   * As `drainQueue`, and closes the socket between the last accept and the first `onAccepted`: whoever
+   * connects in between would be reset, and nothing is quicker than the next system call. Only where
+   * main has disowned the socket (`OwnedListenSocket.disown`).
+   */
+  drainAndClose(): number;
 }
 
 /** A listening socket as it crosses threads: a descriptor number on epoll, a key of the in-process table on node. */

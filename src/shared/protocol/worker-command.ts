@@ -29,6 +29,8 @@ export type WorkerCommand =
   | { readonly kind: "setHealthCheckFailed"; readonly failed: boolean }
   /** A server-wide drain: told to listeners of the direction; nothing is closed at its deadline. */
   | { readonly kind: "startServerDrain"; readonly drain: DrainStart; readonly inboundOnly: boolean }
+  /** SIGUSR1 and `/reopen_logs`: access logs go on in the files that have the names now. */
+  | { readonly kind: "reopenLogs" }
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
   /** Watchdog. */
@@ -83,6 +85,11 @@ export interface StopListener {
   readonly kind: "stopListener";
   readonly tag: ListenerTag;
   readonly emptyQueue: boolean;
+  /**
+   * Handles of its sockets that main has disowned and nobody else holds: closed in the same breath as
+   * their queue is emptied, because a close from another thread comes late enough to reset connections.
+   */
+  readonly closing?: readonly number[];
   readonly reply: ReplyId;
 }
 

@@ -1,0 +1,62 @@
+import { cpus, loadavg, release } from "node:os";
+import { type Options, parseOptions, type SuiteName, usage } from "./options.ts";
+import { reportText } from "./report.ts";
+import { runSuite } from "./runner.ts";
+import { http1Suite } from "./suites/http1.ts";
+import type { Suite } from "./suites/suite.ts";
+import { tcpSuite } from "./suites/tcp.ts";
+
+/** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
+const suites: Readonly<Record<SuiteName, Suite>> = {
+  http1: http1Suite,
+  tcp: tcpSuite,
+};
+
+async function main(): Promise<void> {
+  const { suite, options } = asked(process.argv.slice(2));
+  const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
+  const machine = { cpu: cpus()[0]?.model ?? "", kernel: release(), loadBefore: loadavg()[0] };
+  const report = await runSuite(suite, options, say);
+  const run = { ...options, ...machine, loadAfter: loadavg()[0], date: new Date().toISOString() };
+  if (options.isJson) console.log(JSON.stringify({ run, ...report }, undefined, 2));
+  else console.log(`${JSON.stringify(run)}\n\n${reportText(report)}`);
+}
+
+function asked(args: readonly string[]): { suite: Suite; options: Options } {
+  try {
+    const options = parseOptions(args);
+    return { suite: limited(options), options };
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n\n${usage}`, { cause: error });
+  }
+}
+
+/** `--only` names proxies, cases or both; a kind that it names nothing of is not limited. */
+function limited({ suite, only }: Options): Suite {
+  const { contenders, cases } = suites[suite];
+  const known = [...Object.keys(contenders), ...cases.map((each) => each.name)];
+  const unknown = only.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(`--only: no ${unknown.join(", ")} among ${known.join(", ")}`);
+  }
+  const chosen = <T>(all: readonly T[], nameOf: (one: T) => string): T[] => {
+    const named = all.filter((one) => only.includes(nameOf(one)));
+    return named.length > 0 ? named : [...all];
+  };
+  return {
+    ...suites[suite],
+    contenders: Object.fromEntries(chosen(Object.entries(contenders), ([name]) => name)),
+    cases: chosen(cases, (each) => each.name),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = 1;
+}

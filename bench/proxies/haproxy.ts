@@ -1,0 +1,41 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { findTool, versionOf } from "../programs.ts";
+import type { Contender, Protocol } from "./proxy.ts";
+
+/**
+ * HAProxy on one thread. `tuned` is what served it best per protocol when both were tried: larger
+ * buffers and splicing for TCP; for HTTP, upstream connections shared without its usual caution
+ * (larger buffers made its 64 KiB responses dearer).
+ */
+export function haproxy(protocol: Protocol, variant: "default" | "tuned"): Contender {
+  const program = findTool("haproxy");
+  const isTuned = variant === "tuned";
+  const name = isTuned ? "haproxy-tuned" : "haproxy";
+  const tuning = { http: "http-reuse always", tcp: "option splice-auto" } as const;
+  return {
+    name,
+    version: versionOf(program, "-v").replace(/ - .*$/, ""),
+    prepare(folder, ports) {
+      const file = path.join(folder, `${name}.cfg`);
+      writeFileSync(
+        file,
+        `global
+  nbthread 1
+  maxconn 6000
+  ${isTuned && protocol === "tcp" ? "tune.bufsize 262144" : ""}
+defaults
+  mode ${protocol}
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  ${isTuned ? tuning[protocol] : ""}
+listen bench
+  bind 127.0.0.1:${ports.proxy}
+  server backend 127.0.0.1:${ports.backend}
+`,
+      );
+      return { program, args: ["-db", "-f", file] };
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Command } from "../measure/pinned-process.ts";
+
+/** One way to run one proxy: what stands as a column in the report. */
+export interface Contender {
+  readonly name: string;
+  readonly version: string;
+  /** Writes its configuration into `folder` and says how to start it, in the foreground. */
+  prepare(folder: string, ports: Ports): Command;
+}
+
+/** Loopback ports: where the proxy is to listen, and where the backend does. */
+export interface Ports {
+  readonly proxy: number;
+  readonly backend: number;
+}
+
+export type Protocol = "http" | "tcp";

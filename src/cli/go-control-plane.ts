@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+
+/**
+ * Builds, starts and drives the management server of `test/interop/go-control-plane` (Go, on the
+ * go-control-plane library). The interop test and the demo share it. It needs a `go` on the path;
+ * ask `findGo` first. The first build downloads modules, later ones take about two seconds.
+ */
+export const resourceKinds = ["clusters", "endpoints", "listeners", "routes"] as const;
+export type ResourceKind = (typeof resourceKinds)[number];
+
+/** Resources in proto3 JSON. A kind that is left out stays as it is; an empty list removes all. */
+export type Resources = Readonly<Partial<Record<ResourceKind, readonly object[]>>>;
+export type Versions = Readonly<Record<ResourceKind, string>>;
+
+/** What one node has answered about one kind. */
+export interface Answer {
+  readonly sent: string;
+  readonly acked: string;
+  /** The newest refusal, kept after later ACKs: it stands while its version is the one sent. */
+  readonly nacked?: { readonly version: string; readonly code: number; readonly error: string };
+  readonly acks: number;
+  readonly nacks: number;
+}
+
+export interface ControlPlaneStatus {
+  readonly streams: number;
+  readonly nodes: Readonly<Record<string, Readonly<Partial<Record<ResourceKind, Answer>>>>>;
+}
+
+const buildTimeMs = 300_000;
+const startTimeMs = 30_000;
+const answerTimeMs = 20_000;
+const pollTimeMs = 20;
+
+/** The version of Go on the path, or undefined where there is none. */
+export async function findGo(): Promise<string | undefined> {
+  try {
+    return (await run("go", ["env", "GOVERSION"], process.cwd())).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export class GoControlPlane implements AsyncDisposable {
+  /** `host:port` of the ADS service: gRPC without TLS, on loopback. */
+  readonly xdsAddress: string;
+  readonly #control: string;
+  readonly #node: string;
+  readonly #process: ChildProcess;
+  readonly #directory: string;
+
+  private constructor(
+    addresses: { xds: string; control: string },
+    started: { node: string; process: ChildProcess; directory: string },
+  ) {
+    this.xdsAddress = addresses.xds;
+    this.#control = `http://${addresses.control}`;
+    this.#node = started.node;
+    this.#process = started.process;
+    this.#directory = started.directory;
+  }
+
+  /**
+   * @param source the folder of the Go module.
+   * @param node the node id whose snapshot this object pushes: what the proxy's bootstrap says.
+   */
+  static async start(source: string, node: string): Promise<GoControlPlane> {
+    const directory = await mkdtemp(path.join(tmpdir(), "sluice-go-control-plane-"));
+    try {
+      const binary = path.join(directory, "go-control-plane");
+      await run("go", ["build", "-o", binary, "."], source);
+      // Its standard input is ours: it ends when we do, however we end.
+      const child = spawn(binary, [], { stdio: ["pipe", "pipe", "inherit"] });
+      return new GoControlPlane(await addressesOf(child), { node, process: child, directory });
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Resolves with the versions now on offer; the proxy's answer comes later (`answered`). */
+  push(resources: Resources): Promise<Versions> {
+    return this.#request<Versions>("POST", `/snapshot?node=${this.#node}`, resources);
+  }
+
+  remove(kind: ResourceKind, name: string): Promise<Versions> {
+    const query = new URLSearchParams({ node: this.#node, kind, name });
+    return this.#request<Versions>("POST", `/remove?${query.toString()}`);
+  }
+
+  status(): Promise<ControlPlaneStatus> {
+    return this.#request<ControlPlaneStatus>("GET", "/status");
+  }
+
+  /** Waits until the proxy has accepted or refused that version of that kind. */
+  async answered(kind: ResourceKind, version: string): Promise<Answer> {
+    const signal = AbortSignal.timeout(answerTimeMs);
+    for (;;) {
+      const answer = (await this.status()).nodes[this.#node]?.[kind];
+      if (answer && (answer.acked === version || answer.nacked?.version === version)) return answer;
+      if (signal.aborted) {
+        throw new Error(`no answer to ${kind} ${version}: ${JSON.stringify(answer)}`);
+      }
+      await delay(pollTimeMs);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const exited = once(this.#process, "exit");
+      this.#process.stdin?.end();
+      await exited;
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #request<T>(method: string, target: string, body?: object): Promise<T> {
+    const response = await fetch(this.#control + target, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(answerTimeMs),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${text.trim()}`);
+    return JSON.parse(text) as T;
+  }
+}
+
+async function addressesOf(child: ChildProcess): Promise<{ xds: string; control: string }> {
+  if (!child.stdout) throw new Error("the control plane has no standard output");
+  const lines = createInterface(child.stdout);
+  try {
+    const [line] = (await Promise.race([
+      once(lines, "line", { signal: AbortSignal.timeout(startTimeMs) }),
+      once(child, "exit").then(([code]) => {
+        throw new Error(`the control plane ended with ${code} before it was up`);
+      }),
+    ])) as [string];
+    return JSON.parse(line) as { xds: string; control: string };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  } finally {
+    lines.close();
+  }
+}
+
+/** Runs a command to its end and gives its standard output; what it complains of is in the error. */
+async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const child = spawn(command, args, { cwd, timeout: buildTimeMs });
+  let out = "";
+  let complaint = "";
+  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${complaint}`);
+  return out;
+}
+
+function delay(timeMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, timeMs);
+  });
+}

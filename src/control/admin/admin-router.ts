@@ -1,0 +1,52 @@
+/** Finds the endpoint of a path and refuses wrong methods, in Envoy's words. */
+import {
+  type AdminEndpoint,
+  type AdminRequest,
+  type AdminResponse,
+  textResponse,
+} from "./endpoint.ts";
+
+export interface AdminRouter {
+  /** `path` without its query. Never throws: an endpoint that does is answered with 500. */
+  route(method: string, path: string, request: AdminRequest): AdminResponse;
+}
+
+/** `isAllowed`: the bootstrap's `allow_paths`; a path that it refuses is as good as unknown. */
+export function createAdminRouter(
+  endpoints: readonly AdminEndpoint[],
+  isAllowed: (path: string) => boolean,
+  onBug: (error: unknown) => void,
+): AdminRouter {
+  const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
+  return {
+    route(method, path, request) {
+      if (!isAllowed(path)) return textResponse(`request to path ${path} not allowed`, 403);
+      const endpoint = byPath.get(path);
+      if (!endpoint)
+        return textResponse(`invalid path. admin commands are:\n${helpOf(endpoints)}`, 404);
+      if (endpoint.isMutation && method !== "POST")
+        return textResponse(`Method ${method} not allowed, POST required.`, 405);
+      if (!["GET", "HEAD", "POST"].includes(method))
+        return textResponse(`Method ${method} not allowed, GET required.`, 405);
+      try {
+        return endpoint.handle(request);
+      } catch (error) {
+        onBug(error);
+        return textResponse("internal error, see the log\n", 500);
+      }
+    },
+  };
+}
+
+/** The list of `/help`: sorted by path, parameters below. */
+export function helpOf(endpoints: readonly AdminEndpoint[]): string {
+  return endpoints
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    .flatMap(({ path, isMutation, help, parameters = [] }) => [
+      `  ${path}${isMutation ? " (POST)" : ""}: ${help}\n`,
+      ...parameters.map(
+        (p) => `      ${p.name}: ${p.help}${p.oneOf ? `; One of (${p.oneOf.join(", ")})` : ""}\n`,
+      ),
+    ])
+    .join("");
+}

@@ -1,0 +1,149 @@
+/**
+ * The admin's HTTP server: node:http on main, where the bootstrap says and nowhere else. Requests are
+ * bounded in size, time and number; bodies are read and dropped, since no endpoint takes one.
+ */
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { SocketAddress } from "../../shared/common/address.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import type { AdminRouter } from "./admin-router.ts";
+import type { AdminStats } from "./admin-stats.ts";
+import { type AdminResponse, textResponse } from "./endpoint.ts";
+import { refusalOf } from "./request-guard.ts";
+
+/** More than any request needs: all parameters are in the query. */
+const bodyBytesMax = 64 * 1024;
+const headerBytesMax = 60 * 1024;
+const requestTimeoutMs = 30_000;
+const connectionsMax = 1_000;
+
+export interface AdminServerOptions {
+  readonly address: SocketAddress;
+  readonly allowedHosts: readonly string[];
+  readonly router: AdminRouter;
+  readonly stats: AdminStats;
+}
+
+export type AdminListenResult =
+  | { readonly ok: true; readonly server: AdminServer }
+  | { readonly ok: false; readonly error: string };
+
+export class AdminServer {
+  readonly #http: Server;
+  /** As bound: port 0 resolved. */
+  readonly address: SocketAddress;
+
+  private constructor(http: Server, address: SocketAddress) {
+    this.#http = http;
+    this.address = address;
+  }
+
+  /** Binds before it answers, so that a taken port is an error at the start. */
+  static async listen(options: AdminServerOptions): Promise<AdminListenResult> {
+    // The policy needs the address that is known only once it is bound.
+    let bound = options.address;
+    const http = createServer(
+      { maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs },
+      (request, response) => void answer(request, response, options, bound),
+    );
+    http.maxConnections = connectionsMax;
+    http.on("connection", (socket) => {
+      options.stats.connectionOpened();
+      socket.on("close", () => options.stats.connectionClosed());
+    });
+    const error = await listening(http, options.address);
+    if (error !== undefined) return { ok: false, error };
+    const at = http.address();
+    if (at !== null && typeof at === "object")
+      bound = { kind: "ip", ip: at.address, port: at.port };
+    return { ok: true, server: new AdminServer(http, bound) };
+  }
+
+  /** Stops listening and cuts what is open. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => {
+      this.#http.close(resolve);
+    });
+    this.#http.closeAllConnections();
+    await closed;
+  }
+}
+
+/** Resolves with the reason when it cannot listen, in Envoy's words. */
+function listening(http: Server, address: SocketAddress): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    http.once("error", (error: NodeJS.ErrnoException) => {
+      const where = address.kind === "ip" ? `${address.ip}:${address.port}` : address.path;
+      const reason = { EADDRINUSE: "Address already in use", EACCES: "Permission denied" }[
+        error.code ?? ""
+      ];
+      resolve(`cannot bind '${where}': ${reason ?? messageOf(error)}`);
+    });
+    const onListening = (): void => resolve(undefined);
+    if (address.kind === "ip") http.listen({ host: address.ip, port: address.port }, onListening);
+    // Node writes an abstract name with a zero byte in front, Envoy with `@`.
+    else http.listen({ path: address.path.replace(/^@/, "\0") }, onListening);
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminServerOptions,
+  bound: SocketAddress,
+): Promise<void> {
+  options.stats.requestStarted();
+  const reply = (await drainBody(request))
+    ? responseTo(request, options, bound)
+    : { ...textResponse("Payload Too Large", 413), closes: true };
+  options.stats.requestEnded(reply.status);
+  response.writeHead(reply.status, {
+    "content-type": reply.contentType,
+    "cache-control": "no-cache, max-age=0",
+    "x-content-type-options": "nosniff",
+    server: "envoy",
+    ...("closes" in reply ? { connection: "close" } : {}),
+  });
+  response.end(reply.body, () => reply.afterwards?.());
+}
+
+function responseTo(
+  request: IncomingMessage,
+  { router, allowedHosts }: AdminServerOptions,
+  address: SocketAddress,
+): AdminResponse {
+  const method = request.method ?? "GET";
+  const refusal = refusalOf(
+    {
+      method,
+      host: request.headers.host,
+      origin: request.headers.origin,
+      secFetchSite: headerText(request.headers["sec-fetch-site"]),
+    },
+    { address, allowedHosts },
+  );
+  if (refusal !== undefined) return textResponse(`${refusal}\n`, 403);
+  const target = request.url ?? "/";
+  const question = target.indexOf("?");
+  const path = question < 0 ? target : target.slice(0, question);
+  const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
+  return router.route(method, path, { query });
+}
+
+/** False when there is more of it than we take; the rest is not read. */
+async function drainBody(request: IncomingMessage): Promise<boolean> {
+  let size = 0;
+  try {
+    for await (const chunk of request) {
+      size += (chunk as Buffer).length;
+      if (size > bodyBytesMax) return false;
+    }
+  } catch {
+    // The client went away in the middle: there is nobody to answer.
+    return true;
+  }
+  return true;
+}
+
+function headerText(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.join(",");
+}

@@ -1,0 +1,255 @@
+/**
+ * The sections of `/config_dump` as JSON (`envoy.admin.v3.*ConfigDump`), built from the managers' views.
+ * Fields of ours on a listener's state (`generation`, `update_class`, `changed_fields`) are additions that a
+ * reader of Envoy's dump may ignore. Unlike Envoy's, every draining version of a name is shown: one
+ * entry for each beyond the first.
+ */
+import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
+import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
+import type { RouteView } from "../listener/rds-api.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A message in proto names; the server lends it the descriptors. Never throws. */
+export type RenderMessage = (typeName: string, bytes: Uint8Array) => Json;
+
+export interface ConfigDumpSource {
+  readonly bootstrap: { readonly bytes: Uint8Array; readonly loadedAtMs: number };
+  readonly clusters: () => ClustersView;
+  readonly listeners: () => ListenersView;
+  readonly routes: () => readonly RouteView[];
+  readonly render: RenderMessage;
+}
+
+/** One element of a repeated field of a section. */
+export interface DumpedResource {
+  readonly name: string;
+  readonly json: Json;
+}
+
+export interface DumpSection {
+  readonly type: string;
+  /** Scalar fields (`version_info`) and the bootstrap. */
+  readonly fields: Json;
+  /** Repeated fields, with the message type of their elements. */
+  readonly lists: readonly DumpedList[];
+}
+
+export interface DumpedList {
+  readonly field: string;
+  readonly elementType: string;
+  readonly resources: readonly DumpedResource[];
+}
+
+/** In Envoy's order. */
+export function dumpSections(
+  source: ConfigDumpSource,
+  includeEds: boolean,
+): readonly DumpSection[] {
+  return [
+    bootstrapSection(source),
+    clustersSection(source),
+    ...(includeEds ? [endpointsSection(source)] : []),
+    listenersSection(source),
+    { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },
+    routesSection(source),
+    { type: "SecretsConfigDump", fields: {}, lists: [] },
+  ];
+}
+
+function bootstrapSection({ bootstrap, render }: ConfigDumpSource): DumpSection {
+  return {
+    type: "BootstrapConfigDump",
+    fields: {
+      bootstrap: render("envoy.config.bootstrap.v3.Bootstrap", bootstrap.bytes),
+      last_updated: timestamp(bootstrap.loadedAtMs),
+    },
+    lists: [],
+  };
+}
+
+function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
+  const view = clusters();
+  const json = (cluster: ClusterView): DumpedResource => ({
+    name: cluster.name,
+    json: {
+      ...version(cluster.version),
+      cluster: any(render, "envoy.config.cluster.v3.Cluster", cluster.bytes),
+      last_updated: timestamp(cluster.lastUpdatedMs),
+    },
+  });
+  const dynamic = view.clusters.filter((cluster) => !cluster.isStatic);
+  const failed = view.errors.map(
+    ({ name, version: failedVersion, bytes, details, lastAttemptMs }) => ({
+      name,
+      json: {
+        ...version(failedVersion),
+        cluster: any(render, "envoy.config.cluster.v3.Cluster", bytes),
+        error_state: { last_update_attempt: timestamp(lastAttemptMs), details },
+      },
+    }),
+  );
+  const list = (field: string, elementType: string, resources: readonly DumpedResource[]) => ({
+    field,
+    elementType,
+    resources,
+  });
+  return {
+    type: "ClustersConfigDump",
+    fields: version(view.version),
+    lists: [
+      list(
+        "static_clusters",
+        "StaticCluster",
+        view.clusters.filter((cluster) => cluster.isStatic).map(json),
+      ),
+      list(
+        "dynamic_active_clusters",
+        "DynamicCluster",
+        dynamic.filter((cluster) => cluster.state === "active").map(json),
+      ),
+      list("dynamic_warming_clusters", "DynamicCluster", [
+        ...dynamic.filter((cluster) => cluster.state === "warming").map(json),
+        ...failed,
+      ]),
+    ],
+  };
+}
+
+function endpointsSection({ clusters, render }: ConfigDumpSource): DumpSection {
+  const dynamic = clusters().clusters.flatMap(({ name, assignment, lastUpdatedMs }) =>
+    assignment
+      ? [
+          {
+            name,
+            json: {
+              ...version(assignment.version),
+              endpoint_config: any(
+                render,
+                "envoy.config.endpoint.v3.ClusterLoadAssignment",
+                assignment.bytes,
+              ),
+              last_updated: timestamp(lastUpdatedMs),
+            },
+          },
+        ]
+      : [],
+  );
+  return {
+    type: "EndpointsConfigDump",
+    fields: {},
+    lists: [
+      {
+        field: "dynamic_endpoint_configs",
+        elementType: "DynamicEndpointConfig",
+        resources: dynamic,
+      },
+    ],
+  };
+}
+
+function listenersSection({ listeners, render }: ConfigDumpSource): DumpSection {
+  const view = listeners();
+  const config = (bytes: Uint8Array): Json =>
+    any(render, "envoy.config.listener.v3.Listener", bytes);
+  const statics = view.listeners
+    .filter((listener) => listener.isStatic)
+    .map((listener) => ({
+      name: listener.name,
+      json: {
+        listener: config(listener.bytes),
+        last_updated: timestamp(listener.lastUpdatedMs),
+      },
+    }));
+  const state = (listener: ListenerView): Json => ({
+    ...version(listener.version),
+    listener: config(listener.bytes),
+    last_updated: timestamp(listener.lastUpdatedMs),
+    generation: listener.generation,
+    update_class: listener.updateClass,
+    ...(listener.changed.length > 0 ? { changed_fields: listener.changed } : {}),
+    ...(listener.awaiting.length > 0 ? { awaiting: listener.awaiting } : {}),
+  });
+  return {
+    type: "ListenersConfigDump",
+    fields: version(view.version),
+    lists: [
+      { field: "static_listeners", elementType: "StaticListener", resources: statics },
+      {
+        field: "dynamic_listeners",
+        elementType: "DynamicListener",
+        resources: dynamicListeners(view, state, config),
+      },
+    ],
+  };
+}
+
+function dynamicListeners(
+  view: ListenersView,
+  state: (listener: ListenerView) => Json,
+  config: (bytes: Uint8Array) => Json,
+): readonly DumpedResource[] {
+  const dynamic = view.listeners.filter((listener) => !listener.isStatic);
+  const names = new Set([...dynamic, ...view.errors].map(({ name }) => name));
+  return [...names].flatMap((name) => {
+    const of = (kind: ListenerView["state"]): readonly ListenerView[] =>
+      dynamic.filter((listener) => listener.name === name && listener.state === kind);
+    const [active] = of("active");
+    const [warming] = of("warming");
+    const [draining, ...furtherDraining] = of("draining");
+    const error = view.errors.find((failed) => failed.name === name);
+    const first = {
+      name,
+      ...(active ? { active_state: state(active) } : {}),
+      ...(warming ? { warming_state: state(warming) } : {}),
+      ...(draining ? { draining_state: state(draining) } : {}),
+      ...(error
+        ? {
+            error_state: {
+              failed_configuration: config(error.bytes),
+              last_update_attempt: timestamp(error.lastAttemptMs),
+              details: error.details,
+              ...version(error.version),
+            },
+          }
+        : {}),
+    };
+    const others = furtherDraining.map((listener) => ({ name, draining_state: state(listener) }));
+    return [first, ...others].map((json) => ({ name, json }));
+  });
+}
+
+function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
+  const dynamic = routes().map((route) => ({
+    name: route.name,
+    json: {
+      ...version(route.version),
+      route_config: any(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
+      last_updated: timestamp(route.lastUpdatedMs),
+    },
+  }));
+  return {
+    type: "RoutesConfigDump",
+    fields: {},
+    lists: [
+      {
+        field: "dynamic_route_configs",
+        elementType: "DynamicRouteConfig",
+        resources: dynamic,
+      },
+    ],
+  };
+}
+
+/** Absent when empty, as proto3 JSON leaves out defaults. */
+function version(text: string): Json {
+  return text === "" ? {} : { version_info: text };
+}
+
+function any(render: RenderMessage, typeName: string, bytes: Uint8Array): Json {
+  return { "@type": `type.googleapis.com/${typeName}`, ...render(typeName, bytes) };
+}
+
+function timestamp(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

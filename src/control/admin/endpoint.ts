@@ -1,0 +1,50 @@
+/**
+ * What an admin endpoint is: a path with its help, and a function from request to response. Endpoints
+ * know nothing of node:http; each gets the narrow view that it shows, and is one file.
+ */
+
+export interface AdminRequest {
+  readonly query: URLSearchParams;
+}
+
+export interface AdminResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Runs once the response is on the wire: what ends the process must not cut its own answer. */
+  readonly afterwards?: () => void;
+}
+
+export interface AdminEndpoint {
+  readonly path: string;
+  /** Changes something, so POST alone reaches it. */
+  readonly isMutation: boolean;
+  /** One line for `/help`. */
+  readonly help: string;
+  readonly parameters?: readonly AdminParameter[];
+  handle(request: AdminRequest): AdminResponse;
+}
+
+export interface AdminParameter {
+  readonly name: string;
+  readonly help: string;
+  /** The values that it takes; absent: any. */
+  readonly oneOf?: readonly string[];
+}
+
+export const plainText = "text/plain; charset=UTF-8";
+
+export function textResponse(body: string, status = 200): AdminResponse {
+  return { status, contentType: plainText, body };
+}
+
+/** As Envoy prints protos: one space of indent and a line end. */
+export function jsonResponse(value: unknown, status = 200): AdminResponse {
+  return {
+    status,
+    contentType: "application/json",
+    body: `${JSON.stringify(value, undefined, 1)}\n`,
+  };
+}
+
+export const okResponse = textResponse("OK\n");

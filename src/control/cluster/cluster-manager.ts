@@ -1,0 +1,265 @@
+/**
+ * Clusters, warming and active (Envoy: `ClusterManagerImpl`). An update warms beside the version that serves and takes
+ * its place in one command: make before break. Nothing here waits, so every event is decided when its
+ * call returns; what is slow, DNS and EDS, comes back as an event of its own.
+ */
+import type { Clock } from "../../shared/common/clock.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import type { Random } from "../../shared/common/random.ts";
+import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import type { DecodedCluster } from "../config/decoded-cluster.ts";
+import type { WorkerPool } from "../workers/worker-pool.ts";
+import { Cluster } from "./cluster.ts";
+import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
+import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
+import type { ClusterErrorView, ClustersView } from "./cluster-view.ts";
+import type { ResolveDns } from "./dns-resolver.ts";
+import { areSameHosts } from "./host-list.ts";
+import { createHostSource, type EndpointSource } from "./host-source.ts";
+
+export interface ClusterManagerContext {
+  readonly pool: Pick<WorkerPool, "post" | "broadcast">;
+  readonly limits: ClusterLimits;
+  readonly stats: MainStats;
+  readonly endpoints: EndpointSource;
+  readonly resolve: ResolveDns;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** One push: a batch of xDS. */
+export interface ClusterBatch {
+  readonly version: string;
+  readonly changed: readonly { readonly value: DecodedCluster }[];
+  readonly removed: readonly string[];
+  /** Joins the NACK. */
+  refuse(name: string, message: string): void;
+}
+
+export class ClusterManager {
+  readonly #context: ClusterManagerContext;
+  readonly #stats: ClusterManagerStats;
+  readonly #warming = new Map<string, Cluster>();
+  readonly #active = new Map<string, Cluster>();
+  readonly #slots = new Map<string, ClusterSlots>();
+  /** Of removed clusters whose connections workers still close. */
+  #retired: ClusterSlots[] = [];
+  readonly #errors = new Map<string, ClusterErrorView>();
+  #version = "";
+  #initialWaiters: (() => void)[] = [];
+
+  constructor(context: ClusterManagerContext) {
+    this.#context = context;
+    this.#stats = new ClusterManagerStats(context.stats);
+  }
+
+  /** Applies a push. Good clusters are applied whatever the others are; each bad one is refused. */
+  apply(batch: ClusterBatch): void {
+    this.#errors.clear();
+    let isApplied = false;
+    for (const { value } of batch.changed) {
+      const error = this.#addOrUpdate(value, batch.version, false);
+      if (error === undefined) isApplied = true;
+      else this.#refuse(value, error, batch);
+    }
+    for (const name of batch.removed) if (this.#remove(name)) isApplied = true;
+    if (isApplied) this.#version = batch.version;
+    this.#settle();
+  }
+
+  /** Adds a cluster of the bootstrap: never updated, never removed. The error, or undefined. */
+  addStatic(decoded: DecodedCluster): string | undefined {
+    const error = this.#addOrUpdate(decoded, "", true);
+    this.#settle();
+    return error;
+  }
+
+  /** Active or warming: what routes may name. */
+  hasCluster(name: string): boolean {
+    return this.#active.has(name) || this.#warming.has(name);
+  }
+
+  /** The hosts that workers have now; undefined for a cluster that is not active. */
+  hosts(name: string): readonly HostConfig[] | undefined {
+    return this.#active.get(name)?.hosts;
+  }
+
+  /** Resolves when every cluster that start-up waits for (`wait_for_warm_on_init`) is warm. */
+  whenInitialized(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#initialWaiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  view(): ClustersView {
+    const clusters = [...this.#warming.values(), ...this.#active.values()];
+    return {
+      version: this.#version,
+      clusters: clusters.map((cluster) => cluster.view()),
+      errors: [...this.#errors.values()],
+    };
+  }
+
+  /** Stops resolving and listening to assignments; workers keep what they have. */
+  [Symbol.dispose](): void {
+    for (const cluster of [...this.#warming.values(), ...this.#active.values()]) cluster.remove();
+  }
+
+  #addOrUpdate(decoded: DecodedCluster, version: string, isStatic: boolean): string | undefined {
+    const { name } = decoded.config;
+    const active = this.#active.get(name);
+    const warming = this.#warming.get(name);
+    const current = warming ?? active;
+    if (current?.identity.isStatic) {
+      if (isStatic) return `cluster manager: duplicate cluster '${name}'`;
+      this.#context.log.warning(`cds: cluster '${name}' is skipped: the bootstrap has one`);
+      return undefined;
+    }
+    if (current?.decoded.hash === decoded.hash) return undefined;
+    if (active?.decoded.hash === decoded.hash) return this.#revert(warming);
+    const slots = this.#slotsOf(name);
+    if (!slots) return `no room for the counters of cluster '${name}'`;
+    if (warming) this.#dropWarming(warming);
+    this.#stats.count(current ? "cluster_modified" : "cluster_added");
+    this.#context.log.info(`cds: ${current ? "update" : "add"} cluster '${name}'`);
+    const lastUpdatedMs = this.#context.clock.wallTime();
+    const identity = { version, isStatic, lastUpdatedMs };
+    const cluster = new Cluster(decoded, identity, slots, (self) => this.#sourceOf(self));
+    this.#warming.set(name, cluster);
+    cluster.slots.blocks(decoded.config.statName).membership.setWarming(true);
+    cluster.start();
+    return undefined;
+  }
+
+  /** Back to what is active while something else was warming. */
+  #revert(warming: Cluster | undefined): undefined {
+    if (warming) this.#dropWarming(warming);
+    this.#stats.count("cluster_modified");
+  }
+
+  #sourceOf(cluster: Cluster): ReturnType<typeof createHostSource> {
+    const { statName } = cluster.decoded.config;
+    const { dns } = cluster.slots.blocks(statName);
+    const count = (name: Parameters<typeof dnsClusterStats.offset>[0]): void =>
+      this.#context.stats.slab.add(dns, dnsClusterStats.offset(name));
+    return createHostSource(cluster.decoded, {
+      ...this.#context,
+      onHosts: (hosts) => this.#onHosts(cluster, hosts),
+      onAnswer: (outcome) => {
+        count("update_attempt");
+        count(outcome === "failure" ? "update_failure" : "update_success");
+        if (outcome === "empty") count("update_empty");
+      },
+    });
+  }
+
+  #onHosts(cluster: Cluster, hosts: readonly HostConfig[]): void {
+    if (cluster.state.kind === "removed") return;
+    if (cluster.state.kind === "warming") {
+      cluster.hosts = hosts;
+      this.#activate(cluster);
+    } else if (!areSameHosts(cluster.hosts, hosts)) {
+      cluster.hosts = hosts;
+      this.#updateHosts(cluster);
+    }
+    this.#settle();
+  }
+
+  /** Warm: workers get it with its hosts, in the place of the version before. */
+  #activate(cluster: Cluster): void {
+    const { config } = cluster.decoded;
+    const { name, statName } = config;
+    const old = this.#active.get(name);
+    this.#warming.delete(name);
+    this.#active.set(name, cluster);
+    cluster.state = { kind: "active" };
+    old?.remove();
+    const { worker, membership } = cluster.slots.blocks(statName);
+    const { hosts, slots } = cluster;
+    this.#context.pool.post({
+      kind: "setCluster",
+      config,
+      hosts,
+      stats: worker,
+      limits: slots.limits,
+    });
+    membership.setWarming(false);
+    membership.setHosts(hosts);
+    if (!areSameHosts(old?.hosts ?? [], hosts)) membership.countChange();
+  }
+
+  #updateHosts(cluster: Cluster): void {
+    const { name, statName } = cluster.decoded.config;
+    const { hosts } = cluster;
+    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts });
+    this.#stats.count("cluster_updated");
+    const { membership } = cluster.slots.blocks(statName);
+    membership.setHosts(hosts);
+    membership.countChange();
+    this.#context.log.debug(`cluster '${name}' has ${hosts.length} hosts`);
+  }
+
+  #remove(name: string): boolean {
+    const active = this.#active.get(name);
+    const warming = this.#warming.get(name);
+    const current = active ?? warming;
+    if (!current || current.identity.isStatic) return false;
+    this.#stats.count("cluster_removed");
+    this.#context.log.info(`cds: remove cluster '${name}'`);
+    if (warming) this.#dropWarming(warming);
+    this.#slots.delete(name);
+    if (!active) {
+      this.#retired.push(current.slots);
+      return true;
+    }
+    this.#active.delete(name);
+    active.remove();
+    const removed = this.#context.pool.broadcast((reply) => ({
+      kind: "removeCluster",
+      name,
+      reply,
+    }));
+    // Until then workers may not have begun to count down, and zero would mean nothing.
+    void removed.then(() => {
+      this.#retired.push(active.slots);
+      this.#settle();
+    });
+    return true;
+  }
+
+  #dropWarming(cluster: Cluster): void {
+    const { name, statName } = cluster.decoded.config;
+    this.#warming.delete(name);
+    cluster.remove();
+    cluster.slots.blocks(statName).membership.setWarming(false);
+  }
+
+  #refuse(decoded: DecodedCluster, details: string, batch: ClusterBatch): void {
+    const { name } = decoded.config;
+    const lastAttemptMs = this.#context.clock.wallTime();
+    const { version } = batch;
+    this.#errors.set(name, { name, version, details, bytes: decoded.bytes, lastAttemptMs });
+    this.#context.log.warning(`cds: cluster '${name}' is refused: ${details}`);
+    batch.refuse(name, details);
+  }
+
+  #slotsOf(name: string): ClusterSlots | undefined {
+    const known = this.#slots.get(name);
+    if (known) return known;
+    const slots = ClusterSlots.create(this.#context.limits, this.#context.stats);
+    if (slots) this.#slots.set(name, slots);
+    return slots;
+  }
+
+  /** After every event: gauges from the sets, leftovers given back, waiters told. */
+  #settle(): void {
+    this.#retired = this.#retired.filter((slots) => !slots.releaseIfUnused());
+    this.#stats.setSizes(this.#active.size, this.#warming.size);
+    const warming = [...this.#warming.values()];
+    if (warming.some((cluster) => cluster.decoded.waitForWarmOnInit)) return;
+    for (const resolve of this.#initialWaiters.splice(0)) resolve();
+  }
+}

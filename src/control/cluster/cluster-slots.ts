@@ -1,0 +1,66 @@
+/**
+ * Shared counters and stats of one cluster name, kept over its versions: circuit breakers stay exact while the
+ * connections of an old version are still open.
+ */
+import { clusterLimitSlots } from "../../shared/protocol/worker-command.ts";
+import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
+import { clusterStats } from "../../shared/stats/stat-names.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
+import { ClusterMembershipStats, dnsClusterStats } from "./cluster-stats.ts";
+
+export type ClusterLimits = Pick<SharedLimits, "allocate" | "release" | "isZero">;
+
+export interface ClusterStatBlocks {
+  /** What workers count. */
+  readonly worker: StatBlock;
+  readonly membership: ClusterMembershipStats;
+  readonly dns: StatBlock;
+}
+
+export class ClusterSlots {
+  readonly limits: number;
+  readonly #shared: ClusterLimits;
+  readonly #stats: MainStats;
+  /** By stat name: a version may come with another `alt_stat_name`. */
+  readonly #blocks = new Map<string, ClusterStatBlocks>();
+
+  private constructor(limits: number, shared: ClusterLimits, stats: MainStats) {
+    this.limits = limits;
+    this.#shared = shared;
+    this.#stats = stats;
+  }
+
+  /** Undefined: the shared memory is full. */
+  static create(shared: ClusterLimits, stats: MainStats): ClusterSlots | undefined {
+    const limits = shared.allocate(clusterLimitSlots);
+    return limits === undefined ? undefined : new ClusterSlots(limits, shared, stats);
+  }
+
+  blocks(statName: string): ClusterStatBlocks {
+    const known = this.#blocks.get(statName);
+    if (known) return known;
+    const prefix = `cluster.${statName}.`;
+    const { allocator } = this.#stats;
+    const blocks: ClusterStatBlocks = {
+      worker: allocator.allocate(clusterStats, prefix),
+      membership: new ClusterMembershipStats(this.#stats, prefix),
+      dns: allocator.allocate(dnsClusterStats, prefix),
+    };
+    this.#blocks.set(statName, blocks);
+    return blocks;
+  }
+
+  /** Gives everything back once no worker counts anything any more; false: ask again later. */
+  releaseIfUnused(): boolean {
+    if (!this.#shared.isZero(this.limits, clusterLimitSlots)) return false;
+    this.#shared.release(this.limits, clusterLimitSlots);
+    for (const { worker, membership, dns } of this.#blocks.values()) {
+      this.#stats.allocator.release(worker);
+      this.#stats.allocator.release(dns);
+      membership[Symbol.dispose]();
+    }
+    this.#blocks.clear();
+    return true;
+  }
+}

@@ -1,0 +1,27 @@
+/** From an assignment to the flat list of hosts that workers balance over. */
+import { formatAddress } from "../../shared/common/address.ts";
+import type { Endpoint, HostConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
+
+export function hostOf(endpoint: Endpoint, priority: number): HostConfig {
+  const { address, hostname, weight, health } = endpoint;
+  return { address, hostname, weight, priority, health };
+}
+
+/** An address that comes twice in a priority counts once, as in Envoy: the first wins. */
+export function hostsOf(assignment: LoadAssignment): readonly HostConfig[] {
+  const hosts = new Map<string, HostConfig>();
+  for (const { priority, endpoints } of assignment.localities) {
+    for (const endpoint of endpoints) {
+      const key = `${priority} ${formatAddress(endpoint.address)}`;
+      if (!hosts.has(key)) hosts.set(key, hostOf(endpoint, priority));
+    }
+  }
+  return [...hosts.values()];
+}
+
+/** Whether workers would see a difference; the order of hosts is none. */
+export function areSameHosts(a: readonly HostConfig[], b: readonly HostConfig[]): boolean {
+  if (a.length !== b.length) return false;
+  const known = new Set(a.map((host) => JSON.stringify(host)));
+  return b.every((host) => known.has(JSON.stringify(host)));
+}

@@ -1,0 +1,109 @@
+/** Access logs: where they go, what a line says, which requests they are for. */
+import type {
+  AccessLog,
+  AccessLogFilter as FilterMessage,
+  ComparisonFilter,
+} from "../../../gen/es/envoy/config/accesslog/v3/accesslog_pb.d.ts";
+import type { FileAccessLog } from "../../../gen/es/envoy/extensions/access_loggers/file/v3/file_pb.d.ts";
+import type {
+  StderrAccessLog,
+  StdoutAccessLog,
+} from "../../../gen/es/envoy/extensions/access_loggers/stream/v3/stream_pb.d.ts";
+import type { AccessLogConfig, AccessLogFilter } from "../../shared/config/access-log-config.ts";
+import { decodeFileFormat, decodeFormat } from "./access-log-formats.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { type FoundExtension, findExtension } from "./extensions.ts";
+
+export function decodeAccessLogs(
+  logs: readonly AccessLog[],
+  context: DecodeContext,
+): readonly AccessLogConfig[] {
+  return logs.flatMap((log) => {
+    const request = { name: log.name, any: log.configType.value };
+    const found = findExtension("access logger", request, context);
+    const output = found && decodeOutput(found, context);
+    if (!output) return [];
+    return { ...output, filter: log.filter ? decodeFilter(log.filter, context) : undefined };
+  });
+}
+
+function decodeOutput(
+  { extension, config }: FoundExtension,
+  context: DecodeContext,
+): Pick<AccessLogConfig, "sink" | "format"> | undefined {
+  if (extension.kind === "fileAccessLog") {
+    const schema = context.protos.schema<FileAccessLog>(
+      "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    );
+    const file = context.read(config, schema);
+    return (
+      file && { sink: { kind: "file", path: file.path }, format: decodeFileFormat(file, context) }
+    );
+  }
+  const kind = extension.kind === "stdoutAccessLog" ? "stdout" : "stderr";
+  const schema =
+    kind === "stdout"
+      ? context.protos.schema<StdoutAccessLog>(
+          "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        )
+      : context.protos.schema<StderrAccessLog>(
+          "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+        );
+  const stream = context.read<StdoutAccessLog | StderrAccessLog>(config, schema);
+  return stream && { sink: { kind }, format: decodeFormat(stream.accessLogFormat.value, context) };
+}
+
+/** Never matches: stands for a filter that was refused. */
+const noRequest: AccessLogFilter = { kind: "or", filters: [] };
+
+function decodeFilter(
+  { filterSpecifier: filter }: FilterMessage,
+  context: DecodeContext,
+): AccessLogFilter {
+  switch (filter.case) {
+    case "statusCodeFilter": {
+      const { op, value } = decodeComparison(filter.value.comparison);
+      return { kind: "statusCode", op, value };
+    }
+    case "durationFilter": {
+      const { op, value } = decodeComparison(filter.value.comparison);
+      return { kind: "duration", op, valueMs: value };
+    }
+    case "notHealthCheckFilter":
+      return { kind: "notHealthCheck" };
+    case "responseFlagFilter":
+      return { kind: "responseFlag", flags: filter.value.flags };
+    case "andFilter":
+      return {
+        kind: "and",
+        filters: filter.value.filters.map((one) => decodeFilter(one, context)),
+      };
+    case "orFilter":
+      return { kind: "or", filters: filter.value.filters.map((one) => decodeFilter(one, context)) };
+    case "traceableFilter":
+    case "runtimeFilter":
+    case "headerFilter":
+    case "grpcStatusFilter":
+    case "extensionFilter":
+    case "metadataFilter":
+    case "logTypeFilter":
+    case undefined:
+      context.refuse(`access log filter ${filter.case ?? "without a kind"} is not supported`);
+      return noRequest;
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** By the numbers of `ComparisonFilter.Op`. */
+const operators = ["eq", "ge", "le", "ne"] as const;
+
+function decodeComparison(comparison: ComparisonFilter | undefined): {
+  readonly op: (typeof operators)[number];
+  readonly value: number;
+} {
+  return {
+    op: operators[comparison?.op ?? 0] ?? "eq",
+    value: comparison?.value?.defaultValue ?? 0,
+  };
+}

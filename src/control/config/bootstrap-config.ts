@@ -1,0 +1,67 @@
+/** The bootstrap after it was judged: `envoy.config.bootstrap.v3.Bootstrap`, resolved and defaulted. */
+import type { SocketAddress } from "../../shared/common/address.ts";
+import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
+import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
+import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { DecodedListener } from "./decoded-listener.ts";
+
+export interface BootstrapConfig {
+  readonly node: NodeConfig;
+  /** Undefined: no admin interface. */
+  readonly admin: AdminConfig | undefined;
+  /** In the order of the bootstrap; names are unique among each. */
+  readonly staticListeners: readonly DecodedListener[];
+  readonly staticClusters: readonly DecodedCluster[];
+  readonly dynamicResources: DynamicResources;
+  /** `cluster_manager.local_cluster_name`; empty: none. */
+  readonly localClusterName: string;
+  /** The layers in order, later ones over earlier ones. */
+  readonly runtimeLayers: readonly RuntimeLayer[];
+  readonly statsFlushIntervalMs: number;
+  /** `enable_dispatcher_stats`. */
+  readonly dispatcherStats: boolean;
+  /** `header_prefix`; default `x-envoy`. */
+  readonly headerPrefix: string;
+  /** The whole message, `--config-yaml` merged in, node completed from the flags: for /config_dump. */
+  readonly bytes: Uint8Array;
+}
+
+/** Who this proxy says it is. `bytes` is the whole `core.v3.Node`, ready to be sent. */
+export interface NodeConfig {
+  readonly id: string;
+  readonly cluster: string;
+  readonly zone: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface AdminConfig {
+  /** Undefined: configured without an address, so nothing listens. */
+  readonly address: SocketAddress | undefined;
+  readonly accessLog: readonly AccessLogConfig[];
+  /** Paths that are served; empty: all (Envoy: `allow_paths`). */
+  readonly allowPaths: readonly StringMatcher[];
+  /** `profile_path`; kept to be shown, nothing is profiled. */
+  readonly profilePath: string;
+  readonly ignoreGlobalConnLimit: boolean;
+}
+
+export interface DynamicResources {
+  readonly ads: ApiConfigSource | undefined;
+  readonly lds: ConfigSource | undefined;
+  readonly cds: ConfigSource | undefined;
+}
+
+export interface RuntimeLayer {
+  readonly name: string;
+  readonly kind: "static" | "admin";
+  /** Dotted keys, as `/runtime` shows them. */
+  readonly values: Readonly<Record<string, RuntimeValue>>;
+}
+
+export type RuntimeValue =
+  | string
+  | number
+  | boolean
+  /** `envoy.type.v3.FractionalPercent`, as a share of a million. */
+  | { readonly millionths: number };

@@ -1,0 +1,88 @@
+/**
+ * Which HTTP a cluster speaks, and the limits of its connections: in `typed_extension_protocol_options`,
+ * or in the older fields of the cluster itself.
+ */
+import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
+import type { HttpProtocolOptions as CommonOptions } from "../../../gen/es/envoy/config/core/v3/protocol_pb.d.ts";
+import type { HttpProtocolOptions } from "../../../gen/es/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.d.ts";
+import type { ClusterConfig } from "../../shared/config/cluster-config.ts";
+import { durationMsOr } from "../proto/duration.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { judgeUpstreamFilters } from "./http-filters.ts";
+
+const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" as const;
+
+/** Docs: `HttpProtocolOptions.idle_timeout`, "defaults to 1 hour". */
+const idleTimeoutMsDefault = 3_600_000;
+
+type ProtocolConfig = Pick<
+  ClusterConfig,
+  "protocol" | "idleTimeoutMs" | "maxConnectionDurationMs" | "maxRequestsPerConnection"
+>;
+
+export function decodeClusterProtocol(cluster: Cluster, context: DecodeContext): ProtocolConfig {
+  const options = decodeOptions(cluster, context);
+  if (!options)
+    return protocolConfig(
+      cluster.http2ProtocolOptions ? "http2" : "http1",
+      cluster.commonHttpProtocolOptions,
+      cluster,
+    );
+  judgeUpstreamFilters(options.httpFilters, context);
+  return protocolConfig(
+    decodeProtocol(options, context),
+    options.commonHttpProtocolOptions,
+    cluster,
+  );
+}
+
+function protocolConfig(
+  protocol: ClusterConfig["protocol"],
+  common: CommonOptions | undefined,
+  cluster: Cluster,
+): ProtocolConfig {
+  return {
+    protocol,
+    idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
+    maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
+    maxRequestsPerConnection:
+      common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
+  };
+}
+
+function decodeOptions(cluster: Cluster, context: DecodeContext): HttpProtocolOptions | undefined {
+  let options: HttpProtocolOptions | undefined;
+  for (const [name, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
+    const config = context.open(any);
+    if (!config) continue;
+    if (config.typeName === optionsTypeName)
+      options = context.read(config, context.protos.schema<HttpProtocolOptions>(optionsTypeName));
+    else
+      context.refuse(
+        `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'`,
+      );
+  }
+  return options;
+}
+
+function decodeProtocol(
+  { upstreamProtocolOptions: choice }: HttpProtocolOptions,
+  context: DecodeContext,
+): ClusterConfig["protocol"] {
+  switch (choice.case) {
+    case "explicitHttpConfig":
+      return choice.value.protocolConfig.case === "http2ProtocolOptions" ? "http2" : "http1";
+    case "autoConfig":
+      context.refuse(
+        "cluster has auto_config: ALPN needs TLS to upstreams, which is not supported",
+      );
+      return "http1";
+    case "useDownstreamProtocolConfig":
+      context.warn(`${optionsTypeName}.use_downstream_protocol_config`, "upstreams get HTTP/1.1");
+      return "http1";
+    case undefined:
+      return "http1";
+    default:
+      return choice satisfies never;
+  }
+}

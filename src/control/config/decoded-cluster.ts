@@ -1,0 +1,17 @@
+/** What main knows of a cluster beside the part that workers get. */
+import type { ClusterConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
+import type { ConfigSource } from "./config-source.ts";
+
+export interface DecodedCluster {
+  readonly config: ClusterConfig;
+  /** Of STATIC and STRICT_DNS; undefined for EDS. */
+  readonly loadAssignment: LoadAssignment | undefined;
+  /** Where the endpoints of an EDS cluster come from. */
+  readonly edsSource: ConfigSource | undefined;
+  /** `wait_for_warm_on_init`: false lets the server start before this cluster is warm. */
+  readonly waitForWarmOnInit: boolean;
+  /** The whole message as it came, for /config_dump and for comparing versions. */
+  readonly bytes: Uint8Array;
+  /** Hash of the message with its maps sorted: equal hashes mean equal clusters. */
+  readonly hash: string;
+}

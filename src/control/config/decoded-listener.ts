@@ -1,0 +1,25 @@
+/** What main knows of a listener beside the part that workers get. */
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { ConfigSource } from "./config-source.ts";
+
+export interface DecodedListener {
+  readonly config: ListenerConfig;
+  /** The whole message as it came, for /config_dump and for comparing versions. */
+  readonly bytes: Uint8Array;
+  /** Hash of the message with its maps sorted: equal hashes mean equal listeners. */
+  readonly hash: string;
+  /** Route configurations that must arrive before the listener is warm, each name once. */
+  readonly rds: readonly RouteSubscription[];
+  /**
+   * Clusters that inline routes name with `validate_clusters` on (its default there): all must be
+   * known when the listener is added, else it is refused with `route: unknown cluster 'x'`.
+   */
+  readonly requiredClusters: readonly string[];
+}
+
+export interface RouteSubscription {
+  readonly routeConfigName: string;
+  readonly source: ConfigSource;
+  /** The connection manager's, for `http.<stat_prefix>.rds.<name>.`. */
+  readonly statPrefix: string;
+}

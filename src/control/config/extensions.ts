@@ -1,0 +1,194 @@
+/**
+ * Every extension that is built, in one table. An extension is known by the type of its configuration,
+ * never by its name, as in Envoy; what is not here is refused, with the list of what is.
+ */
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { TypedConfig } from "../proto/any.ts";
+import type { DecodeContext } from "./decode-context.ts";
+
+export type ExtensionCategory =
+  | "access logger"
+  | "HTTP filter"
+  | "listener filter"
+  | "load balancing policy"
+  | "network filter"
+  | "per-route configuration"
+  | "request ID extension"
+  | "transport socket"
+  | "upstream HTTP filter"
+  | "upstream network filter";
+
+export interface Extension {
+  readonly category: ExtensionCategory;
+  /** Envoy's canonical name. */
+  readonly name: string;
+  /** Full name of the type of its configuration. */
+  readonly typeName: string;
+  /** What the decoders of the category switch on; `noop`: accepted without effect, for the reason. */
+  readonly kind: ExtensionKind;
+  readonly reason?: string;
+}
+
+export type ExtensionKind =
+  | "fileAccessLog"
+  | "httpConnectionManager"
+  | "leastRequest"
+  | "noop"
+  | "random"
+  | "rawBuffer"
+  | "roundRobin"
+  | "router"
+  | "stderrAccessLog"
+  | "stdoutAccessLog"
+  | "tcpProxy"
+  | "upstreamCodec"
+  | "uuid";
+
+const istioStats = "Istio's telemetry is not built; Envoy's own stats are kept";
+const metadataExchange = "peers do not exchange Istio metadata; only Istio's telemetry reads it";
+const alpn = "it names the protocols of TLS to upstreams, which is not built";
+
+const extensions: readonly Extension[] = [
+  {
+    category: "access logger",
+    name: "envoy.access_loggers.file",
+    typeName: "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    kind: "fileAccessLog",
+  },
+  {
+    category: "access logger",
+    name: "envoy.access_loggers.stdout",
+    typeName: "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+    kind: "stdoutAccessLog",
+  },
+  {
+    category: "access logger",
+    name: "envoy.access_loggers.stderr",
+    typeName: "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+    kind: "stderrAccessLog",
+  },
+  {
+    category: "transport socket",
+    name: "envoy.transport_sockets.raw_buffer",
+    typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    kind: "rawBuffer",
+  },
+  {
+    category: "network filter",
+    name: "envoy.filters.network.tcp_proxy",
+    typeName: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    kind: "tcpProxy",
+  },
+  {
+    category: "network filter",
+    name: "envoy.filters.network.http_connection_manager",
+    typeName: "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    kind: "httpConnectionManager",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.router",
+    typeName: "envoy.extensions.filters.http.router.v3.Router",
+    kind: "router",
+  },
+  {
+    category: "upstream HTTP filter",
+    name: "envoy.filters.http.upstream_codec",
+    typeName: "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+    kind: "upstreamCodec",
+  },
+  {
+    category: "request ID extension",
+    name: "envoy.request_id.uuid",
+    typeName: "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig",
+    kind: "uuid",
+  },
+  {
+    category: "load balancing policy",
+    name: "envoy.load_balancing_policies.round_robin",
+    typeName: "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin",
+    kind: "roundRobin",
+  },
+  {
+    category: "load balancing policy",
+    name: "envoy.load_balancing_policies.least_request",
+    typeName: "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
+    kind: "leastRequest",
+  },
+  {
+    category: "load balancing policy",
+    name: "envoy.load_balancing_policies.random",
+    typeName: "envoy.extensions.load_balancing_policies.random.v3.Random",
+    kind: "random",
+  },
+  ...noops("istio.stats", "stats.PluginConfig", istioStats, ["network filter", "HTTP filter"]),
+  ...noops("istio.alpn", "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig", alpn, [
+    "HTTP filter",
+  ]),
+  ...noops("istio.peer_metadata", "io.istio.http.peer_metadata.Config", metadataExchange, [
+    "HTTP filter",
+    "upstream HTTP filter",
+  ]),
+  ...noops(
+    "istio.metadata_exchange",
+    "envoy.tcp.metadataexchange.config.MetadataExchange",
+    metadataExchange,
+    ["network filter", "upstream network filter"],
+  ),
+];
+
+function noops(
+  name: string,
+  typeName: string,
+  reason: string,
+  categories: readonly ExtensionCategory[],
+): readonly Extension[] {
+  return categories.map((category) => ({ category, name, typeName, kind: "noop", reason }));
+}
+
+export interface FoundExtension {
+  readonly extension: Extension;
+  readonly config: TypedConfig;
+}
+
+/** What a configuration says of an extension: the name is for people, the Any decides. */
+export interface ExtensionRequest {
+  readonly name: string;
+  readonly any: Any | undefined;
+}
+
+/** The extension of a category, its content still unread; undefined, and refused, if it is not built. */
+export function findExtension(
+  category: ExtensionCategory,
+  { name, any }: ExtensionRequest,
+  context: DecodeContext,
+): FoundExtension | undefined {
+  const config = context.open(any);
+  if (!config) return undefined;
+  const extension = lookUp(category, config.typeName);
+  if (!extension) {
+    const built = extensions.filter((one) => one.category === category).map((one) => one.name);
+    const known = built.length === 0 ? "none is built" : `built are ${built.join(", ")}`;
+    context.refuse(
+      `Didn't find a registered implementation for '${name}' with type URL: '${config.typeName}' (${category}: ${known})`,
+    );
+    return undefined;
+  }
+  if (extension.kind === "noop") context.warn(config.typeName, extension.reason ?? "has no effect");
+  return { extension, config };
+}
+
+/** As `findExtension`, without a word about one that is not built: for optional ones. */
+export function hasExtension(
+  category: ExtensionCategory,
+  { any }: ExtensionRequest,
+  context: DecodeContext,
+): boolean {
+  const config = context.open(any);
+  return config !== undefined && lookUp(category, config.typeName) !== undefined;
+}
+
+/** A type may serve in several categories: Istio's stats are a network filter and an HTTP filter. */
+function lookUp(category: ExtensionCategory, typeName: string): Extension | undefined {
+  return extensions.find((one) => one.category === category && one.typeName === typeName);
+}

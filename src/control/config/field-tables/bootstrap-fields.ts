@@ -1,0 +1,95 @@
+/** The bootstrap. */
+import type { FieldTables } from "./field-table.ts";
+
+export const bootstrapFields: FieldTables = {
+  "envoy.config.bootstrap.v3.Bootstrap": {
+    honoured: [
+      "node",
+      "static_resources",
+      "dynamic_resources",
+      "cluster_manager",
+      "stats_flush_interval",
+      "layered_runtime",
+      "admin",
+      "enable_dispatcher_stats",
+      "header_prefix",
+    ],
+    refused: {
+      listener_manager: "there is one listener manager",
+      config_sources: "resources come from the sources that dynamic_resources names",
+      default_config_source: "resources come from the sources that dynamic_resources names",
+      default_socket_interface: "there is one kind of socket",
+      xds_delegate_extension: "xDS delegates are not built",
+      fatal_actions: "a crash is logged and ends the process",
+    },
+    warned: {
+      node_context_params: "xdstp names are not built",
+      hds_config: "health discovery is not built",
+      flags_path: "flags come from the command line",
+      stats_sinks: "stats are pulled from the admin interface",
+      stats_config: "stats have their default names and tags",
+      stats_flush_on_admin: "stats are pulled from the admin interface",
+      deferred_stat_options: "stats are made when they are needed",
+      stats_eviction_interval: "stats live as long as their owner",
+      watchdog: "the watchdogs have their defaults",
+      watchdogs: "the watchdogs have their defaults",
+      tracing: "nothing is traced",
+      overload_manager: "limits are those of listeners and clusters",
+      stats_server_version_override: "the version is our own",
+      use_tcp_for_dns_lookups: "the system's resolver decides",
+      dns_resolution_config: "the system's resolver is used",
+      typed_dns_resolver_config: "the system's resolver is used",
+      bootstrap_extensions: "no such extension is built",
+      certificate_provider_instances: "TLS is not built",
+      inline_headers: "any header may be used",
+      perf_tracing_file_path: "no such trace is written",
+      default_regex_engine: "expressions are RE2's, in time linear in the input",
+      xds_config_tracker_extension: "see /config_dump",
+      application_log_config: "the format comes from the command line",
+      grpc_async_client_manager_config: "there is one stream",
+      memory_allocator_manager: "memory is the runtime's",
+      enable_worker_cpu_affinity: "the system schedules the threads",
+    },
+  },
+  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": {
+    honoured: ["listeners", "clusters"],
+    warned: { secrets: "TLS is not built" },
+  },
+  "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": {
+    honoured: ["lds_config", "cds_config", "ads_config"],
+    refused: {
+      lds_resources_locator: "xdstp names are not built",
+      cds_resources_locator: "xdstp names are not built",
+    },
+  },
+  "envoy.config.bootstrap.v3.ClusterManager": {
+    honoured: ["local_cluster_name"],
+    refused: { upstream_bind_config: "connections would come from another address" },
+    warned: {
+      outlier_detection: "no host is ejected",
+      load_stats_config: "load is not reported",
+      enable_deferred_cluster_creation: "clusters are cheap",
+    },
+  },
+  "envoy.config.bootstrap.v3.Admin": {
+    honoured: [
+      "address",
+      "access_log",
+      "access_log_path",
+      "allow_paths",
+      "profile_path",
+      "ignore_global_conn_limit",
+    ],
+    warned: { socket_options: "the admin's socket has the system's defaults" },
+  },
+  "envoy.config.bootstrap.v3.LayeredRuntime": { honoured: ["layers"] },
+  "envoy.config.bootstrap.v3.RuntimeLayer": {
+    honoured: ["name", "static_layer", "admin_layer"],
+    warned: {
+      disk_layer: "the layer is empty: runtime comes from static layers",
+      rtds_layer: "the layer is empty: runtime comes from static layers",
+    },
+  },
+  "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer": "whole",
+  "envoy.config.core.v3.Node": "whole",
+};

@@ -1,0 +1,162 @@
+/** Clusters and their endpoints. */
+import type { FieldTables } from "./field-table.ts";
+
+const otherHosts = "bytes would go to other hosts";
+
+export const clusterFields: FieldTables = {
+  "envoy.config.cluster.v3.Cluster": {
+    honoured: [
+      "name",
+      "alt_stat_name",
+      "type",
+      "eds_cluster_config",
+      "connect_timeout",
+      "per_connection_buffer_limit_bytes",
+      "lb_policy",
+      "load_assignment",
+      "max_requests_per_connection",
+      "circuit_breakers",
+      "common_http_protocol_options",
+      "http_protocol_options",
+      "http2_protocol_options",
+      "typed_extension_protocol_options",
+      "dns_refresh_rate",
+      "respect_dns_ttl",
+      "dns_lookup_family",
+      "wait_for_warm_on_init",
+      "ring_hash_lb_config",
+      "maglev_lb_config",
+      "original_dst_lb_config",
+      "least_request_lb_config",
+      "round_robin_lb_config",
+      "common_lb_config",
+      "transport_socket",
+      "metadata",
+      "filters",
+      "load_balancing_policy",
+    ],
+    refused: {
+      cluster_type: "cluster extensions are not built",
+      transport_socket_matches: "TLS to upstreams is not built",
+      transport_socket_matcher: "TLS to upstreams is not built",
+      upstream_bind_config: "connections would come from another address",
+      lb_subset_config: otherHosts,
+      dns_resolvers: "names would be asked of another server",
+      dns_resolution_config: "names would be asked of another server",
+      upstream_config: otherHosts,
+    },
+    warned: {
+      health_checks: "hosts are not checked: the endpoints' own health status holds",
+      outlier_detection: "no host is ejected",
+      upstream_http_protocol_options: "without TLS there is nothing to set",
+      dns_failure_refresh_rate: "dns_refresh_rate holds after failures too",
+      dns_jitter: "names are asked at even intervals",
+      use_tcp_for_dns_lookups: "the system's resolver decides",
+      typed_dns_resolver_config: "the system's resolver is used",
+      cleanup_interval: "only original-destination clusters have it",
+      protocol_selection: "the protocol is the one configured",
+      upstream_connection_options: "the system's keep-alive defaults hold",
+      close_connections_on_host_health_failure: "connections end when their host leaves",
+      ignore_health_on_host_removal: "a host that leaves is drained at once",
+      lrs_server: "load is not reported",
+      lrs_report_endpoint_metrics: "load is not reported",
+      track_timeout_budgets: "no such stats",
+      track_cluster_stats: "no such stats",
+      preconnect_policy: "connections are made when they are needed",
+      connection_pool_per_downstream_connection: "connections are pooled by worker",
+      per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
+    },
+  },
+  "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "whole",
+  "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": {
+    honoured: ["choice_count"],
+    warned: {
+      active_request_bias: "weights count in full",
+      slow_start_config: "a new host takes its full share at once",
+    },
+  },
+  "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": {
+    honoured: [],
+    warned: { slow_start_config: "a new host takes its full share at once" },
+  },
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig": {
+    honoured: ["healthy_panic_threshold"],
+    warned: {
+      zone_aware_lb_config: "hosts are chosen without regard to zones",
+      locality_weighted_lb_config: "hosts are weighted, localities are not",
+      update_merge_window: "updates of hosts are applied as they come",
+      ignore_new_hosts_until_first_hc: "hosts are not checked",
+      close_connections_on_host_set_change: "connections end when their host leaves",
+      consistent_hashing_lb_config: "no load balancer that hashes is built",
+      override_host_status: "hosts are never chosen by address",
+    },
+  },
+  "envoy.config.cluster.v3.CircuitBreakers": {
+    honoured: ["thresholds"],
+    warned: { per_host_thresholds: "limits are the whole cluster's" },
+  },
+  "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
+    honoured: [
+      "priority",
+      "max_connections",
+      "max_pending_requests",
+      "max_requests",
+      "max_retries",
+    ],
+    warned: {
+      retry_budget: "max_retries holds",
+      track_remaining: "no such stats",
+      max_connection_pools: "a cluster has one pool a host and worker",
+    },
+  },
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {
+    honoured: ["choice_count"],
+    warned: {
+      active_request_bias: "weights count in full",
+      slow_start_config: "a new host takes its full share at once",
+      locality_lb_config: "hosts are chosen without regard to localities",
+      enable_full_scan: "hosts are sampled",
+      selection_method: "hosts are sampled",
+    },
+  },
+  "envoy.config.cluster.v3.LoadBalancingPolicy": { honoured: ["policies"] },
+  "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": { honoured: ["typed_extension_config"] },
+  "envoy.config.core.v3.TypedExtensionConfig": { honoured: ["name", "typed_config"] },
+  "envoy.config.cluster.v3.Filter": {
+    honoured: ["name", "typed_config"],
+    refused: { config_discovery: "extension discovery is not built" },
+  },
+  "envoy.config.endpoint.v3.ClusterLoadAssignment": {
+    honoured: ["cluster_name", "endpoints", "policy"],
+    warned: { named_endpoints: "endpoints stand where they are used" },
+  },
+  "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": {
+    honoured: [],
+    refused: { drop_overloads: "requests would pass that should be dropped" },
+    warned: {
+      overprovisioning_factor: "the first priority with a healthy host takes all",
+      endpoint_stale_after: "endpoints hold until they are replaced",
+      weighted_priority_health: "hosts count alike for the health of a priority",
+    },
+  },
+  "envoy.config.endpoint.v3.LocalityLbEndpoints": {
+    honoured: ["locality", "metadata", "lb_endpoints", "load_balancing_weight", "priority"],
+    refused: {
+      load_balancer_endpoints: "use lb_endpoints",
+      leds_cluster_locality_config: "endpoint discovery by locality is not built",
+    },
+    warned: { proximity: "priorities are used as they stand" },
+  },
+  "envoy.config.endpoint.v3.LbEndpoint": {
+    honoured: ["endpoint", "health_status", "metadata", "load_balancing_weight"],
+    refused: { endpoint_name: "endpoints stand where they are used" },
+  },
+  "envoy.config.endpoint.v3.Endpoint": {
+    honoured: ["address", "hostname"],
+    warned: {
+      health_check_config: "hosts are not checked",
+      additional_addresses: "the first address is used",
+      observability_name: "hosts are named by their address",
+    },
+  },
+};

@@ -1,0 +1,139 @@
+/** Messages that many resources share: addresses, sources, matchers, access logs. */
+import type { FieldTables } from "./field-table.ts";
+
+export const coreFields: FieldTables = {
+  "envoy.config.core.v3.Address": {
+    honoured: ["socket_address", "pipe"],
+    refused: { envoy_internal_address: "internal listeners are not built" },
+  },
+  "envoy.config.core.v3.SocketAddress": {
+    honoured: ["protocol", "address", "port_value"],
+    refused: {
+      named_port: "ports are numbers here",
+      resolver_name: "custom address resolvers are not built",
+      network_namespace_filepath: "other network namespaces are not built",
+    },
+    warned: { ipv4_compat: "IPv6 sockets keep the system's default for IPv4" },
+  },
+  "envoy.config.core.v3.Pipe": "whole",
+  "envoy.config.core.v3.CidrRange": "whole",
+  "envoy.config.core.v3.Locality": "whole",
+  "envoy.config.core.v3.Metadata": "whole",
+  "envoy.config.core.v3.HeaderValue": {
+    honoured: ["key", "value"],
+    refused: { raw_value: "header values are text here" },
+  },
+  "envoy.config.core.v3.HeaderValueOption": {
+    honoured: ["header", "append", "append_action"],
+    warned: { keep_empty_value: "an empty value is left out" },
+  },
+  "envoy.config.core.v3.DataSource": {
+    honoured: ["inline_string", "inline_bytes"],
+    refused: {
+      filename: "data sources are inline here",
+      environment_variable: "data sources are inline here",
+    },
+    warned: { watched_directory: "nothing is watched" },
+  },
+  "envoy.config.core.v3.SocketOption": {
+    honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
+  },
+  "envoy.config.core.v3.RuntimeFractionalPercent": {
+    honoured: ["default_value"],
+    warned: { runtime_key: "the default value is used always" },
+  },
+  "envoy.config.core.v3.RuntimeUInt32": {
+    honoured: ["default_value"],
+    warned: { runtime_key: "the default value is used always" },
+  },
+  "envoy.type.v3.FractionalPercent": "whole",
+  "envoy.type.v3.Percent": "whole",
+  "envoy.type.v3.Int64Range": "whole",
+  "envoy.config.core.v3.ConfigSource": {
+    honoured: [
+      "path",
+      "path_config_source",
+      "api_config_source",
+      "ads",
+      "self",
+      "initial_fetch_timeout",
+      "resource_api_version",
+    ],
+    warned: { authorities: "there is one management server" },
+  },
+  "envoy.config.core.v3.PathConfigSource": "whole",
+  "envoy.config.core.v3.WatchedDirectory": "whole",
+  "envoy.config.core.v3.AggregatedConfigSource": "whole",
+  "envoy.config.core.v3.SelfConfigSource": "whole",
+  "envoy.config.core.v3.ApiConfigSource": {
+    honoured: [
+      "api_type",
+      "transport_api_version",
+      "grpc_services",
+      "set_node_on_first_message_only",
+    ],
+    refused: {
+      cluster_names: "REST management servers are not built",
+      config_validators: "config validators are not built",
+    },
+    warned: {
+      refresh_delay: "only polled transports have it",
+      request_timeout: "only polled transports have it",
+      rate_limit_settings: "requests follow responses, so they are few",
+    },
+  },
+  "envoy.config.core.v3.GrpcService": {
+    honoured: ["envoy_grpc", "timeout", "initial_metadata"],
+    refused: { google_grpc: "use envoy_grpc: the stream goes through a cluster" },
+    warned: { retry_policy: "streams are reopened with jittered back-off" },
+  },
+  "envoy.config.core.v3.GrpcService.EnvoyGrpc": {
+    honoured: ["cluster_name", "authority"],
+    warned: {
+      retry_policy: "streams are reopened with jittered back-off",
+      max_receive_message_length: "messages have no limit",
+      skip_envoy_headers: "none are sent",
+    },
+  },
+  "envoy.type.matcher.v3.StringMatcher": {
+    honoured: ["exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"],
+    refused: { custom: "custom string matchers are not built" },
+    isMatcher: true,
+  },
+  "envoy.type.matcher.v3.RegexMatcher": { honoured: ["google_re2", "regex"], isMatcher: true },
+  "envoy.type.matcher.v3.RegexMatcher.GoogleRE2": {
+    honoured: [],
+    warned: { max_program_size: "matching costs time linear in its input" },
+  },
+  "envoy.type.matcher.v3.RegexMatchAndSubstitute": "whole",
+  "envoy.config.accesslog.v3.AccessLog": { honoured: ["name", "filter", "typed_config"] },
+  "envoy.config.accesslog.v3.AccessLogFilter": {
+    honoured: [
+      "status_code_filter",
+      "duration_filter",
+      "not_health_check_filter",
+      "and_filter",
+      "or_filter",
+      "response_flag_filter",
+    ],
+  },
+  "envoy.config.accesslog.v3.StatusCodeFilter": "whole",
+  "envoy.config.accesslog.v3.DurationFilter": "whole",
+  "envoy.config.accesslog.v3.ComparisonFilter": { honoured: ["op", "value"] },
+  "envoy.config.accesslog.v3.AndFilter": { honoured: ["filters"] },
+  "envoy.config.accesslog.v3.OrFilter": { honoured: ["filters"] },
+  "envoy.config.accesslog.v3.ResponseFlagFilter": "whole",
+  "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
+    honoured: ["path", "format", "json_format", "typed_json_format", "log_format"],
+  },
+  "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": { honoured: ["log_format"] },
+  "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": { honoured: ["log_format"] },
+  "envoy.config.core.v3.SubstitutionFormatString": {
+    honoured: ["text_format", "json_format", "text_format_source", "omit_empty_values"],
+    refused: { formatters: "formatter extensions are not built" },
+    warned: {
+      content_type: "only local replies have one",
+      json_format_options: "keys keep the order they were written in",
+    },
+  },
+};

@@ -1,0 +1,153 @@
+/** The HTTP connection manager, its filters, and HTTP options of listeners and clusters. */
+import type { FieldTables } from "./field-table.ts";
+
+const manager =
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager" as const;
+const pathJudgement = "paths would be matched in another form";
+
+export const httpFields: FieldTables = {
+  [manager]: {
+    honoured: [
+      "codec_type",
+      "stat_prefix",
+      "rds",
+      "route_config",
+      "http_filters",
+      "common_http_protocol_options",
+      "http_protocol_options",
+      "server_name",
+      "server_header_transformation",
+      "max_request_headers_kb",
+      "stream_idle_timeout",
+      "request_timeout",
+      "request_headers_timeout",
+      "drain_timeout",
+      "delayed_close_timeout",
+      "access_log",
+      "use_remote_address",
+      "xff_num_trusted_hops",
+      "skip_xff_append",
+      "via",
+      "generate_request_id",
+      "preserve_external_request_id",
+      "always_set_request_id_in_response",
+      "normalize_path",
+      "merge_slashes",
+      "path_with_escaped_slashes_action",
+      "request_id_extension",
+      "strip_matching_host_port",
+      "strip_any_host_port",
+    ],
+    refused: {
+      scoped_routes: "scoped routes are not built",
+      original_ip_detection_extensions: "the client's address would be another",
+      early_header_mutation_extensions: "requests would be routed by other headers",
+      path_normalization_options: pathJudgement,
+      strip_trailing_host_dot: "hosts would be matched in another form",
+      typed_header_validation_config: "other requests would pass",
+    },
+    warned: {
+      add_user_agent: "headers are passed on as they came",
+      tracing: "nothing is traced",
+      http2_protocol_options: "HTTP/2 has its defaults",
+      http3_protocol_options: "HTTP/3 is not built",
+      scheme_header_transformation: "the scheme is that of the connection",
+      access_log_flush_interval: "a request is logged when it ends",
+      flush_access_log_on_new_request: "a request is logged when it ends",
+      access_log_options: "a request is logged when it ends",
+      internal_address_config: "nobody is taken for internal",
+      forward_client_cert_details: "without TLS there is no certificate, the header is removed",
+      set_current_client_cert_details: "without TLS there is no certificate",
+      proxy_100_continue: "100-continue is answered here",
+      represent_ipv4_remote_address_as_ipv4_mapped_ipv6: "addresses are shown as they are",
+      upgrade_configs: "upgrades are refused with 403",
+      local_reply_config: "local replies are Envoy's own",
+      stream_error_on_invalid_http_message: "an invalid message ends its connection",
+      proxy_status_config: "no proxy-status header is written",
+      append_x_forwarded_port: "no x-forwarded-port header is written",
+      append_local_overload: "no header tells of overload",
+      add_proxy_protocol_connection_state: "the PROXY protocol is not built",
+      http1_safe_max_connection_duration: "max_connection_duration drains like any other drain",
+      stream_flush_timeout: "stream_idle_timeout holds",
+      drain_timeout_jitter: "each connection has its own instant in a drain",
+      record_route_resolution_stats: "no such stats",
+    },
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": {
+    honoured: ["config_source", "route_config_name"],
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
+    honoured: ["name", "typed_config", "is_optional", "disabled"],
+    refused: { config_discovery: "extension discovery is not built" },
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension": {
+    honoured: ["typed_config"],
+  },
+  "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig": {
+    honoured: [],
+    warned: {
+      pack_trace_reason: "nothing is traced",
+      use_request_id_for_trace_sampling: "nothing is traced",
+    },
+  },
+  "envoy.config.core.v3.HttpProtocolOptions": {
+    honoured: [
+      "idle_timeout",
+      "max_connection_duration",
+      "max_headers_count",
+      "max_stream_duration",
+      "headers_with_underscores_action",
+      "max_requests_per_connection",
+    ],
+    warned: {
+      max_response_headers_kb: "responses have the limit of requests",
+      max_connection_duration_jitter: "the duration is exact",
+    },
+  },
+  "envoy.config.core.v3.Http1ProtocolOptions": {
+    honoured: [
+      "allow_absolute_url",
+      "accept_http_10",
+      "default_host_for_http_10",
+      "enable_trailers",
+    ],
+    refused: { allow_chunked_length: "a message with both lengths is how requests are smuggled" },
+    warned: {
+      header_key_format: "names of headers keep the case they came in",
+      override_stream_error_on_invalid_http_message: "an invalid message ends its connection",
+      send_fully_qualified_url: "requests go upstream with a path",
+      use_balsa_parser: "there is one parser",
+      allow_custom_methods: "any token is a method",
+    },
+  },
+  "envoy.extensions.filters.http.router.v3.Router": {
+    honoured: ["suppress_envoy_headers", "upstream_http_filters"],
+    refused: { strict_check_headers: "other requests would pass" },
+    warned: {
+      dynamic_stats: "all stats are kept",
+      start_child_span: "nothing is traced",
+      upstream_log: "requests are logged downstream",
+      upstream_log_options: "requests are logged downstream",
+      respect_expected_rq_timeout: "the route's timeout holds",
+      suppress_grpc_request_failure_code_stats: "no such stats",
+      reject_connect_request_early_data: "CONNECT is not built",
+    },
+  },
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+    honoured: [
+      "common_http_protocol_options",
+      "explicit_http_config",
+      "use_downstream_protocol_config",
+      "auto_config",
+      "http_filters",
+    ],
+    warned: {
+      upstream_http_protocol_options: "without TLS there is nothing to set",
+      header_validation_config: "headers are judged as always",
+    },
+  },
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
+    honoured: ["http_protocol_options", "http2_protocol_options"],
+    refused: { http3_protocol_options: "HTTP/3 is not built" },
+  },
+};

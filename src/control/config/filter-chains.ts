@@ -1,0 +1,77 @@
+import type { CidrRange as CidrMessage } from "../../../gen/es/envoy/config/core/v3/address_pb.d.ts";
+import type {
+  FilterChain,
+  FilterChainMatch as MatchMessage,
+} from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
+import type {
+  CidrRange,
+  FilterChainConfig,
+  FilterChainMatch,
+} from "../../shared/config/listener-config.ts";
+import { durationMsOr } from "../proto/duration.ts";
+import { decodeCidrRange } from "./addresses.ts";
+import { hashOfValue } from "./canonical.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import type { ListenerNeeds } from "./http-connection-manager.ts";
+import { decodeNetworkFilters } from "./network-filters.ts";
+import { decodeTransportSocket } from "./transport-sockets.ts";
+
+export function decodeFilterChain(
+  message: FilterChain,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): FilterChainConfig {
+  const chain: Omit<FilterChainConfig, "id"> = {
+    name: message.name,
+    match: decodeFilterChainMatch(message.filterChainMatch, context),
+    filters: decodeNetworkFilters(message.filters, needs, context),
+    transportSocket: decodeTransportSocket(message.transportSocket, context),
+    transportSocketConnectTimeoutMs: durationMsOr(message.transportSocketConnectTimeout, 0),
+  };
+  return { ...chain, id: hashOfValue(chain) };
+}
+
+const matchesAll: FilterChainMatch = {
+  destinationPort: undefined,
+  prefixRanges: [],
+  serverNames: [],
+  transportProtocol: "",
+  applicationProtocols: [],
+  directSourcePrefixRanges: [],
+  sourceType: "any",
+  sourcePrefixRanges: [],
+  sourcePorts: [],
+};
+
+/** By the numbers of `FilterChainMatch.ConnectionSourceType`. */
+const sourceTypes = ["any", "sameIpOrLoopback", "external"] as const;
+
+function decodeFilterChainMatch(
+  message: MatchMessage | undefined,
+  context: DecodeContext,
+): FilterChainMatch {
+  if (!message) return matchesAll;
+  if (message.addressSuffix !== "" || message.suffixLen !== undefined)
+    context.refuse("filter chain match contains unimplemented fields: address_suffix, suffix_len");
+  return {
+    destinationPort: message.destinationPort,
+    prefixRanges: decodeRanges(message.prefixRanges, context),
+    serverNames: message.serverNames.map((name) => name.toLowerCase()).sort(),
+    transportProtocol: message.transportProtocol,
+    applicationProtocols: message.applicationProtocols.toSorted(),
+    directSourcePrefixRanges: decodeRanges(message.directSourcePrefixRanges, context),
+    sourceType: sourceTypes[message.sourceType] ?? "any",
+    sourcePrefixRanges: decodeRanges(message.sourcePrefixRanges, context),
+    sourcePorts: message.sourcePorts.toSorted((a, b) => a - b),
+  };
+}
+
+/** Criteria are sets: in one order, so that the same chain has the same identity. */
+function decodeRanges(
+  ranges: readonly CidrMessage[],
+  context: DecodeContext,
+): readonly CidrRange[] {
+  const key = ({ ip, prefixLength }: CidrRange): string => `${ip}/${prefixLength}`;
+  const decoded = ranges.map((range) => decodeCidrRange(range, context));
+  return decoded.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}

@@ -1,0 +1,31 @@
+/**
+ * A chain of filters ends with its terminal one (tcp_proxy, router), which stands nowhere else. Envoy
+ * checks it when it builds the chain; the texts are its own.
+ */
+import type { DecodeContext } from "./decode-context.ts";
+
+export interface OrderedFilter {
+  /** As configured. */
+  readonly name: string;
+  /** Envoy's canonical name. */
+  readonly type: string;
+  readonly isTerminal: boolean;
+}
+
+export function judgeFilterOrder(
+  filters: readonly OrderedFilter[],
+  chain: "http" | "network",
+  context: DecodeContext,
+): void {
+  for (const [index, { name, type, isTerminal }] of filters.entries()) {
+    const isLast = index === filters.length - 1;
+    if (isTerminal && !isLast)
+      context.refuse(
+        `Error: terminal filter named ${name} of type ${type} must be the last filter in a ${chain} filter chain.`,
+      );
+    else if (!isTerminal && isLast)
+      context.refuse(
+        `Error: non-terminal filter named ${name} of type ${type} is the last filter in a ${chain} filter chain.`,
+      );
+  }
+}

@@ -1,0 +1,132 @@
+/** `HttpConnectionManager`: defaults are Envoy's, as documented field by field in its proto. */
+import type { HttpConnectionManager } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
+import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
+import { durationMs, durationMsOr } from "../proto/duration.ts";
+import { decodeAccessLogs } from "./access-logs.ts";
+import { decodeConfigSource } from "./config-sources.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import type { RouteSubscription } from "./decoded-listener.ts";
+import { findExtension } from "./extensions.ts";
+import { decodeHttpFilters } from "./http-filters.ts";
+import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+
+/** What a connection manager asks of the listener that holds it. */
+export interface ListenerNeeds {
+  readonly rds: RouteSubscription[];
+  readonly requiredClusters: string[];
+}
+
+const hourMs = 3_600_000;
+/** By the numbers of `HttpConnectionManager.CodecType`; HTTP/3 is refused. */
+const codecs = ["auto", "http1", "http2"] as const;
+/** By the numbers of `ServerHeaderTransformation`. */
+const serverHeaders = ["overwrite", "appendIfAbsent", "passThrough"] as const;
+/** By the numbers of `HeadersWithUnderscoresAction`. */
+const underscores = ["allow", "rejectRequest", "dropHeader"] as const;
+
+export function decodeHttpConnectionManager(
+  message: HttpConnectionManager,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): HttpConnectionManagerConfig {
+  const { commonHttpProtocolOptions: common, httpProtocolOptions: http1 } = message;
+  judge(message, context);
+  return {
+    statPrefix: message.statPrefix,
+    codec: codecs[Number(message.codecType)] ?? "auto",
+    routes: decodeRouteSpecifier(message, needs, context),
+    filters: decodeHttpFilters(message.httpFilters, context),
+    serverName: message.serverName === "" ? "envoy" : message.serverName,
+    serverHeader: serverHeaders[message.serverHeaderTransformation] ?? "overwrite",
+    via: message.via,
+    useRemoteAddress: message.useRemoteAddress ?? false,
+    xffNumTrustedHops: message.xffNumTrustedHops,
+    skipXffAppend: message.skipXffAppend,
+    generateRequestId: message.generateRequestId ?? true,
+    preserveExternalRequestId: message.preserveExternalRequestId,
+    alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
+    maxRequestHeadersKb: message.maxRequestHeadersKb ?? 60,
+    maxRequestHeadersCount: common?.maxHeadersCount ?? 100,
+    idleTimeoutMs: durationMsOr(common?.idleTimeout, hourMs),
+    maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
+    streamIdleTimeoutMs: durationMsOr(message.streamIdleTimeout, 300_000),
+    requestTimeoutMs: durationMsOr(message.requestTimeout, 0),
+    requestHeadersTimeoutMs: durationMsOr(message.requestHeadersTimeout, 0),
+    maxStreamDurationMs: durationMsOr(common?.maxStreamDuration, 0),
+    drainTimeoutMs: durationMsOr(message.drainTimeout, 5_000),
+    delayedCloseTimeoutMs: message.delayedCloseTimeout
+      ? durationMs(message.delayedCloseTimeout)
+      : 1_000,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    normalizePath: message.normalizePath ?? false,
+    mergeSlashes: message.mergeSlashes,
+    stripPort: decodeStripPort(message),
+    acceptHttp10: http1?.acceptHttp10 ?? false,
+    defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
+    allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+    headersWithUnderscores: underscores[common?.headersWithUnderscoresAction ?? 0] ?? "allow",
+    accessLog: decodeAccessLogs(message.accessLog, context),
+  };
+}
+
+/** By the numbers of `PathWithEscapedSlashesAction`: the default and KEEP_UNCHANGED are what we do. */
+const keepsEscapedSlashes = [0, 1];
+const http3 = 3;
+
+function judge(message: HttpConnectionManager, context: DecodeContext): void {
+  if (Number(message.codecType) === http3)
+    context.refuse("HTTP/3 is not supported: codec_type HTTP3");
+  if (!keepsEscapedSlashes.includes(message.pathWithEscapedSlashesAction))
+    context.refuse(
+      "path_with_escaped_slashes_action other than KEEP_UNCHANGED is not supported: paths would be matched in another form",
+    );
+  if (message.stripMatchingHostPort && message.stripPortMode.value === true)
+    context.refuse(
+      "Error: Only one of `strip_matching_host_port` or `strip_any_host_port` can be set.",
+    );
+  const idExtension = message.requestIdExtension?.typedConfig;
+  if (!idExtension) return;
+  const found = findExtension(
+    "request ID extension",
+    { name: "request_id_extension", any: idExtension },
+    context,
+  );
+  const schema = found && context.protos.find(found.extension.typeName);
+  if (found && schema) context.read(found.config, context.protos.schema(schema.typeName));
+}
+
+function decodeStripPort(message: HttpConnectionManager): HttpConnectionManagerConfig["stripPort"] {
+  if (message.stripPortMode.value === true) return "any";
+  return message.stripMatchingHostPort ? "matching" : "none";
+}
+
+function decodeRouteSpecifier(
+  { routeSpecifier: specifier, statPrefix }: HttpConnectionManager,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): HttpConnectionManagerConfig["routes"] {
+  switch (specifier.case) {
+    case "rds": {
+      const { routeConfigName: name, configSource } = specifier.value;
+      if (configSource)
+        needs.rds.push({
+          routeConfigName: name,
+          source: decodeConfigSource(configSource, context),
+          statPrefix,
+        });
+      return { kind: "rds", name };
+    }
+    case "routeConfig": {
+      const config = decodeRoutes(specifier.value, context);
+      // Docs: `validate_clusters` "defaults to true" for routes that stand in the listener.
+      if (specifier.value.validateClusters ?? true)
+        needs.requiredClusters.push(...clusterNamesOf(config));
+      return { kind: "inline", config };
+    }
+    case "scopedRoutes":
+    case undefined:
+      return { kind: "rds", name: "" };
+    default:
+      return specifier satisfies never;
+  }
+}

@@ -1,0 +1,175 @@
+/** Listeners: `envoy.config.listener.v3.Listener`, from bytes (LDS) or as part of a bootstrap. */
+import { toBinary } from "@bufbuild/protobuf";
+import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
+import type { SocketOption } from "../../../gen/es/envoy/config/core/v3/socket_option_pb.d.ts";
+import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
+import type {
+  FilterChainConfig,
+  ListenerConfig,
+  ListenerFilterConfig,
+  SocketOptionConfig,
+} from "../../shared/config/listener-config.ts";
+import { durationMsOr } from "../proto/duration.ts";
+import { decodeAccessLogs } from "./access-logs.ts";
+import { decodeAddress } from "./addresses.ts";
+import { hashOf } from "./canonical.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import type { DecodedListener, RouteSubscription } from "./decoded-listener.ts";
+import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
+import { findExtension } from "./extensions.ts";
+import { filterChainConflicts } from "./filter-chain-conflicts.ts";
+import { decodeFilterChain } from "./filter-chains.ts";
+import type { ListenerNeeds } from "./http-connection-manager.ts";
+
+export const listenerTypeName = "envoy.config.listener.v3.Listener" as const;
+
+/** Docs: `per_connection_buffer_limit_bytes`, "defaults to 1 MiB". */
+const bufferLimitBytesDefault = 1024 * 1024;
+/** Docs: `listener_filters_timeout`, "defaults to 15s". */
+const listenerFiltersTimeoutMsDefault = 15_000;
+/** Envoy takes the system's limit; Linux cuts this one to it. */
+const tcpBacklogSizeDefault = 65_535;
+/** Docs: `max_connections_to_accept_per_socket_event`: unlimited; a bound keeps other sockets served. */
+const acceptsPerEventMaxDefault = 1_000;
+
+/** By the numbers of `core.v3.TrafficDirection`. */
+const directions = ["unspecified", "inbound", "outbound"] as const;
+
+/** The message has passed `context.check`; `received` are the bytes it came in, if it came so. */
+export function decodeListener(
+  message: Listener,
+  context: DecodeContext,
+  received?: Uint8Array,
+): DecodedListener {
+  const schema = context.protos.schema<Listener>(listenerTypeName);
+  const bytes = received ?? toBinary(schema, message);
+  const hash = hashOf(schema, message);
+  const needs: ListenerNeeds = { rds: [], requiredClusters: [] };
+  const addresses = decodeAddresses(message, context);
+  const filterChains = message.filterChains.map((chain) =>
+    decodeFilterChain(chain, needs, context),
+  );
+  const { defaultFilterChain } = message;
+  const config: ListenerConfig = {
+    // Envoy makes up a random name where there is none; this one is the same after a restart.
+    name: message.name === "" ? `unnamed-${hash.slice(0, 8)}` : message.name,
+    addresses,
+    statPrefix: message.statPrefix,
+    filterChains,
+    defaultFilterChain: defaultFilterChain && decodeFilterChain(defaultFilterChain, needs, context),
+    listenerFilters: decodeListenerFilters(message, context),
+    ...decodeLimits(message),
+    ...decodeSocketConfig(message, context),
+    continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
+    drainType: Number(message.drainType) === 1 ? "modifyOnly" : "default",
+    drainPolicy: decodeDrainPolicy(message.metadata?.filterMetadata[drainMetadataKey], context),
+    trafficDirection: directions[message.trafficDirection] ?? "unspecified",
+    useOriginalDst: message.useOriginalDst ?? false,
+    ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
+    accessLog: decodeAccessLogs(message.accessLog, context),
+  };
+  judgeFilterChains(config, context);
+  return {
+    config,
+    bytes,
+    hash,
+    rds: uniqueSubscriptions(needs.rds),
+    requiredClusters: [...new Set(needs.requiredClusters)],
+  };
+}
+
+function decodeAddresses(message: Listener, context: DecodeContext): readonly SocketAddress[] {
+  if (!message.address) {
+    context.refuse(`error adding listener named '${message.name}': address is necessary`);
+    return [];
+  }
+  const all = [message.address, ...message.additionalAddresses.map(({ address }) => address)];
+  const addresses = all.map((address) => decodeAddress(address, context));
+  if (new Set(addresses.map((address) => address.kind)).size > 1)
+    context.refuse(
+      `error adding listener named '${message.name}': different kinds of addresses in one listener are not supported`,
+    );
+  return addresses;
+}
+
+function decodeLimits(
+  message: Listener,
+): Pick<
+  ListenerConfig,
+  "perConnectionBufferLimitBytes" | "listenerFiltersTimeoutMs" | "acceptsPerEventMax"
+> {
+  return {
+    perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? bufferLimitBytesDefault,
+    listenerFiltersTimeoutMs: durationMsOr(
+      message.listenerFiltersTimeout,
+      listenerFiltersTimeoutMsDefault,
+    ),
+    acceptsPerEventMax: message.maxConnectionsToAcceptPerSocketEvent ?? acceptsPerEventMaxDefault,
+  };
+}
+
+function decodeSocketConfig(
+  message: Listener,
+  context: DecodeContext,
+): Pick<
+  ListenerConfig,
+  "bindToPort" | "enableReusePort" | "tcpBacklogSize" | "socketOptions" | "freebind" | "transparent"
+> {
+  return {
+    bindToPort: message.bindToPort ?? true,
+    // Envoy's default is one socket a worker; here all workers share one unless it is asked for.
+    enableReusePort: message.enableReusePort ?? false,
+    tcpBacklogSize: message.tcpBacklogSize ?? tcpBacklogSizeDefault,
+    socketOptions: message.socketOptions.flatMap((option) => decodeSocketOption(option, context)),
+    freebind: message.freebind ?? false,
+    transparent: message.transparent ?? false,
+  };
+}
+
+/** By the numbers of `SocketOption.SocketState`. */
+const socketStates = ["prebind", "bound", "listening"] as const;
+
+function decodeSocketOption(
+  option: SocketOption,
+  context: DecodeContext,
+): readonly SocketOptionConfig[] {
+  const { level, name, value, state } = option;
+  if (value.case === undefined) {
+    context.refuse("socket option without a value");
+    return [];
+  }
+  return [
+    {
+      level: Number(level),
+      name: Number(name),
+      value: value.case === "intValue" ? { int: Number(value.value) } : { bytes: value.value },
+      state: socketStates[state] ?? "prebind",
+    },
+  ];
+}
+
+/** No listener filter is built, so each is refused by name. */
+function decodeListenerFilters(
+  message: Listener,
+  context: DecodeContext,
+): readonly ListenerFilterConfig[] {
+  for (const { name, configType } of message.listenerFilters)
+    if (configType.case !== "configDiscovery")
+      findExtension("listener filter", { name, any: configType.value }, context);
+  return [];
+}
+
+function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void {
+  const chains: readonly FilterChainConfig[] = config.filterChains;
+  const [address] = config.addresses;
+  const where = address ? formatAddress(address) : config.name;
+  const refuse = (reason: string): void =>
+    context.refuse(`error adding listener '${where}': ${reason}`);
+  if (chains.length === 0 && !config.defaultFilterChain) refuse("no filter chains specified");
+  for (const conflict of filterChainConflicts(chains)) refuse(conflict);
+}
+
+/** Two connection managers may share a route configuration: it is fetched once. */
+function uniqueSubscriptions(rds: readonly RouteSubscription[]): readonly RouteSubscription[] {
+  return [...new Map(rds.map((one) => [one.routeConfigName, one])).values()];
+}

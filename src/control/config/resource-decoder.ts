@@ -1,0 +1,15 @@
+/**
+ * One kind of xDS resource as this folder reads it. Structurally what `control/xds` calls a
+ * `ResourceType`, which this folder may not name.
+ */
+import type { DecodeResult } from "../proto/decode-result.ts";
+
+export interface ResourceDecoder<T> {
+  readonly typeUrl: string;
+  /** `LDS`, for logs and names of stats. */
+  readonly shortName: string;
+  /** In the state of the world a missing resource was removed, and one subscription covers all. */
+  readonly isFullState: boolean;
+  /** Reads one resource; never throws. */
+  decode(bytes: Uint8Array): DecodeResult<T>;
+}

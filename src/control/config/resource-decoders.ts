@@ -1,0 +1,89 @@
+/** The xDS resource types, each with its reader: bytes in, judged domain values or every error out. */
+import type { Message } from "@bufbuild/protobuf";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
+import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
+import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
+import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
+import { readBinary } from "../proto/binary.ts";
+import type { DecodeResult } from "../proto/decode-result.ts";
+import { typeUrlOf } from "../proto/type-url.ts";
+import { clusterTypeName, decodeCluster } from "./clusters.ts";
+import { DecodeContext, type DecodeTools } from "./decode-context.ts";
+import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { DecodedListener } from "./decoded-listener.ts";
+import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import { decodeListener, listenerTypeName } from "./listeners.ts";
+import { decodeLoadAssignment } from "./load-assignments.ts";
+import type { ResourceDecoder } from "./resource-decoder.ts";
+import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+
+export interface ResourceDecoders {
+  readonly listeners: ResourceDecoder<DecodedListener>;
+  readonly clusters: ResourceDecoder<DecodedCluster>;
+  readonly routes: ResourceDecoder<DecodedRouteConfig>;
+  readonly endpoints: ResourceDecoder<LoadAssignment>;
+}
+
+export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
+  const { protos } = tools;
+  const decoder = <M extends Message, T>(
+    shortName: string,
+    schema: GenMessage<M>,
+    read: (message: M, context: DecodeContext, bytes: Uint8Array) => T,
+  ): ResourceDecoder<T> => ({
+    typeUrl: typeUrlOf(schema.typeName),
+    shortName,
+    isFullState: shortName === "LDS" || shortName === "CDS",
+    decode: (bytes) => decode(tools, schema, { bytes, read }),
+  });
+  return {
+    listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
+    clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodeCluster),
+    routes: decoder(
+      "RDS",
+      protos.schema<RouteConfiguration>("envoy.config.route.v3.RouteConfiguration"),
+      (message, context, bytes) => {
+        const config = decodeRoutes(message, context);
+        // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
+        const validateClusters = message.validateClusters ?? false;
+        return { config, clusterNames: clusterNamesOf(config), validateClusters, bytes };
+      },
+    ),
+    endpoints: decoder(
+      "EDS",
+      protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
+      (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
+    ),
+  };
+}
+
+interface Work<M extends Message, T> {
+  readonly bytes: Uint8Array;
+  readonly read: (message: M, context: DecodeContext, bytes: Uint8Array) => T;
+}
+
+/**
+ * Never throws: a resource that trips over a bug of ours is refused like any other bad one, and what
+ * worked goes on.
+ */
+function decode<M extends Message, T>(
+  tools: DecodeTools,
+  schema: GenMessage<M>,
+  { bytes, read }: Work<M, T>,
+): DecodeResult<T> {
+  const context = new DecodeContext(tools);
+  try {
+    const message = readBinary(schema, bytes);
+    if (!message.ok) return { ok: false, errors: message.errors };
+    const isValid = context.check(schema, message.value);
+    return context.result(isValid ? read(message.value, context, bytes) : undefined);
+  } catch (thrown) {
+    return {
+      ok: false,
+      errors: [`internal error while reading ${schema.typeName}: ${messageOf(thrown)}`],
+    };
+  }
+}

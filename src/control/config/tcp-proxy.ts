@@ -1,0 +1,25 @@
+import type { TcpProxy } from "../../../gen/es/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.d.ts";
+import type { WeightedCluster } from "../../shared/config/route-config.ts";
+import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
+import { durationMsOr } from "../proto/duration.ts";
+import { decodeAccessLogs } from "./access-logs.ts";
+import type { DecodeContext } from "./decode-context.ts";
+
+/** Docs: `TcpProxy.idle_timeout`, "defaults to 1 hour; 0s disables it". */
+const idleTimeoutMsDefault = 3_600_000;
+
+export function decodeTcpProxy(message: TcpProxy, context: DecodeContext): TcpProxyConfig {
+  return {
+    statPrefix: message.statPrefix,
+    clusters: decodeClusters(message.clusterSpecifier),
+    idleTimeoutMs: durationMsOr(message.idleTimeout, idleTimeoutMsDefault),
+    maxConnectAttempts: message.maxConnectAttempts ?? 1,
+    maxDownstreamConnectionDurationMs: durationMsOr(message.maxDownstreamConnectionDuration, 0),
+    accessLog: decodeAccessLogs(message.accessLog, context),
+  };
+}
+
+function decodeClusters(specifier: TcpProxy["clusterSpecifier"]): readonly WeightedCluster[] {
+  if (specifier.case === "cluster") return [{ name: specifier.value, weight: 1 }];
+  return specifier.value?.clusters.map(({ name, weight }) => ({ name, weight })) ?? [];
+}

@@ -1,0 +1,115 @@
+/** Makes versions of listeners: numbers them, gives them their stats, counters and drain manager, binds them. */
+import { formatAddress } from "../../shared/common/address.ts";
+import { listenerTag } from "../../shared/common/brand.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import type { DrainManager } from "../../shared/drain/drain-manager.ts";
+import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
+import { Listener, type ListenerResource } from "./listener.ts";
+import { allocateListenerSlots, type ConnectionCount } from "./listener-slots.ts";
+import type { ListenerSockets } from "./listener-sockets.ts";
+import type { UpdatePlan } from "./listener-update.ts";
+
+export interface ListenerFactoryContext {
+  readonly pool: { readonly concurrency: number };
+  readonly limits: Pick<SharedLimits, "allocate" | "release">;
+  readonly stats: MainStats;
+  readonly sockets: ListenerSockets;
+  /** The server's node: listeners' drain managers are its children. */
+  readonly drainManager: DrainManager;
+  /** Runtime key `envoy.resource_limits.listener.<name>.connection_limit`; undefined: none. */
+  readonly connectionLimit: (listener: string) => number | undefined;
+  readonly log: Logger;
+}
+
+export interface ListenerOrder {
+  readonly resource: ListenerResource;
+  readonly plan: Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
+  readonly isStatic: boolean;
+  /** The active version, whose tag an in-place update goes on with. */
+  readonly active: Listener | undefined;
+  readonly awaiting: ReadonlySet<string>;
+}
+
+export class ListenerFactory {
+  readonly #context: ListenerFactoryContext;
+  /** By name: the last generation, and how many versions exist. */
+  readonly #versions = new Map<string, { generation: number; count: number }>();
+  #lastTag = 0;
+
+  constructor(context: ListenerFactoryContext) {
+    this.#context = context;
+  }
+
+  /** A bound listener, or the error that refuses it; nothing is held after an error. */
+  async create(order: ListenerOrder): Promise<Listener | string> {
+    const { config } = order.resource.decoded;
+    const base = order.plan.kind === "inPlace" ? order.active : undefined;
+    const connections = base?.holdings.connections ?? this.#connectionCount(config.name);
+    if (!connections) return `no room for the counters of listener '${config.name}'`;
+    const listener = this.#build(order, base, connections);
+    const acquired = await this.#context.sockets.acquire(config, listener);
+    if (!acquired.ok) {
+      listener.release();
+      this.versionIsGone(listener);
+      if (!base) this.releaseTag(listener);
+      return acquired.error;
+    }
+    for (const address of acquired.outdated) {
+      this.#context.log.warning(
+        `listener '${config.name}': the open socket of ${formatAddress(address)} keeps its socket options; ` +
+          `new ones need another address, or the listener removed first`,
+      );
+    }
+    listener.hold(acquired.leases);
+    return listener;
+  }
+
+  /** Gives back what belongs to the tag: no worker holds it, and no version goes on with it. */
+  releaseTag(listener: Listener): void {
+    const { connections, drainManager } = listener.holdings;
+    this.#context.limits.release(connections.index, 1);
+    drainManager[Symbol.dispose]();
+  }
+
+  /** When no version of a name exists any more, the next one is generation 1 again. */
+  versionIsGone(listener: Listener): void {
+    const versions = this.#versions.get(listener.name);
+    if (!versions) return;
+    versions.count--;
+    if (versions.count === 0) this.#versions.delete(listener.name);
+  }
+
+  #build(order: ListenerOrder, base: Listener | undefined, connections: ConnectionCount): Listener {
+    const { resource, plan, isStatic, awaiting } = order;
+    const { config } = resource.decoded;
+    const { pool, stats, drainManager } = this.#context;
+    const identity = {
+      name: config.name,
+      tag: base?.tag ?? listenerTag(++this.#lastTag),
+      generation: this.#nextGeneration(config.name),
+      isStatic,
+      updateClass: plan.kind === "inPlace" ? ("filterChains" as const) : plan.kind,
+      changed: plan.kind === "new" ? [] : plan.changed,
+    };
+    const holdings = {
+      slots: allocateListenerSlots(config, pool.concurrency, connections, stats.allocator),
+      connections,
+      drainManager:
+        base?.holdings.drainManager ?? drainManager.createChildManager(config.drainType),
+    };
+    return new Listener(identity, holdings, resource, awaiting);
+  }
+
+  #nextGeneration(name: string): number {
+    const versions = this.#versions.get(name) ?? { generation: 0, count: 0 };
+    this.#versions.set(name, versions);
+    versions.count++;
+    return ++versions.generation;
+  }
+
+  #connectionCount(name: string): ConnectionCount | undefined {
+    const index = this.#context.limits.allocate(1);
+    return index === undefined ? undefined : { index, limit: this.#context.connectionLimit(name) };
+  }
+}

@@ -1,0 +1,442 @@
+/**
+ * All that moves a listener between the sets warming, active and draining (Envoy: `ListenerManagerImpl`). Every
+ * event runs in one queue, to its end: what a task has read is true until it is done, across its awaits too.
+ *
+ * Where this is not Envoy: a listener that cannot begin to listen leaves the active one alone; one that is added
+ * before workers start is warming until they have; a change that means nothing is adopted without a drain.
+ */
+import { assert } from "../../shared/common/assert.ts";
+import type { Clock } from "../../shared/common/clock.ts";
+import { SerialQueue } from "../../shared/common/serial-queue.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { DecodedListener } from "../config/decoded-listener.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { DrainRecord } from "./drain-record.ts";
+import type { DrainRunner } from "./drain-runner.ts";
+import type { Listener, ListenerResource } from "./listener.ts";
+import { ListenerDrains } from "./listener-drains.ts";
+import { ListenerErrors } from "./listener-errors.ts";
+import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
+import { ListenerSets } from "./listener-sets.ts";
+import { ListenerManagerStats } from "./listener-stats.ts";
+import {
+  type ListenerComparison,
+  planUpdate,
+  removedFilterChains,
+  type UpdatePlan,
+} from "./listener-update.ts";
+import type { ListenersView } from "./listener-view.ts";
+import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
+import type { RdsApi } from "./rds-api.ts";
+
+/** Beyond this many listeners, workers get a configuration at the first connection only. */
+export const lazyThresholdDefault = 1_000;
+
+/** The target that a listener waits for until `startWorkers`. */
+const workersTarget = "workers";
+
+export interface ListenerManagerContext extends ListenerFactoryContext {
+  readonly pool: ListenerPool;
+  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero">;
+  readonly routes: RdsApi;
+  readonly drains: DrainRunner;
+  readonly drainDefaults: DrainPolicy;
+  readonly comparison: ListenerComparison;
+  /** Active or warming, whatever brought it. */
+  readonly hasCluster: (name: string) => boolean;
+  readonly clock: Clock;
+  readonly lazyThreshold?: number;
+}
+
+/** One push: a batch of xDS. */
+export interface ListenerBatch {
+  readonly version: string;
+  readonly changed: readonly { readonly value: DecodedListener }[];
+  readonly removed: readonly string[];
+  /** Joins the NACK. */
+  refuse(name: string, message: string): void;
+}
+
+type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
+
+export class ListenerManager {
+  readonly #context: ListenerManagerContext;
+  readonly #queue = new SerialQueue();
+  readonly #stats: ListenerManagerStats;
+  readonly #workers: ListenerWorkers;
+  readonly #drains: ListenerDrains;
+  readonly #factory: ListenerFactory;
+  readonly #subscription: Disposable;
+
+  // Changed by tasks of the queue only.
+  readonly #sets = new ListenerSets();
+  readonly #errors = new ListenerErrors();
+  #version = "";
+  #hasStarted = false;
+  #stopped: DrainDirection | undefined;
+  #initialWaiters: (() => void)[] = [];
+
+  constructor(context: ListenerManagerContext) {
+    this.#context = context;
+    this.#stats = new ListenerManagerStats(context.stats);
+    this.#workers = new ListenerWorkers(context.pool, this.#stats);
+    this.#factory = new ListenerFactory(context);
+    this.#drains = new ListenerDrains({
+      ...context,
+      workers: this.#workers,
+      stats: this.#stats,
+      isUncounted: (listener) => context.limits.isZero(listener.holdings.connections.index, 1),
+      onDrained: (listener) => this.#run(() => this.#forget(listener)),
+    });
+    this.#subscription = context.pool.subscribe({
+      onEvent: (worker, event) => this.#onWorkerEvent(worker, event),
+    });
+  }
+
+  /**
+   * Applies a push: removals before additions, so that a new name may take a removed one's address (Envoy:
+   * "do not change the order"). Good listeners are applied whatever the others are. Settles when all is
+   * decided; warming goes on after it. A bad resource is refused, never a rejection.
+   */
+  apply(batch: ListenerBatch): Promise<void> {
+    return this.#run(async () => {
+      this.#errors.clear();
+      let isApplied = await this.#remove(batch.removed);
+      for (const { value } of batch.changed) {
+        const resource = this.#resource(value, batch.version);
+        const error = await this.#addOrUpdate(resource, false);
+        if (error === undefined) isApplied = true;
+        else this.#refuse(resource, error, batch);
+      }
+      if (isApplied) this.#version = batch.version;
+    });
+  }
+
+  /** Adds a listener of the bootstrap: never updated, never removed. The error, or undefined. */
+  addStatic(decoded: DecodedListener): Promise<string | undefined> {
+    return this.#run(() => this.#addOrUpdate(this.#resource(decoded, ""), true));
+  }
+
+  /** From now on listeners serve as soon as they are warm. */
+  startWorkers(): Promise<void> {
+    return this.#run(async () => {
+      this.#hasStarted = true;
+      this.#stats.setWorkersStarted();
+      for (const listener of this.#sets.warming.values()) {
+        listener.become({ kind: "targetReady", target: workersTarget });
+        await this.#activateLate(listener);
+      }
+    });
+  }
+
+  /** Resolves when no listener waits for anything but the workers. */
+  whenInitialized(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#initialWaiters.push(resolve);
+      void this.#run(() => {});
+    });
+  }
+
+  /**
+   * Stops accepting on all listeners, or on inbound ones, for the rest of the process: sockets are closed,
+   * connections live on, updates are skipped (Envoy: `stopListeners`, sticky). Removals still work.
+   */
+  stopListeners(direction: DrainDirection): Promise<void> {
+    return this.#run(async () => {
+      if (this.#stopped !== "all") this.#stopped = direction;
+      for (const listener of this.#sets.warming.values()) {
+        if (this.#isStopped(listener.config)) this.#dropWarming(listener);
+      }
+      const stopping = [...this.#sets.active.values()].filter(
+        (listener) => this.#isStopped(listener.config) && !listener.isStopped,
+      );
+      await Promise.all(stopping.map((listener) => this.#workers.stop(listener)));
+      for (const listener of stopping) {
+        listener.markStopped();
+        listener.releaseSockets();
+        this.#stats.count("listener_stopped");
+      }
+    });
+  }
+
+  view(): ListenersView {
+    return {
+      version: this.#version,
+      listeners: this.#sets.all().map((listener) => listener.view()),
+      errors: this.#errors.view(),
+    };
+  }
+
+  /** Closes every socket at once, without a drain: the process ends. */
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+    for (const listener of this.#sets.all()) {
+      listener.releaseSockets();
+      listener.release();
+      listener.holdings.drainManager[Symbol.dispose]();
+    }
+  }
+
+  /** One event. Gauges follow from the sets after each. */
+  #run<T>(task: () => T | Promise<T>): Promise<T> {
+    return this.#queue.run(async () => {
+      try {
+        return await task();
+      } finally {
+        const { warming, active, draining } = this.#sets;
+        this.#stats.setSizes(warming.size, active.size, draining.size);
+        this.#resolveInitialized();
+      }
+    });
+  }
+
+  async #remove(names: readonly string[]): Promise<boolean> {
+    const { active, warming } = this.#sets;
+    const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
+    let isApplied = false;
+    for (const name of names) {
+      const listener = active.get(name);
+      const dropped = warming.get(name);
+      if (!(listener ?? dropped) || (listener ?? dropped)?.identity.isStatic) continue;
+      isApplied = true;
+      this.#stats.count("listener_removed");
+      this.#context.log.info(`lds: remove listener '${name}'`);
+      if (dropped) this.#dropWarming(dropped);
+      if (listener) retired.push({ listener, drain: this.#retire(listener, undefined) });
+    }
+    const accepting = retired.filter(({ listener }) => !listener.isStopped);
+    await Promise.all(accepting.map(({ listener }) => this.#workers.stop(listener)));
+    for (const { listener, drain } of retired) {
+      listener.releaseSockets();
+      this.#drains.tell(drain);
+    }
+    return isApplied;
+  }
+
+  /** The error that refuses the resource, or undefined. The order of questions is Envoy's. */
+  #addOrUpdate(
+    resource: ListenerResource,
+    isStatic: boolean,
+  ): Promise<string | undefined> | string | undefined {
+    const { config } = resource.decoded;
+    const { name } = config;
+    const active = this.#sets.active.get(name);
+    const warming = this.#sets.warming.get(name);
+    if (this.#isStopped(config)) return this.#skip(name, "listeners are stopped by the admin");
+    if ((active ?? warming)?.identity.isStatic) {
+      if (isStatic) return `duplicate listener ${name} found`;
+      return this.#skip(name, "the bootstrap has a listener of this name");
+    }
+    const next = resource.decoded;
+    const plan = planUpdate(
+      { next, active: active?.decoded, warming: warming?.decoded },
+      this.#context.comparison,
+    );
+    switch (plan.kind) {
+      case "unchanged":
+        return undefined;
+      case "refused":
+        return plan.error;
+      case "revert":
+        if (warming) this.#dropWarming(warming);
+        return this.#adopt(active, resource);
+      case "adopt":
+        return this.#adopt(plan.target === "active" ? active : warming, resource);
+      case "new":
+      case "inPlace":
+      case "full":
+        return this.#warm(resource, plan, isStatic);
+      default:
+        return plan satisfies never;
+    }
+  }
+
+  /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
+  #skip(name: string, reason: string): undefined {
+    this.#context.log.warning(`lds: listener '${name}' is skipped: ${reason}`);
+  }
+
+  #refuse(resource: ListenerResource, error: string, batch: ListenerBatch): void {
+    const { name } = resource.decoded.config;
+    this.#errors.add(resource, error);
+    this.#context.log.warning(`lds: listener '${name}' is refused: ${error}`);
+    batch.refuse(name, error);
+  }
+
+  #adopt(listener: Listener | undefined, resource: ListenerResource): undefined {
+    assert(listener, "an update adopted by no listener");
+    listener.adopt(resource);
+    this.#stats.count("listener_modified");
+    this.#context.log.info(
+      `lds: update listener '${listener.name}' version '${resource.version}': means the same, nothing drains`,
+    );
+  }
+
+  async #warm(
+    resource: ListenerResource,
+    plan: ApplicablePlan,
+    isStatic: boolean,
+  ): Promise<string | undefined> {
+    const { config, requiredClusters, rds } = resource.decoded;
+    const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
+    if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
+    const active = this.#sets.active.get(config.name);
+    const targets = rds.map((each) => routeTarget(each.routeConfigName));
+    if (!this.#hasStarted) targets.push(workersTarget);
+    const awaiting = new Set(targets);
+    const listener = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
+    if (typeof listener === "string") {
+      this.#stats.count("listener_create_failure");
+      return listener;
+    }
+    const replaced = this.#sets.warming.get(config.name);
+    if (replaced) this.#dropWarming(replaced);
+    this.#sets.warming.set(config.name, listener);
+    this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
+    if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
+    this.#context.log.info(addedText(listener));
+    this.#subscribeRoutes(listener);
+    return this.#activateIfWarm(listener);
+  }
+
+  #subscribeRoutes(listener: Listener): void {
+    for (const subscription of listener.decoded.rds) {
+      const target = routeTarget(subscription.routeConfigName);
+      const ready = { kind: "targetReady", target } as const;
+      const lease = this.#context.routes.acquire(subscription, () => {
+        void this.#run(async () => {
+          if (listener.state.kind !== "warming") return;
+          listener.become(ready);
+          await this.#activateLate(listener);
+        });
+      });
+      listener.routes.push(lease);
+      if (lease.isReady) listener.become(ready);
+    }
+  }
+
+  /** As `activateIfWarm`, when there is no push left to refuse. */
+  async #activateLate(listener: Listener): Promise<void> {
+    const error = await this.#activateIfWarm(listener);
+    if (error === undefined) return;
+    this.#errors.addLate(listener, error, this.#context.clock.wallTime());
+    this.#context.log.error(`listener '${listener.name}' cannot listen: ${error}`);
+  }
+
+  /** Lets a listener serve that waits for nothing. The error when it cannot listen: then it is dropped. */
+  async #activateIfWarm(listener: Listener): Promise<string | undefined> {
+    if (!listener.isWarm) return undefined;
+    for (const lease of listener.sockets) {
+      const error = lease.startListening();
+      if (error === undefined) continue;
+      this.#stats.count("listener_create_failure");
+      this.#dropWarming(listener);
+      return error;
+    }
+    const { warming, active, held } = this.#sets;
+    const old = active.get(listener.name);
+    warming.delete(listener.name);
+    listener.become({ kind: "activated" });
+    active.set(listener.name, listener);
+    held.set(listener.tag, listener);
+    if (!old) this.#workers.add(listener, this.#isEager());
+    else if (old.tag === listener.tag) this.#supersede(old, listener);
+    else await this.#replace(old, listener);
+    return undefined;
+  }
+
+  #supersede(old: Listener, next: Listener): void {
+    this.#workers.updateFilterChains(next);
+    old.become({ kind: "superseded" });
+    old.releaseSockets();
+    this.#factory.versionIsGone(old);
+    const chains = removedFilterChains(old.config, next.config);
+    this.#drains.drainFilterChains(old, chains, next.identity.changed);
+  }
+
+  async #replace(old: Listener, next: Listener): Promise<void> {
+    const drain = this.#retire(old, next);
+    await this.#workers.replace(old, next, this.#isEager());
+    old.releaseSockets();
+    this.#drains.tell(drain);
+  }
+
+  /** Moves it to the draining set. `next`: what takes its place; undefined: it was removed. */
+  #retire(listener: Listener, next: Listener | undefined): DrainRecord {
+    const { active, draining } = this.#sets;
+    if (active.get(listener.name) === listener) active.delete(listener.name);
+    draining.add(listener);
+    return this.#drains.retire(listener, {
+      cause: next ? "lds-replace" : "lds-remove",
+      updateClass: next ? "full" : undefined,
+      changed: next?.identity.changed ?? [],
+    });
+  }
+
+  /** It never served: nothing drains. */
+  #dropWarming(listener: Listener): void {
+    this.#sets.warming.delete(listener.name);
+    listener.become({ kind: "dropped" });
+    listener.releaseSockets();
+    listener.release();
+    if (this.#sets.active.get(listener.name)?.tag !== listener.tag) {
+      this.#factory.releaseTag(listener);
+    }
+    this.#factory.versionIsGone(listener);
+  }
+
+  /** Its drain has ended and no worker holds it. */
+  #forget(listener: Listener): void {
+    this.#sets.draining.delete(listener);
+    this.#sets.held.delete(listener.tag);
+    listener.become({ kind: "drained" });
+    listener.release();
+    this.#factory.releaseTag(listener);
+    this.#factory.versionIsGone(listener);
+  }
+
+  #onWorkerEvent(worker: number, event: WorkerEvent): void {
+    if (event.kind !== "listenerConfigWanted") return;
+    const listener = this.#sets.held.get(event.tag);
+    if (!listener) return;
+    const { tag, config } = listener;
+    this.#context.pool.postTo(worker, { kind: "listenerConfig", tag, config });
+  }
+
+  #resource(decoded: DecodedListener, version: string): ListenerResource {
+    return { decoded, version, wallMs: this.#context.clock.wallTime() };
+  }
+
+  #isEager(): boolean {
+    return this.#sets.held.size <= (this.#context.lazyThreshold ?? lazyThresholdDefault);
+  }
+
+  #isStopped(config: ListenerConfig): boolean {
+    if (this.#stopped === "inboundOnly") return config.trafficDirection === "inbound";
+    return this.#stopped === "all";
+  }
+
+  #resolveInitialized(): void {
+    const warming = [...this.#sets.warming.values()];
+    if (!warming.every(isWaitingForWorkersOnly)) return;
+    for (const resolve of this.#initialWaiters.splice(0)) resolve();
+  }
+}
+
+function isWaitingForWorkersOnly({ state }: Listener): boolean {
+  if (state.kind !== "warming") return true;
+  return [...state.awaiting].every((target) => target === workersTarget);
+}
+
+function routeTarget(routeConfigName: string): string {
+  return `rds ${routeConfigName}`;
+}
+
+function addedText(listener: Listener): string {
+  const { identity, name, version } = listener;
+  if (identity.updateClass === "new") return `lds: add listener '${name}' version '${version}'`;
+  const how = identity.updateClass === "full" ? "full" : "in place";
+  return `lds: update listener '${name}' version '${version}': ${how}, changed: ${identity.changed.join(", ")}`;
+}

@@ -1,0 +1,89 @@
+/**
+ * The stats and counters of one version of a listener, given out by main before a worker counts
+ * anything. Versions share what has the same name (Envoy: generations share `listener.<address>.`); the
+ * count of connections belongs to the tag, so an in-place update goes on with it and a full one starts at 0.
+ */
+import { formatAddress } from "../../shared/common/address.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
+import {
+  httpStats,
+  listenerHttpStats,
+  listenerStats,
+  listenerWorkerStats,
+  tcpStats,
+} from "../../shared/stats/stat-names.ts";
+
+export interface ListenerSlotsLease extends Disposable {
+  slotsFor(worker: number): ListenerSlots;
+}
+
+/** What a version counts its connections with. */
+export interface ConnectionCount {
+  /** Index into the shared limits. */
+  readonly index: number;
+  /** Most at once over all workers; undefined: no limit. */
+  readonly limit: number | undefined;
+}
+
+export function allocateListenerSlots(
+  config: ListenerConfig,
+  workers: number,
+  connections: ConnectionCount,
+  allocator: StatAllocator,
+): ListenerSlotsLease {
+  const blocks: StatBlock[] = [];
+  const allocate: StatAllocator["allocate"] = (group, prefix) => {
+    const block = allocator.allocate(group, prefix);
+    blocks.push(block);
+    return block;
+  };
+  const prefix = listenerStatPrefix(config);
+  const http = statPrefixes(config, "httpConnectionManager");
+  const shared = {
+    listener: allocate(listenerStats, prefix),
+    http: byPrefix(http, (p) => allocate(httpStats, `http.${p}.`)),
+    listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
+    tcp: byPrefix(statPrefixes(config, "tcpProxy"), (p) => allocate(tcpStats, `tcp.${p}.`)),
+    connectionCount: connections.index,
+    connectionLimit: connections.limit,
+  };
+  const perWorker = Array.from({ length: workers }, (_, index) =>
+    allocate(listenerWorkerStats, `${prefix}worker_${index}.`),
+  );
+  return {
+    slotsFor: (worker) => ({ ...shared, worker: perWorker[worker] ?? 0 }),
+    [Symbol.dispose]() {
+      for (const block of blocks.splice(0)) allocator.release(block);
+    },
+  };
+}
+
+/** `listener.<stat_prefix or address>.`, its colons replaced as Envoy does. */
+function listenerStatPrefix(config: ListenerConfig): string {
+  const [address] = config.addresses;
+  const name = config.statPrefix || (address ? formatAddress(address) : config.name);
+  return `listener.${name.replaceAll(":", "_")}.`;
+}
+
+function statPrefixes(
+  config: ListenerConfig,
+  kind: "httpConnectionManager" | "tcpProxy",
+): readonly string[] {
+  const chains = config.defaultFilterChain
+    ? [...config.filterChains, config.defaultFilterChain]
+    : config.filterChains;
+  const found = chains.flatMap((chain) =>
+    chain.filters.flatMap((filter) => (filter.kind === kind ? [filter.config.statPrefix] : [])),
+  );
+  return [...new Set(found)];
+}
+
+function byPrefix(
+  prefixes: readonly string[],
+  allocate: (prefix: string) => StatBlock,
+): Readonly<Record<string, StatBlock>> {
+  return Object.fromEntries(prefixes.map((prefix) => [prefix, allocate(prefix)]));
+}

@@ -1,0 +1,198 @@
+/**
+ * Listening sockets, one for each address, owned by main: bound when a listener is added, so that a bind error is known
+ * before the answer to the control plane, and shared by every version that uses the address, draining
+ * ones included. An update re-binds nothing; the last one to let go closes.
+ *
+ * The registry decides who may share: an address that another name's warming or active listener holds is
+ * refused (Envoy: `has duplicate address`), one that a draining listener holds is taken over.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
+import type { ListenerConfig, SocketOptionConfig } from "../../shared/config/listener-config.ts";
+import type { ListenSocketRef } from "../../shared/io/reactor.ts";
+
+export interface BindOptions {
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly freebind: boolean;
+  readonly transparent: boolean;
+  readonly socketOptions: readonly SocketOptionConfig[];
+}
+
+export interface BoundSocket {
+  readonly ref: ListenSocketRef;
+  /** Begins to listen. The text of the error, or undefined when it listens. */
+  startListening(): string | undefined;
+  /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
+  disown(): boolean;
+  close(): void;
+}
+
+export type BindResult =
+  | { readonly ok: true; readonly socket: BoundSocket }
+  /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
+  | { readonly ok: false; readonly error: string };
+
+export type BindSocket = (address: SocketAddress, options: BindOptions) => Promise<BindResult>;
+
+/** Who uses a socket: a version of a listener. */
+export interface SocketOwner {
+  readonly name: string;
+  readonly isDraining: boolean;
+}
+
+/** One version's share of one address. */
+export interface SocketLease extends Disposable {
+  readonly localAddress: SocketAddress;
+  /** What worker `index` accepts on: the one socket, or its own under `enable_reuse_port`. */
+  refFor(index: number): ListenSocketRef;
+  readonly isPerWorker: boolean;
+  /** True while some other lease holds the same socket. */
+  isSharedWith(other: SocketLease): boolean;
+  /** True when this is the last lease and workers are to close what they get by `refFor`. */
+  disown(): boolean;
+  startListening(): string | undefined;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly options: BindOptions;
+  readonly sockets: readonly BoundSocket[];
+  readonly leases: Map<SocketLease, SocketOwner>;
+  isListening: boolean;
+}
+
+export type AcquireResult =
+  | {
+      readonly ok: true;
+      readonly leases: readonly SocketLease[];
+      /** Addresses whose open socket has other options than were asked for: it keeps them. */
+      readonly outdated: readonly SocketAddress[];
+    }
+  | { readonly ok: false; readonly error: string };
+
+export class ListenerSockets {
+  readonly #bind: BindSocket;
+  readonly #workers: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(bind: BindSocket, workers: number) {
+    this.#bind = bind;
+    this.#workers = workers;
+  }
+
+  /** Addresses with an open socket. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A lease for each address of the listener, or none and the reason. Calls must not overlap. */
+  async acquire(config: ListenerConfig, owner: SocketOwner): Promise<AcquireResult> {
+    if (!config.bindToPort) return { ok: true, leases: [], outdated: [] };
+    const duplicate = config.addresses.find((address) => this.#isTaken(address, owner));
+    if (duplicate) return { ok: false, error: duplicateAddress(config.name, duplicate) };
+    const leases: SocketLease[] = [];
+    const outdated: SocketAddress[] = [];
+    for (const [index, address] of config.addresses.entries()) {
+      const key = socketKey(config.name, address, index);
+      // One after the other: the second socket of an address must find the first.
+      const entry = this.#entries.get(key) ?? (await this.#open(key, address, config));
+      if (typeof entry === "string") {
+        for (const lease of leases) lease[Symbol.dispose]();
+        return { ok: false, error: entry };
+      }
+      if (!isDeepStrictEqual(entry.options, bindOptions(config))) outdated.push(address);
+      leases.push(this.#lease(entry, owner));
+    }
+    return { ok: true, leases, outdated };
+  }
+
+  #isTaken(address: SocketAddress, owner: SocketOwner): boolean {
+    const entry = isEphemeral(address) ? undefined : this.#entries.get(formatAddress(address));
+    const owners = [...(entry?.leases.values() ?? [])];
+    return owners.some((other) => other.name !== owner.name && !other.isDraining);
+  }
+
+  async #open(
+    key: string,
+    address: SocketAddress,
+    config: ListenerConfig,
+  ): Promise<Entry | string> {
+    const options = bindOptions(config);
+    const count = config.enableReusePort ? this.#workers : 1;
+    const sockets: BoundSocket[] = [];
+    for (let i = 0; i < count; i++) {
+      // Port 0 is chosen by the first socket; the others of the same address must follow it.
+      const target = sockets[0]?.ref.localAddress ?? address;
+      const result = await this.#bind(target, options);
+      if (!result.ok) {
+        for (const socket of sockets) socket.close();
+        return result.error;
+      }
+      sockets.push(result.socket);
+    }
+    const entry: Entry = { key, options, sockets, leases: new Map(), isListening: false };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #lease(entry: Entry, owner: SocketOwner): SocketLease {
+    const [first] = entry.sockets as readonly [BoundSocket];
+    const lease: SocketLease = {
+      localAddress: first.ref.localAddress,
+      isPerWorker: entry.sockets.length > 1,
+      refFor: (index) => (entry.sockets[index] ?? first).ref,
+      isSharedWith: (other) => entry.leases.has(other),
+      disown: () => entry.leases.size === 1 && entry.sockets.every((socket) => socket.disown()),
+      startListening: () => startListening(entry),
+      [Symbol.dispose]: () => this.#release(entry, lease),
+    };
+    entry.leases.set(lease, owner);
+    return lease;
+  }
+
+  #release(entry: Entry, lease: SocketLease): void {
+    if (!entry.leases.delete(lease) || entry.leases.size > 0) return;
+    this.#entries.delete(entry.key);
+    for (const socket of entry.sockets) socket.close();
+  }
+}
+
+function startListening(entry: Entry): string | undefined {
+  if (entry.isListening) return undefined;
+  for (const socket of entry.sockets) {
+    const error = socket.startListening();
+    if (error !== undefined) return error;
+  }
+  entry.isListening = true;
+  return undefined;
+}
+
+/** Port 0 names no address: only versions of the same listener may share what it became. */
+function socketKey(name: string, address: SocketAddress, index: number): string {
+  return isEphemeral(address)
+    ? `${name} ${index} ${formatAddress(address)}`
+    : formatAddress(address);
+}
+
+function isEphemeral(address: SocketAddress): boolean {
+  return address.kind === "ip" && address.port === 0;
+}
+
+function bindOptions(config: ListenerConfig): BindOptions {
+  const { tcpBacklogSize, enableReusePort, freebind, transparent, socketOptions } = config;
+  return {
+    backlog: tcpBacklogSize,
+    reusePort: enableReusePort,
+    freebind,
+    transparent,
+    socketOptions,
+  };
+}
+
+function duplicateAddress(name: string, address: SocketAddress): string {
+  return (
+    `error adding listener: '${name}' has duplicate address '${formatAddress(address)}' ` +
+    `as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener`
+  );
+}

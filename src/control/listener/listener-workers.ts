@@ -1,0 +1,114 @@
+/**
+ * What workers are told of listeners, and in which order.
+ *
+ * A worker stops the old version before it adds the new one: both may share a descriptor, and an epoll set
+ * takes it once. Nothing is lost between the two, the kernel goes on queueing. A socket that is going to
+ * be closed is first taken out of every worker but one; that one then accepts until the queue is empty,
+ * closes it in the same breath and serves those: a close resets whatever is still queued, so main, a
+ * message away, would be too late.
+ */
+import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { Listener } from "./listener.ts";
+import type { SocketLease } from "./listener-sockets.ts";
+import type { ListenerManagerStats } from "./listener-stats.ts";
+
+export type ListenerPool = Pick<
+  WorkerPool,
+  "concurrency" | "post" | "postTo" | "request" | "broadcast" | "subscribe"
+>;
+
+export class ListenerWorkers {
+  readonly #pool: ListenerPool;
+  readonly #stats: ListenerManagerStats;
+
+  constructor(pool: ListenerPool, stats: ListenerManagerStats) {
+    this.#pool = pool;
+    this.#stats = stats;
+  }
+
+  /** Every worker accepts on the listener's sockets; `withConfig: false` lets it ask at the first connection. */
+  add(listener: Listener, withConfig: boolean): void {
+    for (const worker of this.#indexes()) this.#addTo(worker, listener, withConfig);
+  }
+
+  /** The new version takes over from the old one; resolves when the old one accepts no more. */
+  async replace(old: Listener, next: Listener, withConfig: boolean): Promise<void> {
+    const add = (worker: number): void => this.#addTo(worker, next, withConfig);
+    if (!isEverySocketShared(old, next)) return this.#stop(old, add);
+    for (const worker of this.#indexes()) {
+      void this.#stopIn(worker, old.tag, undefined);
+      add(worker);
+    }
+  }
+
+  /** Same tag, same sockets, other filter chains. The configuration goes along at any number of listeners. */
+  updateFilterChains(next: Listener): void {
+    const { tag, config, holdings } = next;
+    void this.#pool.broadcast((reply, worker) => {
+      const slots = holdings.slots.slotsFor(worker);
+      return { kind: "updateFilterChains", tag, config, slots, reply };
+    });
+  }
+
+  /** Resolves when no worker accepts any more and the accept queues are empty: the sockets may be closed. */
+  stop(listener: Listener): Promise<void> {
+    return this.#stop(listener, () => {});
+  }
+
+  /** Cuts what is left. */
+  remove(tag: ListenerTag): Promise<void> {
+    return this.#pool.broadcast((reply) => ({ kind: "removeListener", tag, reply }));
+  }
+
+  async #stop(listener: Listener, andThen: (worker: number) => void): Promise<void> {
+    const closing = listener.sockets.filter((lease) => lease.disown());
+    const stop = (worker: number, emptyQueue: boolean): Promise<void> => {
+      const handles = closing.map((lease) => lease.refFor(worker).handle);
+      const stopped = this.#stopIn(worker, listener.tag, emptyQueue ? handles : undefined);
+      andThen(worker);
+      return stopped;
+    };
+    if (listener.sockets.some((lease) => lease.isPerWorker)) {
+      await Promise.all(this.#indexes().map((worker) => stop(worker, true)));
+      return;
+    }
+    const last = listener.tag % this.#pool.concurrency;
+    const others = this.#indexes().filter((worker) => worker !== last);
+    await Promise.all(others.map((worker) => stop(worker, false)));
+    await stop(last, true);
+  }
+
+  /** `closing`: what to close once its queue is empty; undefined: the queue is another's to empty. */
+  #stopIn(worker: number, tag: ListenerTag, closing: readonly number[] | undefined): Promise<void> {
+    return this.#pool.request(worker, (reply) => ({
+      kind: "stopListener",
+      tag,
+      emptyQueue: closing !== undefined,
+      closing: closing ?? [],
+      reply,
+    }));
+  }
+
+  #addTo(worker: number, listener: Listener, withConfig: boolean): void {
+    const added = this.#pool.request(worker, (reply) => ({
+      kind: "addListener",
+      tag: listener.tag,
+      config: withConfig ? listener.config : undefined,
+      sockets: listener.sockets.map((lease) => lease.refFor(worker)),
+      slots: listener.holdings.slots.slotsFor(worker),
+      reply,
+    }));
+    void added.then(() => this.#stats.count("listener_create_success"));
+  }
+
+  #indexes(): readonly number[] {
+    return Array.from({ length: this.#pool.concurrency }, (_, index) => index);
+  }
+}
+
+function isEverySocketShared(old: Listener, next: Listener): boolean {
+  const isShared = (lease: SocketLease): boolean =>
+    next.sockets.some((other) => lease.isSharedWith(other));
+  return old.sockets.every(isShared);
+}

@@ -1,0 +1,138 @@
+/**
+ * Route configurations by name (Envoy: `RdsRouteConfigSubscription`), counted by reference over all versions
+ * of all listeners. Workers hold one table for each name and every connection sees a new one at once, so
+ * nothing drains for a route.
+ *
+ * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
+ * time make it serve 404, they never hold it back for ever.
+ */
+import type { Observable, Subscription } from "rxjs";
+import type { Logger } from "../../shared/common/log.ts";
+import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { RouteSubscription } from "../config/decoded-listener.ts";
+import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { ResourceState } from "../xds/resource-batch.ts";
+
+/** Where routes come from: chosen by the subscription's source when the server is put together. */
+export type RouteSource = (
+  subscription: RouteSubscription,
+) => Observable<ResourceState<DecodedRouteConfig>>;
+
+export interface RouteLease extends Disposable {
+  readonly isReady: boolean;
+}
+
+/** A route configuration as `/config_dump` shows it. */
+export interface RouteView {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly lastUpdatedMs: number;
+}
+
+interface Entry {
+  references: number;
+  isReady: boolean;
+  view: RouteView | undefined;
+  subscription: Subscription | undefined;
+  readonly waiting: Set<() => void>;
+}
+
+export interface RdsApiContext {
+  readonly pool: Pick<WorkerPool, "post">;
+  readonly source: RouteSource;
+  readonly wallTime: () => number;
+  readonly log: Logger;
+}
+
+export class RdsApi {
+  readonly #context: RdsApiContext;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(context: RdsApiContext) {
+    this.#context = context;
+  }
+
+  /** Names subscribed to. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Subscribes, or joins who has. `onReady` is called at the first state, once, and not at all when the
+   * lease is ready when it is returned.
+   */
+  acquire(subscription: RouteSubscription, onReady: () => void): RouteLease {
+    const name = subscription.routeConfigName;
+    const entry = this.#entries.get(name) ?? this.#open(name, subscription);
+    entry.references++;
+    if (!entry.isReady) entry.waiting.add(onReady);
+    let isHeld = true;
+    return {
+      get isReady() {
+        return entry.isReady;
+      },
+      [Symbol.dispose]: () => {
+        entry.waiting.delete(onReady);
+        if (isHeld) this.#release(name, entry);
+        isHeld = false;
+      },
+    };
+  }
+
+  views(): readonly RouteView[] {
+    return [...this.#entries.values()].flatMap((entry) => entry.view ?? []);
+  }
+
+  #open(name: string, subscription: RouteSubscription): Entry {
+    const entry: Entry = {
+      references: 0,
+      isReady: false,
+      view: undefined,
+      subscription: undefined,
+      waiting: new Set(),
+    };
+    this.#entries.set(name, entry);
+    entry.subscription = this.#context
+      .source(subscription)
+      .subscribe((state) => this.#onState(name, entry, state));
+    return entry;
+  }
+
+  #onState(name: string, entry: Entry, state: ResourceState<DecodedRouteConfig>): void {
+    if (state.kind === "requested") return;
+    if (state.kind === "present") this.#apply(entry, state.resource);
+    else this.#context.log.warning(`rds: route configuration '${name}' is ${reasonOf(state)}`);
+    entry.isReady = true;
+    const waiting = [...entry.waiting];
+    entry.waiting.clear();
+    for (const onReady of waiting) onReady();
+  }
+
+  #apply(
+    entry: Entry,
+    resource: { name: string; version: string; bytes: Uint8Array; value: DecodedRouteConfig },
+  ): void {
+    const { name, version, bytes, value } = resource;
+    entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
+    this.#context.pool.post({ kind: "setRoutes", config: value.config });
+    this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
+  }
+
+  #release(name: string, entry: Entry): void {
+    entry.references--;
+    if (entry.references > 0) return;
+    this.#entries.delete(name);
+    entry.subscription?.unsubscribe();
+    if (entry.view) this.#context.pool.post({ kind: "removeRoutes", name });
+  }
+}
+
+function reasonOf(
+  state: Exclude<ResourceState<unknown>, { kind: "requested" | "present" }>,
+): string {
+  return state.kind === "absent"
+    ? `absent (${state.reason})`
+    : `refused: ${state.errors.join("; ")}`;
+}

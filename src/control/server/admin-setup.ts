@@ -1,0 +1,151 @@
+/** Puts the admin together: every endpoint with the view or control it needs, and the server where the bootstrap says. */
+import { writeFileSync } from "node:fs";
+import { formatAddress } from "../../shared/common/address.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import type { StatStore } from "../../shared/stats/stat-store.ts";
+import { createAdminRouter } from "../admin/admin-router.ts";
+import { AdminServer } from "../admin/admin-server.ts";
+import { createAdminStats } from "../admin/admin-stats.ts";
+import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
+import type { ConfigDumpSource } from "../admin/config-dump.ts";
+import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
+import {
+  type DrainControl,
+  drainListenersEndpoint,
+  drainsEndpoint,
+  healthCheckFailEndpoint,
+  healthCheckOkEndpoint,
+} from "../admin/drain-endpoints.ts";
+import type { AdminEndpoint } from "../admin/endpoint.ts";
+import { homeEndpoints } from "../admin/home-endpoints.ts";
+import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
+import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
+import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint.ts";
+import { compileNameFilter } from "../admin/name-filter.ts";
+import {
+  type MemoryUse,
+  certsEndpoint,
+  hotRestartVersionEndpoint,
+  memoryEndpoint,
+  quitEndpoint,
+  reopenLogsEndpoint,
+} from "../admin/process-endpoints.ts";
+import { type ServerState, readyEndpoint } from "../admin/ready-endpoint.ts";
+import { resetCountersEndpoint } from "../admin/reset-counters-endpoint.ts";
+import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoint.ts";
+import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
+import { prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
+import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
+import type { DrainsView } from "../listener/drain-view.ts";
+
+export interface AdminParts {
+  readonly state: () => ServerState;
+  readonly info: () => ServerInfo;
+  readonly dump: ConfigDumpSource;
+  readonly drains: () => DrainsView;
+  readonly drainControl: DrainControl;
+  readonly logLevels: LogLevelControl;
+  readonly store: StatStore;
+  readonly runtimeLayers: readonly RuntimeLayer[];
+  readonly awaiting: () => readonly string[];
+  readonly memory: () => MemoryUse;
+  readonly reopenLogs: () => void;
+  readonly quit: () => void;
+}
+
+export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
+  const { listeners, clusters } = parts.dump;
+  return homeEndpoints([
+    readyEndpoint(parts.state),
+    serverInfoEndpoint(parts.info),
+    listenersEndpoint(listeners),
+    clustersEndpoint(clusters),
+    configDumpEndpoint(parts.dump),
+    statsEndpoint(parts.store),
+    prometheusEndpoint(parts.store),
+    resetCountersEndpoint(parts.store),
+    drainsEndpoint(parts.drains),
+    drainListenersEndpoint(parts.drainControl),
+    healthCheckFailEndpoint(parts.drainControl),
+    healthCheckOkEndpoint(parts.drainControl),
+    loggingEndpoint(parts.logLevels),
+    runtimeEndpoint(parts.runtimeLayers),
+    runtimeModifyEndpoint(),
+    initDumpEndpoint({ listeners, clusters, server: parts.awaiting }),
+    memoryEndpoint(parts.memory),
+    hotRestartVersionEndpoint(),
+    certsEndpoint(),
+    reopenLogsEndpoint(parts.reopenLogs),
+    quitEndpoint(parts.quit),
+  ]);
+}
+
+export interface AdminSetup {
+  readonly config: AdminConfig;
+  readonly allowedHosts: readonly string[];
+  /** `--admin-address-path`; empty: not written. */
+  readonly addressPath: string;
+  readonly stats: MainStats;
+  readonly log: Logger;
+}
+
+/** The admin, listening; undefined where the bootstrap gives it no address; or why it cannot start. */
+export async function startAdmin(
+  endpoints: readonly AdminEndpoint[],
+  setup: AdminSetup,
+): Promise<AdminServer | string | undefined> {
+  const { config, log } = setup;
+  if (!config.address) return undefined;
+  const router = createAdminRouter(endpoints, pathFilter(config.allowPaths), (error) =>
+    log.error(`admin endpoint failed: ${error instanceof Error ? error.stack : String(error)}`),
+  );
+  const result = await AdminServer.listen({
+    address: config.address,
+    allowedHosts: setup.allowedHosts,
+    router,
+    stats: createAdminStats(setup.stats),
+  });
+  if (!result.ok) return `admin: ${result.error}`;
+  const address = formatAddress(result.server.address);
+  log.info(`admin address: ${address}`);
+  if (setup.addressPath === "") return result.server;
+  try {
+    writeFileSync(setup.addressPath, address);
+    return result.server;
+  } catch (error) {
+    await result.server.close();
+    return `cannot write --admin-address-path '${setup.addressPath}': ${messageOf(error)}`;
+  }
+}
+
+/** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */
+function pathFilter(matchers: readonly StringMatcher[]): (path: string) => boolean {
+  if (matchers.length === 0) return () => true;
+  const tests = matchers.map(matcherTest);
+  return (path) => tests.some((test) => test(path));
+}
+
+function matcherTest(matcher: StringMatcher): (path: string) => boolean {
+  if (matcher.kind === "regex") {
+    const filter = compileNameFilter(`^(?:${matcher.regex.source})$`);
+    return filter.ok ? filter.matches : () => false;
+  }
+  const { kind, ignoreCase } = matcher;
+  const fold = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
+  const value = fold(matcher.value);
+  switch (kind) {
+    case "exact":
+      return (path) => fold(path) === value;
+    case "prefix":
+      return (path) => fold(path).startsWith(value);
+    case "suffix":
+      return (path) => fold(path).endsWith(value);
+    case "contains":
+      return (path) => fold(path).includes(value);
+    default:
+      return kind satisfies never;
+  }
+}

@@ -1,0 +1,73 @@
+/** Everything that reads protos, made once: the descriptors are 28 MB and several processor milliseconds. */
+import type { Logger } from "../../shared/common/log.ts";
+import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
+import type { Json, RenderMessage } from "../admin/config-dump.ts";
+import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import type { DecodeTools } from "../config/decode-context.ts";
+import type { DecodedCluster } from "../config/decoded-cluster.ts";
+import type { DecodedListener } from "../config/decoded-listener.ts";
+import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import { createListenerComparison } from "../config/listener-comparison.ts";
+import type { ResourceDecoder } from "../config/resource-decoder.ts";
+import { createResourceDecoders } from "../config/resource-decoders.ts";
+import type { ListenerComparison } from "../listener/listener-update.ts";
+import { readBinary } from "../proto/binary.ts";
+import { writeJson } from "../proto/json.ts";
+import { MessageValidator } from "../proto/message-validator.ts";
+import { type ProtoRegistry, createProtoRegistry } from "../proto/proto-registry.ts";
+import type { ResourceType } from "../xds/resource-batch.ts";
+import { ConfigWarnings } from "./config-warnings.ts";
+
+export interface ConfigDecoders {
+  readonly listeners: ResourceType<DecodedListener>;
+  readonly clusters: ResourceType<DecodedCluster>;
+  readonly routes: ResourceType<DecodedRouteConfig>;
+  readonly endpoints: ResourceType<LoadAssignment>;
+  readonly comparison: ListenerComparison;
+  readonly protos: ProtoRegistry;
+  readonly render: RenderMessage;
+  readonly warnings: ConfigWarnings;
+}
+
+/** A bootstrap that can be served, with what it was read by. */
+export interface LoadedBootstrap {
+  readonly bootstrap: BootstrapConfig;
+  readonly decoders: ConfigDecoders;
+}
+
+export interface ConfigTools {
+  readonly tools: DecodeTools;
+  readonly decoders: ConfigDecoders;
+}
+
+/** Throws where the descriptors are not there: a broken installation. */
+export function createConfigTools(log: Logger): ConfigTools {
+  const protos = createProtoRegistry();
+  const tools: DecodeTools = { protos, validator: new MessageValidator(protos) };
+  const warnings = new ConfigWarnings(log);
+  const typed = createResourceDecoders(tools);
+  const resourceType = <T>(decoder: ResourceDecoder<T>): ResourceType<T> =>
+    warnings.reporting(decoder);
+  return {
+    tools,
+    decoders: {
+      listeners: resourceType(typed.listeners),
+      clusters: resourceType(typed.clusters),
+      routes: resourceType(typed.routes),
+      endpoints: resourceType(typed.endpoints),
+      comparison: createListenerComparison(protos),
+      protos,
+      render: (typeName, bytes) => renderMessage(protos, typeName, bytes),
+      warnings,
+    },
+  };
+}
+
+/** What cannot be read is shown as what is wrong with it: a dump is asked for when something is. */
+function renderMessage(protos: ProtoRegistry, typeName: string, bytes: Uint8Array): Json {
+  const schema = protos.schema(typeName);
+  const message = readBinary(schema, bytes);
+  if (!message.ok) return { unreadable: message.errors.join("; ") };
+  const json = writeJson(protos, schema, message.value);
+  return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Json) : {};
+}

@@ -1,0 +1,133 @@
+/**
+ * Puts the managers together: who gives what to whom is here and nowhere else. Nothing in here waits or
+ * acts; `initialization.ts` sets it going.
+ */
+import type { Clock } from "../../shared/common/clock.ts";
+import type { LoggerOf } from "../../shared/common/log.ts";
+import type { Random } from "../../shared/common/random.ts";
+import { type DrainPolicy, idleGraceMsDefault } from "../../shared/drain/drain.ts";
+import { DrainManager } from "../../shared/drain/drain-manager.ts";
+import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
+import { ClusterManager } from "../cluster/cluster-manager.ts";
+import { systemDns } from "../cluster/dns-resolver.ts";
+import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import { DrainRegistry } from "../listener/drain-registry.ts";
+import { DrainRunner } from "../listener/drain-runner.ts";
+import { ListenerManager } from "../listener/listener-manager.ts";
+import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
+import { RdsApi } from "../listener/rds-api.ts";
+import { ServerDrain } from "../listener/server-drain.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { ConfigDecoders } from "./config-decoders.ts";
+import type { ServerOptions } from "./options.ts";
+import { connectionLimitOf } from "./runtime-values.ts";
+import type { ServerLifecycle } from "./server-phase.ts";
+import type { ServerSlabs } from "./worker-setup.ts";
+import { XdsSources } from "./xds-setup.ts";
+
+export interface ControlPlaneParts {
+  readonly options: ServerOptions;
+  readonly bootstrap: BootstrapConfig;
+  readonly decoders: ConfigDecoders;
+  readonly pool: WorkerPool;
+  readonly limits: SharedLimits;
+  readonly slabs: ServerSlabs;
+  readonly listenSockets: ListenSockets;
+  readonly lifecycle: ServerLifecycle;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly loggerOf: LoggerOf;
+}
+
+export interface ControlPlane extends Disposable {
+  readonly clusters: ClusterManager;
+  readonly listeners: ListenerManager;
+  readonly routes: RdsApi;
+  readonly drains: DrainRegistry;
+  readonly serverDrain: ServerDrain;
+  readonly sources: XdsSources;
+}
+
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { pool, limits, clock, random, loggerOf, decoders, lifecycle } = parts;
+  const { stats } = parts.slabs;
+  // The stream opens with the first subscription, and then the clusters are there.
+  const sources = new XdsSources(parts, (name) => clusters.hosts(name) ?? []);
+  const clusters = new ClusterManager({
+    pool,
+    limits,
+    stats,
+    clock,
+    random,
+    resolve: systemDns,
+    endpoints: sources.endpoints,
+    log: loggerOf("upstream"),
+  });
+  const routes = new RdsApi({
+    pool,
+    source: sources.routes,
+    wallTime: () => clock.wallTime(),
+    log: loggerOf("config"),
+  });
+  const drains = new DrainRegistry({ clock, stats, workers: pool.concurrency });
+  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
+  const drainManager = new DrainManager("modifyOnly", {
+    clock,
+    isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
+  });
+  const drainDefaults = drainDefaultsOf(parts.options);
+  const listeners = new ListenerManager({
+    pool,
+    limits,
+    stats,
+    routes,
+    drainManager,
+    drainDefaults,
+    clock,
+    drains: runner,
+    sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
+    connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
+    comparison: decoders.comparison,
+    hasCluster: (name) => clusters.hasCluster(name),
+    log: loggerOf("config"),
+  });
+  const serverDrain = new ServerDrain({
+    pool,
+    drainManager,
+    drainDefaults,
+    drains: runner,
+    manager: listeners,
+    setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
+  });
+  return {
+    clusters,
+    listeners,
+    routes,
+    drains,
+    serverDrain,
+    sources,
+    [Symbol.dispose]() {
+      sources[Symbol.dispose]();
+      clusters[Symbol.dispose]();
+      listeners[Symbol.dispose]();
+      drainManager[Symbol.dispose]();
+    },
+  };
+}
+
+/** Envoy's flags; a listener's metadata may say otherwise for itself. */
+function drainDefaultsOf(options: ServerOptions): DrainPolicy {
+  return {
+    timeMs: options.drainTimeMs,
+    strategy: options.drainStrategy,
+    idleGraceMs: idleGraceMsDefault,
+    atDeadline: "cut",
+  };
+}
+
+/** Envoy: an IPv6 socket takes IPv4 only with `ipv4_compat`, which no address of ours carries. */
+function bindWith(listenSockets: ListenSockets): BindSocket {
+  return (address, options) =>
+    listenSockets.openListenSocket(address, { ...options, ipv6Only: true });
+}

@@ -1,0 +1,98 @@
+/**
+ * Start-up in Envoy's order: static clusters, then dynamic ones, and only when all of them are warm the
+ * listeners, so that none serves before its clusters can. A bad push never stops it; a bad bootstrap does.
+ */
+import type { Logger } from "../../shared/common/log.ts";
+import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import { CdsApi } from "../cluster/cds-api.ts";
+import { InitManager } from "../init/init-manager.ts";
+import { LdsApi } from "../listener/lds-api.ts";
+import type { ConfigDecoders } from "./config-decoders.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import type { ServerLifecycle } from "./server-phase.ts";
+
+export interface InitializationParts {
+  readonly plane: ControlPlane;
+  readonly bootstrap: BootstrapConfig;
+  readonly decoders: ConfigDecoders;
+  readonly lifecycle: ServerLifecycle;
+  readonly log: Logger;
+}
+
+export class Initialization {
+  readonly #parts: InitializationParts;
+  readonly #clusters = new InitManager("clusters");
+  readonly #listeners = new InitManager("listeners");
+
+  constructor(parts: InitializationParts) {
+    this.#parts = parts;
+  }
+
+  /** What the server itself still waits for. */
+  get awaiting(): readonly string[] {
+    return [...this.#clusters.awaiting, ...this.#listeners.awaiting];
+  }
+
+  /** Resolves when all listeners are ready for the workers; with a text where the bootstrap cannot be served. */
+  async run(): Promise<string | undefined> {
+    const { lifecycle, log } = this.#parts;
+    const clusterError = this.#addClusters();
+    if (clusterError !== undefined) return clusterError;
+    await ready(this.#clusters);
+    log.info("all clusters initialized. initializing init manager");
+    lifecycle.become("initializing");
+    const listenerError = await this.#addListeners();
+    if (listenerError !== undefined) return listenerError;
+    await ready(this.#listeners);
+    log.info("all dependencies initialized. starting workers");
+    return undefined;
+  }
+
+  #addClusters(): string | undefined {
+    const { plane, bootstrap, decoders } = this.#parts;
+    for (const cluster of bootstrap.staticClusters) {
+      const error = plane.clusters.addStatic(cluster);
+      if (error !== undefined) return error;
+    }
+    const { cds } = bootstrap.dynamicResources;
+    if (cds) {
+      const client = plane.sources.client(cds, decoders.clusters);
+      if (typeof client === "string") return `dynamic_resources.cds_config: ${client}`;
+      const options = { initialFetchTimeoutMs: cds.initialFetchTimeoutMs };
+      new CdsApi(client.changes$(decoders.clusters, options), plane.clusters);
+      this.#clusters.addPromise(
+        "CDS",
+        client.whenAnswered(decoders.clusters).then(() => plane.clusters.whenInitialized()),
+      );
+    }
+    this.#clusters.addPromise("static clusters", plane.clusters.whenInitialized());
+    return undefined;
+  }
+
+  async #addListeners(): Promise<string | undefined> {
+    const { plane, bootstrap, decoders } = this.#parts;
+    for (const listener of bootstrap.staticListeners) {
+      const error = await plane.listeners.addStatic(listener);
+      if (error !== undefined) return `error adding listener '${listener.config.name}': ${error}`;
+    }
+    const { lds } = bootstrap.dynamicResources;
+    if (lds) {
+      const client = plane.sources.client(lds, decoders.listeners);
+      if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
+      const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
+      new LdsApi(client.changes$(decoders.listeners, options), plane.listeners);
+      this.#listeners.addPromise(
+        "LDS",
+        client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),
+      );
+    }
+    this.#listeners.addPromise("static listeners", plane.listeners.whenInitialized());
+    return undefined;
+  }
+}
+
+function ready(manager: InitManager): Promise<void> {
+  return new Promise((resolve) => {
+    manager.initialize(resolve);
+  });
+}

@@ -1,0 +1,84 @@
+/** From the command line to an exit code. Whatever refuses to start says so in one message, without a stack. */
+import { availableParallelism } from "node:os";
+import { systemClock } from "../../shared/common/clock.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import { systemRandom } from "../../shared/common/random.ts";
+import { loadBootstrap } from "./bootstrap-loader.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { handleFatalErrors } from "./fatal.ts";
+import { type ServerLog, openLog } from "./log-setup.ts";
+import { type ServerOptions, parseOptions } from "./options.ts";
+import { Server } from "./server.ts";
+import { handleSignals } from "./signals.ts";
+import { crossChecks, validate } from "./validate.ts";
+
+/** `loadDataPlane` is called only where something is to be served. */
+export async function run(
+  args: readonly string[],
+  loadDataPlane: () => Promise<DataPlane>,
+): Promise<ExitCode> {
+  const parsed = parseOptions(args, availableParallelism());
+  if (parsed.kind === "exit") {
+    (parsed.code === exitCodes.clean ? process.stdout : process.stderr).write(parsed.text);
+    return parsed.code;
+  }
+  const { options } = parsed;
+  let log: ServerLog;
+  try {
+    log = openLog(options, systemClock);
+  } catch (error) {
+    process.stderr.write(`error: cannot open --log-path: ${messageOf(error)}\n`);
+    return exitCodes.refused;
+  }
+  using _log = log;
+  if (options.ignoredFlags.length > 0)
+    log.loggerOf("main").warning(`ignored flags: ${options.ignoredFlags.join(", ")}`);
+  // Awaited here: the log is closed when this function is left.
+  if (options.mode === "validate") return validateMode(options, log);
+  return await serve(options, log, loadDataPlane);
+}
+
+function validateMode(options: ServerOptions, log: ServerLog): ExitCode {
+  const errors = validate(options, log.loggerOf("config"));
+  if (errors.length > 0) return refuse(options, log, errors);
+  process.stdout.write(`configuration '${options.configPath}' OK\n`);
+  return exitCodes.clean;
+}
+
+async function serve(
+  options: ServerOptions,
+  log: ServerLog,
+  loadDataPlane: () => Promise<DataPlane>,
+): Promise<ExitCode> {
+  let exit: DataPlane["exit"] = (code) => process.exit(code);
+  using fatal = handleFatalErrors(log.loggerOf("main"), (code) => exit(code));
+  const result = loadBootstrap(options, log.loggerOf("config"));
+  const errors = result.ok ? crossChecks(result.loaded.bootstrap) : result.errors;
+  if (!result.ok || errors.length > 0) return refuse(options, log, errors);
+  const dataPlane = await loadDataPlane();
+  exit = (code) => dataPlane.exit(code);
+  const server = new Server({
+    options,
+    log,
+    loaded: result.loaded,
+    dataPlane,
+    clock: systemClock,
+    random: systemRandom,
+    die: fatal.die,
+  });
+  using _signals = handleSignals({
+    end: (signal) => server.end(`caught ${signal}`),
+    reopenLogs: () => server.reopenLogs(),
+  });
+  const error = await server.run();
+  return error === undefined ? exitCodes.clean : refuse(options, log, [error]);
+}
+
+/** In Envoy's words; every reason at once, in one entry. */
+function refuse(options: ServerOptions, log: ServerLog, errors: readonly string[]): ExitCode {
+  log
+    .loggerOf("main")
+    .critical(`error initializing configuration '${options.configPath}': ${errors.join("\n")}`);
+  return exitCodes.refused;
+}

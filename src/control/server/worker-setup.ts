@@ -1,0 +1,77 @@
+/** The workers: how many, what each is born with, and what becomes of what they say beside the managers' business. */
+import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import { createSlab, StatSlab } from "../../shared/stats/slab.ts";
+import { sluiceWorkerStats, workerStats } from "../../shared/stats/stat-names.ts";
+import { StatStore } from "../../shared/stats/stat-store.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
+import { WorkerPool } from "../workers/worker-pool.ts";
+import type { DataPlane } from "./data-plane.ts";
+import type { DieOf } from "./fatal.ts";
+import type { ServerLog } from "./log-setup.ts";
+import type { ServerOptions } from "./options.ts";
+
+/** Queued bytes of one worker at most; beyond it new connections are refused. */
+const arenaBytesMax = 1024 * 1024 * 1024;
+
+export interface ServerSlabs {
+  readonly store: StatStore;
+  readonly stats: MainStats;
+  /** One a worker. */
+  readonly workers: readonly SharedArrayBuffer[];
+}
+
+/** One slab for main and one for each worker, before anything is counted. */
+export function createSlabs(concurrency: number): ServerSlabs {
+  const main = createSlab();
+  const workers = Array.from({ length: concurrency }, () => createSlab());
+  const store = new StatStore([main, ...workers]);
+  return { store, stats: { allocator: store, slab: new StatSlab(main) }, workers };
+}
+
+export interface WorkerSetup {
+  readonly dataPlane: DataPlane;
+  readonly options: ServerOptions;
+  readonly concurrency: number;
+  readonly slabs: ServerSlabs;
+  readonly limits: SharedLimits;
+  readonly log: ServerLog;
+  readonly die: DieOf;
+}
+
+/** Spawns them. One that dies without being asked takes the process with it: its connections are lost already. */
+export function startWorkers(setup: WorkerSetup): WorkerPool {
+  const { dataPlane, options, slabs, log } = setup;
+  const pool = new WorkerPool({
+    concurrency: setup.concurrency,
+    spawn: dataPlane.spawn,
+    init: (index) => ({
+      reactor: dataPlane.reactor,
+      slab: slabs.workers[index] as SharedArrayBuffer,
+      limits: setup.limits.buffer,
+      logLevels: log.levels,
+      slots: {
+        worker: slabs.store.allocate(workerStats, `server.worker_${index}.`),
+        sluice: slabs.store.allocate(sluiceWorkerStats, "sluice.worker."),
+      },
+      arenaBytesMax,
+      fileFlushIntervalMs: options.fileFlushIntervalMs,
+      fileFlushMinBytes: options.fileFlushMinBytes,
+    }),
+  });
+  pool.subscribe({
+    onEvent(_worker, event) {
+      if (event.kind === "log") log.sink.write(event.record);
+    },
+    onExit(worker, reason, expected) {
+      if (!expected) setup.die(`worker ${worker} died: ${reason}`);
+    },
+  });
+  return pool;
+}
+
+/** Connections of all workers: the first places of the shared limits. */
+export function openConnections(limits: SharedLimits, concurrency: number): number {
+  let sum = 0;
+  for (let worker = 0; worker < concurrency; worker++) sum += limits.read(worker);
+  return sum;
+}

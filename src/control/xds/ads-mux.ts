@@ -1,0 +1,286 @@
+/**
+ * Many subscriptions on one aggregated stream, state of the world (Envoy: `GrpcMuxImpl`).
+ *
+ * What one would get wrong: a request is not sent where an interest changes. Interests are noted and
+ * sent together, in the order CDS, EDS, LDS, RDS, and not while a response is being applied: a CDS
+ * push with 10,000 new EDS clusters causes one EDS request (xDS protocol, "Eventual consistency
+ * considerations"; Envoy pauses dependent types for the same reason).
+ */
+import { Observable } from "rxjs";
+import type { Clock } from "../../shared/common/clock.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import { AdsStream, type AdsStreamOptions } from "./ads-stream.ts";
+import { writeDiscoveryRequest } from "./discovery-request.ts";
+import { readDiscoveryResponse, type DiscoveryResponse } from "./discovery-response.ts";
+import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
+import {
+  afterReply,
+  afterRequest,
+  namesToSend,
+  noProgress,
+  onNewStream,
+  type Progress,
+  type Reply,
+} from "./sotw-state.ts";
+import { TypeSubscriptions } from "./type-subscriptions.ts";
+import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
+import type { XdsStats } from "./xds-stats.ts";
+import type { XdsStatus } from "./xds-status.ts";
+
+export interface AdsMuxOptions extends AdsStreamOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stats: XdsStats;
+  /** A serialised `envoy.config.core.v3.Node`. */
+  readonly node: Uint8Array;
+  /** The node in the first request of a stream only; Envoy's default is in every one. */
+  readonly setNodeOnFirstMessageOnly?: boolean;
+}
+
+/** One type's part of the conversation. */
+interface Lane {
+  readonly subscriptions: Erased;
+  progress: Progress;
+  /** A request is due: an interest changed, the stream is new, or a response wants its answer. */
+  due: Due | undefined;
+}
+
+interface Due {
+  /** The detail of a NACK. */
+  readonly error: string | undefined;
+}
+
+/** A `TypeSubscriptions` of some type; which one is known where it was made. */
+type Erased = Pick<
+  TypeSubscriptions<unknown>,
+  | "type"
+  | "interest"
+  | "answer"
+  | "forEachStats"
+  | "status"
+  | "whenAnswered"
+  | typeof Symbol.dispose
+>;
+
+const sendingOrder = ["CDS", "EDS", "LDS", "RDS"];
+
+export class AdsMux implements XdsClient {
+  readonly #options: AdsMuxOptions;
+  readonly #stream: AdsStream;
+  /** In sending order. */
+  #lanes: readonly Lane[] = [];
+  #isApplying = false;
+  #isFlushScheduled = false;
+  #hasSentNode = false;
+  #serverIdentifier = "";
+  /** Tells whether a response still belongs to the stream that is open when it has been applied. */
+  #streamNumber = 0;
+  /** Resolves what waits for the peer to read, when it does or is gone. */
+  #onSent: (() => void) | undefined;
+
+  constructor(options: AdsMuxOptions) {
+    this.#options = options;
+    this.#stream = new AdsStream(options, {
+      opened: () => this.#onOpened(),
+      connected: () => options.stats.controlPlane.connected(true),
+      received: (message) => this.#onMessage(message),
+      writable: () => this.#onWritable(),
+      failed: (reason, retryInMs) => this.#onFailed(reason, retryInMs),
+    });
+  }
+
+  changes$<T>(
+    type: ResourceType<T>,
+    options: SubscriptionOptions = {},
+  ): Observable<ResourceBatch<T>> {
+    return new Observable((subscriber) =>
+      this.#subscriptionsOf(type).observeBatches(subscriber, options),
+    );
+  }
+
+  resource$<T>(
+    type: ResourceType<T>,
+    name: string,
+    options: SubscriptionOptions = {},
+  ): Observable<ResourceState<T>> {
+    return new Observable((subscriber) =>
+      this.#subscriptionsOf(type).observeNamed(name, subscriber, options),
+    );
+  }
+
+  whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout"> {
+    return this.#subscriptionsOf(type).whenAnswered();
+  }
+
+  status(): XdsStatus {
+    return {
+      server: this.#options.transport.server,
+      serverIdentifier: this.#serverIdentifier,
+      stream: this.#stream.status(),
+      types: this.#lanes.map((lane) => lane.subscriptions.status()),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+    for (const lane of this.#lanes) lane.subscriptions[Symbol.dispose]();
+    this.#options.transport[Symbol.dispose]();
+  }
+
+  #subscriptionsOf<T>(type: ResourceType<T>): TypeSubscriptions<T> {
+    const known = this.#laneOf(type.typeUrl);
+    // One type URL has one ResourceType, so what was stored under it has its T.
+    if (known) return known.subscriptions as TypeSubscriptions<T>;
+    const subscriptions: TypeSubscriptions<T> = new TypeSubscriptions(type, {
+      clock: this.#options.clock,
+      stats: this.#options.stats,
+      onInterest: () => this.#onInterest(type.typeUrl),
+    });
+    const lane: Lane = { subscriptions, progress: noProgress, due: undefined };
+    this.#lanes = [...this.#lanes, lane].toSorted((a, b) => rankOf(a) - rankOf(b));
+    return subscriptions;
+  }
+
+  #laneOf(typeUrl: string): Lane | undefined {
+    return this.#lanes.find((lane) => lane.subscriptions.type.typeUrl === typeUrl);
+  }
+
+  #onInterest(typeUrl: string): void {
+    const lane = this.#laneOf(typeUrl);
+    if (!lane) return;
+    lane.due ??= { error: undefined };
+    this.#countPending();
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false;
+      this.#stream.start();
+      this.#flush();
+    });
+  }
+
+  #onOpened(): void {
+    this.#streamNumber++;
+    this.#hasSentNode = false;
+    for (const lane of this.#lanes) {
+      lane.progress = onNewStream(lane.progress);
+      lane.due = { error: undefined };
+      if (this.#streamNumber > 1) lane.subscriptions.forEachStats((stats) => stats.attempted());
+    }
+    this.#flush();
+  }
+
+  #onFailed(reason: string, retryInMs: number): void {
+    const { logger, stats, transport } = this.#options;
+    logger.warning(
+      `StreamAggregatedResources gRPC config stream to ${transport.server} closed: ${reason} (retry in ${Math.round(retryInMs)} ms)`,
+    );
+    stats.controlPlane.connected(false);
+    this.#release();
+    for (const lane of this.#lanes) lane.subscriptions.forEachStats((own) => own.failed());
+  }
+
+  async #onMessage(message: Uint8Array): Promise<void> {
+    const read = readDiscoveryResponse(message);
+    if (!read.ok) {
+      // Without type and nonce there is nothing to refuse: only a new stream can help.
+      this.#stream.abandon(`13, unreadable DiscoveryResponse: ${read.error}`);
+      return;
+    }
+    const response = read.value;
+    this.#noteServer(response.serverIdentifier);
+    const lane = this.#laneOf(response.typeUrl);
+    if (lane?.progress.hasAsked) await this.#apply(lane, response);
+    else
+      this.#options.logger.warning(
+        `Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`,
+      );
+  }
+
+  async #apply(lane: Lane, response: DiscoveryResponse): Promise<void> {
+    const stream = this.#streamNumber;
+    this.#isApplying = true;
+    const reply = await lane.subscriptions.answer(response);
+    this.#isApplying = false;
+    this.#log(response, reply);
+    const progress = afterReply(lane.progress, response, reply);
+    // On a newer stream the nonce means nothing, but what was accepted was accepted.
+    if (stream !== this.#streamNumber) lane.progress = { ...progress, nonce: "" };
+    else {
+      lane.progress = progress;
+      lane.due = { error: reply.kind === "nack" ? reply.detail : undefined };
+    }
+    this.#flush();
+    // Every response gets its answer, so no other is read before a slow peer has taken this one.
+    if (stream === this.#streamNumber && lane.due)
+      await new Promise<void>((resolve) => {
+        this.#onSent = resolve;
+      });
+  }
+
+  #onWritable(): void {
+    this.#flush();
+    if (this.#stream.canSend) this.#release();
+  }
+
+  #release(): void {
+    this.#onSent?.();
+    this.#onSent = undefined;
+  }
+
+  #flush(): void {
+    for (const lane of this.#lanes) {
+      if (!lane.due) continue;
+      if (this.#isApplying || !this.#stream.canSend) break;
+      this.#send(lane, lane.due.error);
+    }
+    this.#countPending();
+  }
+
+  #send(lane: Lane, error: string | undefined): void {
+    lane.due = undefined;
+    const { type, interest } = lane.subscriptions;
+    const resourceNames = namesToSend(interest, lane.progress);
+    if (!resourceNames) return;
+    const { node, setNodeOnFirstMessageOnly = false } = this.#options;
+    const { version, nonce } = lane.progress;
+    this.#stream.send(
+      writeDiscoveryRequest({
+        version,
+        node: this.#hasSentNode && setNodeOnFirstMessageOnly ? undefined : node,
+        resourceNames,
+        typeUrl: type.typeUrl,
+        nonce,
+        error,
+      }),
+    );
+    this.#hasSentNode = true;
+    lane.progress = afterRequest(lane.progress, resourceNames);
+  }
+
+  #countPending(): void {
+    const due = this.#lanes.filter((lane) => lane.due);
+    this.#options.stats.controlPlane.pendingRequests(due.length);
+  }
+
+  #noteServer(identifier: string): void {
+    if (identifier === "" || identifier === this.#serverIdentifier) return;
+    this.#serverIdentifier = identifier;
+    this.#options.stats.controlPlane.identifier(identifier);
+  }
+
+  #log(response: DiscoveryResponse, reply: Reply): void {
+    const { logger } = this.#options;
+    if (reply.kind === "nack")
+      logger.warning(`gRPC config for ${response.typeUrl} rejected: ${reply.detail}`);
+    else
+      logger.debug(
+        `gRPC config for ${response.typeUrl} accepted with ${response.resources.length} resources with version ${response.version}`,
+      );
+  }
+}
+
+function rankOf(lane: Lane): number {
+  const rank = sendingOrder.indexOf(lane.subscriptions.type.shortName);
+  return rank < 0 ? sendingOrder.length : rank;
+}

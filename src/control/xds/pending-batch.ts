@@ -1,0 +1,101 @@
+/**
+ * A batch on its way through its observers. It collects what they refuse and waits for what they
+ * still do; only then is the response answered.
+ */
+import type { Clock } from "../../shared/common/clock.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import type { NamedResource } from "./sotw-state.ts";
+import type { RejectedResource, Resource, ResourceBatch, ResourceType } from "./resource-batch.ts";
+
+/** A worker that never answers must not hold up the control plane for ever. */
+const applyMsMax = 60_000;
+/** Decoding shares the thread with admin and timers: so long at a time, then the others. */
+const sliceMs = 8;
+
+export interface DecodedResources<T> {
+  readonly changed: readonly Resource<T>[];
+  readonly rejected: readonly RejectedResource[];
+}
+
+/** Reads every candidate, and every error of every candidate. */
+export async function decodeAll<T>(
+  type: ResourceType<T>,
+  candidates: readonly NamedResource[],
+  clock: Clock,
+): Promise<DecodedResources<T>> {
+  const changed: Resource<T>[] = [];
+  const rejected: RejectedResource[] = [];
+  let sliceEndMs = clock.now() + sliceMs;
+  for (const { name, version, bytes: view } of candidates) {
+    // Kept from here on, so out of the message that it came in.
+    const bytes = Uint8Array.from(view);
+    const result = type.decode(bytes);
+    if (result.ok) changed.push({ name, version, bytes, value: result.value });
+    else rejected.push({ name, version, bytes, errors: result.errors });
+    if (clock.now() < sliceEndMs) continue;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    sliceEndMs = clock.now() + sliceMs;
+  }
+  return { changed, rejected };
+}
+
+export class PendingBatch<T> implements ResourceBatch<T> {
+  readonly version: string;
+  readonly changed: readonly Resource<T>[];
+  readonly removed: readonly string[];
+  readonly rejected: readonly RejectedResource[];
+  readonly #refusals = new Map<string, string[]>();
+  readonly #works: Promise<void>[] = [];
+
+  constructor(version: string, decoded: DecodedResources<T>, removed: readonly string[]) {
+    this.version = version;
+    this.changed = decoded.changed;
+    this.rejected = decoded.rejected;
+    this.removed = removed;
+  }
+
+  refuse(name: string, message: string): void {
+    const messages = this.#refusals.get(name);
+    if (messages) messages.push(message);
+    else this.#refusals.set(name, [message]);
+  }
+
+  waitFor(work: Promise<void>): void {
+    this.#works.push(work);
+  }
+
+  /** What the observers refused, once all of them are done. Work may add work. */
+  async settled(clock: Clock): Promise<readonly RejectedResource[]> {
+    for (let done = 0; done < this.#works.length;) {
+      const works = this.#works.slice(done);
+      done = this.#works.length;
+      await withinLimit(Promise.all(works), clock, (reason) => this.refuse("", reason));
+    }
+    const changed = new Map(this.changed.map((resource) => [resource.name, resource]));
+    return [...this.#refusals].map(([name, errors]) => ({
+      name,
+      version: changed.get(name)?.version ?? this.version,
+      bytes: changed.get(name)?.bytes ?? new Uint8Array(0),
+      errors,
+    }));
+  }
+}
+
+async function withinLimit(
+  work: Promise<unknown>,
+  clock: Clock,
+  refuse: (reason: string) => void,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _limit = clock.startTimer(applyMsMax, () => {
+    refuse(`not applied within ${applyMsMax / 1000} s`);
+    resolve();
+  });
+  const done = work.then(
+    () => {},
+    (thrown: unknown) => refuse(messageOf(thrown)),
+  );
+  await Promise.race([done, promise]);
+}

@@ -1,0 +1,48 @@
+/**
+ * What is true of every resource at this moment, for `/config_dump` and for a person who asks why a
+ * push did not arrive (CSDS: `client_status`). Plain values: may be kept or printed.
+ */
+export interface XdsStatus {
+  /** Where the stream goes: `xds_cluster 127.0.0.1:18000`. */
+  readonly server: string;
+  /** As the server calls itself; empty until it said so. */
+  readonly serverIdentifier: string;
+  readonly stream: StreamStatus;
+  readonly types: readonly TypeStatus[];
+}
+
+export type StreamStatus =
+  /** Nothing is subscribed yet. */
+  | { readonly kind: "idle" }
+  | { readonly kind: "connecting" }
+  | { readonly kind: "open" }
+  | { readonly kind: "backingOff"; readonly retryInMs: number; readonly reason: string }
+  | { readonly kind: "closed" };
+
+export interface TypeStatus {
+  readonly typeUrl: string;
+  readonly shortName: string;
+  /** The last accepted version; empty if there was none. */
+  readonly version: string;
+  /** Milliseconds since 1970 of the last accepted response; 0 if there was none. */
+  readonly acceptedAtMs: number;
+  /** The last answer was a NACK. */
+  readonly nack: NackStatus | undefined;
+  readonly resources: readonly ResourceStatus[];
+}
+
+export interface NackStatus {
+  readonly version: string;
+  /** As sent to the server. */
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
+export interface ResourceStatus {
+  readonly name: string;
+  /** `nacked`: the last one received was refused; `version` is then what still serves, or empty. */
+  readonly state: "requested" | "acked" | "nacked" | "absent";
+  readonly version: string;
+  readonly errors: readonly string[];
+}

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
+import { decodeBootstrap } from "../../../src/control/config/bootstrap.ts";
+import {
+  configTools,
+  errorsOf,
+  listenerYaml,
+  tcpProxyYaml,
+  valueOf,
+} from "../../support/config-tools.ts";
+
+const noFlags = { id: "", cluster: "", zone: "" };
+const decode = (text: string, yaml = "", node = noFlags) =>
+  decodeBootstrap(configTools, { text, yaml, node });
+
+const ads =
+  "ads_config: {api_type: GRPC, transport_api_version: V3, set_node_on_first_message_only: true, grpc_services: [{envoy_grpc: {cluster_name: xds, authority: x}, initial_metadata: [{key: a, value: b}]}]}";
+
+test("decodeBootstrap() reads a whole bootstrap", () => {
+  const config = valueOf(
+    decode(`
+      node: {id: n, cluster: c, locality: {zone: z}}
+      admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}, allow_paths: [{prefix: /stats}], profile_path: /tmp/p}
+      static_resources:
+        listeners: [${listenerYaml(`filter_chains: [{filters: [${tcpProxyYaml()}]}]`)}]
+        clusters: [{name: c, load_assignment: {cluster_name: c}}]
+      dynamic_resources:
+        lds_config: {ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3}
+        cds_config: {path_config_source: {path: /x/cds.yaml, watched_directory: {path: /x}}}
+        ${ads}
+      cluster_manager: {local_cluster_name: l}
+      layered_runtime:
+        layers:
+        - {name: base, static_layer: {a: {b: 1, c: "x"}, d: true, e: {numerator: 5, denominator: TEN_THOUSAND}, f.g: 2}}
+        - {name: admin, admin_layer: {}}
+      stats_flush_interval: 2s
+    `),
+  );
+  assert.deepEqual([config.node.id, config.node.cluster, config.node.zone], ["n", "c", "z"]);
+  assert.deepEqual(config.admin, {
+    address: { kind: "ip", ip: "127.0.0.1", port: 9901 },
+    accessLog: [],
+    allowPaths: [{ kind: "prefix", value: "/stats", ignoreCase: false }],
+    profilePath: "/tmp/p",
+    ignoreGlobalConnLimit: false,
+  });
+  assert.deepEqual(
+    config.staticListeners.map((one) => one.config.name),
+    ["edge"],
+  );
+  assert.deepEqual(
+    config.staticClusters.map((one) => one.config.name),
+    ["c"],
+  );
+  assert.deepEqual(config.dynamicResources, {
+    ads: {
+      apiType: "grpc",
+      setNodeOnFirstMessageOnly: true,
+      service: {
+        clusterName: "xds",
+        authority: "x",
+        initialMetadata: [{ key: "a", value: "b" }],
+        timeoutMs: 0,
+      },
+    },
+    lds: { kind: "ads", initialFetchTimeoutMs: 0 },
+    cds: {
+      kind: "path",
+      path: "/x/cds.yaml",
+      watchedDirectory: "/x",
+      initialFetchTimeoutMs: 15_000,
+    },
+  });
+  assert.deepEqual(config.runtimeLayers, [
+    {
+      name: "base",
+      kind: "static",
+      values: { "a.b": 1, "a.c": "x", d: true, e: { millionths: 500 }, "f.g": 2 },
+    },
+    { name: "admin", kind: "admin", values: {} },
+  ]);
+  assert.equal(config.statsFlushIntervalMs, 2_000);
+  assert.equal(config.headerPrefix, "x-envoy");
+});
+
+test("--config-yaml is merged over the file, and flags win over the node", () => {
+  const config = valueOf(
+    decode(
+      "{node: {id: file, cluster: file}, stats_flush_interval: 2s}",
+      "{node: {cluster: yaml}, stats_flush_interval: 3s}",
+      { id: "flag", cluster: "", zone: "flagzone" },
+    ),
+  );
+  assert.deepEqual(
+    [config.node.id, config.node.cluster, config.node.zone, config.statsFlushIntervalMs],
+    ["flag", "yaml", "flagzone", 3_000],
+  );
+  const node = fromBinary(
+    configTools.protos.schema<Node>("envoy.config.core.v3.Node"),
+    config.node.bytes,
+  );
+  assert.deepEqual(
+    [node.id, node.userAgentName, node.locality?.zone],
+    ["flag", "envoy", "flagzone"],
+  );
+});
+
+describe("decodeBootstrap() refuses", () => {
+  const cases: readonly (readonly [name: string, text: string, ...errors: string[]])[] = [
+    [
+      "a broken rule, in Envoy's words",
+      "{admin: {address: {}}}",
+      'Proto constraint validation failed (BootstrapValidationError.Admin: embedded message failed validation | caused by AdminValidationError.Address: embedded message failed validation | caused by field: "address", reason: is required)',
+    ],
+    [
+      "two clusters of one name",
+      "{static_resources: {clusters: [{name: a, load_assignment: {cluster_name: a}}, {name: a}]}}",
+      "cluster manager: duplicate cluster 'a'",
+    ],
+    [
+      "two listeners of one name",
+      `{static_resources: {listeners: [${listenerYaml("filter_chains: [{}]")}, ${listenerYaml("filter_chains: [{}]")}]}}`,
+      "static_resources.listeners: duplicate listener edge found",
+    ],
+    [
+      "errors of several resources, each by its name",
+      `{static_resources: {listeners: [${listenerYaml("filter_chains: [{filters: [{name: x}]}]")}, {name: b}], clusters: [{name: c, type: EDS}]}}`,
+      "listener 'edge': Didn't find a registered implementation for 'x' with type URL: '' (network filter: built are envoy.filters.network.tcp_proxy, envoy.filters.network.http_connection_manager, istio.stats, istio.metadata_exchange)",
+      "error adding listener named 'b': address is necessary",
+      "error adding listener 'b': no filter chains specified",
+      "cluster 'c': cannot create an EDS cluster without an EDS config",
+    ],
+    [
+      "gRPC without a node",
+      `{dynamic_resources: {${ads}}}`,
+      "node 'id' and 'cluster' are required. Set it either in 'node' config or via --service-node and --service-cluster options.",
+    ],
+    [
+      "ads without ads_config",
+      "{dynamic_resources: {lds_config: {ads: {}}}}",
+      "dynamic_resources.lds_config names ads, but there is no ads_config",
+    ],
+    [
+      "REST",
+      "{node: {id: a, cluster: b}, dynamic_resources: {lds_config: {api_config_source: {api_type: REST, cluster_names: [c]}}}}",
+      "envoy.config.core.v3.ApiConfigSource.cluster_names is not supported: REST management servers are not built",
+      "ApiConfigSource.api_type must be GRPC or DELTA_GRPC, others are not supported",
+      "ApiConfigSource of type gRPC must have a single gRPC service specified",
+    ],
+    [
+      "runtime layers of one name",
+      "{layered_runtime: {layers: [{name: a, static_layer: {}}, {name: a, static_layer: {}}]}}",
+      "Duplicate layer name: a",
+    ],
+    ["nothing at all", "", "the bootstrap is empty"],
+  ];
+  for (const [name, text, ...errors] of cases)
+    test(name, () => assert.deepEqual(errorsOf(decode(text)), errors));
+});
+
+test("fields that have no effect are warned of, once each", () => {
+  const result = decode("{stats_config: {}, watchdogs: {}, tracing: {}}");
+  assert(result.ok);
+  assert.deepEqual(
+    result.warnings.map((warning) => warning.field.split(".").at(-1)),
+    ["stats_config", "watchdogs", "tracing"],
+  );
+});
+
+test("unknown fields are warned of where the command line allows them", () => {
+  const source = { yaml: "", node: noFlags, allowUnknownFields: true };
+  const result = decodeBootstrap(configTools, {
+    ...source,
+    text: "{admin: {nope: 1}, header_prefix: x}",
+  });
+  assert(result.ok);
+  assert.equal(result.value.headerPrefix, "x");
+  assert.match(result.warnings[0]?.field ?? "", /@ admin: .*no such field: 'nope'/);
+  const wrong = decodeBootstrap(configTools, {
+    ...source,
+    text: "{admin: {nope: 1}, node: {id: 5}}",
+  });
+  assert.match(errorsOf(wrong).join(), /^invalid JSON .* @ node.id: string: /);
+});

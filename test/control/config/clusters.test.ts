@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  bytesOf,
+  decodeClusterYaml,
+  decoders,
+  errorsOf,
+  valueOf,
+} from "../../support/config-tools.ts";
+
+const endpoint = (address: string): string =>
+  `{endpoint: {address: {socket_address: {address: ${address}, port_value: 80}}}}`;
+const assignment = (endpoints: string): string =>
+  `load_assignment: {cluster_name: a, endpoints: [{lb_endpoints: [${endpoints}]}]}`;
+
+test("decode() fills in Envoy's defaults", () => {
+  const decoded = valueOf(decodeClusterYaml(`{name: "a:b", ${assignment(endpoint("127.0.0.1"))}}`));
+  assert.deepEqual(decoded.config, {
+    name: "a:b",
+    statName: "a_b",
+    discovery: { kind: "static" },
+    lbPolicy: "roundRobin",
+    choiceCount: 2,
+    connectTimeoutMs: 5_000,
+    perConnectionBufferLimitBytes: 1_048_576,
+    maxRequestsPerConnection: 0,
+    idleTimeoutMs: 3_600_000,
+    maxConnectionDurationMs: 0,
+    circuitBreakers: {
+      default: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+      high: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+    },
+    healthyPanicThreshold: 50,
+    protocol: "http1",
+  });
+  assert.equal(decoded.waitForWarmOnInit, true);
+  assert.deepEqual(decoded.loadAssignment?.localities[0]?.endpoints, [
+    {
+      address: { kind: "ip", ip: "127.0.0.1", port: 80 },
+      hostname: "",
+      weight: 1,
+      health: "healthy",
+    },
+  ]);
+});
+
+test("decode() reads discovery, limits, policy and protocol", () => {
+  const dns = valueOf(
+    decodeClusterYaml(
+      `{name: a, type: STRICT_DNS, dns_refresh_rate: 2s, dns_lookup_family: V4_ONLY, lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 5}, http2_protocol_options: {}, ${assignment(endpoint("localhost"))}}`,
+    ),
+  );
+  assert.deepEqual(dns.config.discovery, {
+    kind: "strictDns",
+    refreshRateMs: 2_000,
+    respectTtl: false,
+    lookupFamily: "v4Only",
+  });
+  assert.deepEqual(
+    [dns.config.lbPolicy, dns.config.choiceCount, dns.config.protocol],
+    ["leastRequest", 5, "http2"],
+  );
+  const eds = valueOf(
+    decodeClusterYaml(
+      "{name: a, type: EDS, eds_cluster_config: {eds_config: {ads: {}, initial_fetch_timeout: 0s}}, circuit_breakers: {thresholds: [{max_connections: 4294967295, max_requests: 7}, {priority: HIGH, max_retries: 9}]}}",
+    ),
+  );
+  assert.deepEqual(eds.config.discovery, { kind: "eds", serviceName: "a" });
+  assert.deepEqual(eds.edsSource, { kind: "ads", initialFetchTimeoutMs: 0 });
+  assert.equal(eds.loadAssignment, undefined);
+  assert.deepEqual(eds.config.circuitBreakers.default, {
+    maxConnections: 2 ** 31 - 1,
+    maxPendingRequests: 1024,
+    maxRequests: 7,
+    maxRetries: 3,
+  });
+  assert.equal(eds.config.circuitBreakers.high.maxRetries, 9);
+});
+
+test("decode() takes protocol options and the first load balancing policy that is built", () => {
+  const types = "type.googleapis.com/envoy.extensions";
+  const { config } = valueOf(
+    decodeClusterYaml(
+      `{name: a, load_assignment: {cluster_name: a}, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": ${types}.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}, common_http_protocol_options: {idle_timeout: 3s, max_requests_per_connection: 4}}}, load_balancing_policy: {policies: [{typed_extension_config: {name: x, typed_config: {"@type": ${types}.load_balancing_policies.maglev.v3.Maglev}}}, {typed_extension_config: {name: y, typed_config: {"@type": ${types}.load_balancing_policies.random.v3.Random}}}]}}`,
+    ),
+  );
+  assert.deepEqual(
+    [config.protocol, config.idleTimeoutMs, config.maxRequestsPerConnection, config.lbPolicy],
+    ["http2", 3_000, 4, "random"],
+  );
+});
+
+describe("decode() refuses as Envoy does", () => {
+  const cases: readonly (readonly [name: string, cluster: string, error: string | RegExp])[] = [
+    [
+      "EDS without a source",
+      "{name: a, type: EDS}",
+      "cannot create an EDS cluster without an EDS config",
+    ],
+    [
+      "an EDS source for another type",
+      "{name: a, eds_cluster_config: {eds_config: {ads: {}}}}",
+      "eds_cluster_config set in a non-EDS cluster",
+    ],
+    [
+      "a name where no names are resolved",
+      `{name: a, ${assignment(endpoint("localhost"))}}`,
+      "malformed IP address: localhost. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'",
+    ],
+    [
+      "a type that is not built",
+      "{name: a, type: LOGICAL_DNS}",
+      "cluster 'a': type LOGICAL_DNS is not supported",
+    ],
+    [
+      "a policy that is not built",
+      "{name: a, lb_policy: MAGLEV}",
+      "cluster 'a': lb_policy MAGLEV is not supported",
+    ],
+    [
+      "a name that is empty",
+      "{connect_timeout: 1s}",
+      "Proto constraint validation failed (ClusterValidationError.Name: value length must be at least 1 characters)",
+    ],
+    [
+      "TLS",
+      '{name: a, transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}}',
+      /registered implementation for 'tls'/,
+    ],
+  ];
+  for (const [name, yaml, error] of cases) {
+    test(name, () => {
+      const errors = errorsOf(decodeClusterYaml(yaml));
+      if (typeof error === "string") assert.deepEqual(errors, [error]);
+      else assert.match(errors.join("\n"), error);
+    });
+  }
+});
+
+test("endpoints decode with priority, weight and health", () => {
+  const bytes = bytesOf(
+    "envoy.config.endpoint.v3.ClusterLoadAssignment",
+    `{cluster_name: a, endpoints: [{priority: 1, load_balancing_weight: 3, locality: {region: r, zone: z}, lb_endpoints: [{health_status: DRAINING, load_balancing_weight: 5, endpoint: {hostname: h, address: {pipe: {path: /x}}}}]}]}`,
+  );
+  assert.deepEqual(valueOf(decoders.endpoints.decode(bytes)), {
+    clusterName: "a",
+    localities: [
+      {
+        priority: 1,
+        weight: 3,
+        region: "r",
+        zone: "z",
+        subZone: "",
+        endpoints: [
+          {
+            address: { kind: "pipe", path: "/x", mode: 0 },
+            hostname: "h",
+            weight: 5,
+            health: "unhealthy",
+          },
+        ],
+      },
+    ],
+  });
+});

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  decodeListenerYaml,
+  errorsOf,
+  listenerYaml,
+  managerYaml,
+  routerYaml,
+  routesYaml,
+  tcpProxyYaml,
+  valueOf,
+} from "../../support/config-tools.ts";
+
+const toCluster = routesYaml("{match: {prefix: /}, route: {cluster: c}}");
+const chain = (filter: string): string => `filter_chains: [{filters: [${filter}]}]`;
+
+test("decode() fills in Envoy's defaults", () => {
+  const { config, rds, requiredClusters } = valueOf(
+    decodeListenerYaml(listenerYaml(chain(tcpProxyYaml()))),
+  );
+  assert.deepEqual(rds, []);
+  assert.deepEqual(requiredClusters, []);
+  const { filterChains, ...rest } = config;
+  assert.deepEqual(rest, {
+    name: "edge",
+    addresses: [{ kind: "ip", ip: "127.0.0.1", port: 8080 }],
+    statPrefix: "",
+    defaultFilterChain: undefined,
+    listenerFilters: [],
+    listenerFiltersTimeoutMs: 15_000,
+    continueOnListenerFiltersTimeout: false,
+    perConnectionBufferLimitBytes: 1_048_576,
+    drainType: "default",
+    drainPolicy: {},
+    trafficDirection: "unspecified",
+    bindToPort: true,
+    useOriginalDst: false,
+    enableReusePort: false,
+    tcpBacklogSize: 65_535,
+    acceptsPerEventMax: 1_000,
+    ignoreGlobalConnLimit: false,
+    accessLog: [],
+    socketOptions: [],
+    freebind: false,
+    transparent: false,
+  });
+  assert.deepEqual(filterChains[0]?.filters, [
+    {
+      kind: "tcpProxy",
+      config: {
+        statPrefix: "raw",
+        clusters: [{ name: "c", weight: 1 }],
+        idleTimeoutMs: 3_600_000,
+        maxConnectAttempts: 1,
+        maxDownstreamConnectionDurationMs: 0,
+        accessLog: [],
+      },
+    },
+  ]);
+});
+
+test("decode() names the route configurations and clusters that the listener waits for", () => {
+  const rds = managerYaml("rds: {route_config_name: web, config_source: {ads: {}}}");
+  const inline = managerYaml(`route_config: ${toCluster}`);
+  const decoded = valueOf(
+    decodeListenerYaml(
+      listenerYaml(
+        `filter_chains: [{filters: [${rds}]}, {filter_chain_match: {destination_port: 1}, filters: [${rds}]}], default_filter_chain: {filters: [${inline}]}`,
+      ),
+    ),
+  );
+  assert.deepEqual(decoded.rds, [
+    {
+      routeConfigName: "web",
+      statPrefix: "web",
+      source: { kind: "ads", initialFetchTimeoutMs: 15_000 },
+    },
+  ]);
+  assert.deepEqual(decoded.requiredClusters, ["c"]);
+});
+
+test("decode() requires no clusters of routes with validate_clusters off", () => {
+  const routes = routesYaml(
+    "{match: {prefix: /}, route: {cluster: c}}",
+    ", validate_clusters: false",
+  );
+  const decoded = valueOf(
+    decodeListenerYaml(listenerYaml(chain(managerYaml(`route_config: ${routes}`)))),
+  );
+  assert.deepEqual(decoded.requiredClusters, []);
+});
+
+test("decode() reads the drain policy from metadata", () => {
+  const policy = (text: string): string =>
+    listenerYaml(`${chain(tcpProxyYaml())}, metadata: {filter_metadata: {sluice.drain: ${text}}}`);
+  const text = "{time: 30s, strategy: IMMEDIATE, idle: 0.5s, streams: KEEP, tcp: KEEP}";
+  assert.deepEqual(valueOf(decodeListenerYaml(policy(text))).config.drainPolicy, {
+    timeMs: 30_000,
+    strategy: "immediate",
+    idleGraceMs: 500,
+    atDeadline: "keep",
+  });
+  assert.deepEqual(valueOf(decodeListenerYaml(policy("{}"))).config.drainPolicy, {});
+  assert.match(
+    errorsOf(decodeListenerYaml(policy("{tiem: 3s}")))[0] ?? "",
+    /sluice.drain.*no such field: 'tiem'/,
+  );
+  assert.match(
+    errorsOf(decodeListenerYaml(policy("{streams: KEEP}")))[0] ?? "",
+    /must be the same/,
+  );
+});
+
+describe("decode() refuses as Envoy does", () => {
+  const manager = (filters: string): string =>
+    listenerYaml(chain(managerYaml("route_config: {name: r}", filters)));
+  const type = (name: string): string => `typed_config: {"@type": type.googleapis.com/${name}}`;
+  const cases: readonly (readonly [name: string, listener: string, error: string])[] = [
+    [
+      "no address",
+      "{name: a, filter_chains: [{}]}",
+      "error adding listener named 'a': address is necessary",
+    ],
+    [
+      "no filter chains",
+      listenerYaml("traffic_direction: INBOUND"),
+      "error adding listener '127.0.0.1:8080': no filter chains specified",
+    ],
+    [
+      "a host name for an address",
+      "{name: a, address: {socket_address: {address: localhost, port_value: 80}}, filter_chains: [{}]}",
+      "malformed IP address: localhost",
+    ],
+    [
+      "a filter without configuration",
+      listenerYaml(chain("{name: x}")),
+      "Didn't find a registered implementation for 'x' with type URL: '' (network filter: built are envoy.filters.network.tcp_proxy, envoy.filters.network.http_connection_manager, istio.stats, istio.metadata_exchange)",
+    ],
+    [
+      "a type that is no network filter",
+      listenerYaml(chain(`{name: x, ${type("envoy.config.cluster.v3.Cluster")}}`)),
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (network filter: built are envoy.filters.network.tcp_proxy, envoy.filters.network.http_connection_manager, istio.stats, istio.metadata_exchange)",
+    ],
+    [
+      "a transport socket that is not built",
+      listenerYaml(
+        `filter_chains: [{transport_socket: {name: tls, ${type("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")}}}]`,
+      ),
+      "Didn't find a registered implementation for 'tls' with type URL: 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext' (transport socket: built are envoy.transport_sockets.raw_buffer)",
+    ],
+    [
+      "a listener filter that is not built",
+      listenerYaml(
+        `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")}}]`,
+      ),
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' (listener filter: none is built)",
+    ],
+    [
+      "two chains with the same match",
+      listenerYaml("filter_chains: [{}, {}]"),
+      "error adding listener '127.0.0.1:8080': filter chain '' has the same matching rules defined as ''. duplicate matcher is: {}",
+    ],
+    [
+      "overlapping chains",
+      listenerYaml(
+        "filter_chains: [{filter_chain_match: {server_names: [a, b]}}, {filter_chain_match: {server_names: [b]}}]",
+      ),
+      "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
+    ],
+    [
+      "a wildcard within a server name",
+      listenerYaml("filter_chains: [{filter_chain_match: {server_names: ['a*.com']}}]"),
+      `error adding listener '127.0.0.1:8080': partial wildcards are not supported in "server_names"`,
+    ],
+    [
+      "a terminal network filter that is not last",
+      listenerYaml(chain(`${tcpProxyYaml()}, ${tcpProxyYaml()}`)),
+      "Error: terminal filter named tcp of type envoy.filters.network.tcp_proxy must be the last filter in a network filter chain.",
+    ],
+    [
+      "a terminal HTTP filter that is not last",
+      manager(`${routerYaml}, ${routerYaml}`),
+      "Error: terminal filter named envoy.filters.http.router of type envoy.filters.http.router must be the last filter in a http filter chain.",
+    ],
+    [
+      "a connection manager without routes",
+      listenerYaml(chain(managerYaml(""))),
+      'Proto constraint validation failed (field: "route_specifier", reason: is required)',
+    ],
+    [
+      "a TCP proxy without a cluster",
+      listenerYaml(chain(tcpProxyYaml(""))),
+      'Proto constraint validation failed (field: "cluster_specifier", reason: is required)',
+    ],
+    [
+      "a port above 65535",
+      "{name: a, address: {socket_address: {address: 127.0.0.1, port_value: 70000}}}",
+      "Proto constraint validation failed (ListenerValidationError.Address: embedded message failed validation | caused by AddressValidationError.SocketAddress: embedded message failed validation | caused by SocketAddressValidationError.PortValue: value must be less than or equal to 65535)",
+    ],
+  ];
+  for (const [name, yaml, error] of cases)
+    test(name, () => assert.deepEqual(errorsOf(decodeListenerYaml(yaml)), [error]));
+});
+
+test("decode() tells all errors of a listener at once", () => {
+  const errors = errorsOf(
+    decodeListenerYaml(
+      `{name: a, use_original_dst: true, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
+    ),
+  );
+  assert.equal(errors.length, 4);
+  assert.match(
+    errors.join("\n"),
+    /address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+  );
+});
+
+test("decode() accepts Istio's filters without effect, bare and in a TypedStruct, and says why", () => {
+  const struct =
+    '{"@type": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange, value: {protocol: istio}}';
+  const result = decodeListenerYaml(
+    listenerYaml(
+      chain(`{name: istio.metadata_exchange, typed_config: ${struct}}, ${tcpProxyYaml()}`),
+    ),
+  );
+  assert.deepEqual(valueOf(result).config.filterChains[0]?.filters[0], {
+    kind: "noop",
+    name: "istio.metadata_exchange",
+  });
+  assert(result.ok);
+  assert.deepEqual(
+    result.warnings.map((warning) => warning.field),
+    ["envoy.tcp.metadataexchange.config.MetadataExchange"],
+  );
+});
+
+test("decode() reads ordinary types out of a TypedStruct", () => {
+  const proxy = (value: string): string =>
+    `{name: tcp, typed_config: {"@type": type.googleapis.com/xds.type.v3.TypedStruct, type_url: type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, value: ${value}}}`;
+  const good = valueOf(
+    decodeListenerYaml(listenerYaml(chain(proxy("{stat_prefix: s, cluster: c, idleTimeout: 2s}")))),
+  );
+  const [filter] = good.config.filterChains[0]?.filters ?? [];
+  assert.equal(filter?.kind === "tcpProxy" && filter.config.idleTimeoutMs, 2_000);
+  const bad = decodeListenerYaml(
+    listenerYaml(chain(proxy("{stat_prefix: s, cluster: c, nope: 1}"))),
+  );
+  assert.match(errorsOf(bad)[0] ?? "", /TcpProxy: no such field: 'nope'/);
+});

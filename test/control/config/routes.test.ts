@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeRoutesYaml, errorsOf, routesYaml, valueOf } from "../../support/config-tools.ts";
+
+const to = "route: {cluster: c}";
+
+test("decode() reads every kind of match and action", () => {
+  const { config, clusterNames, validateClusters } = valueOf(
+    decodeRoutesYaml(
+      routesYaml(`
+        {name: a, match: {prefix: /a, case_sensitive: false, headers: [{name: X-A, string_match: {exact: b, ignore_case: true}}], query_parameters: [{name: q, present_match: true}], runtime_fraction: {default_value: {numerator: 25}}}, ${to}},
+        {match: {safe_regex: {regex: "/b/.*"}}, redirect: {https_redirect: true, path_redirect: /x, response_code: FOUND}},
+        {match: {path: /c}, direct_response: {status: 200, body: {inline_string: hi}}},
+        {match: {path_separated_prefix: /d}, route: {weighted_clusters: {clusters: [{name: c, weight: 1}, {name: d, weight: 3}]}, timeout: 0s, host_rewrite_literal: h}}
+      `),
+    ),
+  );
+  assert.deepEqual(clusterNames, ["c", "d"]);
+  assert.equal(validateClusters, false);
+  const [prefix, regex, exact, weighted] = config.virtualHosts[0]?.routes ?? [];
+  assert.deepEqual(prefix?.match, {
+    path: { kind: "prefix", value: "/a" },
+    caseSensitive: false,
+    headers: [
+      {
+        name: "x-a",
+        match: { kind: "string", matcher: { kind: "exact", value: "b", ignoreCase: true } },
+        invert: false,
+        treatMissingAsEmpty: false,
+      },
+    ],
+    queryParameters: [{ name: "q", matcher: undefined }],
+    runtimeFraction: 250_000,
+  });
+  assert(prefix.action.kind === "cluster");
+  assert.equal(prefix.action.timeoutMs, 15_000);
+  assert.deepEqual(regex?.match.path, { kind: "regex", regex: { source: "/b/.*" } });
+  assert(regex.action.kind === "redirect");
+  assert.deepEqual(
+    [regex.action.status, regex.action.scheme, regex.action.path],
+    [302, "https", "/x"],
+  );
+  assert.deepEqual(exact?.action, { kind: "directResponse", status: 200, body: "hi" });
+  assert(weighted?.action.kind === "cluster");
+  assert.equal(weighted.action.timeoutMs, 0);
+  assert.deepEqual(weighted.action.hostRewrite, { kind: "literal", value: "h" });
+});
+
+test("a route without a retry policy takes its virtual host's", () => {
+  const { config } = valueOf(
+    decodeRoutesYaml(
+      `{name: r, virtual_hosts: [{name: v, domains: ["*"], retry_policy: {retry_on: "5xx,bogus", num_retries: 7}, routes: [{match: {prefix: /}, ${to}}]}]}`,
+    ),
+  );
+  const action = config.virtualHosts[0]?.routes[0]?.action;
+  assert(action?.kind === "cluster");
+  assert.deepEqual(action.retryPolicy, {
+    retryOn: ["5xx"],
+    retriableStatusCodes: [],
+    numRetries: 7,
+    perTryTimeoutMs: 0,
+  });
+});
+
+describe("decode() refuses as Envoy does", () => {
+  const violation = "Proto constraint validation failed (";
+  const hosts = (text: string): string => `{name: r, virtual_hosts: [${text}]}`;
+  const cases: readonly (readonly [name: string, routes: string, error: string | RegExp])[] = [
+    [
+      "two wildcard domains",
+      hosts("{name: v, domains: ['*']}, {name: w, domains: ['*']}"),
+      "Only a single wildcard domain is permitted in route r",
+    ],
+    [
+      "a domain twice, in any case",
+      hosts("{name: v, domains: ['a.com', 'A.com']}"),
+      "Only unique values for domains are permitted. Duplicate entry of domain a.com in route r",
+    ],
+    [
+      "a virtual host without domains",
+      hosts("{name: v}"),
+      `${violation}RouteConfigurationValidationError.VirtualHosts[0]: embedded message failed validation | caused by VirtualHostValidationError.Domains: value must contain at least 1 item(s))`,
+    ],
+    [
+      "a route without a match",
+      routesYaml(`{${to}}`),
+      `${violation}RouteConfigurationValidationError.VirtualHosts[0]: embedded message failed validation | caused by VirtualHostValidationError.Routes[0]: embedded message failed validation | caused by RouteValidationError.Match: value is required)`,
+    ],
+    ["a bad expression", routesYaml(`{match: {safe_regex: {regex: "(a"}}, ${to}}`), /regex '\(a'/],
+    ["look-ahead", routesYaml(`{match: {safe_regex: {regex: "(?=a)"}}, ${to}}`), /regex/],
+    [
+      "weights of nothing",
+      routesYaml(
+        "{match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: c, weight: 0}]}}}",
+      ),
+      "Sum of weights in the weighted_cluster must be greater than 0.",
+    ],
+    [
+      "two rewrites",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, prefix_rewrite: /x, regex_rewrite: {pattern: {regex: a}, substitution: b}}}",
+      ),
+      "Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy",
+    ],
+    [
+      "a long direct response",
+      routesYaml(
+        `{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: ${"a".repeat(5000)}}}}`,
+      ),
+      "response body size is 5000 bytes; maximum is 4096",
+    ],
+    [
+      "a changed :path",
+      routesYaml(
+        `{match: {prefix: /}, ${to}, request_headers_to_add: [{header: {key: ":path", value: x}}]}`,
+      ),
+      ":-prefixed or host headers may not be modified",
+    ],
+    [
+      "a removed host",
+      routesYaml(`{match: {prefix: /}, ${to}, request_headers_to_remove: [Host]}`),
+      ":-prefixed or host headers may not be removed",
+    ],
+    [
+      "configuration for a filter that is not built",
+      routesYaml(
+        `{match: {prefix: /}, ${to}, typed_per_filter_config: {cors: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy}}}`,
+      ),
+      "Didn't find a registered implementation for 'cors' with type URL: 'envoy.extensions.filters.http.cors.v3.CorsPolicy' (per-route configuration: none is built)",
+    ],
+    [
+      "a mirror",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, request_mirror_policies: [{cluster: d}]}}",
+      ),
+      "envoy.config.route.v3.RouteAction.request_mirror_policies is not supported: requests would not be mirrored",
+    ],
+  ];
+  for (const [name, yaml, error] of cases) {
+    test(name, () => {
+      const errors = errorsOf(decodeRoutesYaml(yaml));
+      if (typeof error === "string") assert.deepEqual(errors, [error]);
+      else assert.match(errors.join("\n"), error);
+    });
+  }
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Subject } from "rxjs";
+import type { DecodedRouteConfig } from "../../../src/control/config/decoded-route-config.ts";
+import { RdsApi } from "../../../src/control/listener/rds-api.ts";
+import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
+import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";
+import { decodedRoutes } from "../../support/config-builders.ts";
+import { silentLog } from "../../support/silent-log.ts";
+
+function harness() {
+  const commands: WorkerCommand[] = [];
+  const states = new Subject<ResourceState<DecodedRouteConfig>>();
+  const api = new RdsApi({
+    pool: { post: (command) => void commands.push(command) },
+    source: () => states,
+    wallTime: () => 7,
+    log: silentLog,
+  });
+  const subscription = {
+    routeConfigName: "r",
+    source: { kind: "ads", initialFetchTimeoutMs: 1 },
+    statPrefix: "http",
+  } as const;
+  const send = (version: string): void => {
+    const resource = { name: "r", version, bytes: new Uint8Array(), value: decodedRoutes("r") };
+    states.next({ kind: "present", resource });
+  };
+  const kinds = (): readonly string[] => commands.splice(0).map((command) => command.kind);
+  return { api, states, subscription, send, kinds };
+}
+
+test("one subscription for all listeners; the last one to go takes the routes along", () => {
+  const { api, states, subscription, send, kinds } = harness();
+  let ready = 0;
+  const first = api.acquire(subscription, () => ready++);
+  const second = api.acquire(subscription, () => ready++);
+  states.next({ kind: "requested" });
+  assert.equal(ready, 0);
+  send("1");
+  assert.equal(ready, 2);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  assert.equal(api.acquire(subscription, assert.fail).isReady, true);
+  send("2");
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  assert.equal(api.views()[0]?.version, "2");
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  second[Symbol.dispose]();
+  assert.equal(states.observed, true, "the third still holds it");
+});
+
+test("the routes that serve stay when a later update is refused or withdrawn", () => {
+  const { api, states, subscription, send, kinds } = harness();
+  const lease = api.acquire(subscription, () => {});
+  send("1");
+  states.next({ kind: "rejected", errors: ["bad"] });
+  states.next({ kind: "absent", reason: "removed" });
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  assert.equal(api.views()[0]?.version, "1");
+  lease[Symbol.dispose]();
+  assert.deepEqual(kinds(), ["removeRoutes"]);
+  assert.equal(states.observed, false);
+});
+
+test("a lease given back while it waits is not called", () => {
+  const { api, states, subscription, send, kinds } = harness();
+  api.acquire(subscription, assert.fail)[Symbol.dispose]();
+  assert.equal(states.observed, false);
+  send("1");
+  assert.deepEqual(kinds(), []);
+});

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ListenerHarness } from "../../support/listener-harness.ts";
+
+const plain = { graceful: false, skipExit: false, inboundOnly: false };
+
+test("/drain_listeners stops now, tells every worker, closes no connection", async () => {
+  const harness = await ListenerHarness.started();
+  await harness.push([{ name: "a" }]);
+  harness.worker(0).connect(harness.activeTag("a"));
+  await harness.server.drainListeners(plain);
+  assert.equal(harness.kernel.open.size, 0);
+  for (const { handled } of harness.workers) {
+    assert(handled.some((each) => each.kind === "startServerDrain" && !each.inboundOnly));
+  }
+  await harness.clock.advance(60_000);
+  assert.equal(harness.worker(0).connections.size, 1);
+  harness.assertStats({ added: 1, active: 1 });
+  const [drain] = harness.registry.view().drains;
+  assert.equal(drain?.cause, "admin");
+  assert.equal(drain.listener, null);
+  assert.notEqual(drain.state, "draining");
+});
+
+test("?graceful accepts until the drain time is over; again it does nothing", async () => {
+  const harness = await ListenerHarness.started();
+  await harness.push([{ name: "a" }]);
+  await harness.server.drainListeners({ ...plain, graceful: true });
+  await harness.server.drainListeners({ ...plain, graceful: true });
+  assert.equal(harness.registry.active.length, 1);
+  await harness.push([{ name: "b", address: "127.0.0.1:1" }]);
+  harness.assertStats({ added: 2, active: 2 });
+  await harness.clock.advance(9_999);
+  assert.equal(harness.kernel.open.size, 2);
+  await harness.clock.advance(1);
+  await harness.settle();
+  assert.equal(harness.kernel.open.size, 0);
+});
+
+test("?graceful&skip_exit accepts for ever", async () => {
+  const harness = await ListenerHarness.started();
+  await harness.push([{ name: "a" }]);
+  await harness.server.drainListeners({ ...plain, graceful: true, skipExit: true });
+  await harness.clock.advance(60_000);
+  assert.equal(harness.kernel.open.size, 1);
+  assert.equal(harness.registry.active.length, 0);
+});
+
+test("a plain drain after a graceful one stops at once", async () => {
+  const harness = await ListenerHarness.started();
+  await harness.push([{ name: "a" }]);
+  await harness.server.drainListeners({ ...plain, graceful: true, skipExit: true });
+  await harness.server.drainListeners(plain);
+  assert.equal(harness.kernel.open.size, 0);
+});
+
+test("/healthcheck/fail and /ok reach every worker", async () => {
+  const harness = await ListenerHarness.started();
+  harness.server.failHealthCheck();
+  await harness.settle();
+  assert(harness.isHealthCheckFailed);
+  assert(harness.workers.every((worker) => worker.isHealthCheckFailed));
+  harness.server.passHealthCheck();
+  await harness.settle();
+  assert(!harness.isHealthCheckFailed);
+  assert(harness.workers.every((worker) => !worker.isHealthCheckFailed));
+});

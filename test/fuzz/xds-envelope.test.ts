@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { peekName, readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
+import { writeDiscoveryResponse } from "../../src/xds-server/discovery-wire.ts";
+import { textResource } from "../support/text-resources.ts";
+
+/** Longer by `SLUICE_FUZZ_MS`; a failure prints seed and path for `fc.assert`'s parameters. */
+const budgetMs = Number(process.env["SLUICE_FUZZ_MS"] ?? 10_000);
+
+const typeUrl = "type.googleapis.com/test.Text";
+const good = writeDiscoveryResponse({
+  version: "v1",
+  nonce: "n1",
+  typeUrl,
+  resources: [
+    { typeUrl, bytes: textResource("a", "one") },
+    { typeUrl, bytes: textResource("b", "two".repeat(100)) },
+  ],
+});
+
+/** A good message with bytes replaced, then cut: deeper than noise ever gets. */
+const mutated = fc
+  .record({
+    edits: fc.array(fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 })), {
+      maxLength: 6,
+    }),
+    length: fc.nat(good.length),
+  })
+  .map(({ edits, length }) => {
+    const bytes = Uint8Array.from(good);
+    for (const [at, value] of edits) bytes[at] = value;
+    return bytes.subarray(0, length);
+  });
+
+test("readDiscoveryResponse() reads what is good", () => {
+  const read = readDiscoveryResponse(good);
+  assert(read.ok);
+  assert.deepEqual(
+    read.value.resources.map(({ name }) => name),
+    ["a", "b"],
+  );
+});
+
+test("readDiscoveryResponse() never throws, and names what it can", () => {
+  const anyBytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated);
+  fc.assert(
+    fc.property(anyBytes, (bytes) => {
+      const read = readDiscoveryResponse(bytes);
+      if (!read.ok) return read.error.length > 0;
+      return read.value.resources.every(
+        ({ name }) => name === undefined || typeof name === "string",
+      );
+    }),
+    {
+      numRuns: Number.MAX_SAFE_INTEGER,
+      interruptAfterTimeLimit: budgetMs,
+      markInterruptAsFailure: false,
+    },
+  );
+});
+
+test("what is read is what was written, long or short, and lies inside the message", () => {
+  const anyText = fc.oneof(fc.string(), fc.string({ minLength: 200, maxLength: 40_000 }));
+  const anyResource = fc.tuple(
+    fc.string({ minLength: 1, maxLength: 300, unit: "grapheme" }),
+    anyText,
+  );
+  fc.assert(
+    fc.property(fc.array(anyResource), (sent) => {
+      const resources = sent.map(([name, text]) => ({ typeUrl, bytes: textResource(name, text) }));
+      const read = readDiscoveryResponse(
+        writeDiscoveryResponse({ version: "1", nonce: "1", typeUrl, resources }),
+      );
+      assert(read.ok);
+      assert.deepEqual(
+        read.value.resources.map(({ name, bytes }) => [name, Buffer.from(bytes).toString("hex")]),
+        resources.map(({ bytes }, i) => [sent[i]?.[0], Buffer.from(bytes).toString("hex")]),
+      );
+    }),
+  );
+});
+
+test("peekName() never throws", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      const name = peekName(bytes);
+      return name === undefined || typeof name === "string";
+    }),
+  );
+});

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SluiceProgram, tcpBootstrap } from "../../support/sluice-program.ts";
+
+async function validate(text: string, ...flags: string[]) {
+  await using program = new SluiceProgram(["--mode", "validate", "-c", "b.yaml", ...flags], {
+    files: { "b.yaml": text },
+  });
+  const code = await program.exit;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+test("--mode validate says OK as Envoy does, and binds nothing", async () => {
+  // Port 1 could not be bound without privileges; as root it would be, and be seen in use here.
+  const { code, stdout } = await validate(JSON.stringify(tcpBootstrap(1, 1)));
+  assert.equal(stdout, "configuration 'b.yaml' OK\n");
+  assert.equal(code, 0);
+});
+
+test("--config-yaml is merged over the file", async () => {
+  const good = JSON.stringify(tcpBootstrap(1));
+  assert.equal((await validate(good, "--config-yaml", "node: {id: n}")).code, 0);
+  const bad = await validate(good, "--config-yaml", "nonsense: 1");
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /nonsense/);
+});
+
+const listener = (chains: string) =>
+  `static_resources: {listeners: [{name: l1, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: ${chains}}]}`;
+const httpListener = (routes: string) =>
+  listener(
+    `[{filters: [{name: hcm, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: ${routes}}]}, http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]`,
+  );
+
+/** Every message names the resource, the field or the reason; none has a stack. */
+const refused: readonly (readonly [name: string, text: string, message: RegExp])[] = [
+  ["malformed YAML", "foo: [", /b\.yaml/],
+  ["an empty file", "", /the bootstrap is empty/],
+  ["an unknown field", "static_resources: {listener: []}", /listener/],
+  ["a wrong type", "admin: {address: {socket_address: {port_value: many}}}", /port_value/],
+  [
+    "a broken rule",
+    "admin: {address: {socket_address: {address: a, port_value: 70000}}}",
+    /PortValue|port_value/i,
+  ],
+  [
+    "an unknown extension",
+    listener(
+      '[{filters: [{name: x, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}}]}]',
+    ),
+    /echo/i,
+  ],
+  [
+    "an unknown type",
+    listener('[{filters: [{name: x, typed_config: {"@type": type.googleapis.com/no.such.Type}}]}]'),
+    /no\.such\.Type/,
+  ],
+  ["no filter chain", listener("[]"), /no filter chains specified/],
+  [
+    "an unknown cluster",
+    httpListener("[{match: {prefix: /}, route: {cluster: nope}}]"),
+    /unknown cluster 'nope'/,
+  ],
+  [
+    "two listeners of one name",
+    "static_resources: {listeners: [{name: l, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{}]}, {name: l, address: {socket_address: {address: 127.0.0.1, port_value: 2}}, filter_chains: [{}]}]}",
+    /duplicate listener|'?l'? /,
+  ],
+];
+
+for (const [name, text, message] of refused) {
+  test(`${name} is refused with its reason and code 1`, async () => {
+    const { code, stdout, stderr } = await validate(text);
+    assert.equal(code, 1, stdout + stderr);
+    assert.match(stderr, message);
+    assert.match(stderr, /error initializing configuration 'b\.yaml': /);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  });
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// bodyBytesMax bounds one push: 10,000 listeners as JSON are about 40 MB.
+const bodyBytesMax = 128 << 20
+
+// controlHandler is the interface for tests:
+//
+//	POST /snapshot?node=N   {"listeners": [...], "clusters": [...], "routes": [...], "endpoints": [...]}
+//	                        resources as proto3 JSON; a type that is left out stays as it is
+//	POST /remove?node=N&kind=listeners&name=L
+//	GET  /status            what each node has answered, by type
+//	POST /shutdown
+//
+// Both pushes answer the version of every type, {"listeners": "3", ...}; a bad one answers 400 and text.
+func controlHandler(snapshots *snapshots, journal *journal, stop func()) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
+		var body map[string][]json.RawMessage
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyBytesMax)).Decode(&body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		versions, err := snapshots.push(r.URL.Query().Get("node"), body)
+		reply(w, versions, err)
+	})
+	mux.HandleFunc("POST /remove", func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		versions, err := snapshots.remove(query.Get("node"), query.Get("kind"), query.Get("name"))
+		reply(w, versions, err)
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		journal.view(func(now status) { reply(w, now, nil) })
+	})
+	mux.HandleFunc("POST /shutdown", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		stop()
+	})
+	return mux
+}
+
+func reply(w http.ResponseWriter, value any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("content-type", "application/json")
+	// A caller that has gone away needs no answer.
+	_ = json.NewEncoder(w).Encode(value)
+}

@@ -1,0 +1,109 @@
+import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
+import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
+import type { SocketAddress } from "../../src/shared/common/address.ts";
+import type { FilterChainConfig, ListenerConfig } from "../../src/shared/config/listener-config.ts";
+import { noHeaderMutations } from "../../src/shared/config/route-config.ts";
+
+/** `tcp("127.0.0.1:80")`. */
+export function ip(text: string): SocketAddress {
+  const [address = "", port = "0"] = text.split(":");
+  return { kind: "ip", ip: address, port: Number(port) };
+}
+
+export interface ListenerSketch {
+  readonly name: string;
+  readonly address?: string;
+  /** Ids of filter chains. */
+  readonly chains?: readonly string[];
+  readonly routes?: readonly string[];
+  readonly requiredClusters?: readonly string[];
+  /** Other bytes, the same meaning. */
+  readonly spelling?: string;
+  readonly config?: Partial<ListenerConfig>;
+}
+
+/** A listener as `control/config` would decode it; `bytes` are the sketch as text, so equal means equal. */
+export function decodedListener(sketch: ListenerSketch): DecodedListener {
+  const { name, address = "127.0.0.1:8080", chains = ["tcp"], routes = [] } = sketch;
+  const config: ListenerConfig = {
+    name,
+    addresses: [ip(address)],
+    statPrefix: "",
+    filterChains: chains.map(tcpChain),
+    defaultFilterChain: undefined,
+    listenerFilters: [],
+    listenerFiltersTimeoutMs: 15_000,
+    continueOnListenerFiltersTimeout: false,
+    perConnectionBufferLimitBytes: 1024 * 1024,
+    drainType: "default",
+    drainPolicy: {},
+    trafficDirection: "unspecified",
+    bindToPort: true,
+    useOriginalDst: false,
+    enableReusePort: false,
+    tcpBacklogSize: 128,
+    acceptsPerEventMax: 64,
+    ignoreGlobalConnLimit: false,
+    accessLog: [],
+    socketOptions: [],
+    freebind: false,
+    transparent: false,
+    ...sketch.config,
+  };
+  const text = JSON.stringify(sketch);
+  return {
+    config,
+    bytes: new TextEncoder().encode(text),
+    hash: text,
+    rds: routes.map((routeConfigName) => ({
+      routeConfigName,
+      source: { kind: "ads", initialFetchTimeoutMs: 15_000 },
+      statPrefix: "http",
+    })),
+    requiredClusters: sketch.requiredClusters ?? [],
+  };
+}
+
+function tcpChain(id: string): FilterChainConfig {
+  return {
+    id,
+    name: id,
+    match: {
+      destinationPort: undefined,
+      prefixRanges: [],
+      serverNames: [],
+      transportProtocol: "",
+      applicationProtocols: [],
+      directSourcePrefixRanges: [],
+      sourceType: "any",
+      sourcePrefixRanges: [],
+      sourcePorts: [],
+    },
+    filters: [
+      {
+        kind: "tcpProxy",
+        config: {
+          statPrefix: "tcp",
+          clusters: [{ name: "upstream", weight: 1 }],
+          idleTimeoutMs: 3_600_000,
+          maxConnectAttempts: 1,
+          maxDownstreamConnectionDurationMs: 0,
+          accessLog: [],
+        },
+      },
+    ],
+    transportSocket: { kind: "rawBuffer" },
+    transportSocketConnectTimeoutMs: 0,
+  };
+}
+
+export function decodedRoutes(name: string): DecodedRouteConfig {
+  const config = {
+    name,
+    virtualHosts: [],
+    requestHeaders: noHeaderMutations,
+    responseHeaders: noHeaderMutations,
+    ignorePortInHostMatching: false,
+  };
+  return { config, clusterNames: [], validateClusters: false, bytes: new Uint8Array() };
+}

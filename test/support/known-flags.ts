@@ -1,0 +1,20 @@
+import { readFileSync } from "node:fs";
+
+/**
+ * Which flags of a command line `bin/sluice` does not have: for documents and units, which go
+ * stale when a flag is renamed. Read from the flag table's text, so that a test of documents needs
+ * nothing of the program itself.
+ */
+const flagTable = "src/control/server/flag-table.ts";
+
+export function unknownFlags(commandLine: string): string[] {
+  const table = readFileSync(flagTable, "utf8");
+  const known = new Set([...table.matchAll(/\bname: "([a-z-]+)"/g)].map(([, name]) => name));
+  const short = new Set([...table.matchAll(/\bshort: "(\w)"/g)].map(([, name]) => name));
+  return commandLine.split(/\s+/).filter((word) => {
+    const long = /^--([a-z][a-z-]*)/.exec(word)?.[1];
+    if (long !== undefined) return !known.has(long);
+    const letter = /^-(\w)$/.exec(word)?.[1];
+    return letter !== undefined && !short.has(letter);
+  });
+}

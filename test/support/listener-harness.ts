@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import { BehaviorSubject } from "rxjs";
+import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
+import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
+import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
+import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
+import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
+import { ListenerSockets } from "../../src/control/listener/listener-sockets.ts";
+import type { ListenerComparison } from "../../src/control/listener/listener-update.ts";
+import { RdsApi } from "../../src/control/listener/rds-api.ts";
+import { ServerDrain } from "../../src/control/listener/server-drain.ts";
+import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
+import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
+import type { ResourceState } from "../../src/control/xds/resource-batch.ts";
+import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
+import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
+import { type ListenerSketch, decodedListener, decodedRoutes } from "./config-builders.ts";
+import { FakeSockets } from "./fake-sockets.ts";
+import { FakeStats } from "./fake-stats.ts";
+import { FakeWorker } from "./fake-worker.ts";
+import { silentLog } from "./silent-log.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export interface HarnessOptions {
+  readonly workers?: number;
+  readonly lazyThreshold?: number;
+  readonly drain?: Partial<DrainPolicy>;
+  /** How long a worker takes for a command. */
+  readonly delayMs?: () => number;
+}
+
+/** Total counts since the start and present sizes, as in Envoy's own `checkStats`. */
+export interface ListenerStatsExpected {
+  readonly added?: number;
+  readonly modified?: number;
+  readonly removed?: number;
+  readonly warming?: number;
+  readonly active?: number;
+  readonly draining?: number;
+  readonly drainingChains?: number;
+}
+
+/** A listener manager with everything around it faked: workers, kernel, xDS, time. */
+export class ListenerHarness {
+  readonly clock = new VirtualClock();
+  readonly stats = new FakeStats();
+  readonly kernel = new FakeSockets();
+  readonly limits = new SharedLimits(100_000);
+  readonly workers: FakeWorker[] = [];
+  readonly pool: WorkerPool;
+  readonly registry: DrainRegistry;
+  readonly sockets: ListenerSockets;
+  readonly routes: RdsApi;
+  readonly manager: ListenerManager;
+  readonly server: ServerDrain;
+  readonly clusters = new Set<string>(["upstream"]);
+  readonly routeStates = new Map<string, BehaviorSubject<ResourceState<DecodedRouteConfig>>>();
+  isHealthCheckFailed = false;
+  #version = 0;
+
+  constructor(options: HarnessOptions = {}) {
+    const { clock, stats, limits } = this;
+    const log = silentLog;
+    this.pool = new WorkerPool({
+      concurrency: options.workers ?? 2,
+      spawn: (init, handler) => {
+        const worker = new FakeWorker(init, handler, clock, options.delayMs ?? (() => 0));
+        worker.closeSocket = (handle) => this.#closeSocket(handle);
+        this.workers.push(worker);
+        return worker;
+      },
+      init: () => ({
+        reactor: "epoll",
+        slab: new SharedArrayBuffer(8),
+        limits: limits.buffer,
+        logLevels: new SharedArrayBuffer(8),
+        slots: { worker: 0, sluice: 0 },
+        arenaBytesMax: 1,
+        fileFlushIntervalMs: 1,
+        fileFlushMinBytes: 1,
+      }),
+    });
+    const drainDefaults: DrainPolicy = {
+      timeMs: 10_000,
+      strategy: "gradual",
+      idleGraceMs: 5_000,
+      atDeadline: "cut",
+      ...options.drain,
+    };
+    const workers = this.pool.concurrency;
+    this.registry = new DrainRegistry({ clock, stats, workers });
+    const drains = new DrainRunner({ pool: this.pool, registry: this.registry, clock, log });
+    this.sockets = new ListenerSockets(this.kernel.bind, workers);
+    this.routes = new RdsApi({
+      pool: this.pool,
+      source: ({ routeConfigName }) => this.routeState(routeConfigName),
+      wallTime: () => clock.wallTime(),
+      log,
+    });
+    const drainManager = new DrainManager("modifyOnly", {
+      clock,
+      isHealthCheckFailed: () => this.isHealthCheckFailed,
+    });
+    const context = { pool: this.pool, drains, drainManager, drainDefaults };
+    this.manager = new ListenerManager({
+      ...context,
+      limits,
+      stats,
+      sockets: this.sockets,
+      routes: this.routes,
+      comparison: fakeComparison,
+      hasCluster: (name) => this.clusters.has(name),
+      connectionLimit: () => undefined,
+      clock,
+      log,
+      ...(options.lazyThreshold === undefined ? {} : { lazyThreshold: options.lazyThreshold }),
+    });
+    this.server = new ServerDrain({
+      ...context,
+      manager: this.manager,
+      setHealthCheckFailed: (isFailed) => {
+        this.isHealthCheckFailed = isFailed;
+      },
+    });
+  }
+
+  /** Workers run: what is pushed serves once it is warm. */
+  static async started(options: HarnessOptions = {}): Promise<ListenerHarness> {
+    const harness = new ListenerHarness(options);
+    await harness.manager.startWorkers();
+    return harness;
+  }
+
+  /** One push of changes; the errors that would be in the NACK, by name. */
+  async push(
+    changed: readonly ListenerSketch[],
+    removed: readonly string[] = [],
+  ): Promise<Readonly<Record<string, string>>> {
+    const refused: Record<string, string> = {};
+    let isApplied = false;
+    const applied = this.manager.apply({
+      version: `v${++this.#version}`,
+      changed: changed.map((sketch) => ({ value: decodedListener(sketch) })),
+      removed,
+      refuse: (name, message) => {
+        refused[name] = message;
+      },
+    });
+    void applied.then(() => (isApplied = true));
+    // Workers answer by the clock, which stands still unless it is moved.
+    while (!isApplied) await this.clock.advance(0);
+    await this.settle();
+    return refused;
+  }
+
+  /** Lets everything happen that needs no time. */
+  async settle(): Promise<void> {
+    await this.clock.advance(0);
+    await this.clock.advance(0);
+  }
+
+  routeState(name: string): BehaviorSubject<ResourceState<DecodedRouteConfig>> {
+    const known = this.routeStates.get(name);
+    if (known) return known;
+    const state = new BehaviorSubject<ResourceState<DecodedRouteConfig>>({ kind: "requested" });
+    this.routeStates.set(name, state);
+    return state;
+  }
+
+  async sendRoutes(name: string): Promise<void> {
+    const resource = { name, version: "r1", bytes: new Uint8Array(), value: decodedRoutes(name) };
+    this.routeState(name).next({ kind: "present", resource });
+    await this.settle();
+  }
+
+  /** Names of a set, in order. */
+  names(state: "warming" | "active" | "draining"): readonly string[] {
+    return this.manager
+      .view()
+      .listeners.filter((listener) => listener.state === state)
+      .map((listener) => listener.name);
+  }
+
+  /** The tag of the one active listener of the name. */
+  activeTag(name: string): ReturnType<ListenerManager["view"]>["listeners"][number]["tag"] {
+    const view = this.manager
+      .view()
+      .listeners.find((listener) => listener.name === name && listener.state === "active");
+    assert(view, `no active listener ${name}`);
+    return view.tag;
+  }
+
+  /** What one worker closes, no other may still accept on: its number may come again for something else. */
+  #closeSocket(handle: number): void {
+    for (const { listeners, init } of this.workers) {
+      const accepting = [...listeners.values()].filter(
+        (held) => held.isAccepting && held.sockets.includes(handle),
+      );
+      assert.equal(accepting.length, 0, `worker ${init.index} still accepts on ${handle}`);
+    }
+    this.kernel.closeDisowned(handle);
+  }
+
+  worker(index: number): FakeWorker {
+    const worker = this.workers[index];
+    assert(worker);
+    return worker;
+  }
+
+  assertStats(expected: ListenerStatsExpected): void {
+    const read = (name: string): number => this.stats.value(`listener_manager.${name}`);
+    const {
+      added = 0,
+      modified = 0,
+      removed = 0,
+      warming = 0,
+      active = 0,
+      draining = 0,
+    } = expected;
+    assert.deepEqual(
+      {
+        added: read("listener_added"),
+        modified: read("listener_modified"),
+        removed: read("listener_removed"),
+        warming: read("total_listeners_warming"),
+        active: read("total_listeners_active"),
+        draining: read("total_listeners_draining"),
+        drainingChains: read("total_filter_chains_draining"),
+      },
+      {
+        added,
+        modified,
+        removed,
+        warming,
+        active,
+        draining,
+        drainingChains: expected.drainingChains ?? 0,
+      },
+    );
+  }
+
+  /** Nothing is left of any listener: sockets, stats, subscriptions, timers, workers' memory. */
+  assertNothingIsHeld(): void {
+    assert.equal(this.kernel.open.size, 0, "open sockets");
+    assert.equal(this.sockets.size, 0, "registered sockets");
+    assert.equal(this.routes.size, 0, "route subscriptions");
+    assert.equal(this.clock.pendingCount, 0, "timers");
+    assert.deepEqual(this.stats.prefixes, ["listener_manager.", "sluice.drains."].toReversed());
+    for (const worker of this.workers) {
+      assert.equal(worker.listeners.size, 0, "listeners of a worker");
+      assert.equal(worker.routes.size, 0, "routes of a worker");
+    }
+  }
+}
+
+/** Compares what the sketches said, as the real one compares messages. */
+export const fakeComparison: ListenerComparison = {
+  equivalent: (a, b) => isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.rds, b.rds),
+  isFilterChainOnlyChange: (a, b) =>
+    isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
+  changedFields: (a, b) => changedFields(a, b),
+};
+
+function changedFields(a: DecodedListener, b: DecodedListener): readonly string[] {
+  const keys = Object.keys(a.config) as (keyof DecodedListener["config"])[];
+  return keys.filter((key) => !isDeepStrictEqual(a.config[key], b.config[key]));
+}

@@ -1,0 +1,30 @@
+import jspb from "google-protobuf";
+import type { DecodeResult } from "../../src/control/proto/decode-result.ts";
+import type { ResourceType } from "../../src/control/xds/resource-batch.ts";
+
+/** A resource as small as it can be: `name` in field 1, `text` in field 2. `bad` does not decode. */
+export function textResource(name: string, text: string): Uint8Array {
+  const writer = new jspb.BinaryWriter();
+  writer.writeString(1, name);
+  writer.writeString(2, text);
+  return writer.getResultBuffer();
+}
+
+export function textType(
+  shortName: string,
+  typeUrl: string,
+  isFullState: boolean,
+): ResourceType<string> {
+  return { shortName, typeUrl, isFullState, decode };
+}
+
+function decode(bytes: Uint8Array): DecodeResult<string> {
+  const reader = new jspb.BinaryReader(bytes);
+  let text = "";
+  while (reader.nextField()) {
+    if (reader.getFieldNumber() === 2) text = reader.readString();
+    else reader.skipField();
+  }
+  if (text.startsWith("bad")) return { ok: false, errors: [`text is ${text}`, "and so on"] };
+  return { ok: true, value: text, warnings: [] };
+}

@@ -1,0 +1,103 @@
+/** Small xDS resources in proto3 JSON, as a control plane would push them. */
+const typeUrl = (name: string): string => `type.googleapis.com/envoy.${name}`;
+const fromAds = { ads: {}, resourceApiVersion: "V3" };
+
+export function adsBootstrap(node: string, xdsAddress: string): object {
+  const [address = "", port = ""] = xdsAddress.split(":");
+  return {
+    node: { id: node, cluster: node },
+    admin: { address: socketAddress("127.0.0.1", 0) },
+    dynamicResources: {
+      adsConfig: {
+        apiType: "GRPC",
+        transportApiVersion: "V3",
+        grpcServices: [{ envoyGrpc: { clusterName: "control-plane" } }],
+      },
+      cdsConfig: fromAds,
+      ldsConfig: fromAds,
+    },
+    staticResources: {
+      clusters: [
+        {
+          name: "control-plane",
+          type: "STATIC",
+          connectTimeout: "1s",
+          loadAssignment: assignment("control-plane", address, Number(port)),
+          typedExtensionProtocolOptions: {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+              "@type": typeUrl("extensions.upstreams.http.v3.HttpProtocolOptions"),
+              explicitHttpConfig: { http2ProtocolOptions: {} },
+            },
+          },
+        },
+      ],
+    },
+  };
+}
+
+export function cluster(name: string): object {
+  return { name, type: "EDS", connectTimeout: "1s", edsClusterConfig: { edsConfig: fromAds } };
+}
+
+export function endpoints(name: string, port: number): object {
+  return assignment(name, "127.0.0.1", port);
+}
+
+export interface ListenerOptions {
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  /** Two versions that differ in it alone are a full update on the same address. */
+  readonly bufferLimitBytes?: number;
+}
+
+export function httpListener(
+  name: string,
+  routeConfigName: string,
+  { port = 0, bufferLimitBytes }: ListenerOptions = {},
+): object {
+  const connectionManager = {
+    "@type": typeUrl("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+    statPrefix: name,
+    rds: { routeConfigName, configSource: fromAds },
+    httpFilters: [
+      {
+        name: "envoy.filters.http.router",
+        typedConfig: { "@type": typeUrl("extensions.filters.http.router.v3.Router") },
+      },
+    ],
+  };
+  const filter = {
+    name: "envoy.filters.network.http_connection_manager",
+    typedConfig: connectionManager,
+  };
+  return {
+    name,
+    address: socketAddress("127.0.0.1", port),
+    filterChains: [{ filters: [filter] }],
+    ...(bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: bufferLimitBytes }),
+  };
+}
+
+/** One route to one cluster; `tag` comes back as the response header `x-route`. */
+export function routes(name: string, clusterName: string, tag: string): object {
+  return {
+    name,
+    responseHeadersToAdd: [{ header: { key: "x-route", value: tag } }],
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [{ match: { prefix: "/" }, route: { cluster: clusterName } }],
+      },
+    ],
+  };
+}
+
+function assignment(clusterName: string, address: string, port: number): object {
+  const endpoint = { address: socketAddress(address, port) };
+  return { cluster_name: clusterName, endpoints: [{ lbEndpoints: [{ endpoint }] }] };
+}
+
+function socketAddress(address: string, portValue: number): object {
+  return { socketAddress: { address, portValue } };
+}
