@@ -33,6 +33,9 @@ export interface ReactorTestOptions {
   readonly arenaBytesMax?: number;
 }
 
+/** Far beyond the slowest of these tests, also on a machine that is busy with others. */
+const hangMs = 60_000;
+
 export const loopback: SocketAddress = { kind: "ip", ip: "127.0.0.1", port: 0 };
 
 export const plainListen: ListenSocketOptions = {
@@ -57,7 +60,7 @@ export function forEachReactor(
   for (const kind of kinds) {
     const missing = kind === "node" ? (options.needs ?? []) : [];
     const skip = missing.length > 0 && `the ${kind} reactor has no ${missing.join(", ")}`;
-    test(`${name} [${kind}]`, { skip, timeout: 20_000 }, () => runOn(kind, options, body));
+    test(`${name} [${kind}]`, { skip }, () => runOn(kind, options, body));
   }
 }
 
@@ -81,10 +84,14 @@ async function runOn(
     assert.equal(result.socket.startListening(), undefined);
     return result.socket;
   };
+  // Not the runner's own timeout: that leaves the sockets open, and the process running for ever.
+  const { promise: tooLong, reject } = Promise.withResolvers<never>();
+  const deadline = setTimeout(() => reject(new Error("the test hangs")), hangMs);
   try {
-    await body({ reactor, listenSockets, bugs, arenaFull, listenSocket });
+    await Promise.race([body({ reactor, listenSockets, bugs, arenaFull, listenSocket }), tooLong]);
     assert.deepEqual(bugs, []);
   } finally {
+    clearTimeout(deadline);
     reactor[Symbol.dispose]();
     for (const socket of opened) socket.close();
   }

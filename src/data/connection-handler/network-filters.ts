@@ -13,7 +13,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
 import { closingFactory } from "./inert-filter.ts";
 
-/** Makes what serves the connections of one chain; its first terminal filter; nothing can follow it. */
+/** Makes what serves the connections of one chain: its terminal filter. */
 export function createNetworkFilterFactory(
   chain: FilterChainConfig,
   worker: WorkerContext,

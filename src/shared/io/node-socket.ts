@@ -248,9 +248,12 @@ export class NodeSocket implements Socket {
   }
 
   #destroy(withReset: boolean): void {
-    const isConnected = this.#state !== "connecting" && this.#raw.remoteFamily !== undefined;
+    const { writableEnded, writableFinished, remoteFamily } = this.#raw;
+    const isConnected = this.#state !== "connecting" && remoteFamily !== undefined;
+    // libuv refuses a reset while its FIN is under way, and Node then never says that the socket closed.
+    const isFinUnderWay = writableEnded && !writableFinished;
     this.#endState();
-    if (withReset && isConnected) this.#raw.resetAndDestroy();
+    if (withReset && isConnected && !isFinUnderWay) this.#raw.resetAndDestroy();
     else this.#raw.destroy();
   }
 

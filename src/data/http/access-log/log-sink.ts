@@ -91,7 +91,7 @@ export class LogSink implements Disposable {
         return;
       }
       this.#descriptor = descriptor;
-      this.#goOn();
+      this.flush();
     });
   }
 

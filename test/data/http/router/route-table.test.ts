@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RoutedRequest } from "../../../../src/data/http/router/compiled-route.ts";
+import { RouteTable } from "../../../../src/data/http/router/route-table.ts";
+import { requestHead } from "../../../../src/data/http/http1/request-head.ts";
+import type { RouteMatch } from "../../../../src/shared/config/route-config.ts";
+import type { HeaderMatcher, StringMatcher } from "../../../../src/shared/config/matchers.ts";
+import { clusterAction, route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
+import { seededRandom } from "../../../support/seeded-random.ts";
+
+/** A request with these fields, its head in the thread's table. */
+function request(target: string, fields: readonly string[] = []): RoutedRequest {
+  const text = [`GET ${target} HTTP/1.1`, "Host: h", ...fields, "", ""].join("\r\n");
+  const buffer = Buffer.from(text, "latin1");
+  assert.equal(requestHead.parse(buffer, 0, buffer.length, 100), buffer.length);
+  const [path = "", query = ""] = target.split("?");
+  return {
+    buffer,
+    path,
+    queryText: () => query,
+    authorityText: () => "h",
+    scheme: () => "http",
+    pseudoHeader: (name) => (name === ":method" ? "GET" : undefined),
+  };
+}
+
+/** Whether a route with this match takes the request. */
+function matches(match: Partial<RouteMatch>, target: string, fields?: readonly string[]): boolean {
+  const base = route("/").match;
+  const table = new RouteTable(
+    routeConfig({
+      virtualHosts: [virtualHost(["*"], [route("/", { match: { ...base, ...match } })])],
+    }),
+    seededRandom(1),
+  );
+  return table.find(request(target, fields)) !== undefined;
+}
+
+const exact = (value: string, ignoreCase = false): StringMatcher => ({
+  kind: "exact",
+  value,
+  ignoreCase,
+});
+
+test("paths match by prefix, exactly, by separated prefix, by regex", () => {
+  assert.equal(matches({ path: { kind: "prefix", value: "/a" } }, "/ab"), true);
+  assert.equal(matches({ path: { kind: "exact", value: "/a" } }, "/ab"), false);
+  assert.equal(matches({ path: { kind: "exact", value: "/a" } }, "/a?b"), true);
+  const separated = { path: { kind: "pathSeparatedPrefix", value: "/a" } } as const;
+  assert.equal(matches(separated, "/a"), true);
+  assert.equal(matches(separated, "/a/b"), true);
+  assert.equal(matches(separated, "/ab"), false);
+  const regex = { path: { kind: "regex", regex: { source: "/a+" } } } as const;
+  assert.equal(matches(regex, "/aaa"), true);
+  assert.equal(matches(regex, "/aab"), false);
+});
+
+test("case_sensitive false lets any case match, but for regexes", () => {
+  const path = { kind: "prefix", value: "/Ab" } as const;
+  assert.equal(matches({ path }, "/aB"), false);
+  assert.equal(matches({ path, caseSensitive: false }, "/aBc"), true);
+});
+
+test("header matchers follow Envoy where headers are missing", () => {
+  const matcher = (overrides: Partial<HeaderMatcher>): Partial<RouteMatch> => ({
+    headers: [
+      {
+        name: "x-a",
+        match: { kind: "string", matcher: exact("1") },
+        invert: false,
+        treatMissingAsEmpty: false,
+        ...overrides,
+      },
+    ],
+  });
+  assert.equal(matches(matcher({}), "/", ["X-A: 1"]), true);
+  assert.equal(matches(matcher({}), "/", ["X-A: 1", "X-A: 2"]), false);
+  assert.equal(matches(matcher({ invert: true }), "/", ["X-A: 2"]), true);
+  assert.equal(matches(matcher({ invert: true }), "/"), false);
+  assert.equal(matches(matcher({ invert: true, treatMissingAsEmpty: true }), "/"), true);
+  const present = (isPresent: boolean) =>
+    matcher({ match: { kind: "present", present: isPresent } });
+  assert.equal(matches(present(true), "/", ["X-A:"]), true);
+  assert.equal(matches(present(true), "/"), false);
+  assert.equal(matches(present(false), "/"), true);
+  const range = matcher({ match: { kind: "range", start: -5, end: 5 } });
+  assert.equal(matches(range, "/", ["X-A: -5"]), true);
+  assert.equal(matches(range, "/", ["X-A: 5"]), false);
+  assert.equal(matches(range, "/", ["X-A: 1x"]), false);
+  assert.equal(
+    matches({ headers: [{ ...matcher({}).headers?.[0], name: ":method" } as HeaderMatcher] }, "/"),
+    false,
+  );
+});
+
+test("query matchers compare the first value", () => {
+  const query = (name: string, matcher?: StringMatcher): Partial<RouteMatch> => ({
+    queryParameters: [{ name, matcher }],
+  });
+  assert.equal(matches(query("a"), "/?b&a"), true);
+  assert.equal(matches(query("a"), "/?ab=1"), false);
+  assert.equal(matches(query("a", exact("1")), "/?a=1&a=2"), true);
+  assert.equal(matches(query("a", exact("X", true)), "/?a=x"), true);
+});
+
+test("the first route that matches wins, and fractions choose by chance", () => {
+  const half = { ...route("/").match, runtimeFraction: 500_000 };
+  const table = new RouteTable(
+    routeConfig({
+      virtualHosts: [
+        virtualHost(
+          ["*"],
+          [route("/", { name: "half", match: half }), route("/", { name: "all" })],
+        ),
+      ],
+    }),
+    seededRandom(7),
+  );
+  const names = Array.from({ length: 2_000 }, () => table.find(request("/"))?.name);
+  const halves = names.filter((name) => name === "half").length;
+  assert.ok(halves > 850 && halves < 1150, String(halves));
+});
+
+test("weighted clusters share requests by weight; a header may name the cluster", () => {
+  const clusters = [
+    { name: "a", weight: 3 },
+    { name: "b", weight: 1 },
+    { name: "none", weight: 0 },
+  ];
+  const pick = (action: Parameters<typeof clusterAction>[0], fields: readonly string[] = []) => {
+    const table = new RouteTable(
+      routeConfig({
+        virtualHosts: [virtualHost(["*"], [route("/", { action: clusterAction(action) })])],
+      }),
+      seededRandom(3),
+    );
+    return () => {
+      const asked = request("/", fields);
+      return table.find(asked)?.chooseCluster(asked);
+    };
+  };
+  const weighted = pick({ clusters });
+  const names = Array.from({ length: 2_000 }, weighted);
+  const count = (name: string): number => names.filter((each) => each === name).length;
+  assert.ok(Math.abs(count("a") - 1500) < 100);
+  assert.equal(count("none"), 0);
+  assert.equal(pick({ clusters: { header: "x-to" } }, ["X-To: z"])(), "z");
+  assert.equal(pick({ clusters: { header: "x-to" } })(), undefined);
+});
+
+test("a virtual host that wants TLS sends everyone there", () => {
+  const host = virtualHost(["*"], [route("/")], { requireTls: "all" });
+  const table = new RouteTable(routeConfig({ virtualHosts: [host] }), seededRandom(1));
+  const found = table.find(request("/"))?.action;
+  assert.equal(found?.kind, "redirect");
+});
