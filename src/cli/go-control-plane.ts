@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 /**
  * Builds, starts and drives the management server of `test/interop/go-control-plane` (Go, on the
@@ -31,6 +32,8 @@ export interface ControlPlaneStatus {
   readonly streams: number;
   readonly nodes: Readonly<Record<string, Readonly<Partial<Record<ResourceKind, Answer>>>>>;
 }
+
+const execute = promisify(execFile);
 
 const buildTimeMs = 300_000;
 const startTimeMs = 30_000;
@@ -152,14 +155,9 @@ async function addressesOf(child: ChildProcess): Promise<{ xds: string; control:
 
 /** Runs a command to its end and gives its standard output; what it complains of is in the error. */
 async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const child = spawn(command, args, { cwd, timeout: buildTimeMs });
-  let out = "";
-  let complaint = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${complaint}`);
-  return out;
+  // Not `spawn`: its `timeout` holds the process for so long when there is no such command.
+  const { stdout } = await execute(command, [...args], { cwd, timeout: buildTimeMs });
+  return stdout;
 }
 
 function delay(timeMs: number): Promise<void> {
