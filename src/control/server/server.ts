@@ -61,6 +61,10 @@ export class Server {
     this.#startedMs = clock.now();
     this.#loadedAtMs = clock.wallTime();
     this.#concurrency = Math.min(options.concurrency, dataPlane.workersMax);
+    if (this.#concurrency < options.concurrency)
+      log
+        .loggerOf("main")
+        .warning(`the ${dataPlane.reactor} reactor has ${this.#concurrency} worker at most`);
     this.#slabs = createSlabs(this.#concurrency);
     this.#stats = new ServerStats(this.#slabs.stats, this.#concurrency);
     this.#lifecycle = new ServerLifecycle((lifecycle) => this.#stats.setState(lifecycle));
