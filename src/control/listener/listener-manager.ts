@@ -147,10 +147,10 @@ export class ListenerManager {
     return this.#run(async () => {
       if (this.#stopped !== "all") this.#stopped = direction;
       for (const listener of this.#sets.warming.values()) {
-        if (this.#isStopped(listener.config)) this.#dropWarming(listener);
+        if (this.#isStopped(listener.facts)) this.#dropWarming(listener);
       }
       const stopping = [...this.#sets.active.values()].filter(
-        (listener) => this.#isStopped(listener.config) && !listener.isStopped,
+        (listener) => this.#isStopped(listener.facts) && !listener.isStopped,
       );
       await Promise.all(stopping.map((listener) => this.#workers.stop(listener)));
       for (const listener of stopping) {
@@ -344,6 +344,7 @@ export class ListenerManager {
     if (!old) this.#workers.add(listener, this.#isEager());
     else if (old.tag === listener.tag) this.#supersede(old, listener);
     else await this.#replace(old, listener);
+    listener.forgetConfig();
     return undefined;
   }
 
@@ -413,8 +414,8 @@ export class ListenerManager {
     return this.#sets.held.size <= (this.#context.lazyThreshold ?? lazyThresholdDefault);
   }
 
-  #isStopped(config: ListenerConfig): boolean {
-    if (this.#stopped === "inboundOnly") return config.trafficDirection === "inbound";
+  #isStopped(facts: Pick<ListenerConfig, "trafficDirection">): boolean {
+    if (this.#stopped === "inboundOnly") return facts.trafficDirection === "inbound";
     return this.#stopped === "all";
   }
 

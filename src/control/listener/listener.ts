@@ -34,11 +34,12 @@ export interface ListenerHoldings {
 
 export class Listener implements SocketOwner {
   readonly identity: ListenerIdentity;
-  /** As workers have it. An equivalent update leaves it alone, so ids of filter chains stay theirs. */
-  readonly config: ListenerConfig;
+  /** What is asked of a listener time and again: the rest of the config is in its bytes. */
+  readonly facts: ListenerFacts;
   readonly holdings: ListenerHoldings;
   readonly routes: RouteLease[] = [];
   #sockets: readonly SocketLease[];
+  readonly #configured: DecodedListener;
   #decoded: DecodedListener;
   #version: string;
   #lastUpdatedMs: number;
@@ -53,7 +54,8 @@ export class Listener implements SocketOwner {
   ) {
     this.identity = identity;
     this.holdings = holdings;
-    this.config = resource.decoded.config;
+    this.facts = factsOf(resource.decoded.config);
+    this.#configured = resource.decoded;
     this.#decoded = resource.decoded;
     this.#version = resource.version;
     this.#lastUpdatedMs = resource.wallMs;
@@ -71,6 +73,14 @@ export class Listener implements SocketOwner {
 
   get version(): string {
     return this.#version;
+  }
+
+  /**
+   * As workers have it; decoded again if need be. An equivalent update leaves it alone, so ids of filter
+   * chains stay theirs.
+   */
+  get config(): ListenerConfig {
+    return this.#configured.config;
   }
 
   /** The latest message of this meaning, to compare the next one with. */
@@ -111,9 +121,15 @@ export class Listener implements SocketOwner {
     this.#state = next;
   }
 
+  /** Workers know it, or will ask for it: it need not stay in memory. */
+  forgetConfig(): void {
+    this.#configured.forgetConfig?.();
+  }
+
   /** Takes over bytes and version of an update that means the same. */
   adopt(resource: ListenerResource): void {
     this.#decoded = resource.decoded;
+    this.#decoded.forgetConfig?.();
     this.#version = resource.version;
     this.#lastUpdatedMs = resource.wallMs;
   }
@@ -145,17 +161,27 @@ export class Listener implements SocketOwner {
       generation,
       version: this.#version,
       isStatic,
-      addresses: this.config.addresses,
+      addresses: this.facts.addresses,
       localAddresses: this.#sockets.map((lease) => lease.localAddress),
       awaiting: state.kind === "warming" ? [...state.awaiting] : [],
       isStopped: this.#isStopped,
-      trafficDirection: this.config.trafficDirection,
+      trafficDirection: this.facts.trafficDirection,
       updateClass,
       changed,
       bytes: this.#decoded.bytes,
       lastUpdatedMs: this.#lastUpdatedMs,
     };
   }
+}
+
+export type ListenerFacts = Pick<
+  ListenerConfig,
+  "addresses" | "trafficDirection" | "drainType" | "drainPolicy"
+>;
+
+function factsOf(config: ListenerConfig): ListenerFacts {
+  const { addresses, trafficDirection, drainType, drainPolicy } = config;
+  return { addresses, trafficDirection, drainType, drainPolicy };
 }
 
 /** A message with what the push said of it. */

@@ -9,6 +9,7 @@ import type { StatBlock, StatGroup, StatMember } from "./stat-group.ts";
 import { histogramBounds, histogramSumOffset } from "./stat-group.ts";
 import {
   type HistogramValue,
+  type StatFilter,
   type StatSnapshot,
   type StatValue,
   type TextReadout,
@@ -122,15 +123,20 @@ export class StatStore implements StatAllocator {
     }
   }
 
-  snapshot(): StatSnapshot {
+  /** What the filter keeps; a name is judged before anything is made of it: there may be millions. */
+  snapshot(filter?: Pick<StatFilter, "matches">): StatSnapshot {
     const counters = new Map<string, StatValue>();
     const gauges = new Map<string, StatValue>();
     const histograms = new Map<string, HistogramValue>();
     for (const entry of this.#byBlock.values()) {
-      this.#markUsed(entry);
       for (const member of entry.group.members) {
-        if (member.kind === "histogram") mergeHistogram(histograms, this.#histogram(entry, member));
-        else mergeValue(member.kind === "gauge" ? gauges : counters, this.#value(entry, member));
+        const name = entry.prefix + member.name;
+        if (filter?.matches(name) === false) continue;
+        this.#markMemberUsed(entry, member);
+        if (member.kind === "histogram")
+          mergeHistogram(histograms, this.#histogram(name, entry, member));
+        else
+          mergeValue(member.kind === "gauge" ? gauges : counters, this.#value(name, entry, member));
       }
     }
     return {
@@ -145,8 +151,8 @@ export class StatStore implements StatAllocator {
 
   /** One counter or gauge by its full name; undefined where there is none. For tests and `/server_info`. */
   read(name: string): number | undefined {
-    const { counters, gauges } = this.snapshot();
-    return [...counters, ...gauges].find((stat) => stat.name === name)?.value;
+    const { counters, gauges } = this.snapshot({ matches: (other) => other === name });
+    return [...counters, ...gauges][0]?.value;
   }
 
   #take(size: number): StatBlock | undefined {
@@ -165,12 +171,22 @@ export class StatStore implements StatAllocator {
   }
 
   #markUsed(entry: Entry): void {
-    for (const member of entry.group.members) {
-      if (entry.used[member.offset] === 1) continue;
-      const slots = member.kind === "histogram" ? histogramSumOffset : 1;
-      for (let i = 0; i < slots; i++)
-        if (this.#sum(entry.block + member.offset + i) !== 0) entry.used[member.offset] = 1;
-    }
+    if (this.#isUntouched(entry)) return;
+    for (const member of entry.group.members) this.#markMemberUsed(entry, member);
+  }
+
+  #markMemberUsed({ used, block }: Entry, { kind, offset }: StatMember): void {
+    if (used[offset] === 1) return;
+    const slots = kind === "histogram" ? histogramSumOffset : 1;
+    for (let i = 0; i < slots; i++) if (this.#sum(block + offset + i) !== 0) used[offset] = 1;
+  }
+
+  /** Most blocks of ten thousand listeners: one look at each of their slots, and no more. */
+  #isUntouched({ block, group }: Entry): boolean {
+    const end = block + group.size;
+    for (const slab of this.#slabs)
+      for (let slot = block; slot < end; slot++) if (slab[slot] !== 0) return false;
+    return true;
   }
 
   #endInterval(entry: Entry): void {
@@ -180,23 +196,23 @@ export class StatStore implements StatAllocator {
     entry.intervals = { latest, previous };
   }
 
-  #value(entry: Entry, member: StatMember): StatValue {
+  #value(name: string, entry: Entry, member: StatMember): StatValue {
     const baseline = entry.baseline?.[member.offset] ?? 0;
     return {
-      name: entry.prefix + member.name,
+      name,
       value: this.#sum(entry.block + member.offset) - baseline,
       isUsed: entry.used[member.offset] === 1,
     };
   }
 
-  #histogram(entry: Entry, member: StatMember): HistogramValue {
+  #histogram(name: string, entry: Entry, member: StatMember): HistogramValue {
     const { latest, previous } = entry.intervals ?? {};
     const at = (values: Float64Array | undefined, i: number): number =>
       values?.[member.offset + i] ?? 0;
     // Most histograms of a large configuration hold nothing: they share their zeros.
     const isUsed = entry.used[member.offset] === 1;
     return {
-      name: entry.prefix + member.name,
+      name,
       buckets: isUsed
         ? noCounts.map((_, i) => this.#sum(entry.block + member.offset + i))
         : noCounts,
