@@ -13,6 +13,7 @@ import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
@@ -36,6 +37,7 @@ export const lazyThresholdDefault = 1_000;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
+const stoppedReason = "listeners are stopped by the admin";
 
 export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
@@ -55,6 +57,8 @@ export interface ListenerBatch {
   readonly version: string;
   readonly changed: readonly { readonly value: DecodedListener }[];
   readonly removed: readonly string[];
+  /** Refused before it could be read: to show. */
+  readonly rejected?: readonly RejectedResource[];
   /** Joins the NACK. */
   refuse(name: string, message: string): void;
 }
@@ -103,6 +107,8 @@ export class ListenerManager {
   apply(batch: ListenerBatch): Promise<void> {
     return this.#run(async () => {
       this.#errors.clear();
+      for (const unread of batch.rejected ?? [])
+        this.#errors.addUnread(unread, this.#context.clock.wallTime());
       let isApplied = await this.#remove(batch.removed);
       for (const { value } of batch.changed) {
         const resource = this.#resource(value, batch.version);
@@ -147,7 +153,9 @@ export class ListenerManager {
     return this.#run(async () => {
       if (this.#stopped !== "all") this.#stopped = direction;
       for (const listener of this.#sets.warming.values()) {
-        if (this.#isStopped(listener.facts)) this.#dropWarming(listener);
+        if (!this.#isStopped(listener.facts)) continue;
+        this.#errors.skip(listener.resource, stoppedReason);
+        this.#dropWarming(listener);
       }
       const stopping = [...this.#sets.active.values()].filter(
         (listener) => this.#isStopped(listener.facts) && !listener.isStopped,
@@ -166,6 +174,7 @@ export class ListenerManager {
       version: this.#version,
       listeners: this.#sets.all().map((listener) => listener.view()),
       errors: this.#errors.view(),
+      skipped: this.#errors.skipped(),
     };
   }
 
@@ -197,6 +206,7 @@ export class ListenerManager {
     const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
     let isApplied = false;
     for (const name of names) {
+      this.#errors.endSkip(name);
       const listener = active.get(name);
       const dropped = warming.get(name);
       if (!(listener ?? dropped) || (listener ?? dropped)?.identity.isStatic) continue;
@@ -224,11 +234,12 @@ export class ListenerManager {
     const { name } = config;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(config)) return this.#skip(name, "listeners are stopped by the admin");
+    if (this.#isStopped(config)) return this.#skip(resource, stoppedReason);
     if ((active ?? warming)?.identity.isStatic) {
       if (isStatic) return `duplicate listener ${name} found`;
-      return this.#skip(name, "the bootstrap has a listener of this name");
+      return this.#skip(resource, "the bootstrap has a listener of this name");
     }
+    this.#errors.endSkip(name);
     const next = resource.decoded;
     const plan = planUpdate(
       { next, active: active?.decoded, warming: warming?.decoded },
@@ -254,7 +265,9 @@ export class ListenerManager {
   }
 
   /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
-  #skip(name: string, reason: string): undefined {
+  #skip(resource: ListenerResource, reason: string): undefined {
+    const { name } = resource.decoded.config;
+    this.#errors.skip(resource, reason);
     this.#context.log.warning(`lds: listener '${name}' is skipped: ${reason}`);
   }
 

@@ -88,6 +88,11 @@ export class Listener implements SocketOwner {
     return this.#decoded;
   }
 
+  /** As pushed. */
+  get resource(): ListenerResource {
+    return { decoded: this.#decoded, version: this.#version, wallMs: this.#lastUpdatedMs };
+  }
+
   get state(): ListenerState {
     return this.#state;
   }

@@ -37,14 +37,17 @@ import { type ServerState, readyEndpoint } from "../admin/ready-endpoint.ts";
 import { resetCountersEndpoint } from "../admin/reset-counters-endpoint.ts";
 import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoint.ts";
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
+import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
 import type { DrainsView } from "../listener/drain-view.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
+  readonly controlPlanes: () => readonly XdsStatus[];
   readonly drains: () => DrainsView;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
@@ -64,6 +67,7 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     listenersEndpoint(listeners),
     clustersEndpoint(clusters),
     configDumpEndpoint(parts.dump),
+    statusEndpoint({ ...parts.dump, controlPlanes: parts.controlPlanes, drains: parts.drains }),
     statsEndpoint(parts.store),
     prometheusEndpoint(parts.store),
     resetCountersEndpoint(parts.store),

@@ -175,6 +175,7 @@ export class Server {
         routes: () => this.#plane.routes.views(),
         render: loaded.decoders.render,
       },
+      controlPlanes: () => this.#plane.sources.status(),
       drains: () => this.#plane.drains.view(),
       drainControl: {
         drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),

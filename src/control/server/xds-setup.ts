@@ -14,6 +14,7 @@ import { FileSource, filePathError } from "../xds/file-source.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 import type { XdsStats } from "../xds/xds-stats.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
@@ -32,6 +33,12 @@ export class XdsSources implements Disposable {
     this.#parts = parts;
     this.#stats = createXdsStats(parts.slabs.store, parts.slabs.stats.slab);
     this.#ads = openAds(parts, this.#stats, hostsOf);
+  }
+
+  /** The aggregated stream first, then files. */
+  status(): readonly XdsStatus[] {
+    const clients = [...(this.#ads ? [this.#ads] : []), ...this.#files.values()];
+    return clients.map((client) => client.status());
   }
 
   /** Who serves the type from this source, or why nobody does. */

@@ -117,6 +117,25 @@ describe("static clusters", () => {
     harness.push([{ name: "s", hosts: ["10.0.0.2:80"] }], ["s"]);
     assert.deepEqual(harness.hosts("s"), ["10.0.0.1:80"]);
     harness.assertStats({ cluster_added: 1, cluster_removed: 0, active_clusters: 1 });
+    const skipped = () =>
+      harness.manager.view().skipped.map(({ name, details }) => [name, details]);
+    assert.deepEqual(skipped(), []);
+    harness.push([{ name: "s", hosts: ["10.0.0.2:80"] }]);
+    harness.push([{ name: "b", hosts: ["10.0.0.2:80"] }]);
+    assert.deepEqual(skipped(), [["s", "the bootstrap has a cluster of this name"]]);
+    harness.push([], ["s"]);
+    assert.deepEqual(skipped(), []);
+  });
+
+  test("that could not be read are shown with their reasons until the next push", () => {
+    const harness = new Harness();
+    const unread = { name: "x", version: "7", bytes: new Uint8Array([1]), errors: ["a", "b"] };
+    const batch = { version: "7", changed: [], removed: [], refuse: () => {} };
+    harness.manager.apply({ ...batch, rejected: [unread] });
+    const [error] = harness.manager.view().errors;
+    assert.deepEqual([error?.name, error?.version, error?.details], ["x", "7", "a; b"]);
+    harness.manager.apply(batch);
+    assert.deepEqual(harness.manager.view().errors, []);
   });
 
   test("give their counters back when they are removed and nobody counts", async () => {
