@@ -20,6 +20,7 @@ import type {
   DynamicResources,
   NodeConfig,
 } from "./bootstrap-config.ts";
+import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
 import { decodeApiConfigSource, decodeConfigSource } from "./config-sources.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
@@ -93,6 +94,9 @@ function decodeMessage(
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
   judgeNode(node, usesGrpc(dynamicResources), context);
+  for (const { config } of clusters) {
+    if (config.name !== dynamicResources.ads?.service.clusterName) warnOfHttp2(config, context);
+  }
   return {
     node,
     admin: message.admin && decodeAdmin(message.admin, context),

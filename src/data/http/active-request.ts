@@ -287,7 +287,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const port = portOf(this.#connection.listener.addresses[0]);
     const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
-    if (problem === "malformed") return "malformed";
+    if (problem === "malformed" || problem === "authority") return problem;
     const refusal = checkRequest(requestHead, this.#context);
     if (refusal !== undefined) return refusal;
     if (problem !== "notRelative") return undefined;

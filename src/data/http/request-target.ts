@@ -12,8 +12,10 @@ import { normalizePath } from "./normalize-path.ts";
 import { withoutPort } from "./router/virtual-host-index.ts";
 
 export type TargetProblem =
-  /** The path or the authority cannot be one. */
+  /** The path cannot be one. */
   | "malformed"
+  /** The authority cannot be one. */
+  | "authority"
   /** No path that begins with a slash. */
   | "notRelative";
 
@@ -67,7 +69,7 @@ export class RequestTarget {
       this.isPathChanged ||= path !== this.path;
       this.path = path;
     }
-    return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "malformed";
+    return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "authority";
   }
 
   /** Without the question mark; empty where there is none. */

@@ -33,7 +33,7 @@ export class LogSink implements Disposable {
   #flushTimer: Disposable | undefined;
   /** Opening or writing is under way; its end goes on with what waits. */
   #isBusy = false;
-  /** A flush was asked for while busy: what waits is written next, whatever its size. */
+  /** A flush was asked for while busy: it follows at once. */
   #isFlushWanted = false;
   #isDisposed = false;
 
@@ -130,13 +130,9 @@ export class LogSink implements Disposable {
 
   #goOn(): void {
     if (this.#isDisposed && this.#waiting === "") this.#closeFile();
-    else if (this.#isFlushDue()) this.flush();
+    else if (this.#isDisposed || this.#isFlushWanted) this.flush();
+    else if (this.#waiting.length >= this.#options.flushMinBytes) this.flush();
     else if (this.#waiting !== "") this.#flushTimer ??= this.#startTimer();
-  }
-
-  #isFlushDue(): boolean {
-    const isFull = this.#waiting.length >= this.#options.flushMinBytes;
-    return this.#isDisposed || this.#isFlushWanted || isFull;
   }
 
   #lose(message: string): void {
