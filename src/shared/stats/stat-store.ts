@@ -24,8 +24,8 @@ interface Entry {
   readonly group: StatGroup;
   readonly prefix: string;
   references: number;
-  /** By member offset: 1 once it was seen other than zero. */
-  readonly used: Uint8Array;
+  /** By member offset: 1 once it was seen other than zero; undefined until one was. */
+  used: Uint8Array | undefined;
   /** What `/reset_counters` takes off the sums, by slot; undefined until the first reset. */
   baseline: Float64Array | undefined;
   /** Histogram slots at the last flush and at the one before it; undefined until one has a value. */
@@ -72,7 +72,7 @@ export class StatStore implements StatAllocator {
       group,
       prefix,
       references: 1,
-      used: new Uint8Array(group.size),
+      used: undefined,
       baseline: undefined,
       intervals: undefined,
     };
@@ -115,7 +115,7 @@ export class StatStore implements StatAllocator {
   flush(): void {
     for (const entry of this.#byBlock.values()) {
       this.#markUsed(entry);
-      if (entry.group.members.some((m) => m.kind === "histogram" && entry.used[m.offset] === 1))
+      if (entry.group.members.some((m) => m.kind === "histogram" && isUsed(entry, m)))
         this.#endInterval(entry);
     }
   }
@@ -172,10 +172,14 @@ export class StatStore implements StatAllocator {
     for (const member of entry.group.members) this.#markMemberUsed(entry, member);
   }
 
-  #markMemberUsed({ used, block }: Entry, { kind, offset }: StatMember): void {
-    if (used[offset] === 1) return;
-    const slots = kind === "histogram" ? histogramSumOffset : 1;
-    for (let i = 0; i < slots; i++) if (this.#sum(block + offset + i) !== 0) used[offset] = 1;
+  #markMemberUsed(entry: Entry, member: StatMember): void {
+    if (isUsed(entry, member)) return;
+    const slots = member.kind === "histogram" ? histogramSumOffset : 1;
+    for (let i = 0; i < slots; i++) {
+      if (this.#sum(entry.block + member.offset + i) === 0) continue;
+      entry.used ??= new Uint8Array(entry.group.size);
+      entry.used[member.offset] = 1;
+    }
   }
 
   /** Most blocks of ten thousand listeners: one look at each of their slots, and no more. */
@@ -198,7 +202,7 @@ export class StatStore implements StatAllocator {
     return {
       name,
       value: this.#sum(entry.block + member.offset) - baseline,
-      isUsed: entry.used[member.offset] === 1,
+      isUsed: isUsed(entry, member),
     };
   }
 
@@ -212,9 +216,13 @@ export class StatStore implements StatAllocator {
       buckets: bucketIndexes.map((i) => this.#sum(entry.block + member.offset + i)),
       intervalBuckets: bucketIndexes.map((i) => at(latest, i) - at(previous, i)),
       sum: this.#sum(entry.block + member.offset + histogramSumOffset),
-      isUsed: entry.used[member.offset] === 1,
+      isUsed: isUsed(entry, member),
     };
   }
+}
+
+function isUsed({ used }: Entry, { offset }: StatMember): boolean {
+  return used?.[offset] === 1;
 }
 
 /** Two groups may name the same stat (listeners that share a `stat_prefix`): readers see the total. */
