@@ -21,6 +21,7 @@ const subscriptionStats = defineStats({
 const controlPlaneStats = defineStats({ gauges: ["connected_state", "pending_requests"] });
 
 export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
+  store.setText("control_plane.identifier", "");
   const controlPlane = store.allocate(controlPlaneStats, "control_plane.");
   const setControlPlane = (
     name: Parameters<typeof controlPlaneStats.offset>[0],
@@ -38,6 +39,7 @@ export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
 
 function countSubscription(prefix: string, store: StatStore, slab: StatSlab): SubscriptionStats {
   const block = store.allocate(subscriptionStats, prefix);
+  store.setText(`${prefix}version_text`, "");
   type Name = Parameters<typeof subscriptionStats.offset>[0];
   const count = (name: Name): void => slab.add(block, subscriptionStats.offset(name));
   return {
