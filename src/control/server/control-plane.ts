@@ -20,6 +20,7 @@ import { ServerDrain } from "../listener/server-drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
@@ -47,6 +48,7 @@ export interface ControlPlane extends Disposable {
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
+  readonly heapTrim: HeapTrim;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
@@ -100,7 +102,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
+  const heapTrim = new HeapTrim(clock);
   return {
+    heapTrim,
     clusters,
     listeners,
     routes,
@@ -108,6 +112,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     serverDrain,
     sources,
     [Symbol.dispose]() {
+      heapTrim[Symbol.dispose]();
       sources[Symbol.dispose]();
       clusters[Symbol.dispose]();
       listeners[Symbol.dispose]();

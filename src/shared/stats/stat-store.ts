@@ -27,8 +27,8 @@ interface Entry {
   readonly group: StatGroup;
   readonly prefix: string;
   references: number;
-  /** By member offset: 1 once it was seen other than zero. */
-  readonly used: Uint8Array;
+  /** By member offset: 1 once it was seen other than zero; undefined until one was. */
+  used: Uint8Array | undefined;
   /** What `/reset_counters` takes off the sums, by slot; undefined until the first reset. */
   baseline: Float64Array | undefined;
   /** Histogram slots at the last flush and at the one before it; undefined until one has a value. */
@@ -75,7 +75,7 @@ export class StatStore implements StatAllocator {
       group,
       prefix,
       references: 1,
-      used: new Uint8Array(group.size),
+      used: undefined,
       baseline: undefined,
       intervals: undefined,
     };
@@ -118,7 +118,7 @@ export class StatStore implements StatAllocator {
   flush(): void {
     for (const entry of this.#byBlock.values()) {
       this.#markUsed(entry);
-      if (entry.group.members.some((m) => m.kind === "histogram" && entry.used[m.offset] === 1))
+      if (entry.group.members.some((m) => m.kind === "histogram" && isUsed(entry, m)))
         this.#endInterval(entry);
     }
   }
@@ -175,10 +175,14 @@ export class StatStore implements StatAllocator {
     for (const member of entry.group.members) this.#markMemberUsed(entry, member);
   }
 
-  #markMemberUsed({ used, block }: Entry, { kind, offset }: StatMember): void {
-    if (used[offset] === 1) return;
-    const slots = kind === "histogram" ? histogramSumOffset : 1;
-    for (let i = 0; i < slots; i++) if (this.#sum(block + offset + i) !== 0) used[offset] = 1;
+  #markMemberUsed(entry: Entry, member: StatMember): void {
+    if (isUsed(entry, member)) return;
+    const slots = member.kind === "histogram" ? histogramSumOffset : 1;
+    for (let i = 0; i < slots; i++) {
+      if (this.#sum(entry.block + member.offset + i) === 0) continue;
+      entry.used ??= new Uint8Array(entry.group.size);
+      entry.used[member.offset] = 1;
+    }
   }
 
   /** Most blocks of ten thousand listeners: one look at each of their slots, and no more. */
@@ -201,7 +205,7 @@ export class StatStore implements StatAllocator {
     return {
       name,
       value: this.#sum(entry.block + member.offset) - baseline,
-      isUsed: entry.used[member.offset] === 1,
+      isUsed: isUsed(entry, member),
     };
   }
 
@@ -210,17 +214,21 @@ export class StatStore implements StatAllocator {
     const at = (values: Float64Array | undefined, i: number): number =>
       values?.[member.offset + i] ?? 0;
     // Most histograms of a large configuration hold nothing: they share their zeros.
-    const isUsed = entry.used[member.offset] === 1;
+    const hasCounts = isUsed(entry, member);
     return {
       name,
-      buckets: isUsed
+      buckets: hasCounts
         ? noCounts.map((_, i) => this.#sum(entry.block + member.offset + i))
         : noCounts,
       intervalBuckets: latest ? noCounts.map((_, i) => at(latest, i) - at(previous, i)) : noCounts,
       sum: this.#sum(entry.block + member.offset + histogramSumOffset),
-      isUsed,
+      isUsed: hasCounts,
     };
   }
+}
+
+function isUsed({ used }: Entry, { offset }: StatMember): boolean {
+  return used?.[offset] === 1;
 }
 
 /** Two groups may name the same stat (listeners that share a `stat_prefix`): readers see the total. */
