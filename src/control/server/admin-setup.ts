@@ -9,6 +9,10 @@ import type { StatStore } from "../../shared/stats/stat-store.ts";
 import { createAdminRouter } from "../admin/admin-router.ts";
 import { AdminServer } from "../admin/admin-server.ts";
 import { createAdminStats } from "../admin/admin-stats.ts";
+import type {
+  ClientStatusService,
+  ClientStatusServiceOptions,
+} from "../admin/client-status-service.ts";
 import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
@@ -123,6 +127,20 @@ export async function startAdmin(
     await result.server.close();
     return `cannot write --admin-address-path '${setup.addressPath}': ${messageOf(error)}`;
   }
+}
+
+/** CSDS, listening; undefined without `--admin-grpc-address`; or why it cannot start. */
+export async function startClientStatus(
+  options: ClientStatusServiceOptions,
+  log: Logger,
+): Promise<ClientStatusService | string | undefined> {
+  if (options.address === "") return undefined;
+  // grpc-js and what it loads are for those who ask for it.
+  const { ClientStatusService: Service } = await import("../admin/client-status-service.ts");
+  const service = await Service.listen(options);
+  if (typeof service === "string") return `--admin-grpc-address: ${service}`;
+  log.info(`admin gRPC address: ${service.address}`);
+  return service;
 }
 
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */

@@ -21,20 +21,18 @@ interface Row {
 }
 
 suite("sluice status", () => {
+  const open = new AsyncDisposableStack();
   let controlPlane: PushingServer;
   let proxy: ProxyProcess;
 
   before(async () => {
-    controlPlane = await PushingServer.start();
+    controlPlane = open.use(await PushingServer.start());
     controlPlane.offer("clusters", [staticCluster("web", 1)]);
     controlPlane.offer("listeners", [httpListener("good", { route_config: routesTo("web") })]);
-    proxy = await ProxyProcess.start(dynamicBootstrap(controlPlane.address));
+    proxy = open.use(await ProxyProcess.start(dynamicBootstrap(controlPlane.address)));
   });
 
-  after(async () => {
-    await proxy[Symbol.asyncDispose]();
-    await controlPlane[Symbol.asyncDispose]();
-  });
+  after(() => open.disposeAsync());
 
   async function status(...args: string[]) {
     await using program = new SluiceProgram(["status", "--admin", proxy.adminAddress, ...args]);
