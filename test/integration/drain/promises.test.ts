@@ -153,8 +153,8 @@ suite("what a drain promises", () => {
   }
 
   async function newestDrain(): Promise<Drain | undefined> {
-    // Workers count for themselves, so a drain that has just begun has counted nobody yet.
-    return (await drains()).find(
+    // The last one under way. Workers count for themselves: one that has just begun has counted nobody yet.
+    return (await drains()).findLast(
       ({ state, connections }) => state === "draining" && connections.at_start > 0,
     );
   }
