@@ -4,7 +4,11 @@
  * own fields are there to be mutated like any other.
  */
 import type { ClusterAction } from "../../shared/config/route-config.ts";
-import { dropUntrustedFields, forwardedForText } from "./headers/forwarding-fields.ts";
+import {
+  dropUntrustedFields,
+  forwardedForText,
+  type RemoteLines,
+} from "./headers/forwarding-fields.ts";
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { HttpContext } from "./http-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
@@ -21,7 +25,6 @@ const lines = {
   forwardedFor: latin1("x-forwarded-for: "),
   forwardedProto: latin1("x-forwarded-proto: http\r\n"),
   requestId: latin1("x-request-id: "),
-  externalAddress: latin1("x-envoy-external-address: "),
   chunked: latin1("transfer-encoding: chunked\r\n"),
   host: latin1("host: "),
 } as const;
@@ -30,8 +33,7 @@ const lines = {
 export interface ComposedRequest {
   readonly info: RequestInfo;
   readonly target: RequestTarget;
-  /** The peer's address as bytes. */
-  readonly remoteIp: Uint8Array;
+  readonly remoteLines: RemoteLines;
 }
 
 export class RequestComposer {
@@ -69,6 +71,12 @@ export class RequestComposer {
   #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
     const { writer } = this.#context;
     const { rewrite } = route;
+    const { methodStart, targetStart } = requestHead;
+    if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
+      writer.copy(methodStart, target.end);
+      writer.put(lines.version);
+      return;
+    }
     writer.copy(requestHead.methodStart, requestHead.methodEnd);
     writer.byte(0x20);
     if (rewrite !== undefined) writer.text(rewrite(target.path));
@@ -106,19 +114,20 @@ export class RequestComposer {
     }
   }
 
-  #writeRemoteAddress({ info, remoteIp }: ComposedRequest): void {
-    const { writer, config } = this.#context;
-    if (!config.skipXffAppend) {
+  #writeRemoteAddress({ info, remoteLines }: ComposedRequest): void {
+    const { writer, config, requestCapture } = this.#context;
+    if (config.skipXffAppend) writer.put(remoteLines.externalAddress);
+    else if (requestHead.forwardedForIndex < 0 && requestCapture.isEmpty) {
+      writer.put(remoteLines.all);
+    } else {
       writer.put(lines.forwardedFor);
       const start = writer.at;
       this.#copyForwardedFor(writer);
-      writer.put(remoteIp);
+      writer.put(remoteLines.ip);
       this.#captureForwardedFor(info, writer, start);
       writer.endLine();
+      writer.put(remoteLines.externalAddress);
     }
-    writer.put(lines.externalAddress);
-    writer.put(remoteIp);
-    writer.endLine();
   }
 
   /** What came in x-forwarded-for, and the comma after it. */
@@ -153,10 +162,8 @@ export class RequestComposer {
   }
 
   #captureForwardedFor(info: RequestInfo, writer: HeadWriter, start: number): void {
-    const { requestCapture } = this.#context;
-    if (requestCapture.isEmpty) return;
     const value = latin1Text(writer.buffer, start, writer.at);
-    requestCapture.set(info.requestValues, "x-forwarded-for", value);
+    this.#context.requestCapture.set(info.requestValues, "x-forwarded-for", value);
   }
 
   #writeMutated(request: ComposedRequest, route: CompiledRoute): void {
@@ -183,10 +190,10 @@ export class RequestComposer {
   }
 
   /** Our own fields as text, so that mutations find them. */
-  #collectOwn({ info, target, remoteIp }: ComposedRequest, route: CompiledRoute): void {
+  #collectOwn({ info, target, remoteLines }: ComposedRequest, route: CompiledRoute): void {
     const { config, requestIds, viaLine, isEnvoyHeadersSuppressed, reactor } = this.#context;
     const extra = this.#extra;
-    const ip = Buffer.from(remoteIp).toString("latin1");
+    const ip = Buffer.from(remoteLines.ip).toString("latin1");
     if (config.useRemoteAddress) {
       const before = forwardedForText(reactor.arena.buffer);
       this.#takeOverForwarded(requestHead.forwardedProtoIndex);
