@@ -246,7 +246,8 @@ export class ListenerHarness {
     assert.equal(this.sockets.size, 0, "registered sockets");
     assert.equal(this.routes.size, 0, "route subscriptions");
     assert.equal(this.clock.pendingCount, 0, "timers");
-    assert.deepEqual(this.stats.prefixes, ["listener_manager.", "sluice.drains."].toReversed());
+    const own = ["listener_manager.", "sluice.drains.", "sluice.listener_manager."];
+    assert.deepEqual(this.stats.prefixes.toSorted(), own);
     for (const worker of this.workers) {
       assert.equal(worker.listeners.size, 0, "listeners of a worker");
       assert.equal(worker.routes.size, 0, "routes of a worker");

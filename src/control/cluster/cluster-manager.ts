@@ -102,6 +102,16 @@ export class ClusterManager {
     });
   }
 
+  /** Sets the gauges that follow what workers count: before somebody reads them. */
+  refreshGauges(): void {
+    const { limits } = this.#context;
+    for (const { decoded, slots } of this.#active.values()) {
+      const { statName, circuitBreakers } = decoded.config;
+      const { breakers } = slots.blocks(statName);
+      breakers.refresh(circuitBreakers, slots.limits, (index) => limits.read(index));
+    }
+  }
+
   view(): ClustersView {
     const clusters = [...this.#warming.values(), ...this.#active.values()];
     return {

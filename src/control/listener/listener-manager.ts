@@ -85,7 +85,7 @@ export class ListenerManager {
   constructor(context: ListenerManagerContext) {
     this.#context = context;
     this.#stats = new ListenerManagerStats(context.stats);
-    this.#workers = new ListenerWorkers(context.pool, this.#stats);
+    this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
     this.#drains = new ListenerDrains({
       ...context,

@@ -129,6 +129,14 @@ export class RdsApi {
   }
 }
 
+/** The first cluster that these routes may not name, if they want to be checked (`validate_clusters`). */
+export function unknownClusterOf(
+  { validateClusters, clusterNames }: DecodedRouteConfig,
+  hasCluster: (name: string) => boolean,
+): string | undefined {
+  return validateClusters ? clusterNames.find((name) => !hasCluster(name)) : undefined;
+}
+
 function reasonOf(
   state: Exclude<ResourceState<unknown>, { kind: "requested" | "present" }>,
 ): string {

@@ -42,7 +42,7 @@ import { resetCountersEndpoint } from "../admin/reset-counters-endpoint.ts";
 import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoint.ts";
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
 import { statusEndpoint } from "../admin/status-endpoint.ts";
-import { prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
+import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
 import type { DrainsView } from "../listener/drain-view.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
@@ -56,6 +56,8 @@ export interface AdminParts {
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
+  /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
+  readonly refreshStats: () => void;
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly awaiting: () => readonly string[];
   readonly memory: () => MemoryUse;
@@ -65,6 +67,12 @@ export interface AdminParts {
 
 export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
   const { listeners, clusters } = parts.dump;
+  const stats: StatSource = {
+    snapshot(filter) {
+      parts.refreshStats();
+      return parts.store.snapshot(filter);
+    },
+  };
   return homeEndpoints([
     readyEndpoint(parts.state),
     serverInfoEndpoint(parts.info),
@@ -72,8 +80,8 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     clustersEndpoint(clusters),
     configDumpEndpoint(parts.dump),
     statusEndpoint({ ...parts.dump, controlPlanes: parts.controlPlanes, drains: parts.drains }),
-    statsEndpoint(parts.store),
-    prometheusEndpoint(parts.store),
+    statsEndpoint(stats),
+    prometheusEndpoint(stats),
     resetCountersEndpoint(parts.store),
     drainsEndpoint(parts.drains),
     drainListenersEndpoint(parts.drainControl),

@@ -9,6 +9,7 @@ import { type DrainPolicy, idleGraceMsDefault } from "../../shared/drain/drain.t
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
+import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
@@ -55,14 +56,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { pool, limits, clock, random, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
-  const sources = new XdsSources(parts, (name) => clusters.hosts(name) ?? []);
+  const sources = new XdsSources(parts, {
+    hosts: (name) => clusters.hosts(name) ?? [],
+    hasCluster: (name) => clusters.hasCluster(name),
+  });
   const clusters = new ClusterManager({
     pool,
     limits,
     stats,
     clock,
     random,
-    resolve: systemDns,
+    resolve: withDeadline(systemDns, clock),
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
   });
@@ -103,22 +107,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const heapTrim = new HeapTrim(clock);
-  return {
-    heapTrim,
-    clusters,
-    listeners,
-    routes,
-    drains,
-    serverDrain,
-    sources,
-    [Symbol.dispose]() {
-      heapTrim[Symbol.dispose]();
-      sources[Symbol.dispose]();
-      clusters[Symbol.dispose]();
-      listeners[Symbol.dispose]();
-      drainManager[Symbol.dispose]();
-    },
-  };
+  const members = { clusters, listeners, routes, drains, serverDrain, sources, heapTrim };
+  return Object.assign(members, {
+    [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
+  });
+}
+
+function disposeAll(parts: readonly Disposable[]): void {
+  for (const part of parts) part[Symbol.dispose]();
 }
 
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */

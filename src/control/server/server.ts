@@ -188,6 +188,7 @@ export class Server {
       },
       logLevels: log.control,
       store: this.#slabs.store,
+      refreshStats: () => this.#refreshStats(),
       runtimeLayers: loaded.bootstrap.runtimeLayers,
       awaiting: () => this.#initialization.awaiting,
       memory: memoryUse,
@@ -237,6 +238,7 @@ export class Server {
   #refreshStats(): void {
     const { log, loaded } = this.#parts;
     const { allocated, heapSize, physical } = memoryUse();
+    this.#plane.clusters.refreshGauges();
     this.#stats.refresh({
       uptimeMs: this.#uptimeMs(),
       allocatedBytes: allocated,

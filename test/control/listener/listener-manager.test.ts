@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { stopMsMax } from "../../../src/control/listener/listener-workers.ts";
 import { ListenerHarness } from "../../support/listener-harness.ts";
 
 describe("adding", () => {
@@ -402,5 +403,29 @@ describe("stopping", () => {
     assert.deepEqual(harness.kernel.listening, ["127.0.0.1:1"]);
     await harness.push([{ name: "out2", address: "127.0.0.1:2" }]);
     harness.assertStats({ added: 3, active: 3 });
+  });
+});
+
+describe("a worker that never answers", () => {
+  test("holds back a stop for its bound, and no other listener after it", async () => {
+    let delayMs = 0;
+    const harness = await ListenerHarness.started({ delayMs: () => delayMs });
+    await harness.push([{ name: "a" }, { name: "b", address: "127.0.0.1:81" }]);
+    delayMs = 3_600_000;
+    let isApplied = false;
+    const applied = harness.manager.apply({
+      version: "v",
+      changed: [],
+      removed: ["a"],
+      refuse: assert.fail,
+    });
+    void applied.then(() => (isApplied = true));
+    await harness.clock.advance(stopMsMax - 1);
+    assert.equal(isApplied, false);
+    // All workers but one are asked at once, that one after them.
+    await harness.clock.advance(1 + stopMsMax);
+    assert.equal(isApplied, true);
+    assert.equal(harness.stats.value("sluice.listener_manager.unanswered_stops"), 2);
+    assert.deepEqual(harness.names("active"), ["b"]);
   });
 });
