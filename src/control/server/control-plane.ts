@@ -67,6 +67,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const routes = new RdsApi({
     pool,
     source: sources.routes,
+    warming: clusters.warming,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
@@ -90,6 +91,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
+    warming: clusters.warming,
     log: loggerOf("config"),
   });
   const serverDrain = new ServerDrain({
