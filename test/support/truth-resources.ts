@@ -22,6 +22,16 @@ export function staticCluster(name: string, port: number, fields: object = {}): 
   };
 }
 
+export function edsCluster(name: string, source: object = fromAds, fields: object = {}): object {
+  return {
+    name,
+    type: "EDS",
+    connect_timeout: "1s",
+    eds_cluster_config: { eds_config: source },
+    ...fields,
+  };
+}
+
 export const routesTo = (cluster: string, name = "routes"): object => ({
   name,
   virtual_hosts: [

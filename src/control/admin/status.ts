@@ -66,7 +66,7 @@ export function statusView(source: StatusSource): StatusView {
     ...clusterStandings(source.clusters()),
     ...endpointStandings(source.clusters().clusters),
     ...listenerStandings(source.listeners(), source.drains()),
-    ...source.routes().map(routeStanding),
+    ...source.routes().flatMap(routeStandings),
   ];
   const told = knownToXds(planes);
   const rows = standings.map(({ isStatic = false, ...standing }) => {
@@ -216,9 +216,14 @@ function endpointStandings(clusters: readonly ClusterView[]): readonly Standing[
   });
 }
 
-function routeStanding({ name, version, lastUpdatedMs }: RouteView): Standing {
+function routeStandings({ name, version, lastUpdatedMs, held }: RouteView): readonly Standing[] {
+  const common = { type: "RDS", name, reason: null };
   const since = timestamp(lastUpdatedMs);
-  return { type: "RDS", name, version, state: "active", since, awaiting: [], reason: null };
+  const active: Standing = { ...common, version, state: "active", since, awaiting: [] };
+  if (!held) return [active];
+  const heldSince = timestamp(held.sinceMs);
+  const { version: next, awaiting } = held;
+  return [active, { ...common, version: next, awaiting, state: "warming", since: heldSince }];
 }
 
 interface Failure {

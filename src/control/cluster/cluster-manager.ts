@@ -15,6 +15,7 @@ import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClustersView } from "./cluster-view.ts";
+import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
 import { areSameHosts } from "./host-list.ts";
 import { createHostSource, type EndpointSource } from "./host-source.ts";
@@ -52,6 +53,7 @@ export class ClusterManager {
   readonly #errors = new Map<string, ClusterErrorView>();
   /** Not sent again, so true until the name is heard of again. */
   readonly #skips = new Map<string, ClusterErrorView>();
+  readonly #waits = new ClusterWaits((name) => this.#warming.has(name) && !this.#active.has(name));
   #version = "";
   #initialWaiters: (() => void)[] = [];
 
@@ -87,6 +89,11 @@ export class ClusterManager {
   /** Active or warming: what routes may name. */
   hasCluster(name: string): boolean {
     return this.#active.has(name) || this.#warming.has(name);
+  }
+
+  /** Who must not point at a cluster before it serves, waits here. */
+  get warming(): ClusterWarming {
+    return this.#waits;
   }
 
   /** The hosts that workers have now; undefined for a cluster that is not active. */
@@ -285,6 +292,7 @@ export class ClusterManager {
   #settle(): void {
     this.#retired = this.#retired.filter((slots) => !slots.releaseIfUnused());
     this.#stats.setSizes(this.#active.size, this.#warming.size);
+    this.#waits.settle();
     const warming = [...this.#warming.values()];
     if (warming.some((cluster) => cluster.decoded.waitForWarmOnInit)) return;
     for (const resolve of this.#initialWaiters.splice(0)) resolve();

@@ -11,12 +11,14 @@ import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { ClusterWarming } from "../cluster/cluster-warming.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
+import { clustersOf } from "./listener-clusters.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -30,7 +32,7 @@ import {
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
-import type { RdsApi } from "./rds-api.ts";
+import type { RdsApi, RouteLease } from "./rds-api.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 1_000;
@@ -48,6 +50,8 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly comparison: ListenerComparison;
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
+  /** Absent: no cluster is ever waited for. */
+  readonly warming?: ClusterWarming;
   readonly clock: Clock;
   readonly lazyThreshold?: number;
 }
@@ -311,23 +315,43 @@ export class ListenerManager {
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#subscribeRoutes(listener);
+    this.#awaitClusters(listener, clustersOf(listener.decoded));
     return this.#activateIfWarm(listener);
   }
 
   #subscribeRoutes(listener: Listener): void {
     for (const subscription of listener.decoded.rds) {
       const target = routeTarget(subscription.routeConfigName);
-      const ready = { kind: "targetReady", target } as const;
       const lease = this.#context.routes.acquire(subscription, () => {
-        void this.#run(async () => {
-          if (listener.state.kind !== "warming") return;
-          listener.become(ready);
-          await this.#activateLate(listener);
-        });
+        void this.#onTargetReady(listener, target, lease);
       });
       listener.routes.push(lease);
-      if (lease.isReady) listener.become(ready);
+      if (!lease.isReady) continue;
+      this.#awaitClusters(listener, lease.clusterNames);
+      listener.become({ kind: "targetReady", target });
     }
+  }
+
+  /** Make before break: what serves is not replaced by what points at clusters that still warm. */
+  #awaitClusters(listener: Listener, names: Iterable<string>): void {
+    if (!this.#sets.active.has(listener.name)) return;
+    for (const name of names) {
+      const target = `cluster ${name}`;
+      const onWarm = (): void => void this.#onTargetReady(listener, target);
+      const wait = this.#context.warming?.waitFor([name], onWarm);
+      if (!wait) continue;
+      listener.waits.push(wait);
+      listener.become({ kind: "targetAdded", target });
+    }
+  }
+
+  #onTargetReady(listener: Listener, target: string, routes?: RouteLease): Promise<void> {
+    return this.#run(async () => {
+      if (listener.state.kind !== "warming") return;
+      this.#awaitClusters(listener, routes?.clusterNames ?? []);
+      listener.become({ kind: "targetReady", target });
+      await this.#activateLate(listener);
+    });
   }
 
   /** As `activateIfWarm`, when there is no push left to refuse. */

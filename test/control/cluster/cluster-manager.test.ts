@@ -197,6 +197,29 @@ describe("EDS clusters", () => {
     assert.deepEqual(harness.hosts("a"), ["10.0.0.9:80"]);
   });
 
+  test("are waited for by who points at them, until they are warm or removed", () => {
+    const harness = new Harness();
+    const events: string[] = [];
+    const wait = (...names: string[]) =>
+      harness.manager.warming.waitFor(names, () => events.push(names.join()));
+    assert.equal(wait("unknown"), undefined);
+    harness.push([
+      { name: "a", eds: "a" },
+      { name: "b", eds: "b" },
+      { name: "c", hosts: [] },
+    ]);
+    assert.equal(wait("c"), undefined);
+    assert.deepEqual(wait("a", "b", "c")?.awaiting, ["a", "b"]);
+    wait("b");
+    wait("a")?.[Symbol.dispose]();
+    harness.assign("a", ["10.0.0.1:80"]);
+    assert.deepEqual(events, []);
+    harness.push([], ["b"]);
+    assert.deepEqual(events, ["a,b,c", "b"]);
+    harness.push([{ name: "a", eds: "a2" }]);
+    assert.equal(wait("a"), undefined, "an older version serves");
+  });
+
   test("removed while warming were never told to workers", () => {
     const harness = new Harness();
     harness.push([{ name: "a", eds: "svc" }]);

@@ -251,6 +251,38 @@ describe("updating", () => {
     assert(!harness.worker(1).connections.has(gone));
   });
 
+  test("the old version serves until the clusters of its successor are warm", async () => {
+    const harness = await ListenerHarness.started();
+    await harness.push([{ name: "a" }]);
+    harness.clusters.add("new").add("newer");
+    harness.warming.add("new").add("newer");
+    await harness.push([
+      { name: "a", requiredClusters: ["new"], routes: ["r"], config: { statPrefix: "x" } },
+    ]);
+    const awaiting = () => harness.manager.view().listeners[0]?.awaiting;
+    assert.deepEqual(awaiting(), ["rds r", "cluster new"]);
+    await harness.sendRoutes("r", ["newer"]);
+    assert.deepEqual(awaiting(), ["cluster new", "cluster newer"]);
+    await harness.becomeWarm("new");
+    harness.assertStats({ added: 1, modified: 1, warming: 1, active: 1 });
+    await harness.becomeWarm("newer");
+    assert.equal(harness.manager.view().listeners[0]?.version, "v2");
+    assert.deepEqual(harness.names("warming"), []);
+  });
+
+  test("a new listener does not wait for clusters, and a dropped one forgets its wait", async () => {
+    const harness = await ListenerHarness.started();
+    harness.clusters.add("new");
+    harness.warming.add("new");
+    await harness.push([{ name: "a", requiredClusters: ["new"] }]);
+    assert.deepEqual(harness.names("active"), ["a"]);
+    await harness.push([{ name: "a", requiredClusters: ["new"], config: { statPrefix: "x" } }]);
+    assert.deepEqual(harness.names("warming"), ["a"]);
+    await harness.push([], ["a"]);
+    await harness.becomeWarm("new");
+    assert.deepEqual(harness.names("active"), []);
+  });
+
   test("a revert while warming drops the warming one", async () => {
     const harness = await ListenerHarness.started();
     await harness.push([{ name: "a" }]);
