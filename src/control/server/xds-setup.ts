@@ -8,17 +8,24 @@ import type { HostConfig, LoadAssignment } from "../../shared/config/cluster-con
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
-import type { RouteSource } from "../listener/rds-api.ts";
+import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import { AdsMux } from "../xds/ads-mux.ts";
 import { FileSource, filePathError } from "../xds/file-source.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 import type { XdsStats } from "../xds/xds-stats.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
 
-type HostsOf = (cluster: string) => readonly HostConfig[];
+/** What sources ask of the clusters, which are there before the first stream is. */
+interface KnownClusters {
+  /** Those present now. */
+  readonly hosts: (cluster: string) => readonly HostConfig[];
+  /** Active or warming. */
+  readonly hasCluster: (cluster: string) => boolean;
+}
 
 export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
@@ -26,12 +33,21 @@ export class XdsSources implements Disposable {
   readonly #ads: XdsClient | undefined;
   /** By type and path: a file holds one type. */
   readonly #files = new Map<string, FileSource>();
+  readonly #clusters: KnownClusters;
+  /** Whose route configurations are checked for the clusters that they name. */
+  readonly #checked = new Set<XdsClient>();
 
-  /** `hostsOf`: the present hosts of a cluster, asked before each attempt to connect. */
-  constructor(parts: ControlPlaneParts, hostsOf: HostsOf) {
+  constructor(parts: ControlPlaneParts, clusters: KnownClusters) {
     this.#parts = parts;
+    this.#clusters = clusters;
     this.#stats = createXdsStats(parts.slabs.store, parts.slabs.stats.slab);
-    this.#ads = openAds(parts, this.#stats, hostsOf);
+    this.#ads = openAds(parts, this.#stats, clusters.hosts);
+  }
+
+  /** The aggregated stream first, then files. */
+  status(): readonly XdsStatus[] {
+    const clients = [...(this.#ads ? [this.#ads] : []), ...this.#files.values()];
+    return clients.map((client) => client.status());
   }
 
   /** Who serves the type from this source, or why nobody does. */
@@ -62,14 +78,26 @@ export class XdsSources implements Disposable {
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
     const type = this.#parts.decoders.routes;
     const client = this.client(source, type);
-    return typeof client === "string"
-      ? of<ResourceState<DecodedRouteConfig>>(noSource(client))
-      : client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+    if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
+    this.#checkRoutesOf(client);
+    return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
 
   [Symbol.dispose](): void {
     this.#ads?.[Symbol.dispose]();
     for (const file of this.#files.values()) file[Symbol.dispose]();
+  }
+
+  /** `validate_clusters`: a configuration that names an unknown cluster is refused, and joins the NACK. */
+  #checkRoutesOf(client: XdsClient): void {
+    if (this.#checked.has(client)) return;
+    this.#checked.add(client);
+    client.changes$(this.#parts.decoders.routes).subscribe((batch) => {
+      for (const { name, value } of batch.changed) {
+        const unknown = unknownClusterOf(value, this.#clusters.hasCluster);
+        if (unknown !== undefined) batch.refuse(name, `route: unknown cluster '${unknown}'`);
+      }
+    });
   }
 
   #file(
@@ -98,7 +126,7 @@ export class XdsSources implements Disposable {
 function openAds(
   parts: ControlPlaneParts,
   stats: XdsStats,
-  hostsOf: HostsOf,
+  hostsOf: KnownClusters["hosts"],
 ): XdsClient | undefined {
   const { bootstrap, clock, random, loggerOf } = parts;
   const { ads } = bootstrap.dynamicResources;

@@ -180,7 +180,7 @@ function faultOf(
 
 function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
   const { name = "", version, bytes } = resource;
-  return { name, version, bytes: Uint8Array.from(bytes), errors: [fault.message] };
+  return { name, version, bytes: bytes.slice(), errors: [fault.message] };
 }
 
 function isWanted(interest: Interest, name: string): boolean {
