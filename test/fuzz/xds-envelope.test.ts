@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { peekName, readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
+import { readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
+import { peekName } from "../../src/control/xds/received-resource.ts";
 import { writeDiscoveryResponse } from "../../src/xds-server/discovery-wire.ts";
 import { textResource } from "../support/text-resources.ts";
 

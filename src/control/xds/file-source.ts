@@ -15,7 +15,9 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { ReadResult } from "../proto/binary.ts";
 import { readText } from "../proto/json.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
-import { peekName, readDiscoveryResponse } from "./discovery-response.ts";
+import { readDiscoveryResponse } from "./discovery-response.ts";
+import { receivedAny } from "./received-resource.ts";
+import { sotw } from "./sotw-conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
@@ -102,6 +104,7 @@ export class FileSource implements XdsClient {
     this.#subscriptions ??= new TypeSubscriptions<unknown>(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,
+      dialect: sotw,
       onInterest: () => queueMicrotask(() => this.#load()),
     }) as TypeSubscriptions<unknown>;
     return this.#subscriptions as unknown as TypeSubscriptions<T>;
@@ -129,6 +132,7 @@ export class FileSource implements XdsClient {
 
   async #apply(subscriptions: TypeSubscriptions<unknown>): Promise<void> {
     const { logger, path: file } = this.#options;
+    subscriptions.forgetReleased();
     const read = this.#read(subscriptions.type.typeUrl);
     if (!read.ok) {
       logger.warning(`Filesystem config update failure: ${file}: ${read.errors.join("; ")}`);
@@ -166,11 +170,6 @@ function responseOf(message: ResponseMessage, typeUrl: string): DiscoveryRespons
     typeUrl,
     nonce: "",
     serverIdentifier: "",
-    resources: message.resources.map((any) => ({
-      name: peekName(any.value),
-      version,
-      typeUrl: any.typeUrl,
-      bytes: any.value,
-    })),
+    resources: message.resources.map((any) => receivedAny(any, version)),
   };
 }
