@@ -9,6 +9,7 @@ import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { RouteSource } from "../listener/rds-api.ts";
+import { aggregatedDiscovery } from "../proto/discovery-services.ts";
 import { AdsMux } from "../xds/ads-mux.ts";
 import { FileSource, filePathError } from "../xds/file-source.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
@@ -106,6 +107,7 @@ function openAds(
   const { clusterName } = ads.service;
   return new AdsMux({
     transport: new GrpcTransport({
+      method: aggregatedDiscovery().stream,
       clusterName,
       endpoints: () => hostsOf(clusterName).map(grpcTarget),
     }),

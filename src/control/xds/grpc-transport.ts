@@ -1,5 +1,5 @@
 /**
- * ADS over gRPC. Each stream has a channel of its own, because a channel that failed would wait by
+ * Discovery over gRPC. Each stream has a channel of its own, because a channel that failed would wait by
  * its own back-off and refuse calls meanwhile: two back-offs in a row, and only one of them ours.
  */
 import {
@@ -14,10 +14,12 @@ import {
   type Interceptor,
   type StatusObject,
 } from "@grpc/grpc-js";
-import { loadAdsService, type AdsService } from "../proto/ads-service.ts";
+import type { BytesMethod } from "../proto/discovery-services.ts";
 import type { AdsCall, AdsCallHandlers, AdsTransport } from "./ads-transport.ts";
 
 export interface GrpcTransportOptions {
+  /** Of the service that is called: aggregated or of one type, state of the world or delta. */
+  readonly method: BytesMethod;
   /** `envoy_grpc.cluster_name`, for people. */
   readonly clusterName: string;
   /** `host:port` or `unix:path`, each tried in turn; asked before each attempt. At least one. */
@@ -34,7 +36,6 @@ export interface GrpcTransportOptions {
 
 export class GrpcTransport implements AdsTransport {
   readonly #options: GrpcTransportOptions;
-  readonly #service: AdsService = loadAdsService();
   readonly #metadata = new Metadata();
   #attempts = 0;
 
@@ -51,7 +52,7 @@ export class GrpcTransport implements AdsTransport {
   open(handlers: AdsCallHandlers): AdsCall {
     const client = new Client(this.#endpoint(), credentials.createInsecure(), this.#channel());
     this.#attempts++;
-    const { path, requestSerialize, responseDeserialize } = this.#service.StreamAggregatedResources;
+    const { path, requestSerialize, responseDeserialize } = this.#options.method;
     const stream = client.makeBidiStreamRequest(
       path,
       requestSerialize,
