@@ -8,6 +8,7 @@ import type {
   Bootstrap,
   Bootstrap_DynamicResources as DynamicMessage,
 } from "../../../gen/es/envoy/config/bootstrap/v3/bootstrap_pb.d.ts";
+import type { ApiConfigSource as ApiMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
@@ -21,7 +22,9 @@ import type {
   NodeConfig,
 } from "./bootstrap-config.ts";
 import { decodeCluster } from "./clusters.ts";
-import { decodeApiConfigSource, decodeConfigSource } from "./config-sources.ts";
+import { decodeApiConfigSource } from "./api-config-sources.ts";
+import type { GrpcApiSource } from "./config-source.ts";
+import { decodeConfigSource } from "./config-sources.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeStringMatcher } from "./matchers.ts";
@@ -150,7 +153,7 @@ function decodeDynamicResources(
 ): DynamicResources {
   const { adsConfig, ldsConfig, cdsConfig } = message ?? {};
   const resources: DynamicResources = {
-    ads: adsConfig && decodeApiConfigSource(adsConfig, context),
+    ads: adsConfig && decodeAds(adsConfig, context),
     lds: ldsConfig && decodeConfigSource(ldsConfig, context),
     cds: cdsConfig && decodeConfigSource(cdsConfig, context),
   };
@@ -158,6 +161,14 @@ function decodeDynamicResources(
     if (resources[kind]?.kind === "ads" && !resources.ads)
       context.refuse(`dynamic_resources.${kind}_config names ads, but there is no ads_config`);
   return resources;
+}
+
+/** One stream of all types: nothing that is polled. */
+function decodeAds(message: ApiMessage, context: DecodeContext): GrpcApiSource | undefined {
+  const source = decodeApiConfigSource(message, context);
+  if (source.apiType !== "rest") return source;
+  context.refuse("ads_config.api_type must be GRPC or DELTA_GRPC");
+  return undefined;
 }
 
 function usesGrpc({ ads, lds, cds }: DynamicResources): boolean {

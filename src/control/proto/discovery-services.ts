@@ -40,9 +40,6 @@ const byType: ReadonlyMap<string, ServiceName> = new Map([
 
 const loaded = new Map<ServiceName, DiscoveryService>();
 
-/** Every type that has a service of its own. */
-export const discoveryTypeUrls: readonly string[] = [...byType.keys()];
-
 /** Reads the `.proto` files that `@grpc/grpc-js-xds` carries: some 60 ms at the first call. */
 export function aggregatedDiscovery(): DiscoveryService {
   return load(aggregated);

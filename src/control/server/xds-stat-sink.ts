@@ -18,10 +18,19 @@ const subscriptionStats = defineStats({
   histograms: ["update_duration"],
 });
 
-const controlPlaneStats = defineStats({ gauges: ["connected_state", "pending_requests"] });
+const controlPlaneStats = defineStats({
+  // The last is ours: Envoy says it in the log alone.
+  counters: ["rate_limit_enforced", "ignored_responses"],
+  gauges: ["connected_state", "pending_requests"],
+});
 
-export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
-  const controlPlane = store.allocate(controlPlaneStats, "control_plane.");
+/** `prefix`: of the management server, `control_plane.` for the aggregated one. */
+export function createXdsStats(
+  store: StatStore,
+  slab: StatSlab,
+  prefix = "control_plane.",
+): XdsStats {
+  const controlPlane = store.allocate(controlPlaneStats, prefix);
   const setControlPlane = (
     name: Parameters<typeof controlPlaneStats.offset>[0],
     value: number,
@@ -31,7 +40,10 @@ export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
     controlPlane: {
       connected: (isConnected) => setControlPlane("connected_state", isConnected ? 1 : 0),
       pendingRequests: (count) => setControlPlane("pending_requests", count),
-      identifier: (text) => store.setText("control_plane.identifier", text),
+      rateLimitEnforced: () =>
+        slab.add(controlPlane, controlPlaneStats.offset("rate_limit_enforced")),
+      ignored: () => slab.add(controlPlane, controlPlaneStats.offset("ignored_responses")),
+      identifier: (text) => store.setText(`${prefix}identifier`, text),
     },
   };
 }

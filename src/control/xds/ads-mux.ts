@@ -16,6 +16,7 @@ import type { DiscoveryResponse } from "./discovery-response.ts";
 import type { Reply } from "./reply.ts";
 import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
 import { sotw } from "./sotw-conversation.ts";
+import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
 import type { XdsStats } from "./xds-stats.ts";
@@ -29,6 +30,8 @@ export interface AdsMuxOptions extends AdsStreamOptions {
   readonly dialect?: Dialect;
   /** A serialised `envoy.config.core.v3.Node`. */
   readonly node: Uint8Array;
+  /** Requests beyond it wait; absent: they are not limited. */
+  readonly rateLimit?: TokenBucketOptions | undefined;
   /** The node in the first request of a stream only; Envoy's default is in every one. */
   readonly setNodeOnFirstMessageOnly?: boolean;
 }
@@ -63,6 +66,9 @@ export class AdsMux implements XdsClient {
   readonly #stream: AdsStream;
   /** In sending order. */
   #lanes: readonly Lane[] = [];
+  readonly #bucket: TokenBucket | undefined;
+  /** Runs while requests wait for the bucket. */
+  #refill: Disposable | undefined;
   #isApplying = false;
   #isFlushScheduled = false;
   #hasSentNode = false;
@@ -75,6 +81,8 @@ export class AdsMux implements XdsClient {
   constructor(options: AdsMuxOptions) {
     this.#options = options;
     this.#dialect = options.dialect ?? sotw;
+    const { rateLimit, clock } = options;
+    this.#bucket = rateLimit && new TokenBucket(rateLimit, clock.now());
     this.#stream = new AdsStream(options, {
       opened: () => this.#onOpened(),
       connected: () => options.stats.controlPlane.connected(true),
@@ -118,6 +126,7 @@ export class AdsMux implements XdsClient {
 
   [Symbol.dispose](): void {
     this.#stream[Symbol.dispose]();
+    this.#refill?.[Symbol.dispose]();
     for (const lane of this.#lanes) lane.subscriptions[Symbol.dispose]();
     this.#options.transport[Symbol.dispose]();
   }
@@ -157,6 +166,7 @@ export class AdsMux implements XdsClient {
   }
 
   #onOpened(): void {
+    this.#release();
     this.#streamNumber++;
     this.#hasSentNode = false;
     for (const lane of this.#lanes) {
@@ -187,11 +197,14 @@ export class AdsMux implements XdsClient {
     const response = read.value;
     this.#noteServer(response.serverIdentifier);
     const lane = this.#laneOf(response.typeUrl);
-    if (lane?.conversation.hasAsked) await this.#apply(lane, response);
-    else
-      this.#options.logger.warning(
-        `Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`,
-      );
+    if (lane?.conversation.hasAsked) {
+      await this.#apply(lane, response);
+      return;
+    }
+    this.#options.stats.controlPlane.ignored();
+    this.#options.logger.warning(
+      `Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`,
+    );
   }
 
   async #apply(lane: Lane, response: DiscoveryResponse): Promise<void> {
@@ -213,7 +226,7 @@ export class AdsMux implements XdsClient {
 
   #onWritable(): void {
     this.#flush();
-    if (this.#stream.canSend) this.#release();
+    if (this.#stream.canSend && !this.#refill) this.#release();
   }
 
   #release(): void {
@@ -224,7 +237,7 @@ export class AdsMux implements XdsClient {
   #flush(): void {
     for (const lane of this.#lanes) {
       if (!lane.isDue) continue;
-      if (this.#isApplying || !this.#stream.canSend) break;
+      if (this.#isApplying || !this.#stream.canSend || this.#mustWait()) break;
       this.#send(lane);
     }
     this.#countPending();
@@ -239,8 +252,23 @@ export class AdsMux implements XdsClient {
     const isNodeKnown = this.#hasSentNode && setNodeOnFirstMessageOnly;
     const message = conversation.next({ interest, held, node: isNodeKnown ? undefined : node });
     if (!message) return;
+    this.#bucket?.spend();
     this.#stream.send(message);
     this.#hasSentNode = true;
+  }
+
+  /** True while `rate_limit_settings` holds requests back; they go on by themselves. */
+  #mustWait(): boolean {
+    const { clock, stats } = this.#options;
+    const waitMs = this.#bucket?.waitMs(clock.now()) ?? 0;
+    if (waitMs === 0) return false;
+    if (this.#refill) return true;
+    stats.controlPlane.rateLimitEnforced();
+    this.#refill = clock.startTimer(waitMs, () => {
+      this.#refill = undefined;
+      this.#onWritable();
+    });
+    return true;
   }
 
   #countPending(): void {

@@ -16,9 +16,9 @@ import type { ReadResult } from "../proto/binary.ts";
 import { readText } from "../proto/json.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { readDiscoveryResponse } from "./discovery-response.ts";
-import { receivedAny } from "./received-resource.ts";
 import { sotw } from "./sotw-conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
+import { responseOf } from "./discovery-text.ts";
 import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
@@ -160,16 +160,4 @@ export class FileSource implements XdsClient {
       return { ok: false, errors: [messageOf(thrown)] };
     }
   }
-}
-
-/** A file need not say its type again: each resource does. */
-function responseOf(message: ResponseMessage, typeUrl: string): DiscoveryResponse {
-  const version = message.versionInfo;
-  return {
-    version,
-    typeUrl,
-    nonce: "",
-    serverIdentifier: "",
-    resources: message.resources.map((any) => receivedAny(any, version)),
-  };
 }

@@ -29,8 +29,7 @@ function connect(port: number): AdsMux {
   return new AdsMux({
     transport: new GrpcTransport({
       method: aggregatedDiscovery().stream,
-      clusterName: "xds",
-      endpoints: () => [`127.0.0.1:${port}`],
+      targets: [{ name: "xds", endpoints: () => [`127.0.0.1:${port}`] }],
     }),
     clock: systemClock,
     random: seededRandom(1),
