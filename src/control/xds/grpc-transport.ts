@@ -4,7 +4,6 @@
  */
 import {
   Client,
-  credentials,
   InterceptingCall,
   ListenerBuilder,
   Metadata,
@@ -17,6 +16,7 @@ import {
 import type { BytesMethod } from "../proto/discovery-services.ts";
 import type { AdsCall, AdsCallHandlers, AdsTransport } from "./ads-transport.ts";
 import { EndpointRotation, type GrpcTarget } from "./endpoint-rotation.ts";
+import { HandshakeSockets, watchedCredentials } from "./watched-credentials.ts";
 
 export interface GrpcTransportOptions {
   /** Of the service that is called: aggregated or of one type, state of the world or delta. */
@@ -52,7 +52,9 @@ export class GrpcTransport implements AdsTransport {
     this.#server = `${this.#rotation.name} ${chosen?.endpoint ?? "no endpoint"}`;
     if (!chosen) return this.#openNone(handlers);
     const { target, endpoint } = chosen;
-    const client = new Client(endpoint, credentials.createInsecure(), this.#channel(target));
+    const sockets = new HandshakeSockets();
+    const watched = watchedCredentials((socket) => sockets.add(socket));
+    const client = new Client(endpoint, watched, this.#channel(target));
     const noting = this.#noting(handlers);
     const { path, requestSerialize, responseDeserialize } = this.method;
     const stream = client.makeBidiStreamRequest(
@@ -62,7 +64,7 @@ export class GrpcTransport implements AdsTransport {
       metadataOf(target),
       { interceptors: [readingOneByOne(noting)] },
     );
-    return new GrpcAdsCall(client, stream, noting);
+    return new GrpcAdsCall({ client, sockets }, stream, noting);
   }
 
   /** Every call owns its channel, and is cancelled by its stream. */
@@ -134,16 +136,27 @@ function metadataOf({ initialMetadata = [] }: GrpcTarget): Metadata {
 /** `given`: the caller has given the stream up. */
 type CallHandlers = AdsCallHandlers & { given(): void };
 
+/** A channel, and what it has opened so far. */
+interface Channel {
+  readonly client: Client;
+  readonly sockets: HandshakeSockets;
+}
+
 class GrpcAdsCall implements AdsCall {
   readonly #handlers: CallHandlers;
-  readonly #client: Client;
+  readonly #channel: Channel;
+  #isConnected = false;
   readonly #stream: ClientDuplexStream<Buffer, Buffer>;
   #isOver = false;
   #canSend = true;
 
-  constructor(client: Client, stream: ClientDuplexStream<Buffer, Buffer>, handlers: CallHandlers) {
+  constructor(
+    channel: Channel,
+    stream: ClientDuplexStream<Buffer, Buffer>,
+    handlers: CallHandlers,
+  ) {
     this.#handlers = handlers;
-    this.#client = client;
+    this.#channel = channel;
     this.#stream = stream;
     // Messages were consumed by the interceptor; reading is what lets the next one in.
     this.#stream.resume();
@@ -157,8 +170,10 @@ class GrpcAdsCall implements AdsCall {
       this.#close();
       handlers.ended(`${status.code}, ${status.details}`);
     });
-    client.waitForReady(Infinity, (error) => {
-      if (!error && !this.#isOver) handlers.connected();
+    channel.client.waitForReady(Infinity, (error) => {
+      if (error || this.#isOver) return;
+      this.#isConnected = true;
+      handlers.connected();
     });
   }
 
@@ -181,7 +196,9 @@ class GrpcAdsCall implements AdsCall {
 
   #close(): void {
     this.#isOver = true;
-    this.#client.close();
+    const { client, sockets } = this.#channel;
+    client.close();
+    if (!this.#isConnected) sockets.giveUp();
   }
 }
 
