@@ -19,7 +19,8 @@ function caseBlock(results: readonly Result[]): string {
   const rows = results.toSorted(ownFirst).map(({ proxy, samples }) => {
     const { median, min, max } = summarise(samples);
     const range = samples.length > 1 ? `[${figure(min)} - ${figure(max)}]` : "";
-    const isPeer = ownMedian !== undefined && proxy !== ours;
+    // Memory may not have moved at all: nothing is no part of nothing.
+    const isPeer = ownMedian !== undefined && proxy !== ours && median > 0;
     const ratio = isPeer ? `sluice is ${(ownMedian / median).toFixed(2)} of it` : "";
     return row(proxy, [figure(median), range, ratio]);
   });

@@ -51,32 +51,41 @@ export async function runSuite(
   cleanup.use(backend);
   await accepting(backend, backendPort);
 
-  const running: Running[] = [];
-  for (const join of Object.values(suite.contenders)) {
-    const contender = join();
+  const contenders = Object.values(suite.contenders).map((join) => join());
+  const start = async (contender: Contender): Promise<Running> => {
     const ports = { proxy: await freePort(), backend: backendPort };
     const process = new PinnedProcess(contender.prepare(folder, ports), cores.proxy);
-    cleanup.use(process);
     await accepting(process, ports.proxy);
-    running.push({ contender, ports, process });
-  }
+    return new Running(contender, ports, process);
+  };
+  const running: Running[] = [];
+  for (const contender of contenders) running.push(cleanup.use(await start(contender)));
 
   const run = new Run({ folder, running, options, say });
   await run.verifyAndWarmUp(suite.cases);
-  const results = [...(await run.costs(suite.cases)), ...(await run.memory(suite.cases))];
+  const costs = await run.costs(suite.cases);
+  const peaks = running.map((r) => [r.contender.name, r.process.usage.peakResidentKib / 1024]);
   return {
-    versions: Object.fromEntries(running.map(({ contender: c }) => [c.name, c.version])),
-    results,
-    peakResidentMib: Object.fromEntries(
-      running.map((r) => [r.contender.name, r.process.usage.peakResidentKib / 1024]),
-    ),
+    versions: Object.fromEntries(contenders.map(({ name, version }) => [name, version])),
+    results: [...costs, ...(await run.memory(suite.cases, start))],
+    peakResidentMib: Object.fromEntries(peaks) as Record<string, number>,
   };
 }
 
-interface Running {
+class Running implements AsyncDisposable {
   readonly contender: Contender;
   readonly ports: Ports;
   readonly process: PinnedProcess;
+
+  constructor(contender: Contender, ports: Ports, process: PinnedProcess) {
+    this.contender = contender;
+    this.ports = ports;
+    this.process = process;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.process[Symbol.asyncDispose]();
+  }
 }
 
 class Run {
@@ -129,16 +138,21 @@ class Run {
     return [...results.values()];
   }
 
-  async memory(cases: readonly Case[]): Promise<Result[]> {
+  /** Each on a new process: memory that one case has freed would hide what the next one takes. */
+  async memory(
+    cases: readonly Case[],
+    start: (contender: Contender) => Promise<Running>,
+  ): Promise<Result[]> {
     const results: Result[] = [];
     for (const each of cases) {
       if (each.kind !== "memory") continue;
-      for (const running of this.#running) {
-        this.#say(`${each.name}: ${running.contender.name}`);
-        const residentKib = (): number => running.process.usage.residentKib;
-        await this.#named(running, each, async () => {
-          const moved = await each.measure(running.ports.proxy, residentKib);
-          results.push({ ...emptyResult(each, running), samples: [moved] });
+      for (const { contender } of this.#running) {
+        this.#say(`${each.name}: ${contender.name}`);
+        await using fresh = await start(contender);
+        const residentKib = (): number => fresh.process.usage.residentKib;
+        await this.#named(fresh, each, async () => {
+          const moved = await each.measure(fresh.ports.proxy, residentKib);
+          results.push({ ...emptyResult(each, fresh), samples: [moved] });
         });
       }
     }

@@ -22,7 +22,6 @@ export const http1Suite: Suite = {
     cost("get", { path: "small" }),
     cost("post-1k", { path: "small", postBytes: 1024 }),
     cost("get-64k", { path: "64k" }),
-    // In this order: memory that idle connections have freed would hide what a slow one takes.
     slowDownloadMemory,
     idleConnectionMemory,
   ],

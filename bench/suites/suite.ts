@@ -24,7 +24,7 @@ export interface CostCase {
   completed(output: string): number;
 }
 
-/** How much the proxy's resident memory moves. Once per proxy: what has grown stays grown. */
+/** How much the proxy's resident memory moves. Once per proxy, on a process of its own. */
 export interface MemoryCase {
   readonly kind: "memory";
   readonly name: string;

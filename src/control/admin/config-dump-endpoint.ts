@@ -34,7 +34,13 @@ export function configDumpEndpoint(source: ConfigDumpSource): AdminEndpoint {
       // A resource that is named is looked for everywhere.
       const sections = dumpSections(source, resource !== null || query.has("include_eds"));
       const kept = sections.map((section) => keepNames(section, names.matches));
-      return resource === null ? dumpAll(kept, mask) : dumpResource(kept, resource, mask);
+      if (resource !== null) return dumpResource(kept, resource, mask);
+      if (mask) return dumpMasked(kept, mask);
+      const unsupported = source.unsupportedFields();
+      return jsonResponse({
+        configs: kept.map(sectionJson),
+        ...(unsupported.length > 0 ? { unsupported_fields: unsupported } : {}),
+      });
     },
   };
 }
@@ -47,8 +53,7 @@ function keepNames(section: DumpSection, matches: (name: string) => boolean): Du
   return { ...section, lists };
 }
 
-function dumpAll(sections: readonly DumpSection[], mask: FieldMask | undefined): AdminResponse {
-  if (!mask) return jsonResponse({ configs: sections.map(sectionJson) });
+function dumpMasked(sections: readonly DumpSection[], mask: FieldMask): AdminResponse {
   const fits = sections.filter((section) =>
     mask.every(([first = ""]) => fieldsOf(section).includes(first)),
   );

@@ -1,7 +1,7 @@
 /**
  * The sections of `/config_dump` as JSON (`envoy.admin.v3.*ConfigDump`), built from the managers' views.
- * Fields of ours on a listener's state (`generation`, `update_class`, `changed_fields`) are additions that a
- * reader of Envoy's dump may ignore. Unlike Envoy's, every draining version of a name is shown: one
+ * Fields of ours are additions that a reader of Envoy's dump may ignore: on a listener's state (`generation`,
+ * `update_class`, `changed_fields`), and `unsupported_fields` beside `configs`. Unlike Envoy's, every draining version of a name is shown: one
  * entry for each beyond the first.
  */
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
@@ -13,7 +13,16 @@ export type Json = Readonly<Record<string, unknown>>;
 /** A message in proto names; the server lends it the descriptors. Never throws. */
 export type RenderMessage = (typeName: string, bytes: Uint8Array) => Json;
 
+/** A field that was set, accepted and not honoured. */
+export interface UnsupportedField {
+  readonly field: string;
+  readonly reason: string;
+  /** How often it came. */
+  readonly count: number;
+}
+
 export interface ConfigDumpSource {
+  readonly unsupportedFields: () => readonly UnsupportedField[];
   readonly bootstrap: { readonly bytes: Uint8Array; readonly loadedAtMs: number };
   readonly clusters: () => ClustersView;
   readonly listeners: () => ListenersView;

@@ -3,6 +3,7 @@
  * every occurrence is counted (`sluice.config.unsupported_fields`).
  */
 import type { Logger } from "../../shared/common/log.ts";
+import type { UnsupportedField } from "../admin/config-dump.ts";
 import type { ConfigWarning, DecodeResult } from "../proto/decode-result.ts";
 import type { ResourceType } from "../xds/resource-batch.ts";
 
@@ -11,7 +12,7 @@ const rememberedMax = 10_000;
 
 export class ConfigWarnings {
   readonly #log: Logger;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Map<string, { readonly reason: string; count: number }>();
   #count = 0;
 
   constructor(log: Logger) {
@@ -22,11 +23,18 @@ export class ConfigWarnings {
     return this.#count;
   }
 
+  /** Each field once, with how often it came: for `/config_dump`. */
+  view(): readonly UnsupportedField[] {
+    return [...this.#seen].map(([field, { reason, count }]) => ({ field, reason, count }));
+  }
+
   report(warnings: readonly ConfigWarning[]): void {
     for (const { field, reason } of warnings) {
       this.#count++;
-      if (this.#seen.has(field) || this.#seen.size >= rememberedMax) continue;
-      this.#seen.add(field);
+      const seen = this.#seen.get(field);
+      if (seen) seen.count++;
+      if (seen || this.#seen.size >= rememberedMax) continue;
+      this.#seen.set(field, { reason, count: 1 });
       this.#log.warning(`${field} is not supported: ${reason}`);
     }
   }

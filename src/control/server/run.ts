@@ -9,7 +9,6 @@ import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
-import { Server } from "./server.ts";
 import { handleSignals } from "./signals.ts";
 import { crossChecks, validate } from "./validate.ts";
 
@@ -56,6 +55,8 @@ async function serve(
   const result = loadBootstrap(options, log.loggerOf("config"));
   const errors = result.ok ? crossChecks(result.loaded.bootstrap) : result.errors;
   if (!result.ok || errors.length > 0) return refuse(options, log, errors);
+  // Not loaded to validate: half of the program.
+  const { Server } = await import("./server.ts");
   const dataPlane = await loadDataPlane();
   exit = (code) => dataPlane.exit(code);
   const server = new Server({

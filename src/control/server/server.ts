@@ -164,6 +164,7 @@ export class Server {
         node: loaded.decoders.render("envoy.config.core.v3.Node", loaded.bootstrap.node.bytes),
       }),
       dump: {
+        unsupportedFields: () => loaded.decoders.warnings.view(),
         bootstrap: { bytes: loaded.bootstrap.bytes, loadedAtMs: this.#loadedAtMs },
         clusters: () => this.#plane.clusters.view(),
         listeners: () => this.#plane.listeners.view(),

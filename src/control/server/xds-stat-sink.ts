@@ -19,10 +19,12 @@ const subscriptionStats = defineStats({
 });
 
 const controlPlaneStats = defineStats({
-  // The last is ours: Envoy says it in the log alone.
-  counters: ["rate_limit_enforced", "ignored_responses"],
+  counters: ["rate_limit_enforced"],
   gauges: ["connected_state", "pending_requests"],
 });
+
+/** Envoy says it in the log alone. */
+const ourStats = defineStats({ counters: ["ignored_responses"] });
 
 /** `prefix`: of the management server, `control_plane.` for the aggregated one. */
 export function createXdsStats(
@@ -30,6 +32,8 @@ export function createXdsStats(
   slab: StatSlab,
   prefix = "control_plane.",
 ): XdsStats {
+  store.setText(`${prefix}identifier`, "");
+  const ours = store.allocate(ourStats, `sluice.${prefix}`);
   const controlPlane = store.allocate(controlPlaneStats, prefix);
   const setControlPlane = (
     name: Parameters<typeof controlPlaneStats.offset>[0],
@@ -42,7 +46,7 @@ export function createXdsStats(
       pendingRequests: (count) => setControlPlane("pending_requests", count),
       rateLimitEnforced: () =>
         slab.add(controlPlane, controlPlaneStats.offset("rate_limit_enforced")),
-      ignored: () => slab.add(controlPlane, controlPlaneStats.offset("ignored_responses")),
+      ignored: () => slab.add(ours, ourStats.offset("ignored_responses")),
       identifier: (text) => store.setText(`${prefix}identifier`, text),
     },
   };
@@ -50,6 +54,7 @@ export function createXdsStats(
 
 function countSubscription(prefix: string, store: StatStore, slab: StatSlab): SubscriptionStats {
   const block = store.allocate(subscriptionStats, prefix);
+  store.setText(`${prefix}version_text`, "");
   type Name = Parameters<typeof subscriptionStats.offset>[0];
   const count = (name: Name): void => slab.add(block, subscriptionStats.offset(name));
   return {

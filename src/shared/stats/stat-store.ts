@@ -18,6 +18,9 @@ import {
 /** Slots of block 0, the sink: as many as the largest group has, so that its writes hit no other block. */
 export const sinkSlots = 1024;
 
+/** The buckets of a histogram that holds nothing. */
+const noCounts: readonly number[] = Array.from({ length: histogramBounds.length + 1 }, () => 0);
+
 interface Entry {
   readonly block: StatBlock;
   readonly group: StatGroup;
@@ -187,16 +190,19 @@ export class StatStore implements StatAllocator {
   }
 
   #histogram(entry: Entry, member: StatMember): HistogramValue {
-    const bucketIndexes = Array.from({ length: histogramBounds.length + 1 }, (_, i) => i);
     const { latest, previous } = entry.intervals ?? {};
     const at = (values: Float64Array | undefined, i: number): number =>
       values?.[member.offset + i] ?? 0;
+    // Most histograms of a large configuration hold nothing: they share their zeros.
+    const isUsed = entry.used[member.offset] === 1;
     return {
       name: entry.prefix + member.name,
-      buckets: bucketIndexes.map((i) => this.#sum(entry.block + member.offset + i)),
-      intervalBuckets: bucketIndexes.map((i) => at(latest, i) - at(previous, i)),
+      buckets: isUsed
+        ? noCounts.map((_, i) => this.#sum(entry.block + member.offset + i))
+        : noCounts,
+      intervalBuckets: latest ? noCounts.map((_, i) => at(latest, i) - at(previous, i)) : noCounts,
       sum: this.#sum(entry.block + member.offset + histogramSumOffset),
-      isUsed: entry.used[member.offset] === 1,
+      isUsed,
     };
   }
 }

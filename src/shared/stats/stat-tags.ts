@@ -12,7 +12,9 @@ export interface TaggedName {
 
 interface TagRule {
   readonly tag: string;
-  /** `cut` is what goes from the name, `value` what the label says; by default `cut` without its dot. */
+  /** Without this in the name the pattern cannot match: most names are passed over at little cost. */
+  readonly needs: string;
+  /** Group 1 is what stays before the tag, 2 what goes from the name, 3 (in it) what the label says. */
   readonly pattern: RegExp;
 }
 
@@ -20,46 +22,50 @@ interface TagRule {
 const address = String.raw`(?:[\d.]+_\d+|\[[\da-fA-F_.]*\]_\d+|[^.]+)`;
 
 const rules: readonly TagRule[] = [
-  { tag: "envoy.response_code", pattern: /_rq(?<cut>_(?<value>\d{3}))$/d },
-  { tag: "envoy.response_code_class", pattern: /_rq_(?<cut>(?<value>\d))xx$/d },
+  { tag: "envoy_response_code", needs: "_rq_", pattern: /(_rq)(_(\d{3}))$/ },
+  { tag: "envoy_response_code_class", needs: "_rq_", pattern: /(_rq_)((\d))xx$/ },
   {
-    tag: "envoy.worker_id",
+    tag: "envoy_worker_id",
+    needs: "worker_",
     pattern: new RegExp(
-      String.raw`^(?:listener\.${address}\.|server\.|thread_local_cluster_manager\.|listener_manager\.)worker(?<cut>_(?<value>\d+))\.`,
-      "d",
+      String.raw`^((?:listener\.${address}\.|server\.|thread_local_cluster_manager\.|listener_manager\.)worker)(_(\d+))\.`,
     ),
   },
   {
-    tag: "envoy.http_conn_manager_prefix",
-    pattern: /^(?:listener\..+?\.)?http\.(?<cut>(?<value>[^.]+)\.)/d,
+    tag: "envoy_http_conn_manager_prefix",
+    needs: "http.",
+    pattern: /^((?:listener\..+?\.)?http\.)(([^.]+)\.)/,
   },
   {
-    tag: "envoy.rds_route_config",
-    pattern: /^http\.(?:[^.]+\.)?rds\.(?<cut>(?<value>.+?)\.)[^.]+$/d,
+    tag: "envoy_rds_route_config",
+    needs: ".rds.",
+    pattern: /^(http\.(?:[^.]+\.)?rds\.)((.+?)\.)[^.]+$/,
   },
-  { tag: "envoy.tcp_prefix", pattern: /^tcp\.(?<cut>(?<value>[^.]+)\.)/d },
-  { tag: "envoy.cluster_name", pattern: /^cluster\.(?<cut>(?<value>[^.]+)\.)/d },
+  { tag: "envoy_tcp_prefix", needs: "tcp.", pattern: /^(tcp\.)(([^.]+)\.)/ },
+  { tag: "envoy_cluster_name", needs: "cluster.", pattern: /^(cluster\.)(([^.]+)\.)/ },
   {
-    tag: "envoy.listener_address",
-    pattern: new RegExp(String.raw`^listener\.(?<cut>(?<value>${address})\.)`, "d"),
+    tag: "envoy_listener_address",
+    needs: "listener.",
+    pattern: new RegExp(String.raw`^(listener\.)((${address})\.)`),
   },
 ];
 
+/** Tags under the names that Prometheus gives them. */
 export function extractTags(fullName: string): TaggedName {
   const tags: (readonly [string, string])[] = [];
   const cuts: (readonly [start: number, end: number])[] = [];
-  for (const { tag, pattern } of rules) {
+  for (const { tag, needs, pattern } of rules) {
+    if (!fullName.includes(needs)) continue;
     const match = pattern.exec(fullName);
-    const cut = match?.indices?.groups?.["cut"];
-    if (!cut) continue;
-    tags.push([tag, match?.groups?.["value"] ?? ""]);
-    cuts.push(cut);
+    if (!match) continue;
+    const [, before = "", cut = "", value = ""] = match;
+    const start = match.index + before.length;
+    tags.push([tag, value]);
+    cuts.push([start, start + cut.length]);
   }
   // From the back, so that what is cut does not move what is still to be cut.
-  cuts.sort((a, b) => b[0] - a[0]);
-  const name = cuts.reduce(
-    (rest, [start, end]) => rest.slice(0, start) + rest.slice(end),
-    fullName,
-  );
+  if (cuts.length > 1) cuts.sort((a, b) => b[0] - a[0]);
+  let name = fullName;
+  for (const [start, end] of cuts) name = name.slice(0, start) + name.slice(end);
   return { name, tags };
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ConfigDumpSource } from "../../../src/control/admin/config-dump.ts";
+import type { ConfigDumpSource, UnsupportedField } from "../../../src/control/admin/config-dump.ts";
 import { configDumpEndpoint } from "../../../src/control/admin/config-dump-endpoint.ts";
 import { clusterView, listenerView } from "../../support/admin-views.ts";
 
+const unsupported: UnsupportedField[] = [];
 const source: ConfigDumpSource = {
+  unsupportedFields: () => unsupported,
   bootstrap: { bytes: new Uint8Array(), loadedAtMs: 0 },
   clusters: () => ({
     version: "c1",
@@ -107,4 +109,11 @@ test("/config_dump?name_regex keeps resources by name; a bad expression is a 400
   const bad = dump("name_regex=[");
   assert.equal(bad.status, 400);
   assert.match(bad.body, /^Invalid re2 regex: missing/);
+});
+
+test("/config_dump says which fields are not honoured, if any", (t) => {
+  assert.equal(JSON.parse(dump("").body).unsupported_fields, undefined);
+  t.after(() => unsupported.splice(0));
+  unsupported.push({ field: "a.B.c", reason: "not built", count: 2 });
+  assert.deepEqual(JSON.parse(dump("").body).unsupported_fields, unsupported);
 });

@@ -20,6 +20,7 @@ test("a field that is not honoured is said once and counted each time", () => {
   type.decode(new Uint8Array(2));
   assert.deepEqual(type.decode(new Uint8Array()), { ok: false, errors: ["empty"] });
   assert.equal(warnings.count, 2);
+  assert.deepEqual(warnings.view(), [{ ...warning, count: 2 }]);
   assert.deepEqual(lines, [
     "warning envoy.config.listener.v3.Listener.freebind is not supported: why",
   ]);

@@ -37,11 +37,12 @@ test("success sets time, version and its text; disposing takes the names away", 
   subscription.succeeded({ version: "2", timeMs: 6000, durationMs: 3 });
   assert.notEqual(version(), first);
   assert.equal(store.read("listener_manager.lds.update_success"), 2);
+  const identifier = { name: "control_plane.identifier", value: "" };
   const text = { name: "listener_manager.lds.version_text", value: "2" };
-  assert.deepEqual(store.snapshot().textReadouts, [text]);
+  assert.deepEqual(store.snapshot().textReadouts, [identifier, text]);
   subscription[Symbol.dispose]();
   assert.equal(version(), undefined);
-  assert.deepEqual(store.snapshot().textReadouts, []);
+  assert.deepEqual(store.snapshot().textReadouts, [identifier]);
 });
 
 test("failures and the control plane are counted", () => {

@@ -81,6 +81,23 @@ test("formatPrometheus() groups samples of a metric and counts buckets cumulativ
   assert(lines.includes(`${metric}_count{${label}} 2`));
 });
 
+test("formatPrometheus() never writes two TYPE lines for one metric", () => {
+  const stat = (name: string) => ({ name, value: 1, isUsed: true });
+  const text = formatPrometheus(
+    {
+      counters: [stat("a.b"), stat("a.c"), stat("a_b")],
+      gauges: [],
+      histograms: [],
+      textReadouts: [],
+    },
+    { textReadouts: false },
+  );
+  assert.equal(
+    text,
+    "# TYPE envoy_a_b counter\nenvoy_a_b{} 1\nenvoy_a_b{} 1\n# TYPE envoy_a_c counter\nenvoy_a_c{} 1\n",
+  );
+});
+
 /** Name, then metric and labels, as Envoy 1.40 printed them. */
 const recorded: readonly (readonly [string, string, string])[] = [
   ["http.admin.downstream_rq_2xx", "http.downstream_rq_xx", "2|admin"],
@@ -125,8 +142,8 @@ test("extractTags() takes the status code of a counter of its own", () => {
   assert.deepEqual(extractTags("cluster.c.upstream_rq_503"), {
     name: "cluster.upstream_rq",
     tags: [
-      ["envoy.response_code", "503"],
-      ["envoy.cluster_name", "c"],
+      ["envoy_response_code", "503"],
+      ["envoy_cluster_name", "c"],
     ],
   });
 });

@@ -33,6 +33,8 @@ export class LogSink implements Disposable {
   #flushTimer: Disposable | undefined;
   /** Opening or writing is under way; its end goes on with what waits. */
   #isBusy = false;
+  /** A flush was asked for while busy: it follows at once. */
+  #isFlushWanted = false;
   #isDisposed = false;
 
   constructor(target: SinkTarget, options: SinkOptions) {
@@ -56,6 +58,7 @@ export class LogSink implements Disposable {
   flush(): void {
     this.#flushTimer?.[Symbol.dispose]();
     this.#flushTimer = undefined;
+    this.#isFlushWanted = this.#isBusy;
     if (this.#isBusy || this.#waiting === "") return;
     if (this.#descriptor === undefined) this.#open();
     else this.#write(this.#descriptor);
@@ -127,7 +130,8 @@ export class LogSink implements Disposable {
 
   #goOn(): void {
     if (this.#isDisposed && this.#waiting === "") this.#closeFile();
-    else if (this.#isDisposed || this.#waiting.length >= this.#options.flushMinBytes) this.flush();
+    else if (this.#isDisposed || this.#isFlushWanted) this.flush();
+    else if (this.#waiting.length >= this.#options.flushMinBytes) this.flush();
     else if (this.#waiting !== "") this.#flushTimer ??= this.#startTimer();
   }
 

@@ -82,6 +82,9 @@ export class Exchange implements UpstreamRequest {
   #hasReplayed = false;
   #holdsRetry = false;
   #isRetried = false;
+  /** Why the request's body is not read on: the copy has its fill, the upstream takes no more. */
+  #isCopyFull = false;
+  #isUpstreamFull = false;
   #isRequestPaused = false;
   #timeoutAtMs = never;
   #tryTimeoutAtMs = never;
@@ -182,6 +185,7 @@ export class Exchange implements UpstreamRequest {
   onUpstreamReset(reason: ResetReason): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#isUpstreamFull = false;
     if (this.#phase === "responding") {
       this.#settle();
       const { flag, words } = resetAnswers[reason];
@@ -224,11 +228,13 @@ export class Exchange implements UpstreamRequest {
   }
 
   onUpstreamAboveHighWatermark(): void {
-    this.#setRequestReading(false);
+    this.#isUpstreamFull = true;
+    this.#updateRequestReading();
   }
 
   onUpstreamBelowLowWatermark(): void {
-    this.#setRequestReading(true);
+    this.#isUpstreamFull = false;
+    this.#updateRequestReading();
   }
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
@@ -276,7 +282,8 @@ export class Exchange implements UpstreamRequest {
       this.#copy.clear();
       this.#isCopyWhole = false;
     }
-    this.#setRequestReading(true);
+    this.#isCopyFull = false;
+    this.#updateRequestReading();
   }
 
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
@@ -290,17 +297,19 @@ export class Exchange implements UpstreamRequest {
     const { perConnectionBufferLimitBytes } = this.#thePlan().cluster.config;
     if (this.#copy.length <= perConnectionBufferLimitBytes) return;
     if (this.#connection === undefined) {
-      this.#setRequestReading(false);
+      this.#isCopyFull = true;
+      this.#updateRequestReading();
       return;
     }
     this.#copy.clear();
     this.#isCopyWhole = false;
   }
 
-  #setRequestReading(on: boolean): void {
-    if (this.#isRequestPaused !== on) return;
-    this.#isRequestPaused = !on;
-    this.#owner.setRequestReading(on);
+  #updateRequestReading(): void {
+    const isPaused = this.#isCopyFull || this.#isUpstreamFull;
+    if (isPaused === this.#isRequestPaused) return;
+    this.#isRequestPaused = isPaused;
+    this.#owner.setRequestReading(!isPaused);
   }
 
   /** The route's timeout runs from the end of the request, as Envoy's does. */
@@ -406,6 +415,7 @@ export class Exchange implements UpstreamRequest {
   #abandonConnection(): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#isUpstreamFull = false;
     connection?.abandon();
   }
 
@@ -430,7 +440,9 @@ export class Exchange implements UpstreamRequest {
     this.#timeoutAtMs = never;
     this.#tryTimeoutAtMs = never;
     this.#retryAtMs = never;
-    this.#setRequestReading(true);
+    this.#isCopyFull = false;
+    this.#isUpstreamFull = false;
+    this.#updateRequestReading();
   }
 
   #releaseRetry(): void {
