@@ -17,6 +17,7 @@ export class ResourceExpiry implements Disposable {
 
   /** Begins anew; without a time the resource stays. */
   restart(name: string, ttlMs: number | undefined): void {
+    if (ttlMs === undefined && this.#timers.size === 0) return;
     this.stop(name);
     if (ttlMs === undefined) return;
     const timer = this.#clock.startTimer(ttlMs, () => {

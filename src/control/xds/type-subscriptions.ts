@@ -278,10 +278,6 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#all !== undefined || this.#named.has(name) || this.#released.has(name);
     for (const { name, version, bytes } of accepted)
       if (isWanted(name)) this.#held.set(name, { version, bytes });
-    for (const { name, version } of comparison.unchanged) {
-      const held = this.#held.get(name);
-      if (held && held.version !== version) this.#held.set(name, { ...held, version });
-    }
     for (const name of comparison.removed) {
       this.#held.delete(name);
       this.#expiry.stop(name);
@@ -289,8 +285,12 @@ export class TypeSubscriptions<T> implements Disposable {
     const refreshed = new Set(accepted.map(({ name }) => name));
     for (const { name, wrapper } of comparison.candidates)
       if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
-    for (const { name, wrapper } of comparison.unchanged)
+    for (const { name, version, wrapper } of comparison.unchanged) {
       this.#expiry.restart(name, wrapper?.ttlMs);
+      const held = this.#held.get(name);
+      // A version of its own has to be kept for the next stream; one of the whole response does not.
+      if (wrapper && held && held.version !== version) this.#held.set(name, { ...held, version });
+    }
   }
 
   /** The refusals that are still true: those of this response, and those of what it does not name. */
@@ -298,10 +298,11 @@ export class TypeSubscriptions<T> implements Disposable {
     const { removedNames } = response;
     if (this.type.isFullState && !removedNames) this.#rejected.clear();
     this.#rejected.delete("");
-    for (const { name = "" } of response.resources) {
-      this.#rejected.delete(name);
-      this.#unavailable.delete(name);
-    }
+    if (this.#rejected.size + this.#unavailable.size > 0)
+      for (const { name = "" } of response.resources) {
+        this.#rejected.delete(name);
+        this.#unavailable.delete(name);
+      }
     for (const name of removedNames ?? []) this.#rejected.delete(name);
     for (const refusal of rejected) {
       const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
