@@ -1,39 +1,49 @@
 import { cpus, loadavg, release } from "node:os";
 import { type Options, parseOptions, type SuiteName, usage } from "./options.ts";
 import { reportText } from "./report.ts";
-import { runSuite } from "./runner.ts";
+import { type Report, runSuite } from "./runner.ts";
+import { runListeners } from "./suites/listeners.ts";
 import { http1Suite } from "./suites/http1.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
-const suites: Readonly<Record<SuiteName, Suite>> = {
+const suites: Readonly<Record<Exclude<SuiteName, "listeners">, Suite>> = {
   http1: http1Suite,
   tcp: tcpSuite,
 };
 
 async function main(): Promise<void> {
-  const { suite, options } = asked(process.argv.slice(2));
+  const { run: measure, options } = asked(process.argv.slice(2));
   const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
   const machine = { cpu: cpus()[0]?.model ?? "", kernel: release(), loadBefore: loadavg()[0] };
-  const report = await runSuite(suite, options, say);
+  const report = await measure(say);
   const run = { ...options, ...machine, loadAfter: loadavg()[0], date: new Date().toISOString() };
   if (options.isJson) console.log(JSON.stringify({ run, ...report }, undefined, 2));
   else console.log(`${JSON.stringify(run)}\n\n${reportText(report)}`);
 }
 
-function asked(args: readonly string[]): { suite: Suite; options: Options } {
+interface Asked {
+  readonly options: Options;
+  readonly run: (say: (line: string) => void) => Promise<Report>;
+}
+
+function asked(args: readonly string[]): Asked {
   try {
     const options = parseOptions(args);
-    return { suite: limited(options), options };
+    const { suite: name, only } = options;
+    // A push is no load: that suite has a run of its own.
+    if (name === "listeners") return { options, run: (say) => runListeners(options, say) };
+    const suite = limited(suites[name], only);
+    return { options, run: (say) => runSuite(suite, options, say) };
   } catch (error) {
     throw new Error(`${messageOf(error)}\n\n${usage}`, { cause: error });
   }
 }
 
 /** `--only` names proxies, cases or both; a kind that it names nothing of is not limited. */
-function limited({ suite, only }: Options): Suite {
-  const { contenders, cases } = suites[suite];
+function limited(suite: Suite, only: readonly string[]): Suite {
+  const { contenders, cases } = suite;
   const known = [...Object.keys(contenders), ...cases.map((each) => each.name)];
   const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
@@ -44,7 +54,7 @@ function limited({ suite, only }: Options): Suite {
     return named.length > 0 ? named : [...all];
   };
   return {
-    ...suites[suite],
+    ...suite,
     contenders: Object.fromEntries(chosen(Object.entries(contenders), ([name]) => name)),
     cases: chosen(cases, (each) => each.name),
   };

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** What a run of the benchmark is asked to do: `npm run bench -- <suite> [flags]`. */
-export const suiteNames = ["http1", "tcp"] as const;
+export const suiteNames = ["http1", "tcp", "listeners"] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export interface Options {
@@ -12,6 +12,8 @@ export interface Options {
   /** Names of proxies or cases to which the run is limited; empty means all. */
   readonly only: readonly string[];
   readonly isJson: boolean;
+  /** As little as shows that all works. */
+  readonly isQuick: boolean;
 }
 
 export const usage = `npm run bench -- <${suiteNames.join("|")}> [flags]
@@ -45,6 +47,7 @@ export function parseOptions(args: readonly string[]): Options {
     seconds: positive("--seconds", values.seconds ?? (quick ? "0.5" : "2")),
     only: (values.only ?? []).flatMap((names) => names.split(",")),
     isJson: values.json === true,
+    isQuick: quick,
   };
 }
 

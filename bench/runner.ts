@@ -15,7 +15,7 @@ import type { Case, CostCase, Suite } from "./suites/suite.ts";
 export interface Result {
   readonly proxy: string;
   readonly case: string;
-  readonly unit: Case["unit"];
+  readonly unit: string;
   /** One for each round; one alone for memory. */
   readonly samples: readonly number[];
 }

@@ -34,10 +34,15 @@ export class PinnedProcess implements AsyncDisposable {
     this.#process.on("error", (error) => (this.#log += error.message));
   }
 
+  /** 0 if it could not be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** Throws if the process has ended, with what it printed last. */
   get usage(): Usage {
     this.assertAlive();
-    return usageOf(this.#process.pid ?? 0);
+    return usageOf(this.pid);
   }
 
   assertAlive(): void {

@@ -13,7 +13,7 @@ const sampleTimeMs = 50;
 
 /** Beyond the first thousand, so that what a proxy allocates ahead is not counted as connections'. */
 const firstConnections = 1000;
-const moreConnections = 4000;
+const moreConnections = 8000;
 
 export const idleConnectionMemory: MemoryCase = {
   kind: "memory",

@@ -9,6 +9,7 @@ test("parseOptions() measures five rounds of two seconds, unless told otherwise"
     seconds: 2,
     only: [],
     isJson: false,
+    isQuick: false,
   });
   const asked = parseOptions([
     "http1",
@@ -25,6 +26,7 @@ test("parseOptions() measures five rounds of two seconds, unless told otherwise"
     seconds: 0.5,
     only: ["envoy", "get"],
     isJson: true,
+    isQuick: true,
   });
 });
 

@@ -35,8 +35,9 @@ export class ProxyProcess implements AsyncDisposable {
     const config = path.join(directory, "bootstrap.json");
     const adminPath = path.join(directory, "admin");
     await writeFile(config, JSON.stringify(bootstrap));
-    const args = ["-c", config, "--admin-address-path", adminPath, "--concurrency", "1"];
-    const common = ["--disable-hot-restart", "-l", "warning"];
+    const args = ["-c", config, "--admin-address-path", adminPath];
+    const concurrency = flags.includes("--concurrency") ? [] : ["--concurrency", "1"];
+    const common = [...concurrency, "--disable-hot-restart", "-l", "warning"];
     const binary = process.env["SLUICE_TEST_PROXY"] ?? path.resolve("bin/sluice");
     const child = spawn(binary, [...args, ...common, ...flags]);
     let log = "";
@@ -63,6 +64,11 @@ export class ProxyProcess implements AsyncDisposable {
   /** What it has printed, for the message of an assertion. */
   get log(): string {
     return this.#log();
+  }
+
+  /** `127.0.0.1:9901`. */
+  get adminAddress(): string {
+    return new URL(this.#adminUrl).host;
   }
 
   async admin(target: string, method = "GET"): Promise<string> {

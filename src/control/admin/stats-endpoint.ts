@@ -18,7 +18,8 @@ import {
 import { compileNameFilter } from "./name-filter.ts";
 
 export interface StatSource {
-  snapshot(): StatSnapshot;
+  /** At least what the filter's names ask for. */
+  snapshot(filter?: Pick<StatFilter, "matches">): StatSnapshot;
 }
 
 const filterParameters: readonly AdminParameter[] = [
@@ -44,7 +45,7 @@ export function statsEndpoint(source: StatSource): AdminEndpoint {
       if (format !== "text" && format !== "json" && format !== "prometheus")
         return textResponse("usage: /stats?format=(json|prometheus|text)\n\n", 400);
       return withFilter(query, (filter) => {
-        const snapshot = filterSnapshot(source.snapshot(), filter);
+        const snapshot = filterSnapshot(source.snapshot(filter), filter);
         if (format === "prometheus") return prometheusResponse(snapshot, query);
         if (format === "text") return textResponse(formatStatText(snapshot));
         return { status: 200, contentType: "application/json", body: formatStatJson(snapshot) };
@@ -64,7 +65,7 @@ export function prometheusEndpoint(source: StatSource): AdminEndpoint {
     ],
     handle: ({ query }) =>
       withFilter(query, (filter) =>
-        prometheusResponse(filterSnapshot(source.snapshot(), filter), query),
+        prometheusResponse(filterSnapshot(source.snapshot(filter), filter), query),
       ),
   };
 }

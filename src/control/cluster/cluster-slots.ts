@@ -7,15 +7,17 @@ import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import { CircuitBreakerStats } from "./circuit-breaker-stats.ts";
 import { ClusterMembershipStats, dnsClusterStats } from "./cluster-stats.ts";
 
-export type ClusterLimits = Pick<SharedLimits, "allocate" | "release" | "isZero">;
+export type ClusterLimits = Pick<SharedLimits, "allocate" | "release" | "isZero" | "read">;
 
 export interface ClusterStatBlocks {
   /** What workers count. */
   readonly worker: StatBlock;
   readonly membership: ClusterMembershipStats;
   readonly dns: StatBlock;
+  readonly breakers: CircuitBreakerStats;
 }
 
 export class ClusterSlots {
@@ -46,6 +48,7 @@ export class ClusterSlots {
       worker: allocator.allocate(clusterStats, prefix),
       membership: new ClusterMembershipStats(this.#stats, prefix),
       dns: allocator.allocate(dnsClusterStats, prefix),
+      breakers: new CircuitBreakerStats(this.#stats, prefix),
     };
     this.#blocks.set(statName, blocks);
     return blocks;
@@ -55,10 +58,11 @@ export class ClusterSlots {
   releaseIfUnused(): boolean {
     if (!this.#shared.isZero(this.limits, clusterLimitSlots)) return false;
     this.#shared.release(this.limits, clusterLimitSlots);
-    for (const { worker, membership, dns } of this.#blocks.values()) {
+    for (const { worker, membership, dns, breakers } of this.#blocks.values()) {
       this.#stats.allocator.release(worker);
       this.#stats.allocator.release(dns);
       membership[Symbol.dispose]();
+      breakers[Symbol.dispose]();
     }
     this.#blocks.clear();
     return true;

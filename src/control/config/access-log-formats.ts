@@ -7,7 +7,7 @@ import type {
   AccessLogJsonObject,
   AccessLogPart,
 } from "../../shared/config/access-log-config.ts";
-import { parseCommandFormat } from "../../shared/config/command-format.ts";
+import { type CommandFormat, parseCommandFormat } from "../../shared/config/command-format.ts";
 import { decodeDataSource } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
@@ -65,11 +65,21 @@ function textFormat(text: string, context: DecodeContext): AccessLogFormat {
   return { kind: "text", parts: parts(text, context) };
 }
 
-/** Most access logs have no format of their own, so this one is parsed once. */
-const defaultFormat = parseCommandFormat(defaultText);
+/** Ten thousand listeners have one format, or a few: parsed once, and one object for all. */
+const parsed = new Map<string, CommandFormat>();
+const parsedMax = 100;
+
+function parseOnce(text: string): CommandFormat {
+  const known = parsed.get(text);
+  if (known) return known;
+  const format = parseCommandFormat(text);
+  if (parsed.size >= parsedMax) parsed.clear();
+  parsed.set(text, format);
+  return format;
+}
 
 function parts(text: string, context: DecodeContext): readonly AccessLogPart[] {
-  const format = text === defaultText ? defaultFormat : parseCommandFormat(text);
+  const format = parseOnce(text);
   if (format.ok) return format.parts;
   context.refuse(format.error);
   return [];

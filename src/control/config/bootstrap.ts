@@ -21,6 +21,7 @@ import type {
   DynamicResources,
   NodeConfig,
 } from "./bootstrap-config.ts";
+import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
 import { decodeApiConfigSource } from "./api-config-sources.ts";
 import type { GrpcApiSource } from "./config-source.ts";
@@ -96,6 +97,10 @@ function decodeMessage(
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
   judgeNode(node, usesGrpc(dynamicResources), context);
+  const spokenToByGrpc = grpcClusters(dynamicResources);
+  for (const { config } of clusters) {
+    if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);
+  }
   return {
     node,
     admin: message.admin && decodeAdmin(message.admin, context),
@@ -169,6 +174,17 @@ function decodeAds(message: ApiMessage, context: DecodeContext): GrpcApiSource |
   if (source.apiType !== "rest") return source;
   context.refuse("ads_config.api_type must be GRPC or DELTA_GRPC");
   return undefined;
+}
+
+/** Clusters of management servers: gRPC has an HTTP/2 of its own. */
+function grpcClusters({ ads, lds, cds }: DynamicResources): ReadonlySet<string> {
+  const sources = [lds, cds].flatMap((source) => (source?.kind === "api" ? [source.api] : []));
+  const services = [...(ads ? [ads] : []), ...sources].flatMap((source) =>
+    "services" in source ? source.services : [],
+  );
+  return new Set(
+    services.flatMap(({ target }) => (target.kind === "cluster" ? [target.clusterName] : [])),
+  );
 }
 
 function usesGrpc({ ads, lds, cds }: DynamicResources): boolean {

@@ -119,13 +119,14 @@ function decodeCircuitBreakers({ circuitBreakers }: Cluster): ClusterConfig["cir
 
 function decodeLimits(thresholds: CircuitBreakers_Thresholds | undefined): CircuitBreakerLimits {
   if (!thresholds) return limitsDefault;
-  const limit = (name: keyof CircuitBreakerLimits): number =>
+  const limit = (name: Exclude<keyof CircuitBreakerLimits, "trackRemaining">): number =>
     Math.min(thresholds[name] ?? limitsDefault[name], limitMax);
   return {
     maxConnections: limit("maxConnections"),
     maxPendingRequests: limit("maxPendingRequests"),
     maxRequests: limit("maxRequests"),
     maxRetries: limit("maxRetries"),
+    ...(thresholds.trackRemaining && { trackRemaining: true }),
   };
 }
 

@@ -22,15 +22,17 @@ export interface DecodeTools {
 const namesResource = /^(error adding listener|cluster ')/;
 
 export class DecodeContext {
-  readonly protos: ProtoRegistry;
-  readonly #validator: MessageValidator;
+  readonly tools: DecodeTools;
   readonly #errors = new Set<string>();
   readonly #warnings = new Map<string, ConfigWarning>();
   #resource = "";
 
   constructor(tools: DecodeTools) {
-    this.protos = tools.protos;
-    this.#validator = tools.validator;
+    this.tools = tools;
+  }
+
+  get protos(): ProtoRegistry {
+    return this.tools.protos;
   }
 
   /** Said once, however often it is noted. */
@@ -57,7 +59,7 @@ export class DecodeContext {
    * its factory runs. False if a rule is broken: then there is no sense in looking further.
    */
   check(desc: DescMessage, message: Message): boolean {
-    const violations = this.#validator.validate(desc, message);
+    const violations = this.tools.validator.validate(desc, message);
     for (const violation of violations) this.refuse(violation);
     if (violations.length > 0) return false;
     applyFieldPolicy(desc, message, this);

@@ -15,6 +15,8 @@ export interface DecodedListener {
    * known when the listener is added, else it is refused with `route: unknown cluster 'x'`.
    */
   readonly requiredClusters: readonly string[];
+  /** The workers have the config: it need not stay in memory, whoever asks for it later waits for it. */
+  forgetConfig?(): void;
 }
 
 export interface RouteSubscription {

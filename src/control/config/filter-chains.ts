@@ -28,7 +28,18 @@ export function decodeFilterChain(
     transportSocket: decodeTransportSocket(message.transportSocket, context),
     transportSocketConnectTimeoutMs: durationMsOr(message.transportSocketConnectTimeout, 0),
   };
-  return { ...chain, id: hashOfValue(chain) };
+  return withId(chain);
+}
+
+/** Hashed when somebody asks: of ten thousand listeners few ever are. A clone has it as plain data. */
+function withId(chain: Omit<FilterChainConfig, "id">): FilterChainConfig {
+  let id: string | undefined;
+  return {
+    ...chain,
+    get id() {
+      return (id ??= hashOfValue(chain));
+    },
+  };
 }
 
 const matchesAll: FilterChainMatch = {

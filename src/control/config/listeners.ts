@@ -9,17 +9,20 @@ import type {
   ListenerFilterConfig,
   SocketOptionConfig,
 } from "../../shared/config/listener-config.ts";
+import { assert } from "../../shared/common/assert.ts";
+import { readBinary } from "../proto/binary.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
-import type { DecodeContext } from "./decode-context.ts";
-import type { DecodedListener, RouteSubscription } from "./decoded-listener.ts";
+import { DecodeContext, type DecodeTools } from "./decode-context.ts";
+import type { RouteSubscription } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
 import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeFilterChain } from "./filter-chains.ts";
 import type { ListenerNeeds } from "./http-connection-manager.ts";
+import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 
 export const listenerTypeName = "envoy.config.listener.v3.Listener" as const;
 
@@ -40,10 +43,9 @@ export function decodeListener(
   message: Listener,
   context: DecodeContext,
   received?: Uint8Array,
-): DecodedListener {
+): ReceivedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
   const bytes = received ?? toBinary(schema, message);
-  const hash = hashOf(schema, message);
   const needs: ListenerNeeds = { rds: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
   const filterChains = message.filterChains.map((chain) =>
@@ -52,7 +54,7 @@ export function decodeListener(
   const { defaultFilterChain } = message;
   const config: ListenerConfig = {
     // Envoy makes up a random name where there is none; this one is the same after a restart.
-    name: message.name === "" ? `unnamed-${hash.slice(0, 8)}` : message.name,
+    name: message.name === "" ? `unnamed-${hashOf(schema, message).slice(0, 8)}` : message.name,
     addresses,
     statPrefix: message.statPrefix,
     filterChains,
@@ -69,13 +71,35 @@ export function decodeListener(
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
   judgeFilterChains(config, context);
-  return {
-    config,
-    bytes,
-    hash,
-    rds: uniqueSubscriptions(needs.rds),
-    requiredClusters: [...new Set(needs.requiredClusters)],
+  return new ReceivedListener(
+    {
+      config,
+      bytes,
+      rds: uniqueSubscriptions(needs.rds),
+      requiredClusters: [...new Set(needs.requiredClusters)],
+    },
+    readerOf(context.tools),
+  );
+}
+
+const readers = new WeakMap<DecodeTools, ListenerReader>();
+
+/** One for all listeners. What was accepted once is accepted again: nothing here looks outside the bytes. */
+function readerOf(tools: DecodeTools): ListenerReader {
+  const known = readers.get(tools);
+  if (known) return known;
+  const schema = tools.protos.schema<Listener>(listenerTypeName);
+  const read = (bytes: Uint8Array): Listener => {
+    const message = readBinary(schema, bytes);
+    assert(message.ok, "a listener that was decoded before");
+    return message.value;
   };
+  const reader: ListenerReader = {
+    config: (bytes) => decodeListener(read(bytes), new DecodeContext(tools), bytes).config,
+    hash: (bytes) => hashOf(schema, read(bytes)),
+  };
+  readers.set(tools, reader);
+  return reader;
 }
 
 function decodeAddresses(message: Listener, context: DecodeContext): readonly SocketAddress[] {

@@ -14,8 +14,11 @@ export class LdsApi implements Disposable {
   constructor(
     batches: Observable<ResourceBatch<DecodedListener>>,
     manager: Pick<ListenerManager, "apply">,
+    afterPush: (changedCount: number) => void = () => {},
   ) {
-    this.#subscription = batches.subscribe((batch) => batch.waitFor(manager.apply(batch)));
+    this.#subscription = batches.subscribe((batch) => {
+      batch.waitFor(manager.apply(batch).finally(() => afterPush(batch.changed.length)));
+    });
   }
 
   [Symbol.dispose](): void {

@@ -94,7 +94,7 @@ export class ListenerDrains {
         updateClass: "filter-chains",
         changed,
       },
-      manager: old.holdings.drainManager.createChildManager(old.config.drainType),
+      manager: old.holdings.drainManager.createChildManager(old.facts.drainType),
       direction: "all",
       tell: (drain) =>
         pool.post({
@@ -132,7 +132,7 @@ export class ListenerDrains {
 
   /** The listener's metadata over the process's flags. */
   #policy(listener: Listener): DrainPolicy {
-    return { ...this.#context.drainDefaults, ...listener.config.drainPolicy };
+    return { ...this.#context.drainDefaults, ...listener.facts.drainPolicy };
   }
 }
 

@@ -96,12 +96,13 @@ export class ListenerSockets {
     for (const [index, address] of config.addresses.entries()) {
       const key = socketKey(config.name, address, index);
       // One after the other: the second socket of an address must find the first.
-      const entry = this.#entries.get(key) ?? (await this.#open(key, address, config));
+      const known = this.#entries.get(key);
+      const entry = known ?? (await this.#open(key, address, config));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, error: entry };
       }
-      if (!isDeepStrictEqual(entry.options, bindOptions(config))) outdated.push(address);
+      if (known && !isDeepStrictEqual(entry.options, bindOptions(config))) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -109,8 +110,10 @@ export class ListenerSockets {
 
   #isTaken(address: SocketAddress, owner: SocketOwner): boolean {
     const entry = isEphemeral(address) ? undefined : this.#entries.get(formatAddress(address));
-    const owners = [...(entry?.leases.values() ?? [])];
-    return owners.some((other) => other.name !== owner.name && !other.isDraining);
+    if (!entry) return false;
+    return [...entry.leases.values()].some(
+      (other) => other.name !== owner.name && !other.isDraining,
+    );
   }
 
   async #open(
@@ -137,25 +140,60 @@ export class ListenerSockets {
   }
 
   #lease(entry: Entry, owner: SocketOwner): SocketLease {
-    const [first] = entry.sockets as readonly [BoundSocket];
-    const lease: SocketLease = {
-      localAddress: first.ref.localAddress,
-      isPerWorker: entry.sockets.length > 1,
-      refFor: (index) => (entry.sockets[index] ?? first).ref,
-      isSharedWith: (other) => entry.leases.has(other),
-      disown: () => entry.leases.size === 1 && entry.sockets.every((socket) => socket.disown()),
-      startListening: () => startListening(entry),
-      [Symbol.dispose]: () => this.#release(entry, lease),
-    };
+    const lease = new EntryLease(entry, this.#release);
     entry.leases.set(lease, owner);
     return lease;
   }
 
-  #release(entry: Entry, lease: SocketLease): void {
+  readonly #release = (entry: Entry, lease: SocketLease): void => {
     if (!entry.leases.delete(lease) || entry.leases.size > 0) return;
     this.#entries.delete(entry.key);
     for (const socket of entry.sockets) socket.close();
+  };
+}
+
+class EntryLease implements SocketLease {
+  readonly #entry: Entry;
+  readonly #release: (entry: Entry, lease: SocketLease) => void;
+
+  constructor(entry: Entry, release: (entry: Entry, lease: SocketLease) => void) {
+    this.#entry = entry;
+    this.#release = release;
   }
+
+  get localAddress(): SocketAddress {
+    return firstOf(this.#entry).ref.localAddress;
+  }
+
+  get isPerWorker(): boolean {
+    return this.#entry.sockets.length > 1;
+  }
+
+  refFor(index: number): ListenSocketRef {
+    return (this.#entry.sockets[index] ?? firstOf(this.#entry)).ref;
+  }
+
+  isSharedWith(other: SocketLease): boolean {
+    return this.#entry.leases.has(other);
+  }
+
+  disown(): boolean {
+    const { leases, sockets } = this.#entry;
+    return leases.size === 1 && sockets.every((socket) => socket.disown());
+  }
+
+  startListening(): string | undefined {
+    return startListening(this.#entry);
+  }
+
+  [Symbol.dispose](): void {
+    this.#release(this.#entry, this);
+  }
+}
+
+function firstOf({ sockets }: Entry): BoundSocket {
+  const [first] = sockets as readonly [BoundSocket];
+  return first;
 }
 
 function startListening(entry: Entry): string | undefined {

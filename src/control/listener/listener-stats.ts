@@ -24,6 +24,9 @@ export const listenerManagerStats = defineStats({
   ],
 });
 
+/** `sluice.listener_manager.`: bounds that were hit. */
+const ownStats = defineStats({ counters: ["unanswered_stops"] });
+
 export type ListenerCounter =
   | "listener_added"
   | "listener_modified"
@@ -36,14 +39,21 @@ export type ListenerCounter =
 export class ListenerManagerStats {
   readonly #stats: MainStats;
   readonly #block: number;
+  readonly #own: number;
 
   constructor(stats: MainStats) {
     this.#stats = stats;
+    this.#own = stats.allocator.allocate(ownStats, "sluice.listener_manager.");
     this.#block = stats.allocator.allocate(listenerManagerStats, "listener_manager.");
   }
 
   count(name: ListenerCounter, amount = 1): void {
     this.#stats.slab.add(this.#block, listenerManagerStats.offset(name), amount);
+  }
+
+  /** A worker did not say within the bound that it has stopped accepting. */
+  countUnansweredStop(): void {
+    this.#stats.slab.add(this.#own, ownStats.offset("unanswered_stops"));
   }
 
   setSizes(warming: number, active: number, draining: number): void {

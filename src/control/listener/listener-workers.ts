@@ -7,6 +7,8 @@
  * closes it in the same breath and serves those: a close resets whatever is still queued, so main, a
  * message away, would be too late.
  */
+import type { Clock } from "../../shared/common/clock.ts";
+import type { Logger } from "../../shared/common/log.ts";
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Listener } from "./listener.ts";
@@ -18,12 +20,26 @@ export type ListenerPool = Pick<
   "concurrency" | "post" | "postTo" | "request" | "broadcast" | "subscribe"
 >;
 
+/**
+ * A worker takes microseconds for a stop. One that is stuck must not hold back every other listener: what is
+ * then closed too early is a queue that nobody empties.
+ */
+export const stopMsMax = 10_000;
+
+export interface ListenerWorkersContext {
+  readonly pool: ListenerPool;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 export class ListenerWorkers {
+  readonly #context: ListenerWorkersContext;
   readonly #pool: ListenerPool;
   readonly #stats: ListenerManagerStats;
 
-  constructor(pool: ListenerPool, stats: ListenerManagerStats) {
-    this.#pool = pool;
+  constructor(context: ListenerWorkersContext, stats: ListenerManagerStats) {
+    this.#context = context;
+    this.#pool = context.pool;
     this.#stats = stats;
   }
 
@@ -81,13 +97,25 @@ export class ListenerWorkers {
 
   /** `closing`: what to close once its queue is empty; undefined: the queue is another's to empty. */
   #stopIn(worker: number, tag: ListenerTag, closing: readonly number[] | undefined): Promise<void> {
-    return this.#pool.request(worker, (reply) => ({
+    const stopped = this.#pool.request(worker, (reply) => ({
       kind: "stopListener",
       tag,
       emptyQueue: closing !== undefined,
       closing: closing ?? [],
       reply,
     }));
+    return this.#withinBound(stopped, worker);
+  }
+
+  async #withinBound(stopped: Promise<void>, worker: number): Promise<void> {
+    const { clock, log } = this.#context;
+    const late = Promise.withResolvers<void>();
+    using _timer = clock.startTimer(stopMsMax, () => {
+      log.error(`worker ${worker} has not stopped accepting within ${stopMsMax / 1_000} s`);
+      this.#stats.countUnansweredStop();
+      late.resolve();
+    });
+    await Promise.race([stopped, late.promise]);
   }
 
   #addTo(worker: number, listener: Listener, withConfig: boolean): void {

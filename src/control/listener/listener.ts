@@ -34,11 +34,14 @@ export interface ListenerHoldings {
 
 export class Listener implements SocketOwner {
   readonly identity: ListenerIdentity;
-  /** As workers have it. An equivalent update leaves it alone, so ids of filter chains stay theirs. */
-  readonly config: ListenerConfig;
+  /** What is asked of a listener time and again: the rest of the config is in its bytes. */
+  readonly facts: ListenerFacts;
   readonly holdings: ListenerHoldings;
   readonly routes: RouteLease[] = [];
+  /** For clusters, while it warms. */
+  readonly waits: Disposable[] = [];
   #sockets: readonly SocketLease[];
+  readonly #configured: DecodedListener;
   #decoded: DecodedListener;
   #version: string;
   #lastUpdatedMs: number;
@@ -53,7 +56,8 @@ export class Listener implements SocketOwner {
   ) {
     this.identity = identity;
     this.holdings = holdings;
-    this.config = resource.decoded.config;
+    this.facts = factsOf(resource.decoded.config);
+    this.#configured = resource.decoded;
     this.#decoded = resource.decoded;
     this.#version = resource.version;
     this.#lastUpdatedMs = resource.wallMs;
@@ -73,9 +77,22 @@ export class Listener implements SocketOwner {
     return this.#version;
   }
 
+  /**
+   * As workers have it; decoded again if need be. An equivalent update leaves it alone, so ids of filter
+   * chains stay theirs.
+   */
+  get config(): ListenerConfig {
+    return this.#configured.config;
+  }
+
   /** The latest message of this meaning, to compare the next one with. */
   get decoded(): DecodedListener {
     return this.#decoded;
+  }
+
+  /** As pushed. */
+  get resource(): ListenerResource {
+    return { decoded: this.#decoded, version: this.#version, wallMs: this.#lastUpdatedMs };
   }
 
   get state(): ListenerState {
@@ -111,9 +128,15 @@ export class Listener implements SocketOwner {
     this.#state = next;
   }
 
+  /** Workers know it, or will ask for it: it need not stay in memory. */
+  forgetConfig(): void {
+    this.#configured.forgetConfig?.();
+  }
+
   /** Takes over bytes and version of an update that means the same. */
   adopt(resource: ListenerResource): void {
     this.#decoded = resource.decoded;
+    this.#decoded.forgetConfig?.();
     this.#version = resource.version;
     this.#lastUpdatedMs = resource.wallMs;
   }
@@ -131,6 +154,7 @@ export class Listener implements SocketOwner {
   /** Gives back what is this version's own, all but the sockets; a second call does nothing. */
   release(): void {
     for (const lease of this.routes.splice(0)) lease[Symbol.dispose]();
+    for (const wait of this.waits.splice(0)) wait[Symbol.dispose]();
     this.holdings.slots[Symbol.dispose]();
   }
 
@@ -145,17 +169,27 @@ export class Listener implements SocketOwner {
       generation,
       version: this.#version,
       isStatic,
-      addresses: this.config.addresses,
+      addresses: this.facts.addresses,
       localAddresses: this.#sockets.map((lease) => lease.localAddress),
       awaiting: state.kind === "warming" ? [...state.awaiting] : [],
       isStopped: this.#isStopped,
-      trafficDirection: this.config.trafficDirection,
+      trafficDirection: this.facts.trafficDirection,
       updateClass,
       changed,
       bytes: this.#decoded.bytes,
       lastUpdatedMs: this.#lastUpdatedMs,
     };
   }
+}
+
+export type ListenerFacts = Pick<
+  ListenerConfig,
+  "addresses" | "trafficDirection" | "drainType" | "drainPolicy"
+>;
+
+function factsOf(config: ListenerConfig): ListenerFacts {
+  const { addresses, trafficDirection, drainType, drainPolicy } = config;
+  return { addresses, trafficDirection, drainType, drainPolicy };
 }
 
 /** A message with what the push said of it. */

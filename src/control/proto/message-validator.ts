@@ -9,6 +9,16 @@ import type { FieldRules } from "../../../gen/es/validate/validate_pb.d.ts";
 import type { ProtoRegistry } from "./proto-registry.ts";
 import { type Check, type Rules, checkOf, rulesOf } from "./rule-checks.ts";
 
+/** Without a rule in it or below: by far the most messages, and nobody has to look into them. */
+interface Compiled {
+  readonly validate: Validate;
+  /** False only once compiled to the end: a message that contains itself is looked into. */
+  hasRules: boolean;
+}
+
+/** What nearly every value has: no list is made for it. */
+const none: readonly string[] = [];
+
 /** Violations of one message, each a chain that begins with this message's own field. */
 type Validate = (message: Message) => readonly string[];
 
@@ -22,7 +32,7 @@ export class MessageValidator {
   readonly #rules: DescExtension;
   readonly #required: DescExtension;
   readonly #disabled: DescExtension;
-  readonly #compiled = new Map<DescMessage, Validate>();
+  readonly #compiled = new Map<DescMessage, Compiled>();
 
   constructor(protos: ProtoRegistry) {
     this.#protos = protos;
@@ -33,27 +43,26 @@ export class MessageValidator {
 
   /** As Envoy words it, one text per violation: `Proto constraint validation failed (…)`. */
   validate(desc: DescMessage, message: Message): readonly string[] {
-    return this.#compile(desc)(message)
+    return this.#compile(desc)
+      .validate(message)
       .slice(0, violationsMax)
       .map((violation) => `Proto constraint validation failed (${violation})`);
   }
 
-  #compile(desc: DescMessage): Validate {
+  #compile(desc: DescMessage): Compiled {
     const known = this.#compiled.get(desc);
     if (known) return known;
     const steps: Validate[] = [];
     // Set before the fields are compiled: messages may contain themselves.
-    const validate: Validate = (message) => {
-      const violations: string[] = [];
-      for (const step of steps) {
-        violations.push(...step(message));
-        if (violations.length >= violationsMax) break;
-      }
-      return violations;
-    };
-    this.#compiled.set(desc, validate);
+    const compiled: Compiled = { validate: inOrder(steps), hasRules: true };
+    this.#compiled.set(desc, compiled);
     const isSkipped = hasOption(desc, this.#disabled) && getOption(desc, this.#disabled) === true;
-    if (isSkipped || desc.typeName.startsWith("google.protobuf.")) return validate;
+    if (!isSkipped && !desc.typeName.startsWith("google.protobuf.")) this.#addSteps(desc, steps);
+    compiled.hasRules = steps.length > 0;
+    return compiled;
+  }
+
+  #addSteps(desc: DescMessage, steps: Validate[]): void {
     for (const field of desc.fields) {
       const step = this.#field(field, `${desc.name}ValidationError.${pascalCase(field.name)}`);
       if (step) steps.push(step);
@@ -63,7 +72,6 @@ export class MessageValidator {
         hasOption(oneof, this.#required) && getOption(oneof, this.#required) === true;
       if (isRequired) steps.push(requiredOneof(oneof));
     }
-    return validate;
   }
 
   #field(field: DescField, name: string): Validate | undefined {
@@ -80,8 +88,9 @@ export class MessageValidator {
     return (message) => {
       const value = read(message);
       if (value === undefined && isRequired) return [`${name}: value is required`];
-      if (value === undefined && hasPresence) return [];
-      return check?.(value).map((reason) => `${name}: ${reason}`) ?? [];
+      if (value === undefined && hasPresence) return none;
+      const reasons = check?.(value) ?? none;
+      return reasons.length === 0 ? none : reasons.map((reason) => `${name}: ${reason}`);
     };
   }
 
@@ -99,8 +108,7 @@ export class MessageValidator {
       const items = read(message) as readonly unknown[];
       const reason = whole?.(items);
       if (reason !== undefined) return [`${name}: ${reason}`];
-      if (!item) return [];
-      return items.flatMap((value, i) => item(value).map((why) => `${name}[${i}]: ${why}`));
+      return item ? violationsIn(items, item, name) : none;
     };
   }
 
@@ -137,11 +145,13 @@ export class MessageValidator {
     const inner = field.message;
     if (!inner || options?.message?.skip === true || inner.typeName.startsWith("google.protobuf."))
       return scalar && ((value) => toList(scalar(unwrapped(value))));
-    const validate = this.#compile(inner);
+    const compiled = this.#compile(inner);
+    if (!compiled.hasRules) return scalar && ((value) => toList(scalar(value)));
     return (value) => {
       const reason = scalar?.(value);
       if (reason !== undefined) return [reason];
-      return validate(value as Message).map((cause) => embedded + cause);
+      const causes = compiled.validate(value as Message);
+      return causes.length === 0 ? none : causes.map((cause) => embedded + cause);
     };
   }
 
@@ -159,6 +169,34 @@ export class MessageValidator {
   }
 }
 
+function inOrder(steps: readonly Validate[]): Validate {
+  return (message) => {
+    let violations = none;
+    for (const step of steps) {
+      const found = step(message);
+      if (found.length === 0) continue;
+      violations = violations.length === 0 ? found : [...violations, ...found];
+      if (violations.length >= violationsMax) break;
+    }
+    return violations;
+  };
+}
+
+function violationsIn(
+  items: readonly unknown[],
+  check: (item: unknown) => readonly string[],
+  name: string,
+): readonly string[] {
+  let violations = none;
+  for (let i = 0; i < items.length; i++) {
+    const reasons = check(items[i]);
+    if (reasons.length === 0) continue;
+    violations = [...violations, ...reasons.map((why) => `${name}[${i}]: ${why}`)];
+    if (violations.length >= violationsMax) break;
+  }
+  return violations;
+}
+
 function requires(options: FieldRules | undefined): boolean {
   if (options?.message?.required === true) return true;
   const type = options?.type;
@@ -172,7 +210,7 @@ function requiredOneof(oneof: DescOneof): Validate {
   const violation = [`field: "${oneof.name}", reason: is required`];
   return (message) => {
     const { case: chosen } = member(message, oneof.localName) as { case: string | undefined };
-    return chosen === undefined ? violation : [];
+    return chosen === undefined ? violation : none;
   };
 }
 
@@ -217,7 +255,7 @@ function unwrapped(value: unknown): unknown {
 }
 
 const toList = (reason: string | undefined): readonly string[] =>
-  reason === undefined ? [] : [reason];
+  reason === undefined ? none : [reason];
 
 const pascalCase = (name: string): string =>
   name

@@ -9,6 +9,10 @@ import type { StatStore } from "../../shared/stats/stat-store.ts";
 import { createAdminRouter } from "../admin/admin-router.ts";
 import { AdminServer } from "../admin/admin-server.ts";
 import { createAdminStats } from "../admin/admin-stats.ts";
+import type {
+  ClientStatusService,
+  ClientStatusServiceOptions,
+} from "../admin/client-status-service.ts";
 import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
@@ -37,18 +41,23 @@ import { type ServerState, readyEndpoint } from "../admin/ready-endpoint.ts";
 import { resetCountersEndpoint } from "../admin/reset-counters-endpoint.ts";
 import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoint.ts";
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
-import { prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
+import { statusEndpoint } from "../admin/status-endpoint.ts";
+import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
 import type { DrainsView } from "../listener/drain-view.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
+  readonly controlPlanes: () => readonly XdsStatus[];
   readonly drains: () => DrainsView;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
+  /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
+  readonly refreshStats: () => void;
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly awaiting: () => readonly string[];
   readonly memory: () => MemoryUse;
@@ -58,14 +67,21 @@ export interface AdminParts {
 
 export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
   const { listeners, clusters } = parts.dump;
+  const stats: StatSource = {
+    snapshot(filter) {
+      parts.refreshStats();
+      return parts.store.snapshot(filter);
+    },
+  };
   return homeEndpoints([
     readyEndpoint(parts.state),
     serverInfoEndpoint(parts.info),
     listenersEndpoint(listeners),
     clustersEndpoint(clusters),
     configDumpEndpoint(parts.dump),
-    statsEndpoint(parts.store),
-    prometheusEndpoint(parts.store),
+    statusEndpoint({ ...parts.dump, controlPlanes: parts.controlPlanes, drains: parts.drains }),
+    statsEndpoint(stats),
+    prometheusEndpoint(stats),
     resetCountersEndpoint(parts.store),
     drainsEndpoint(parts.drains),
     drainListenersEndpoint(parts.drainControl),
@@ -119,6 +135,20 @@ export async function startAdmin(
     await result.server.close();
     return `cannot write --admin-address-path '${setup.addressPath}': ${messageOf(error)}`;
   }
+}
+
+/** CSDS, listening; undefined without `--admin-grpc-address`; or why it cannot start. */
+export async function startClientStatus(
+  options: ClientStatusServiceOptions,
+  log: Logger,
+): Promise<ClientStatusService | string | undefined> {
+  if (options.address === "") return undefined;
+  // grpc-js and what it loads are for those who ask for it.
+  const { ClientStatusService: Service } = await import("../admin/client-status-service.ts");
+  const service = await Service.listen(options);
+  if (typeof service === "string") return `--admin-grpc-address: ${service}`;
+  log.info(`admin gRPC address: ${service.address}`);
+  return service;
 }
 
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */

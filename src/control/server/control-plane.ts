@@ -9,6 +9,7 @@ import { type DrainPolicy, idleGraceMsDefault } from "../../shared/drain/drain.t
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
+import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
@@ -20,6 +21,7 @@ import { ServerDrain } from "../listener/server-drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
@@ -47,26 +49,31 @@ export interface ControlPlane extends Disposable {
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
+  readonly heapTrim: HeapTrim;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { pool, limits, clock, random, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
-  const sources = new XdsSources(parts, (name) => clusters.hosts(name) ?? []);
+  const sources = new XdsSources(parts, {
+    hosts: (name) => clusters.hosts(name) ?? [],
+    hasCluster: (name) => clusters.hasCluster(name),
+  });
   const clusters = new ClusterManager({
     pool,
     limits,
     stats,
     clock,
     random,
-    resolve: systemDns,
+    resolve: withDeadline(systemDns, clock),
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
   });
   const routes = new RdsApi({
     pool,
     source: sources.routes,
+    warming: clusters.warming,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
@@ -90,6 +97,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
+    warming: clusters.warming,
     log: loggerOf("config"),
   });
   const serverDrain = new ServerDrain({
@@ -100,20 +108,15 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  return {
-    clusters,
-    listeners,
-    routes,
-    drains,
-    serverDrain,
-    sources,
-    [Symbol.dispose]() {
-      sources[Symbol.dispose]();
-      clusters[Symbol.dispose]();
-      listeners[Symbol.dispose]();
-      drainManager[Symbol.dispose]();
-    },
-  };
+  const heapTrim = new HeapTrim(clock);
+  const members = { clusters, listeners, routes, drains, serverDrain, sources, heapTrim };
+  return Object.assign(members, {
+    [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
+  });
+}
+
+function disposeAll(parts: readonly Disposable[]): void {
+  for (const part of parts) part[Symbol.dispose]();
 }
 
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */

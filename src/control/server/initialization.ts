@@ -80,7 +80,8 @@ export class Initialization {
       const client = plane.sources.client(lds, decoders.listeners);
       if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
       const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
-      new LdsApi(client.changes$(decoders.listeners, options), plane.listeners);
+      const changes = client.changes$(decoders.listeners, options);
+      new LdsApi(changes, plane.listeners, (count) => plane.heapTrim.afterPush(count));
       this.#listeners.addPromise(
         "LDS",
         client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),

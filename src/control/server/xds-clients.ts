@@ -27,6 +27,7 @@ import { HttpPollTransport } from "../xds/rest-transport.ts";
 import { sotw } from "../xds/sotw-conversation.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
 import type { XdsStats } from "../xds/xds-stats.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
 
@@ -100,6 +101,11 @@ export class XdsClients implements Disposable {
           logger: loggerOf("config"),
         }),
     );
+  }
+
+  /** In the order in which they were first asked for. */
+  status(): readonly XdsStatus[] {
+    return [...this.#clients.values()].map((client) => client.status());
   }
 
   [Symbol.dispose](): void {

@@ -7,19 +7,36 @@ import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
-import type { RouteSource } from "../listener/rds-api.ts";
+import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { type HostsOf, XdsClients } from "./xds-clients.ts";
+
+/** What sources ask of the clusters, which are there before the first stream is. */
+interface KnownClusters {
+  /** Those present now. */
+  readonly hosts: HostsOf;
+  /** Active or warming. */
+  readonly hasCluster: (cluster: string) => boolean;
+}
 
 export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #clients: XdsClients;
+  readonly #clusters: KnownClusters;
+  /** Whose route configurations are checked for the clusters that they name. */
+  readonly #checked = new Set<XdsClient>();
 
-  constructor(parts: ControlPlaneParts, hostsOf: HostsOf) {
+  constructor(parts: ControlPlaneParts, clusters: KnownClusters) {
     this.#parts = parts;
-    this.#clients = new XdsClients(parts, hostsOf);
+    this.#clusters = clusters;
+    this.#clients = new XdsClients(parts, clusters.hosts);
+  }
+
+  status(): readonly XdsStatus[] {
+    return this.#clients.status();
   }
 
   /** Who serves the type from this source, or why nobody does. */
@@ -62,13 +79,25 @@ export class XdsSources implements Disposable {
     const type = this.#parts.decoders.routes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
-    return typeof client === "string"
-      ? of<ResourceState<DecodedRouteConfig>>(noSource(client))
-      : client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+    if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
+    this.#checkRoutesOf(client);
+    return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
 
   [Symbol.dispose](): void {
     this.#clients[Symbol.dispose]();
+  }
+
+  /** `validate_clusters`: a configuration that names an unknown cluster is refused, and joins the NACK. */
+  #checkRoutesOf(client: XdsClient): void {
+    if (this.#checked.has(client)) return;
+    this.#checked.add(client);
+    client.changes$(this.#parts.decoders.routes).subscribe((batch) => {
+      for (const { name, value } of batch.changed) {
+        const unknown = unknownClusterOf(value, this.#clusters.hasCluster);
+        if (unknown !== undefined) batch.refuse(name, `route: unknown cluster '${unknown}'`);
+      }
+    });
   }
 }
 

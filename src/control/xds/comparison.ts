@@ -85,7 +85,7 @@ export function compareResources(
 
 export function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
   const { name = "", version, bytes } = resource;
-  return { name, version, bytes: Uint8Array.from(bytes), errors: [fault.message] };
+  return { name, version, bytes: bytes.slice(), errors: [fault.message] };
 }
 
 export interface Fault {

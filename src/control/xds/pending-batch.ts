@@ -28,7 +28,7 @@ export async function decodeAll<T>(
   let sliceEndMs = clock.now() + sliceMs;
   for (const { name, version, bytes: view } of candidates) {
     // Kept from here on, so out of the message that it came in.
-    const bytes = Uint8Array.from(view);
+    const bytes = view.slice();
     const result = type.decode(bytes);
     if (result.ok) changed.push({ name, version, bytes, value: result.value });
     else rejected.push({ name, version, bytes, errors: result.errors });

@@ -28,7 +28,7 @@ import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import type { ConnectionBalancer } from "./connection-balancer.ts";
-import { createUnmatchedChain } from "./inert-filter.ts";
+import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
 import { createNetworkFilterFactory } from "./network-filters.ts";
@@ -71,7 +71,6 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** No chain matched them: closing, and not counted as the listener's. */
   readonly #unmatched = new Set<ActiveConnection>();
   readonly #retired = new Set<ActiveFilterChain>();
-  readonly #unmatchedChain = createUnmatchedChain();
   readonly #drains: ActiveDrain[] = [];
   #counters: ListenerCounters;
   #slots: ListenerSlots;
@@ -204,7 +203,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   // As the owner of connections.
 
   findChain(socket: Socket): ActiveFilterChain {
-    return this.#chains?.find(socket) ?? this.#unmatchedChain;
+    return this.#chains?.find(socket) ?? unmatchedChain;
   }
 
   onBug(error: unknown): void {

@@ -43,7 +43,5 @@ export const closingFactory: NetworkFilterFactory = {
   [Symbol.dispose]() {},
 };
 
-/** Stands for "none matched", so that a connection always has a chain. */
-export function createUnmatchedChain(): ActiveFilterChain {
-  return new ActiveFilterChain(noChain, closingFactory, true);
-}
+/** Stands for "none matched", so that a connection always has a chain. One for all: it is never retired. */
+export const unmatchedChain = new ActiveFilterChain(noChain, closingFactory, true);

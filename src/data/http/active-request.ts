@@ -6,26 +6,25 @@
  * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import { assert } from "../../shared/common/assert.ts";
 import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import type { UpstreamHost } from "../upstream/cluster-table.ts";
+import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { never } from "./deadline-timer.ts";
-import { trustedAddress } from "./headers/forwarding-fields.ts";
+import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts";
 import type { HttpContext } from "./http-context.ts";
-import { latin1, latin1Text } from "./http1/ascii.ts";
 import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
-import { headerText } from "./http1/header-table.ts";
 import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
-import { RequestComposer } from "./request-composer.ts";
+import type { ComposedRequest } from "./request-composer.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
-import { RequestTarget } from "./request-target.ts";
-import { type LocalReply, ResponseComposer } from "./response-composer.ts";
-import type { CompiledRoute, RoutedRequest } from "./router/compiled-route.ts";
+import type { RequestTarget } from "./request-target.ts";
+import type { LocalReply } from "./response-composer.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { type BodyPart, Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
@@ -37,6 +36,8 @@ export interface ResponseSink extends ByteSink {
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */
   decidesToClose(): boolean;
+  /** The request was refused: no further one is read. */
+  closeAfterResponse(): void;
   /** The response is out; the request is over. */
   onResponseEnd(): void;
   /** The response cannot be finished. `isFramed`: the client will notice from the bytes. */
@@ -48,27 +49,25 @@ export interface ResponseSink extends ByteSink {
 
 type Phase = "none" | "active" | "answering";
 
-export class ActiveRequest implements ExchangeOwner, RoutedRequest {
+export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
-  readonly target = new RequestTarget();
   readonly #context: HttpContext;
-  readonly #connection: DownstreamConnection;
-  readonly #sink: ResponseSink;
   readonly #exchange: Exchange;
-  readonly #composer: RequestComposer;
-  readonly #responses: ResponseComposer;
   readonly #framing = { isHttp10: false, isChunked: false, closes: false, isHeadRequest: false };
   readonly #part = { start: 0, end: 0, isEnd: false };
+  /** Of the present request; the last one's while idle. */
+  #connection: DownstreamConnection;
+  #sink: ResponseSink;
   #phase: Phase = "none";
   #route: CompiledRoute | undefined;
   #action: ClusterAction | undefined;
+  #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
   #isHead = false;
   #isRepeatable = false;
   #isRequestChunked = false;
   #isSending = false;
   #lastActivityMs = 0;
-  #remoteIp: Uint8Array | undefined;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
     this.#context = context;
@@ -76,8 +75,14 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#sink = sink;
     this.info = new RequestInfo(context, connection);
     this.#exchange = new Exchange(context, this);
-    this.#composer = new RequestComposer(context);
-    this.#responses = new ResponseComposer(context);
+  }
+
+  /** Serves another connection from now on. Only while not active. */
+  bind(connection: DownstreamConnection, sink: ResponseSink): void {
+    assert(this.#phase === "none", "a request under way was given to another connection");
+    this.#connection = connection;
+    this.#sink = sink;
+    this.info.bind(connection);
   }
 
   get isActive(): boolean {
@@ -88,21 +93,14 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     return this.#sink.isOutputFull;
   }
 
-  get buffer(): Buffer {
-    return this.#context.reactor.arena.buffer;
+  get target(): RequestTarget {
+    return this.#context.view.target;
   }
 
-  get path(): string {
-    return this.target.path;
-  }
-
-  /** Bytes of the peer's address, as x-forwarded-for wants them. */
-  get remoteIp(): Uint8Array {
-    if (this.#remoteIp === undefined) {
-      const { remoteAddress } = this.#connection.socket;
-      this.#remoteIp = latin1(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
-    }
-    return this.#remoteIp;
+  /** The lines that tell the upstream the peer's address. */
+  get remoteLines(): RemoteLines {
+    const { remoteAddress } = this.#connection.socket;
+    return this.#context.remoteLines.of(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
   }
 
   /** `requestHead` holds the request. Unless it is answered at once, its upstream head is composed: `send` follows. */
@@ -123,7 +121,10 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = reactor.nowMs;
     const problem = this.#check();
     if (problem === undefined) this.#routeRequest();
-    else this.#reply(problem);
+    else {
+      this.#sink.closeAfterResponse();
+      this.#reply(problem);
+    }
   }
 
   /** A head that could not be read: answered as a request all the same, and logged. */
@@ -143,7 +144,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     const action = this.#action;
     this.info.bytesReceived += end - start;
     if (this.#phase !== "active" || action === undefined) return;
-    const cluster = this.#context.worker.clusters.get(this.info.upstreamCluster ?? "");
+    const cluster = this.#cluster;
     if (cluster === undefined) return;
     this.#isSending = true;
     const plan = {
@@ -225,7 +226,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     framing.closes = this.#sink.decidesToClose() || isUnframed;
     this.#phase = "answering";
     const mutations = this.#route?.responseMutations ?? [];
-    if (!this.#responses.compose(info, mutations, framing)) {
+    if (!this.#context.responseComposer.compose(info, mutations, framing)) {
       this.#exchange.cancel();
       this.#phase = "active";
       this.#reply("responseTooLarge");
@@ -267,45 +268,8 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#sink.atLatest(dueMs);
   }
 
-  queryText(): string {
-    return this.target.query(this.buffer);
-  }
-
-  authorityText(): string {
-    const { hostIndex } = requestHead;
-    return this.target.authority ?? (hostIndex < 0 ? "" : headerText(this.buffer, hostIndex));
-  }
-
-  /** As x-forwarded-proto will say it. */
-  scheme(): string {
-    const { forwardedProtoIndex } = requestHead;
-    const { useRemoteAddress, xffNumTrustedHops } = this.#context.config;
-    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
-    return headerText(this.buffer, forwardedProtoIndex);
-  }
-
-  pseudoHeader(name: string): string | undefined {
-    switch (name) {
-      case ":method":
-        return latin1Text(this.buffer, requestHead.methodStart, requestHead.methodEnd);
-      case ":path":
-        return this.#pathAndQuery();
-      case ":authority":
-        return this.authorityText();
-      case ":scheme":
-        return this.scheme();
-      default:
-        return undefined;
-    }
-  }
-
   get #idleTimeoutMs(): number {
     return this.#action?.idleTimeoutMs ?? this.#context.config.streamIdleTimeoutMs;
-  }
-
-  #pathAndQuery(): string {
-    const query = this.queryText();
-    return query === "" ? this.path : `${this.path}?${query}`;
   }
 
   #readMethod(): void {
@@ -319,11 +283,11 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #check(): LocalReplyReason | undefined {
-    const { config, requestCapture, accessLogger } = this.#context;
+    const { config, requestCapture, accessLogger, view } = this.#context;
     const port = portOf(this.#connection.listener.addresses[0]);
-    const problem = this.target.read(this.buffer, requestHead, config, port);
+    const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
-    if (problem === "malformed") return "malformed";
+    if (problem === "malformed" || problem === "authority") return problem;
     const refusal = checkRequest(requestHead, this.#context);
     if (refusal !== undefined) return refusal;
     if (problem !== "notRelative") return undefined;
@@ -332,20 +296,20 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #keepTexts(): void {
-    const { requestCapture, config } = this.#context;
-    this.info.method = this.pseudoHeader(":method");
-    this.info.path = this.#pathAndQuery();
-    this.info.authority = this.authorityText();
-    requestCapture.capture(this.buffer, this.info.requestValues);
+    const { requestCapture, config, view } = this.#context;
+    this.info.method = view.pseudoHeader(":method");
+    this.info.path = view.pathAndQuery();
+    this.info.authority = view.authorityText();
+    requestCapture.capture(view.buffer, this.info.requestValues);
     if (config.useRemoteAddress && config.xffNumTrustedHops === 0) return;
     const hops = config.useRemoteAddress ? config.xffNumTrustedHops - 1 : config.xffNumTrustedHops;
-    const address = trustedAddress(this.buffer, hops);
+    const address = trustedAddress(view.buffer, hops);
     if (address !== undefined) this.info.trustForwardedAddress(address);
   }
 
   #routeRequest(): void {
     const context = this.#context;
-    const route = context.table?.find(this);
+    const route = context.table?.find(context.view);
     if (route === undefined) {
       context.count(httpStat.noRoute);
       this.#reply("noRoute");
@@ -367,7 +331,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
       case "redirect":
         context.count(httpStat.rqRedirect);
         this.info.responseCodeDetails = "direct_response";
-        this.#sendLocal(redirectReply(action, route.rewrite, this));
+        this.#sendLocal(redirectReply(action, route.rewrite, context.view));
         break;
       default:
         action satisfies never;
@@ -375,7 +339,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction): void {
-    const name = route.chooseCluster(this) ?? "";
+    const name = route.chooseCluster(this.#context.view) ?? "";
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);
@@ -387,8 +351,11 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#context.count(httpStat.routerRqTotal);
     this.info.upstreamCluster = cluster.config.name;
     this.#action = action;
+    this.#cluster = cluster;
     this.#firstHost = action.hostRewrite?.kind === "auto" ? cluster.chooseHost() : undefined;
-    if (!this.#composer.compose(this, route, this.#firstHost?.config.hostname ?? "")) {
+    if (
+      !this.#context.requestComposer.compose(this, route, this.#firstHost?.config.hostname ?? "")
+    ) {
       this.#action = undefined;
       this.#reply("headTooLarge");
     }
@@ -452,9 +419,8 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    const isRouted = this.#route !== undefined && this.#route.action.kind !== "cluster";
-    const mutations = isRouted ? this.#route?.responseMutations : undefined;
-    this.#responses.composeLocal(this.info, reply, framing, mutations);
+    const mutations = this.#route?.responseMutations;
+    this.#context.responseComposer.composeLocal(this.info, reply, framing, mutations);
     this.#sink.write(writer.start, writer.at);
     this.#end();
   }
@@ -491,6 +457,7 @@ export class ActiveRequest implements ExchangeOwner, RoutedRequest {
     this.#phase = "none";
     this.#isSending = false;
     this.#action = undefined;
+    this.#cluster = undefined;
     this.#firstHost = undefined;
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);

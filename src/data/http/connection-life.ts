@@ -39,8 +39,8 @@ export class ConnectionLife {
   constructor(context: HttpContext, connection: DownstreamConnection) {
     this.#context = context;
     this.#connection = connection;
-    this.#lastByteMs = context.reactor.nowMs;
-    this.#idleSinceMs = context.reactor.nowMs;
+    this.#lastByteMs = Math.ceil(context.reactor.nowMs);
+    this.#idleSinceMs = this.#lastByteMs;
   }
 
   onNewConnection(): void {
@@ -52,11 +52,11 @@ export class ConnectionLife {
   }
 
   onBytes(): void {
-    this.#lastByteMs = this.#context.reactor.nowMs;
+    this.#lastByteMs = this.#wholeMs();
   }
 
   onHeadBegun(): void {
-    if (this.#headBegunMs < 0) this.#headBegunMs = this.#context.reactor.nowMs;
+    if (this.#headBegunMs < 0) this.#headBegunMs = this.#wholeMs();
   }
 
   onRequest(): void {
@@ -65,7 +65,7 @@ export class ConnectionLife {
   }
 
   onRequestOver(): void {
-    this.#idleSinceMs = this.#context.reactor.nowMs;
+    this.#idleSinceMs = this.#wholeMs();
     this.#lastByteMs = this.#idleSinceMs;
   }
 
@@ -75,7 +75,7 @@ export class ConnectionLife {
 
   onClosing(): void {
     this.#isClosing = true;
-    this.#closingSinceMs = this.#context.reactor.nowMs;
+    this.#closingSinceMs = this.#wholeMs();
     this.#queuedAtClosing = this.#connection.socket.queuedBytes;
   }
 
@@ -143,7 +143,7 @@ export class ConnectionLife {
     // A slow reader that still reads is not late.
     if (queuedBytes < this.#queuedAtClosing) {
       this.#queuedAtClosing = queuedBytes;
-      this.#closingSinceMs = nowMs;
+      this.#closingSinceMs = this.#wholeMs();
       return false;
     }
     this.#context.count(httpStat.cxDelayedCloseTimeout);
@@ -166,7 +166,12 @@ export class ConnectionLife {
     this.#graceMs = graceMs;
     this.#graceEndsMs = Math.min(this.#graceEndsMs, endsMs);
     // Silence before the word does not count.
-    this.#lastByteMs = this.#context.reactor.nowMs;
+    this.#lastByteMs = this.#wholeMs();
+  }
+
+  /** Whole milliseconds are small integers, which a field holds without a box: idle connections are many. */
+  #wholeMs(): number {
+    return Math.ceil(this.#context.reactor.nowMs);
   }
 
   #graceDueMs(): number {

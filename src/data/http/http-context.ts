@@ -10,11 +10,16 @@ import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.t
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { DateHeader } from "./date-header.ts";
+import { RemoteLinesTable } from "./headers/forwarding-fields.ts";
 import { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import { HeadWriter } from "./http1/head-writer.ts";
 import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
 import { RequestIds } from "./request-id.ts";
+import { ActiveRequestPool } from "./active-request-pool.ts";
+import { RequestComposer } from "./request-composer.ts";
+import { RequestView } from "./request-view.ts";
+import { ResponseComposer } from "./response-composer.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
 import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
@@ -29,6 +34,12 @@ export class HttpContext implements Disposable {
   readonly requestIds: RequestIds;
   readonly copyBlocks = new CopyBlocks();
   readonly upstream: UpstreamEnvironment;
+  /** The head that was parsed last. */
+  readonly view: RequestView;
+  readonly requestComposer: RequestComposer;
+  readonly responseComposer: ResponseComposer;
+  readonly requests: ActiveRequestPool;
+  readonly remoteLines = new RemoteLinesTable();
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
   readonly isEnvoyHeadersSuppressed: boolean;
@@ -49,6 +60,10 @@ export class HttpContext implements Disposable {
     this.reactor = worker.reactor;
     this.upstream = { reactor: worker.reactor, slab: worker.slab };
     this.writer = new HeadWriter(worker.reactor.arena);
+    this.view = new RequestView(worker.reactor.arena.buffer, config);
+    this.requestComposer = new RequestComposer(this);
+    this.responseComposer = new ResponseComposer(this);
+    this.requests = new ActiveRequestPool(this);
     this.dates = new DateHeader(worker.clock);
     this.requestIds = new RequestIds(worker.random);
     this.#values = worker.slab.values;

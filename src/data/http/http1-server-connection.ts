@@ -12,7 +12,7 @@ import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
-import { ActiveRequest, type ResponseSink } from "./active-request.ts";
+import type { ActiveRequest, ResponseSink } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -39,7 +39,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   readonly #connection: DownstreamConnection;
   readonly #life: ConnectionLife;
   readonly #timer: DeadlineTimer;
-  readonly #request: ActiveRequest;
+  /** Undefined between requests. */
+  #request: ActiveRequest | undefined;
   readonly #partial = new PartialHead();
   #decoder: ChunkedDecoder | undefined;
   #state: State = "head";
@@ -60,7 +61,6 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#connection = connection;
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
-    this.#request = new ActiveRequest(context, connection, this);
   }
 
   onNewConnection(): void {
@@ -78,9 +78,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onEnd(): void {
     // Envoy has no half-close in HTTP: a FIN with a request under way is the client leaving.
-    if (this.#request.isActive) {
+    const request = this.#request;
+    if (request?.isActive === true) {
       this.#life.isEndedByPeer = true;
-      this.#request.onClientGone();
+      request.onClientGone();
     }
     this.#state = "closed";
     this.#connection.socket.close("flush");
@@ -88,12 +89,12 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onAboveHighWatermark(): void {
     this.isOutputFull = true;
-    this.#request.setResponseReading(false);
+    this.#request?.setResponseReading(false);
   }
 
   onBelowLowWatermark(): void {
     this.isOutputFull = false;
-    this.#request.setResponseReading(true);
+    this.#request?.setResponseReading(true);
   }
 
   onSpliced(): void {
@@ -108,8 +109,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   onClosed(reason: CloseReason): void {
     this.#state = "closed";
     this.#timer.cancel();
-    const hadRequest = this.#request.isActive;
-    if (hadRequest) this.#request.onClientGone();
+    const request = this.#request;
+    const hadRequest = request?.isActive === true;
+    if (hadRequest) request.onClientGone();
+    this.#releaseRequest();
     this.#partial.clear();
     this.#ahead = undefined;
     this.#life.onClosed(reason, hadRequest);
@@ -124,6 +127,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (this.#closesAfter) return true;
     this.#closesAfter = this.#life.decidesToClose(this.#isPersistent);
     return this.#closesAfter;
+  }
+
+  closeAfterResponse(): void {
+    this.#isPersistent = false;
   }
 
   onResponseEnd(): void {
@@ -154,7 +161,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onDeadline(nowMs: number): number {
     if (this.#state === "closed") return never;
-    if (this.#request.isActive) this.#request.onDeadline(nowMs);
+    const request = this.#request;
+    if (request?.isActive === true) request.onDeadline(nowMs);
     else if (this.#life.isHeadOverdue(nowMs)) this.#refuse("headerTimeout");
     switch (this.#life.due(nowMs, this.#isIdle)) {
       case "close":
@@ -171,11 +179,12 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   get #isIdle(): boolean {
-    return this.#state === "head" && !this.#request.isActive && this.#partial.isEmpty;
+    return this.#state === "head" && this.#request === undefined && this.#partial.isEmpty;
   }
 
   #nextDeadlineMs(): number {
-    return Math.min(this.#life.nextDeadlineMs(this.#isIdle), this.#request.nextDeadlineMs());
+    const requestMs = this.#request?.nextDeadlineMs() ?? never;
+    return Math.min(this.#life.nextDeadlineMs(this.#isIdle), requestMs);
   }
 
   #feed(start: number, end: number): void {
@@ -247,8 +256,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#remaining = length - (bodyEnd - bodyStart);
     this.isRequestComplete = this.#remaining === 0;
     this.#state = this.isRequestComplete ? "awaiting" : "length";
-    this.#startRequest();
-    this.#request.send(bodyStart, bodyEnd, this.isRequestComplete);
+    this.#startRequest().send(bodyStart, bodyEnd, this.isRequestComplete);
     return bodyEnd;
   }
 
@@ -263,15 +271,29 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#state = "chunked";
     this.isRequestComplete = false;
     this.#onChunks(decoder);
-    this.#startRequest();
-    this.#request.send(bodyStart, decoder.dataEnd, decoder.isDone);
+    this.#startRequest().send(bodyStart, decoder.dataEnd, decoder.isDone);
     return bodyEnd;
   }
 
-  #startRequest(): void {
+  #startRequest(): ActiveRequest {
     if (requestHead.expectIndex >= 0) this.#answerExpectation();
-    this.#request.begin();
-    this.#timer.atLatest(this.#request.nextDeadlineMs());
+    const request = this.#takeRequest();
+    request.begin();
+    this.#timer.atLatest(request.nextDeadlineMs());
+    return request;
+  }
+
+  #takeRequest(): ActiveRequest {
+    this.#request ??= this.#context.requests.take(this.#connection, this);
+    return this.#request;
+  }
+
+  /** Only when no call of the request is on the stack that would go on with it. */
+  #releaseRequest(): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    this.#request = undefined;
+    this.#context.requests.give(request);
   }
 
   #onChunkedBody(start: number, end: number): number {
@@ -280,7 +302,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (bodyEnd < 0) return this.#onMalformedBody(end);
     this.#onChunks(decoder);
     if (decoder.dataEnd > start || decoder.isDone) {
-      this.#request.sendBody(start, decoder.dataEnd, decoder.isDone);
+      this.#request?.sendBody(start, decoder.dataEnd, decoder.isDone);
     }
     return bodyEnd;
   }
@@ -290,7 +312,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#remaining -= bodyEnd - start;
     this.isRequestComplete = this.#remaining === 0;
     if (this.isRequestComplete) this.#state = "awaiting";
-    this.#request.sendBody(start, bodyEnd, this.isRequestComplete);
+    this.#request?.sendBody(start, bodyEnd, this.isRequestComplete);
     return bodyEnd;
   }
 
@@ -303,7 +325,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #onMalformedBody(end: number): number {
     this.#context.count(httpStat.cxProtocolError);
     this.#isPersistent = false;
-    this.#request.onRequestMalformed();
+    this.#request?.onRequestMalformed();
     return end;
   }
 
@@ -333,13 +355,14 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#isResponseEnded = false;
     this.#partial.clear();
     this.#state = "awaiting";
-    this.#request.refuse(reason);
+    this.#takeRequest().refuse(reason);
     if (!this.#isFeeding && this.#isResponseEnded) this.#afterResponse();
   }
 
   /** The response is out: the next request, or the end. */
   #afterResponse(): void {
     this.#isResponseEnded = false;
+    this.#releaseRequest();
     if (this.#state === "closed" || this.#state === "closing") return;
     if (this.#closesAfter || !this.isRequestComplete || !this.#isPersistent) {
       this.#closeGracefully();

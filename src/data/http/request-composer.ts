@@ -4,7 +4,11 @@
  * own fields are there to be mutated like any other.
  */
 import type { ClusterAction } from "../../shared/config/route-config.ts";
-import { dropUntrustedFields, forwardedForText } from "./headers/forwarding-fields.ts";
+import {
+  dropUntrustedFields,
+  forwardedForText,
+  type RemoteLines,
+} from "./headers/forwarding-fields.ts";
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { HttpContext } from "./http-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
@@ -12,6 +16,7 @@ import { headers, headerText } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { requestHead } from "./http1/request-head.ts";
+import { expectsBody } from "./http1/request-method.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
@@ -21,8 +26,8 @@ const lines = {
   forwardedFor: latin1("x-forwarded-for: "),
   forwardedProto: latin1("x-forwarded-proto: http\r\n"),
   requestId: latin1("x-request-id: "),
-  externalAddress: latin1("x-envoy-external-address: "),
   chunked: latin1("transfer-encoding: chunked\r\n"),
+  noBody: latin1("content-length: 0\r\n"),
   host: latin1("host: "),
 } as const;
 
@@ -30,8 +35,7 @@ const lines = {
 export interface ComposedRequest {
   readonly info: RequestInfo;
   readonly target: RequestTarget;
-  /** The peer's address as bytes. */
-  readonly remoteIp: Uint8Array;
+  readonly remoteLines: RemoteLines;
 }
 
 export class RequestComposer {
@@ -51,6 +55,7 @@ export class RequestComposer {
     if (host !== undefined && requestHead.hostIndex >= 0) {
       headers.isDropped[requestHead.hostIndex] = 1;
     }
+    if (config.alwaysSetRequestIdInResponse) this.#keepRequestId(request.info);
     this.#writeLine(request, route);
     if (host !== undefined) {
       writer.put(lines.host);
@@ -61,14 +66,29 @@ export class RequestComposer {
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
-    if (requestHead.fields.isChunked) writer.put(lines.chunked);
+    this.#writeLength();
     writer.endLine();
     return !writer.hasOverflowed;
+  }
+
+  #writeLength(): void {
+    const { writer } = this.#context;
+    const { fields, methodStart, methodEnd } = requestHead;
+    if (fields.isChunked) writer.put(lines.chunked);
+    else if (fields.contentLength < 0 && expectsBody(writer.buffer, methodStart, methodEnd)) {
+      writer.put(lines.noBody);
+    }
   }
 
   #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
     const { writer } = this.#context;
     const { rewrite } = route;
+    const { methodStart, targetStart } = requestHead;
+    if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
+      writer.copy(methodStart, target.end);
+      writer.put(lines.version);
+      return;
+    }
     writer.copy(requestHead.methodStart, requestHead.methodEnd);
     writer.byte(0x20);
     if (rewrite !== undefined) writer.text(rewrite(target.path));
@@ -100,25 +120,26 @@ export class RequestComposer {
 
   /** Drops what the lines written from the peer's address replace. */
   #takeOverForwarded(forwardedProtoIndex: number): void {
-    if (!this.#context.config.skipXffAppend) dropForwardedFor();
+    if (!this.#context.config.skipXffAppend) dropFields(knownHeader["x-forwarded-for"]);
     if (forwardedProtoIndex >= 0 && !this.#keepsForwardedProto()) {
       headers.isDropped[forwardedProtoIndex] = 1;
     }
   }
 
-  #writeRemoteAddress({ info, remoteIp }: ComposedRequest): void {
-    const { writer, config } = this.#context;
-    if (!config.skipXffAppend) {
+  #writeRemoteAddress({ info, remoteLines }: ComposedRequest): void {
+    const { writer, config, requestCapture } = this.#context;
+    if (config.skipXffAppend) writer.put(remoteLines.externalAddress);
+    else if (requestHead.forwardedForIndex < 0 && requestCapture.isEmpty) {
+      writer.put(remoteLines.all);
+    } else {
       writer.put(lines.forwardedFor);
       const start = writer.at;
       this.#copyForwardedFor(writer);
-      writer.put(remoteIp);
+      writer.put(remoteLines.ip);
       this.#captureForwardedFor(info, writer, start);
       writer.endLine();
+      writer.put(remoteLines.externalAddress);
     }
-    writer.put(lines.externalAddress);
-    writer.put(remoteIp);
-    writer.endLine();
   }
 
   /** What came in x-forwarded-for, and the comma after it. */
@@ -145,6 +166,13 @@ export class RequestComposer {
     return useRemoteAddress && !preserveExternalRequestId;
   }
 
+  /** The response repeats it, whoever made it. */
+  #keepRequestId(info: RequestInfo): void {
+    const { requestIdIndex } = requestHead;
+    if (requestIdIndex < 0 || this.#makesRequestId()) return;
+    info.requestId = headerText(this.#context.reactor.arena.buffer, requestIdIndex);
+  }
+
   #captureRequestId(info: RequestInfo, writer: HeadWriter, start: number): void {
     const { requestCapture, config } = this.#context;
     if (requestCapture.isEmpty && !config.alwaysSetRequestIdInResponse) return;
@@ -153,10 +181,8 @@ export class RequestComposer {
   }
 
   #captureForwardedFor(info: RequestInfo, writer: HeadWriter, start: number): void {
-    const { requestCapture } = this.#context;
-    if (requestCapture.isEmpty) return;
     const value = latin1Text(writer.buffer, start, writer.at);
-    requestCapture.set(info.requestValues, "x-forwarded-for", value);
+    this.#context.requestCapture.set(info.requestValues, "x-forwarded-for", value);
   }
 
   #writeMutated(request: ComposedRequest, route: CompiledRoute): void {
@@ -183,10 +209,10 @@ export class RequestComposer {
   }
 
   /** Our own fields as text, so that mutations find them. */
-  #collectOwn({ info, target, remoteIp }: ComposedRequest, route: CompiledRoute): void {
+  #collectOwn({ info, target, remoteLines }: ComposedRequest, route: CompiledRoute): void {
     const { config, requestIds, viaLine, isEnvoyHeadersSuppressed, reactor } = this.#context;
     const extra = this.#extra;
-    const ip = Buffer.from(remoteIp).toString("latin1");
+    const ip = Buffer.from(remoteLines.ip).toString("latin1");
     if (config.useRemoteAddress) {
       const before = forwardedForText(reactor.arena.buffer);
       this.#takeOverForwarded(requestHead.forwardedProtoIndex);
@@ -212,6 +238,13 @@ export class RequestComposer {
       }
     }
     if (viaLine.length > 0) extra.add("via", config.via);
+    if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
+      dropFields(knownHeader["x-envoy-original-host"]);
+      extra.add(
+        "x-envoy-original-host",
+        target.authority ?? headerText(reactor.arena.buffer, requestHead.hostIndex),
+      );
+    }
     if (appendsForwardedHost(route) && requestHead.hostIndex >= 0) {
       extra.add("x-forwarded-host", headerText(reactor.arena.buffer, requestHead.hostIndex));
     }
@@ -232,8 +265,12 @@ function hostFor(
 
 /** Fields that only the slower way writes. */
 function hasExtras(route: CompiledRoute, target: RequestTarget, context: HttpContext): boolean {
-  if (appendsForwardedHost(route)) return true;
+  if (rewritesHost(route)) return true;
   return route.rewrite !== undefined && !context.isEnvoyHeadersSuppressed && target.path !== "";
+}
+
+function rewritesHost(route: CompiledRoute): boolean {
+  return clusterAction(route)?.hostRewrite !== undefined;
 }
 
 function appendsForwardedHost(route: CompiledRoute): boolean {
@@ -250,8 +287,8 @@ function queryWithMark(target: RequestTarget, buffer: Buffer): string {
   return query === "" ? "" : `?${query}`;
 }
 
-function dropForwardedFor(): void {
-  for (let i = requestHead.forwardedForIndex; i >= 0 && i < headers.count; i++) {
-    if (headers.id[i] === knownHeader["x-forwarded-for"]) headers.isDropped[i] = 1;
+function dropFields(id: number): void {
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.id[i] === id) headers.isDropped[i] = 1;
   }
 }

@@ -15,11 +15,7 @@ export class RequestIds {
   }
 
   write(writer: HeadWriter): void {
-    const at = this.#take();
-    for (let i = 0; i < uuidBytes; i++) {
-      if (i === 4 || i === 6 || i === 8 || i === 10) writer.byte(0x2d);
-      writer.hexByte(this.#pool[at + i] as number);
-    }
+    writer.uuid(this.#pool, this.#take());
   }
 
   text(): string {

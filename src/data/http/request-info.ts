@@ -42,13 +42,17 @@ export class RequestInfo implements StreamInfo {
   readonly requestValues: CapturedValues = [];
   readonly responseValues: CapturedValues = [];
   readonly #context: HttpContext;
-  readonly #connection: DownstreamConnection;
+  #connection: DownstreamConnection;
   #flags: ResponseFlag[] = [];
   #upstream: Http1ClientConnection | undefined;
   #forwardedAddress: SocketAddress | undefined;
 
   constructor(context: HttpContext, connection: DownstreamConnection) {
     this.#context = context;
+    this.#connection = connection;
+  }
+
+  bind(connection: DownstreamConnection): void {
     this.#connection = connection;
   }
 

@@ -30,6 +30,8 @@ export interface CircuitBreakerLimits {
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
+  /** Shows how much of each is left (`circuit_breakers.<priority>.remaining_…`). */
+  readonly trackRemaining?: boolean;
 }
 
 /** What main does to find the hosts; workers only get the result. */

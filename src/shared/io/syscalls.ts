@@ -142,6 +142,7 @@ export const linux = {
   SO_REUSEADDR: 2,
   SO_ERROR: 4,
   SO_LINGER: 13,
+  SO_ATTACH_FILTER: 26,
   SO_REUSEPORT: 15,
   IPPROTO_IP: 0,
   IP_FREEBIND: 15,

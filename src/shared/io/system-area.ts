@@ -21,6 +21,21 @@ export const vectorsMax = 64;
 const eventWords = process.arch === "x64" ? 3 : 4;
 const eventDataWord = process.arch === "x64" ? 1 : 2;
 
+/**
+ * Drops SYNs and nothing else, so that handshakes under way still end (classic BPF over the TCP header,
+ * linux/filter.h: load the flags byte, keep SYN and ACK, drop where SYN stands alone).
+ */
+const synFilter = [
+  { code: 0x30, jumpTrue: 0, jumpFalse: 0, operand: 13 },
+  { code: 0x54, jumpTrue: 0, jumpFalse: 0, operand: 0x12 },
+  { code: 0x15, jumpTrue: 0, jumpFalse: 1, operand: 0x02 },
+  { code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0 },
+  { code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0xffff_ffff },
+] as const;
+/** Of struct sock_fprog and struct sock_filter. */
+const filterProgramBytes = 16;
+const filterInstructionBytes = 8;
+
 const layout = {
   events: 0,
   oneEvent: 4096,
@@ -117,6 +132,22 @@ export class SystemArea {
     if (value.length > optionBytesMax) return -1;
     new Uint8Array(this.#words.buffer, layout.option, optionBytesMax).set(value);
     return setsockopt(fd, level, name, this.#base + layout.option, value.length);
+  }
+
+  /** From now on nobody new gets as far as this listening socket's queue. -1 where the kernel cannot. */
+  refuseHandshakes(fd: number): number {
+    const view = new DataView(this.#words.buffer, layout.option, optionBytesMax);
+    view.setUint16(0, synFilter.length, true);
+    view.setBigUint64(8, BigInt(this.#base + layout.option + filterProgramBytes), true);
+    for (const [index, { code, jumpTrue, jumpFalse, operand }] of synFilter.entries()) {
+      const at = filterProgramBytes + index * filterInstructionBytes;
+      view.setUint16(at, code, true);
+      view.setUint8(at + 2, jumpTrue);
+      view.setUint8(at + 3, jumpFalse);
+      view.setUint32(at + 4, operand, true);
+    }
+    const address = this.#base + layout.option;
+    return setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, filterProgramBytes);
   }
 
   /** The socket's pending error as an errno number, 0 for none; reading clears it. */

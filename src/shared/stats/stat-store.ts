@@ -9,6 +9,7 @@ import type { StatBlock, StatGroup, StatMember } from "./stat-group.ts";
 import { histogramBounds, histogramSumOffset } from "./stat-group.ts";
 import {
   type HistogramValue,
+  type StatFilter,
   type StatSnapshot,
   type StatValue,
   type TextReadout,
@@ -26,8 +27,8 @@ interface Entry {
   readonly group: StatGroup;
   readonly prefix: string;
   references: number;
-  /** By member offset: 1 once it was seen other than zero. */
-  readonly used: Uint8Array;
+  /** By member offset: 1 once it was seen other than zero; undefined until one was. */
+  used: Uint8Array | undefined;
   /** What `/reset_counters` takes off the sums, by slot; undefined until the first reset. */
   baseline: Float64Array | undefined;
   /** Histogram slots at the last flush and at the one before it; undefined until one has a value. */
@@ -74,7 +75,7 @@ export class StatStore implements StatAllocator {
       group,
       prefix,
       references: 1,
-      used: new Uint8Array(group.size),
+      used: undefined,
       baseline: undefined,
       intervals: undefined,
     };
@@ -117,20 +118,25 @@ export class StatStore implements StatAllocator {
   flush(): void {
     for (const entry of this.#byBlock.values()) {
       this.#markUsed(entry);
-      if (entry.group.members.some((m) => m.kind === "histogram" && entry.used[m.offset] === 1))
+      if (entry.group.members.some((m) => m.kind === "histogram" && isUsed(entry, m)))
         this.#endInterval(entry);
     }
   }
 
-  snapshot(): StatSnapshot {
+  /** What the filter keeps; a name is judged before anything is made of it: there may be millions. */
+  snapshot(filter?: Pick<StatFilter, "matches">): StatSnapshot {
     const counters = new Map<string, StatValue>();
     const gauges = new Map<string, StatValue>();
     const histograms = new Map<string, HistogramValue>();
     for (const entry of this.#byBlock.values()) {
-      this.#markUsed(entry);
       for (const member of entry.group.members) {
-        if (member.kind === "histogram") mergeHistogram(histograms, this.#histogram(entry, member));
-        else mergeValue(member.kind === "gauge" ? gauges : counters, this.#value(entry, member));
+        const name = entry.prefix + member.name;
+        if (filter?.matches(name) === false) continue;
+        this.#markMemberUsed(entry, member);
+        if (member.kind === "histogram")
+          mergeHistogram(histograms, this.#histogram(name, entry, member));
+        else
+          mergeValue(member.kind === "gauge" ? gauges : counters, this.#value(name, entry, member));
       }
     }
     return {
@@ -145,8 +151,8 @@ export class StatStore implements StatAllocator {
 
   /** One counter or gauge by its full name; undefined where there is none. For tests and `/server_info`. */
   read(name: string): number | undefined {
-    const { counters, gauges } = this.snapshot();
-    return [...counters, ...gauges].find((stat) => stat.name === name)?.value;
+    const { counters, gauges } = this.snapshot({ matches: (other) => other === name });
+    return [...counters, ...gauges][0]?.value;
   }
 
   #take(size: number): StatBlock | undefined {
@@ -165,12 +171,26 @@ export class StatStore implements StatAllocator {
   }
 
   #markUsed(entry: Entry): void {
-    for (const member of entry.group.members) {
-      if (entry.used[member.offset] === 1) continue;
-      const slots = member.kind === "histogram" ? histogramSumOffset : 1;
-      for (let i = 0; i < slots; i++)
-        if (this.#sum(entry.block + member.offset + i) !== 0) entry.used[member.offset] = 1;
+    if (this.#isUntouched(entry)) return;
+    for (const member of entry.group.members) this.#markMemberUsed(entry, member);
+  }
+
+  #markMemberUsed(entry: Entry, member: StatMember): void {
+    if (isUsed(entry, member)) return;
+    const slots = member.kind === "histogram" ? histogramSumOffset : 1;
+    for (let i = 0; i < slots; i++) {
+      if (this.#sum(entry.block + member.offset + i) === 0) continue;
+      entry.used ??= new Uint8Array(entry.group.size);
+      entry.used[member.offset] = 1;
     }
+  }
+
+  /** Most blocks of ten thousand listeners: one look at each of their slots, and no more. */
+  #isUntouched({ block, group }: Entry): boolean {
+    const end = block + group.size;
+    for (const slab of this.#slabs)
+      for (let slot = block; slot < end; slot++) if (slab[slot] !== 0) return false;
+    return true;
   }
 
   #endInterval(entry: Entry): void {
@@ -180,31 +200,35 @@ export class StatStore implements StatAllocator {
     entry.intervals = { latest, previous };
   }
 
-  #value(entry: Entry, member: StatMember): StatValue {
+  #value(name: string, entry: Entry, member: StatMember): StatValue {
     const baseline = entry.baseline?.[member.offset] ?? 0;
     return {
-      name: entry.prefix + member.name,
+      name,
       value: this.#sum(entry.block + member.offset) - baseline,
-      isUsed: entry.used[member.offset] === 1,
+      isUsed: isUsed(entry, member),
     };
   }
 
-  #histogram(entry: Entry, member: StatMember): HistogramValue {
+  #histogram(name: string, entry: Entry, member: StatMember): HistogramValue {
     const { latest, previous } = entry.intervals ?? {};
     const at = (values: Float64Array | undefined, i: number): number =>
       values?.[member.offset + i] ?? 0;
     // Most histograms of a large configuration hold nothing: they share their zeros.
-    const isUsed = entry.used[member.offset] === 1;
+    const hasCounts = isUsed(entry, member);
     return {
-      name: entry.prefix + member.name,
-      buckets: isUsed
+      name,
+      buckets: hasCounts
         ? noCounts.map((_, i) => this.#sum(entry.block + member.offset + i))
         : noCounts,
       intervalBuckets: latest ? noCounts.map((_, i) => at(latest, i) - at(previous, i)) : noCounts,
       sum: this.#sum(entry.block + member.offset + histogramSumOffset),
-      isUsed,
+      isUsed: hasCounts,
     };
   }
+}
+
+function isUsed({ used }: Entry, { offset }: StatMember): boolean {
+  return used?.[offset] === 1;
 }
 
 /** Two groups may name the same stat (listeners that share a `stat_prefix`): readers see the total. */

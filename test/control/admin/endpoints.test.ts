@@ -44,7 +44,7 @@ test("/listeners lists active listeners by bound address", () => {
     }),
     listenerView({ name: "d", state: "draining" }),
   ];
-  const endpoint = listenersEndpoint(() => ({ version: "", listeners, errors: [] }));
+  const endpoint = listenersEndpoint(() => ({ version: "", listeners, errors: [], skipped: [] }));
   assert.equal(ask(endpoint).body, "a::[::1]:1\na::@x\n");
   assert.deepEqual(JSON.parse(ask(endpoint, "format=json").body), {
     listener_statuses: [
@@ -59,7 +59,7 @@ test("/listeners lists active listeners by bound address", () => {
 
 test("/clusters prints limits and hosts, in text and JSON, filtered", () => {
   const clusters = [clusterView(), clusterView({ name: "api", isStatic: false, version: "3" })];
-  const endpoint = clustersEndpoint(() => ({ version: "", clusters, errors: [] }));
+  const endpoint = clustersEndpoint(() => ({ version: "", clusters, errors: [], skipped: [] }));
   const lines = ask(endpoint).body.split("\n");
   assert(lines.includes("c::default_priority::max_retries::3"));
   assert(lines.includes("c::high_priority::max_connections::1024"));
@@ -161,8 +161,8 @@ test("/init_dump names what is waited for, by kind", () => {
   const listeners = [listenerView(), listenerView({ name: "w", awaiting: ["rds r"] })];
   const clusters = [clusterView({ name: "e", awaiting: ["eds e"] })];
   const endpoint = initDumpEndpoint({
-    listeners: () => ({ version: "", listeners, errors: [] }),
-    clusters: () => ({ version: "", clusters, errors: [] }),
+    listeners: () => ({ version: "", listeners, errors: [], skipped: [] }),
+    clusters: () => ({ version: "", clusters, errors: [], skipped: [] }),
     server: () => ["LDS"],
   });
   const names = (query: string) =>

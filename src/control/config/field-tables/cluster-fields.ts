@@ -102,10 +102,10 @@ export const clusterFields: FieldTables = {
       "max_pending_requests",
       "max_requests",
       "max_retries",
+      "track_remaining",
     ],
     warned: {
       retry_budget: "max_retries holds",
-      track_remaining: "no such stats",
       max_connection_pools: "a cluster has one pool a host and worker",
     },
   },

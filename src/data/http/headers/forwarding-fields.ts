@@ -6,10 +6,42 @@
  * every request is external, and what only an internal peer may say is dropped.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import { latin1 } from "../http1/ascii.ts";
 import { HeaderName, headers, headerValue } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 
 const forwardedFor = new HeaderName("x-forwarded-for");
+
+/** What is said of a peer's address. */
+export class RemoteLines {
+  readonly ip: Uint8Array;
+  /** Of a request that came without x-forwarded-for. */
+  readonly all: Uint8Array;
+  readonly externalAddress: Uint8Array;
+
+  constructor(ip: string) {
+    this.ip = latin1(ip);
+    this.externalAddress = latin1(`x-envoy-external-address: ${ip}\r\n`);
+    this.all = latin1(`x-forwarded-for: ${ip}\r\nx-envoy-external-address: ${ip}\r\n`);
+  }
+}
+
+/** Peers whose lines are kept; beyond that they are made anew. */
+const peersMax = 1024;
+
+/** Peers come back: their lines are made once, not once a connection. */
+export class RemoteLinesTable {
+  readonly #byIp = new Map<string, RemoteLines>();
+
+  of(ip: string): RemoteLines {
+    const known = this.#byIp.get(ip);
+    if (known !== undefined) return known;
+    if (this.#byIp.size >= peersMax) this.#byIp.clear();
+    const made = new RemoteLines(ip);
+    this.#byIp.set(ip, made);
+    return made;
+  }
+}
 
 /** Of the table: `x-envoy-…` that a peer outside must not set. */
 export function dropUntrustedFields(isEdge: boolean): void {
@@ -23,13 +55,14 @@ export function dropUntrustedFields(isEdge: boolean): void {
 function isUntrusted(id: number, isEdge: boolean): boolean {
   switch (id) {
     case knownHeader["x-envoy-upstream-service-time"]:
-    case knownHeader["x-envoy-original-path"]:
     case knownHeader["x-envoy-attempt-count"]:
       return false;
     case knownHeader["x-envoy-decorator-operation"]:
     case knownHeader["x-envoy-downstream-service-cluster"]:
     case knownHeader["x-envoy-downstream-service-node"]:
     case knownHeader["x-envoy-external-address"]:
+    case knownHeader["x-envoy-original-path"]:
+    case knownHeader["x-envoy-original-host"]:
       return isEdge;
     default:
       return true;

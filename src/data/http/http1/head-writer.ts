@@ -10,6 +10,9 @@ import { latin1 } from "./ascii.ts";
 import { headers } from "./header-table.ts";
 
 const hexDigits = latin1("0123456789abcdef");
+/** Up to here a loop of ours costs less than the call of a builtin. */
+const shortBytes = 24;
+const uuidLength = 36;
 const lineBreak = latin1("\r\n");
 
 export class HeadWriter {
@@ -40,24 +43,29 @@ export class HeadWriter {
 
   put(literal: Uint8Array): void {
     const length = literal.length;
-    let at = this.at;
+    const at = this.at;
     if (at + length > this.#limit) {
       this.hasOverflowed = true;
       return;
     }
     const bytes = this.bytes;
-    for (let i = 0; i < length; i++) bytes[at++] = literal[i] as number;
-    this.at = at;
+    if (length > shortBytes) bytes.set(literal, at);
+    else for (let i = 0; i < length; i++) bytes[at + i] = literal[i] as number;
+    this.at = at + length;
   }
 
   /** Copies arena bytes [start, end), which do not overlap the scratch window's used part. */
   copy(start: number, end: number): void {
-    if (this.at + end - start > this.#limit) {
+    const length = end - start;
+    const at = this.at;
+    if (at + length > this.#limit) {
       this.hasOverflowed = true;
       return;
     }
-    this.bytes.copyWithin(this.at, start, end);
-    this.at += end - start;
+    const bytes = this.bytes;
+    if (length > shortBytes) bytes.copyWithin(at, start, end);
+    else for (let i = 0; i < length; i++) bytes[at + i] = bytes[start + i] as number;
+    this.at = at + length;
   }
 
   /** Latin1 text; for what is not on the hot path. */
@@ -91,9 +99,21 @@ export class HeadWriter {
     }
   }
 
-  hexByte(value: number): void {
-    this.byte(hexDigits[value >> 4] as number);
-    this.byte(hexDigits[value & 15] as number);
+  /** Sixteen bytes of `source` from `at` on, as the text of a UUID. */
+  uuid(source: Uint8Array, at: number): void {
+    if (this.at + uuidLength > this.#limit) {
+      this.hasOverflowed = true;
+      return;
+    }
+    const bytes = this.bytes;
+    let to = this.at;
+    for (let i = 0; i < 16; i++) {
+      if (i === 4 || i === 6 || i === 8 || i === 10) bytes[to++] = 0x2d;
+      const value = source[at + i] as number;
+      bytes[to++] = hexDigits[value >> 4] as number;
+      bytes[to++] = hexDigits[value & 15] as number;
+    }
+    this.at = to;
   }
 
   /**
@@ -101,32 +121,31 @@ export class HeadWriter {
    * already in that form go in one `copyWithin`.
    */
   copyFields(): void {
+    const { count, nameStart, nameEnd, valueStart, valueEnd, lineEnd, isDropped } = headers;
+    const { bytes } = this;
     let runStart = -1;
     let runEnd = -1;
-    for (let i = 0; i < headers.count; i++) {
-      const isKept = headers.isDropped[i] === 0;
-      const joinsRun = isKept && this.#isCanonical(i);
-      const nameStart = headers.nameStart[i] as number;
-      if (runStart >= 0 && !(joinsRun && nameStart === runEnd)) {
+    for (let i = 0; i < count; i++) {
+      const isKept = isDropped[i] === 0;
+      const start = nameStart[i] as number;
+      const colonAt = nameEnd[i] as number;
+      const end = lineEnd[i] as number;
+      // Exactly one blank after the colon and none at the end.
+      const isCanonical =
+        (valueStart[i] as number) - colonAt === 2 &&
+        end - (valueEnd[i] as number) === 2 &&
+        bytes[colonAt + 1] === 0x20;
+      const joinsRun = isKept && isCanonical;
+      if (runStart >= 0 && !(joinsRun && start === runEnd)) {
         this.copy(runStart, runEnd);
         runStart = -1;
       }
       if (joinsRun) {
-        if (runStart < 0) runStart = nameStart;
-        runEnd = headers.lineEnd[i] as number;
+        if (runStart < 0) runStart = start;
+        runEnd = end;
       } else if (isKept) this.#copyField(i);
     }
     if (runStart >= 0) this.copy(runStart, runEnd);
-  }
-
-  /** `name: value` CRLF with exactly one blank and none at the end. */
-  #isCanonical(index: number): boolean {
-    const nameEnd = headers.nameEnd[index] as number;
-    return (
-      (headers.valueStart[index] as number) - nameEnd === 2 &&
-      (headers.lineEnd[index] as number) - (headers.valueEnd[index] as number) === 2 &&
-      this.bytes[nameEnd + 1] === 0x20
-    );
   }
 
   #copyField(index: number): void {

@@ -41,8 +41,9 @@ export class MessageFields {
     this.saysClose = false;
     this.saysKeepAlive = false;
     this.saysUpgrade = false;
-    for (let i = 0; i < headers.count; i++) {
-      const id = headers.id[i] as number;
+    const { count, id: ids } = headers;
+    for (let i = 0; i < count; i++) {
+      const id = ids[i] as number;
       if (id === 0 || id > knownHeader["content-length"]) continue;
       const problem = this.#readField(bytes, i, id);
       if (problem !== fieldsOk) return problem;

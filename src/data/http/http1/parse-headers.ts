@@ -34,6 +34,8 @@ export function parseHeaders(
   end: number,
   countMax: number,
 ): number {
+  // Taken out of the loop by hand: V8 loads each array anew after every store otherwise.
+  const { nameStart, nameEnd, valueStart, valueEnd, lineEnd, id, isDropped } = headers;
   const most = countMax < headersMax ? countMax : headersMax;
   let at = start;
   let count = 0;
@@ -42,7 +44,7 @@ export function parseHeaders(
     let byte = bytes[at] as number;
     if (byte === carriageReturn) return endOfHead(bytes, at, end, count);
     if (count === most) return tooMany;
-    const nameStart = at;
+    const nameAt = at;
     let hash = 0;
     for (;;) {
       const letter = tokenLower[byte] as number;
@@ -52,24 +54,24 @@ export function parseHeaders(
       if (++at >= end) return incomplete;
       byte = bytes[at] as number;
     }
-    if (byte !== colon || at === nameStart) return malformed;
-    const nameEnd = at++;
+    if (byte !== colon || at === nameAt) return malformed;
+    const colonAt = at++;
     while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
-    const valueStart = at;
+    const valueAt = at;
     while (at < end && isValueByte[bytes[at] as number] === 1) at++;
-    const valueEnd = at;
+    const returnAt = at;
     if (at >= end) return incomplete;
     if (bytes[at] !== carriageReturn) return malformed;
     if (at + 1 >= end) return incomplete;
     if (bytes[at + 1] !== lineFeed) return malformed;
     at += 2;
-    headers.nameStart[count] = nameStart;
-    headers.nameEnd[count] = nameEnd;
-    headers.valueStart[count] = valueStart;
-    headers.valueEnd[count] = trimmedEnd(bytes, valueStart, valueEnd);
-    headers.lineEnd[count] = at;
-    headers.id[count] = knownHeaderId(bytes, nameStart, nameEnd, hash);
-    headers.isDropped[count] = 0;
+    nameStart[count] = nameAt;
+    nameEnd[count] = colonAt;
+    valueStart[count] = valueAt;
+    valueEnd[count] = trimmedEnd(bytes, valueAt, returnAt);
+    lineEnd[count] = at;
+    id[count] = knownHeaderId(bytes, nameAt, colonAt, hash);
+    isDropped[count] = 0;
     count++;
   }
 }

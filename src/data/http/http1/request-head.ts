@@ -90,6 +90,11 @@ export class RequestHead {
 
   #parseVersion(bytes: Uint8Array, start: number, end: number): number {
     const prefixLength = versionPrefix.length;
+    const isWhole = end - start >= prefixLength + 3;
+    if (isWhole && isVersion11(bytes, start)) {
+      this.minorVersion = 1;
+      return start + prefixLength + 3;
+    }
     for (let i = 0; i < prefixLength; i++) {
       if (start + i >= end) return incomplete;
       if (bytes[start + i] !== versionPrefix[i]) return malformed;
@@ -114,8 +119,9 @@ export class RequestHead {
     this.upgradeIndex = -1;
     this.expectIndex = -1;
     this.hasEnvoyFields = false;
-    for (let i = 0; i < headers.count; i++) {
-      const id = headers.id[i] as number;
+    const { count, id: ids } = headers;
+    for (let i = 0; i < count; i++) {
+      const id = ids[i] as number;
       if (id < knownHeader.upgrade) continue;
       if (id === knownHeader.host) {
         if (this.hostIndex >= 0) return false;
@@ -164,6 +170,23 @@ export function problemOf(problem: number): number {
     default:
       return malformed;
   }
+}
+
+/** ` HTTP/1.1` CRLF, which is what nearly everyone sends. */
+function isVersion11(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at + 1] === 0x48 &&
+    bytes[at + 8] === 0x31 &&
+    bytes[at + 9] === 0x0d &&
+    bytes[at + 10] === 0x0a &&
+    bytes[at] === 0x20 &&
+    bytes[at + 2] === 0x54 &&
+    bytes[at + 3] === 0x54 &&
+    bytes[at + 4] === 0x50 &&
+    bytes[at + 5] === 0x2f &&
+    bytes[at + 6] === 0x31 &&
+    bytes[at + 7] === 0x2e
+  );
 }
 
 function isLineBreak(byte: number): boolean {

@@ -3,9 +3,10 @@
  * the connection manager for its table sees the new one with the next request.
  */
 import type { Random } from "../../../shared/common/random.ts";
-import type { Route, RouteConfig, VirtualHost } from "../../../shared/config/route-config.ts";
+import type { RouteConfig, VirtualHost } from "../../../shared/config/route-config.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
 import { CompiledRoute, type RoutedRequest } from "./compiled-route.ts";
+import { httpsRedirect } from "./https-redirect.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
 
 interface CompiledVirtualHost {
@@ -45,51 +46,6 @@ export class RouteTable {
     return undefined;
   }
 }
-
-const neverMutated = { add: [], remove: [] };
-const tlsHost: VirtualHost = {
-  name: "",
-  domains: [],
-  routes: [],
-  requestHeaders: neverMutated,
-  responseHeaders: neverMutated,
-  requireTls: "none",
-};
-const tlsRoute: Route = {
-  name: "",
-  match: {
-    path: { kind: "prefix", value: "" },
-    caseSensitive: true,
-    headers: [],
-    queryParameters: [],
-    runtimeFraction: undefined,
-  },
-  action: {
-    kind: "redirect",
-    status: 301,
-    scheme: "https",
-    host: undefined,
-    port: undefined,
-    path: undefined,
-    prefixRewrite: undefined,
-    regexRewrite: undefined,
-    stripQuery: false,
-  },
-  requestHeaders: neverMutated,
-  responseHeaders: neverMutated,
-};
-const httpsRedirect = new CompiledRoute(
-  tlsRoute,
-  tlsHost,
-  {
-    name: "",
-    virtualHosts: [],
-    requestHeaders: neverMutated,
-    responseHeaders: neverMutated,
-    ignorePortInHostMatching: false,
-  },
-  { next: () => 0, fill: () => undefined },
-);
 
 function namesUsed(config: RouteConfig): readonly string[] {
   const levels = [

@@ -1,0 +1,62 @@
+/**
+ * The head that was parsed last, as routes and header matchers see it. One a connection manager: routing
+ * is over before anything else is parsed. Text is made when it is asked for.
+ */
+import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
+import { latin1Text } from "./http1/ascii.ts";
+import { headerText } from "./http1/header-table.ts";
+import { requestHead } from "./http1/request-head.ts";
+import { RequestTarget } from "./request-target.ts";
+import type { RoutedRequest } from "./router/compiled-route.ts";
+
+export class RequestView implements RoutedRequest {
+  readonly buffer: Buffer;
+  readonly target = new RequestTarget();
+  readonly #config: HttpConnectionManagerConfig;
+
+  constructor(buffer: Buffer, config: HttpConnectionManagerConfig) {
+    this.buffer = buffer;
+    this.#config = config;
+  }
+
+  get path(): string {
+    return this.target.path;
+  }
+
+  queryText(): string {
+    return this.target.query(this.buffer);
+  }
+
+  pathAndQuery(): string {
+    const query = this.queryText();
+    return query === "" ? this.path : `${this.path}?${query}`;
+  }
+
+  authorityText(): string {
+    const { hostIndex } = requestHead;
+    return this.target.authority ?? (hostIndex < 0 ? "" : headerText(this.buffer, hostIndex));
+  }
+
+  /** As x-forwarded-proto will say it. */
+  scheme(): string {
+    const { forwardedProtoIndex } = requestHead;
+    const { useRemoteAddress, xffNumTrustedHops } = this.#config;
+    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
+    return headerText(this.buffer, forwardedProtoIndex);
+  }
+
+  pseudoHeader(name: string): string | undefined {
+    switch (name) {
+      case ":method":
+        return latin1Text(this.buffer, requestHead.methodStart, requestHead.methodEnd);
+      case ":path":
+        return this.pathAndQuery();
+      case ":authority":
+        return this.authorityText();
+      case ":scheme":
+        return this.scheme();
+      default:
+        return undefined;
+    }
+  }
+}
