@@ -29,6 +29,8 @@ export type StatusState =
   /** It keeps its connections and accepts no more, by order of the admin. */
   | "stopped"
   | "draining"
+  /** The server said that it cannot give it, with the reason. */
+  | "unavailable"
   /** Refused, with the reason; what served before goes on. */
   | "nacked"
   /** Accepted and not applied, with the reason. */
