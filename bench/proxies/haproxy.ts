@@ -22,7 +22,7 @@ export function haproxy(protocol: Protocol, variant: "default" | "tuned"): Conte
         file,
         `global
   nbthread 1
-  maxconn 12000
+  maxconn 9500
   ${isTuned && protocol === "tcp" ? "tune.bufsize 262144" : ""}
 defaults
   mode ${protocol}

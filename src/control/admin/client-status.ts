@@ -18,6 +18,8 @@ export const clientStatuses = {
   absent: 2,
   acked: 3,
   nacked: 4,
+  /** The shipped protos are older than `RECEIVED_ERROR`; the reason stands beside it. */
+  unavailable: 2,
 } as const;
 
 export interface ClientStatusSource {

@@ -29,6 +29,8 @@ export type StatusState =
   /** It keeps its connections and accepts no more, by order of the admin. */
   | "stopped"
   | "draining"
+  /** The server said that it cannot give it, with the reason. */
+  | "unavailable"
   /** Refused, with the reason; what served before goes on. */
   | "nacked"
   /** Accepted and not applied, with the reason. */
@@ -138,7 +140,7 @@ function listenerStandings(view: ListenersView, { drains }: DrainsView): readonl
   const underWay = drains.filter(({ state }) => state === "draining");
   return [
     ...view.listeners.map((listener) => listenerStanding(listener, underWay)),
-    ...underWay.filter((drain) => drain.filter_chains).map(chainStanding),
+    ...underWay.filter(isOfPart).map(partStanding),
     ...view.errors.map((error) => failure("LDS", "nacked", error)),
     ...view.skipped.map((skip) => failure("LDS", "skipped", skip)),
   ];
@@ -149,7 +151,7 @@ function listenerStanding(listener: ListenerView, drains: readonly DrainView[]):
   const drain =
     listener.state === "draining"
       ? drains.find(
-          (each) => each.listener === name && each.generation === generation && !each.filter_chains,
+          (each) => each.listener === name && each.generation === generation && !isOfPart(each),
         )
       : undefined;
   return {
@@ -164,8 +166,13 @@ function listenerStanding(listener: ListenerView, drains: readonly DrainView[]):
   };
 }
 
-/** An in-place update: the listener serves, some chains of the version before drain. */
-function chainStanding(drain: DrainView): Standing {
+/** The listener serves, and some of its connections drain: of removed filter chains, or by order of the admin. */
+function isOfPart({ listener, filter_chains: chains, cause }: DrainView): boolean {
+  return listener !== null && (chains !== null || cause === "admin");
+}
+
+function partStanding(drain: DrainView): Standing {
+  const chains = drain.filter_chains ? `filter chains ${drain.filter_chains.join(", ")}; ` : "";
   return {
     type: "LDS",
     name: drain.listener ?? "",
@@ -173,7 +180,7 @@ function chainStanding(drain: DrainView): Standing {
     state: "draining",
     since: drain.started_at,
     awaiting: [],
-    reason: `filter chains ${drain.filter_chains?.join(", ")}; ${drainText(drain)}`,
+    reason: chains + drainText(drain),
   };
 }
 

@@ -173,6 +173,19 @@ export class ListenerManager {
     });
   }
 
+  /**
+   * Drains some of the connections that an active listener has now; it goes on serving. `share`: above 0, at
+   * most 1; `timeMs` undefined: the listener's own time. Undefined: there is none of the name.
+   */
+  drainConnections(
+    name: string,
+    share: number,
+    timeMs: number | undefined,
+  ): DrainRecord | undefined {
+    const listener = this.#sets.active.get(name);
+    return listener && this.#drains.drainConnections(listener, share, timeMs);
+  }
+
   view(): ListenersView {
     return {
       version: this.#version,

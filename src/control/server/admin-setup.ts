@@ -44,7 +44,7 @@ import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoi
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
-import type { DrainsView } from "../listener/drain-view.ts";
+import type { DrainWatchSource } from "../admin/drain-watch.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
@@ -52,7 +52,7 @@ export interface AdminParts {
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
   readonly controlPlanes: () => readonly XdsStatus[];
-  readonly drains: () => DrainsView;
+  readonly drains: DrainWatchSource;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
@@ -79,7 +79,11 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     listenersEndpoint(listeners),
     clustersEndpoint(clusters),
     configDumpEndpoint(parts.dump),
-    statusEndpoint({ ...parts.dump, controlPlanes: parts.controlPlanes, drains: parts.drains }),
+    statusEndpoint({
+      ...parts.dump,
+      controlPlanes: parts.controlPlanes,
+      drains: parts.drains.view,
+    }),
     statsEndpoint(stats),
     prometheusEndpoint(stats),
     resetCountersEndpoint(parts.store),

@@ -178,9 +178,16 @@ export class Server {
         render: loaded.decoders.render,
       },
       controlPlanes: () => this.#plane.sources.status(),
-      drains: () => this.#plane.drains.view(),
+      drains: {
+        view: () => this.#plane.drains.view(),
+        subscribe: (onChange) => this.#plane.drains.subscribe(onChange),
+        watchers: () => this.#plane.drains.watchers,
+        clock: this.#parts.clock,
+      },
       drainControl: {
         drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),
+        drainConnections: ({ listener, share, timeMs }) =>
+          this.#plane.listeners.drainConnections(listener, share, timeMs)?.view(),
         setHealthCheckFailed: (failed) =>
           failed
             ? this.#plane.serverDrain.failHealthCheck()

@@ -75,12 +75,16 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
     ads: {
       apiType: "grpc",
       setNodeOnFirstMessageOnly: true,
-      service: {
-        clusterName: "xds",
-        authority: "x",
-        initialMetadata: [{ key: "a", value: "b" }],
-        timeoutMs: 0,
-      },
+      services: [
+        {
+          target: { kind: "cluster", clusterName: "xds" },
+          authority: "x",
+          initialMetadata: [{ key: "a", value: "b" }],
+          timeoutMs: 0,
+        },
+      ],
+      rateLimit: undefined,
+      backoff: undefined,
     },
     lds: { kind: "ads", initialFetchTimeoutMs: 0 },
     cds: {
@@ -160,11 +164,31 @@ describe("decodeBootstrap() refuses", () => {
       "dynamic_resources.lds_config names ads, but there is no ads_config",
     ],
     [
-      "REST",
+      "REST without a delay",
       "{node: {id: a, cluster: b}, dynamic_resources: {lds_config: {api_config_source: {api_type: REST, cluster_names: [c]}}}}",
-      "envoy.config.core.v3.ApiConfigSource.cluster_names is not supported: REST management servers are not built",
-      "ApiConfigSource.api_type must be GRPC or DELTA_GRPC, others are not supported",
-      "ApiConfigSource of type gRPC must have a single gRPC service specified",
+      "refresh_delay is required for REST API configuration sources",
+    ],
+    [
+      "REST for all types",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: REST, refresh_delay: 1s, cluster_names: [c, d]}}}",
+      "ApiConfigSource of type REST must have a single cluster name specified",
+      "ads_config.api_type must be GRPC or DELTA_GRPC",
+    ],
+    [
+      "gRPC without a service",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: DELTA_GRPC}}}",
+      "API configs must have either a gRPC service or a cluster name defined",
+    ],
+    [
+      "TLS to a management server, by name",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {ssl_credentials: {}}}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.ssl_credentials is not supported: TLS to a management server is not built",
+    ],
+    [
+      "metadata that are no headers",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: x}, initial_metadata: [{key: 'A b', value: x}, {key: c, value: '%REQ(x)%'}]}]}}}",
+      "initial_metadata: 'A b' is not a name of a text header in lower case",
+      "initial_metadata: command operators in 'c' are not supported",
     ],
     [
       "runtime layers of one name",
