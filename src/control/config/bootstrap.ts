@@ -24,7 +24,7 @@ import type {
 import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
 import { decodeApiConfigSource } from "./api-config-sources.ts";
-import type { GrpcApiSource } from "./config-source.ts";
+import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeListener } from "./listeners.ts";
@@ -97,7 +97,10 @@ function decodeMessage(
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
   judgeNode(node, usesGrpc(dynamicResources), context);
-  const spokenToByGrpc = grpcClusters(dynamicResources);
+  const spokenToByGrpc = grpcClusters(dynamicResources, [
+    ...clusters.map(({ edsSource }) => edsSource),
+    ...listeners.flatMap(({ rds }) => rds.map(({ source }) => source)),
+  ]);
   for (const { config } of clusters) {
     if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);
   }
@@ -177,8 +180,13 @@ function decodeAds(message: ApiMessage, context: DecodeContext): GrpcApiSource |
 }
 
 /** Clusters of management servers: gRPC has an HTTP/2 of its own. */
-function grpcClusters({ ads, lds, cds }: DynamicResources): ReadonlySet<string> {
-  const sources = [lds, cds].flatMap((source) => (source?.kind === "api" ? [source.api] : []));
+function grpcClusters(
+  { ads, lds, cds }: DynamicResources,
+  others: readonly (ConfigSource | undefined)[],
+): ReadonlySet<string> {
+  const sources = [lds, cds, ...others].flatMap((source) =>
+    source?.kind === "api" ? [source.api] : [],
+  );
   const services = [...(ads ? [ads] : []), ...sources].flatMap((source) =>
     "services" in source ? source.services : [],
   );

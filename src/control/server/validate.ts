@@ -1,7 +1,7 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
-import type { ApiConfigSource } from "../config/config-source.ts";
+import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
@@ -23,14 +23,32 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
   );
   const { ads, lds, cds } = bootstrap.dynamicResources;
   if (ads) errors.push(...unknownClusters(ads, clusters).map((error) => `ads_config: ${error}`));
-  for (const [kind, source] of Object.entries({ lds, cds })) {
-    const where = `dynamic_resources.${kind}_config`;
-    const pathError = source?.kind === "path" ? filePathError(source.path) : undefined;
-    if (pathError !== undefined) errors.push(`${where}: ${pathError}`);
-    if (source?.kind === "api")
-      errors.push(...unknownClusters(source.api, clusters).map((error) => `${where}: ${error}`));
-  }
+  const sources: [where: string, source: ConfigSource | undefined][] = [
+    ["dynamic_resources.lds_config", lds],
+    ["dynamic_resources.cds_config", cds],
+    ...bootstrap.staticClusters.map(({ config, edsSource }): [string, ConfigSource | undefined] => [
+      `cluster '${config.name}': eds_config`,
+      edsSource,
+    ]),
+    ...bootstrap.staticListeners.flatMap(({ config, rds }) =>
+      rds.map(({ routeConfigName, source }): [string, ConfigSource] => [
+        `listener '${config.name}': rds '${routeConfigName}'`,
+        source,
+      ]),
+    ),
+  ];
+  for (const [where, source] of sources)
+    errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
   return errors;
+}
+
+function sourceErrors(
+  source: ConfigSource | undefined,
+  clusters: ReadonlySet<string>,
+): readonly string[] {
+  if (source?.kind === "api") return unknownClusters(source.api, clusters);
+  const error = source?.kind === "path" ? filePathError(source.path) : undefined;
+  return error === undefined ? [] : [error];
 }
 
 function unknownClusters(source: ApiConfigSource, known: ReadonlySet<string>): readonly string[] {

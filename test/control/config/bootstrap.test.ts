@@ -29,6 +29,9 @@ test("HTTP/2 is warned of on every cluster but the one that carries xDS", () => 
     return (result.warnings ?? []).map(({ reason }) => reason).join();
   };
   assert.doesNotMatch(warningsOf(cluster("xds")), /HTTP\/1\.1/);
+  const eds = (name: string): string =>
+    `{name: e, type: EDS, eds_cluster_config: {eds_config: {api_config_source: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: ${name}}}]}}}}`;
+  assert.doesNotMatch(warningsOf(`${cluster("endpoints")}, ${eds("endpoints")}`), /HTTP\/1\.1/);
   assert.match(
     warningsOf(`${cluster("xds")}, ${cluster("web")}`),
     /cluster 'web' go by HTTP\/1\.1/,

@@ -62,6 +62,18 @@ const refused: readonly (readonly [name: string, text: string, message: RegExp])
     /unknown cluster 'nope'/,
   ],
   [
+    "a file of endpoints that is not there",
+    "static_resources: {clusters: [{name: c, type: EDS, eds_cluster_config: {eds_config: {path_config_source: {path: /nonexistent}}}}]}",
+    /cluster 'c': eds_config: .*'\/nonexistent' does not exist/,
+  ],
+  [
+    "a file of routes that is not there",
+    listener(
+      `[{filters: [{name: hcm, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, rds: {route_config_name: r, config_source: {path_config_source: {path: /nonexistent}}}, http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]`,
+    ),
+    /listener 'l1': rds 'r': .*'\/nonexistent' does not exist/,
+  ],
+  [
     "two listeners of one name",
     "static_resources: {listeners: [{name: l, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{}]}, {name: l, address: {socket_address: {address: 127.0.0.1, port_value: 2}}, filter_chains: [{}]}]}",
     /duplicate listener|'?l'? /,
