@@ -143,6 +143,7 @@ export const linux = {
   SO_ERROR: 4,
   SO_LINGER: 13,
   SO_REUSEPORT: 15,
+  SO_ATTACH_FILTER: 26,
   IPPROTO_IP: 0,
   IP_FREEBIND: 15,
   IP_TRANSPARENT: 19,

@@ -38,6 +38,10 @@ const addressBytes = 128;
 const optionBytesMax = 64;
 /** Bytes of struct linger. */
 const lingerBytes = 8;
+/** Bytes of struct sock_fprog; the program itself follows it. */
+const programBytes = 16;
+/** BPF_RET | BPF_K of 0: "keep no byte of it" (uapi/linux/bpf_common.h). */
+const dropAll = 0x06;
 
 export class SystemArea {
   readonly #words: Int32Array;
@@ -138,6 +142,20 @@ export class SystemArea {
     this.#words[layout.option >> 2] = 1;
     this.#words[(layout.option >> 2) + 1] = 0;
     setsockopt(fd, linux.SOL_SOCKET, linux.SO_LINGER, this.#base + layout.option, lingerBytes);
+  }
+
+  /**
+   * The socket hears of no further segment (SO_ATTACH_FILTER, socket(7)): a listening one lets no further
+   * handshake end, and clients try again by themselves. Accepted connections are not concerned.
+   */
+  dropArrivals(fd: number): void {
+    const start = layout.option >> 2;
+    this.#words[start] = 1;
+    this.#setPointer(layout.option + 8, this.#base + layout.option + programBytes);
+    this.#words[start + programBytes / 4] = dropAll;
+    this.#words[start + programBytes / 4 + 1] = 0;
+    const address = this.#base + layout.option;
+    setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, programBytes);
   }
 
   /** Both ends of a new pipe, or undefined with errno. */
