@@ -45,11 +45,16 @@ const empty = new Uint8Array(0);
 export function readDiscoveryResponse(bytes: Uint8Array): Read<DiscoveryResponse> {
   return guarded(() => {
     const anys: AnyMessage[] = [];
+    let last: TypeUrl | undefined;
     const response = { version: "", typeUrl: "", nonce: "", serverIdentifier: "" };
     eachField(new jspb.BinaryReader(bytes), (field, reader) => {
       if (field === 1) response.version = reader.readString();
-      else if (field === 2) anys.push(readAny(reader, bytes));
-      else if (field === 4) response.typeUrl = reader.readString();
+      else if (field === 2) {
+        const any = readView(reader, bytes);
+        const value = last && valueOfPlainAny(any, last);
+        anys.push(last && value ? { typeUrl: last.text, value } : readAny(any));
+        last ??= typeUrlOf(any);
+      } else if (field === 4) response.typeUrl = reader.readString();
       else if (field === 5) response.nonce = reader.readString();
       else if (field === 6) response.serverIdentifier = readIdentifier(reader);
       else reader.skipField();
@@ -105,23 +110,54 @@ function readWrapper(bytes: Uint8Array): { name: string; version: string; resour
   const wrapper = { name: "", version: "", resource: { typeUrl: "", value: empty } as AnyMessage };
   eachField(new jspb.BinaryReader(bytes), (field, reader) => {
     if (field === 1) wrapper.version = reader.readString();
-    else if (field === 2) wrapper.resource = readAny(reader, bytes);
+    else if (field === 2) wrapper.resource = readAny(readView(reader, bytes));
     else if (field === 3) wrapper.name = reader.readString();
     else reader.skipField();
   });
   return wrapper;
 }
 
-function readAny(reader: jspb.BinaryReader, message: Uint8Array): AnyMessage {
+function readAny(bytes: Uint8Array): AnyMessage {
   const any: AnyMessage = { typeUrl: "", value: empty };
-  reader.readMessage(any, (_, inner: jspb.BinaryReader) =>
-    eachField(inner, (field) => {
-      if (field === 1) any.typeUrl = inner.readString();
-      else if (field === 2) any.value = readView(inner, message);
-      else inner.skipField();
-    }),
-  );
+  eachField(new jspb.BinaryReader(bytes), (field, reader) => {
+    if (field === 1) any.typeUrl = reader.readString();
+    else if (field === 2) any.value = readView(reader, bytes);
+    else reader.skipField();
+  });
   return any;
+}
+
+/** A type URL that is known, with the field as it is written: tag, length, text. */
+interface TypeUrl {
+  readonly text: string;
+  readonly field: Uint8Array;
+}
+
+/** Of an Any whose type URL is its first field, with a length of one byte; undefined of any other. */
+function typeUrlOf(any: Uint8Array): TypeUrl | undefined {
+  const length = any[1] ?? 0;
+  const isPlain = any[0] === 10 && length > 0 && length < 0x80;
+  if (!isPlain) return undefined;
+  const field = any.subarray(0, 2 + length);
+  return { text: utf8.decode(field.subarray(2)), field };
+}
+
+/**
+ * All resources of a response have one type, and all serialisers write an Any alike: the type URL, then the
+ * value, then nothing. Ten thousand of those need no reader; undefined: it is written otherwise.
+ */
+function valueOfPlainAny(any: Uint8Array, { field }: TypeUrl): Uint8Array | undefined {
+  const valueAt = field.length;
+  if (any[valueAt] !== 18 || Buffer.compare(any.subarray(0, valueAt), field) !== 0)
+    return undefined;
+  let at = valueAt + 1;
+  let length = 0;
+  for (let shift = 0; shift <= 21; shift += 7) {
+    const byte = any[at++] ?? 0x80;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return at + length === any.length ? any.subarray(at) : undefined;
+  }
+  return undefined;
 }
 
 /** What `readBytes` reads, without its copy. `message` is what the reader was made of. */
