@@ -11,7 +11,11 @@ const steps = [
   ["lint", "oxlint", ["--deny-warnings", "src", "test", "bench"]],
   ["format", "oxfmt", ["--check", "src", "test", "bench"]],
   ["unused", "knip", []],
-  ["unit tests", process.execPath, ["--test", "--test-reporter=dot", "--test-timeout=300000", ...unitTests]],
+  [
+    "unit tests",
+    process.execPath,
+    ["--test", "--test-reporter=dot", "--test-timeout=300000", ...unitTests],
+  ],
 ];
 
 for (const [name, command, args] of steps) {

@@ -25,7 +25,8 @@ function isCurrent(stampFile, value) {
 function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], ...options });
   if (result.error) throw new Error(`cannot run ${command}: ${result.error.message}`);
-  if (result.status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${result.status}`);
+  if (result.status !== 0)
+    throw new Error(`${command} ${args.join(" ")} ended with ${result.status}`);
 }
 
 /** Dependencies, without their install scripts: nothing here needs one. */
@@ -35,9 +36,16 @@ function install() {
   if (isCurrent(stamp, want)) return;
   say("installing dependencies (npm install, about 20 seconds, once)");
   const npm = process.env.npm_execpath;
-  // Not `npm ci`: it refuses a lock file that lacks an optional package of another platform, which a
-  // registry may not have. This one keeps to the lock file as well, and never writes it.
-  const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  // Not `npm ci`: it begins by deleting node_modules, also where all but one package is there. This one
+  // keeps to the lock file as well, and never writes it.
+  const args = [
+    "install",
+    "--no-save",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
   if (npm?.endsWith(".js")) run(process.execPath, [npm, ...args]);
   else run(npm ?? "npm", args);
   writeFileSync(path.join(root, stamp), want);
@@ -75,7 +83,11 @@ function protoFiles() {
 function hand(node, [command, ...args]) {
   const bins = [path.dirname(node), path.join(root, "node_modules/.bin")];
   const env = { ...process.env, PATH: [...bins, process.env.PATH].join(path.delimiter) };
-  const child = spawn(command === "node" ? node : command, args, { cwd: root, stdio: "inherit", env });
+  const child = spawn(command === "node" ? node : command, args, {
+    cwd: root,
+    stdio: "inherit",
+    env,
+  });
   // The terminal signals the whole group; what a supervisor sends to us alone is passed on.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => child.kill("SIGTERM"));

@@ -51,7 +51,7 @@ for (const page of pages) {
           suiteNames.some((name) => name === suite),
           line,
         );
-      if (/^(bin\/sluice|--?[a-z])/.test(line)) assert.deepEqual(unknownFlags(line), [], line);
+      if (/^((bin\/)?sluice |--?[a-z])/.test(line)) assert.deepEqual(unknownFlags(line), [], line);
     }
   });
 }

@@ -49,6 +49,8 @@ export async function findGo(): Promise<string | undefined> {
 export class GoControlPlane implements AsyncDisposable {
   /** `host:port` of the ADS service: gRPC without TLS, on loopback. */
   readonly xdsAddress: string;
+  /** `host:port` where the same is polled over HTTP. */
+  readonly restAddress: string;
   readonly #control: string;
   readonly #node: string;
   readonly #process: ChildProcess;
@@ -59,6 +61,7 @@ export class GoControlPlane implements AsyncDisposable {
     started: { node: string; process: ChildProcess; directory: string },
   ) {
     this.xdsAddress = addresses.xds;
+    this.restAddress = addresses.control;
     this.#control = `http://${addresses.control}`;
     this.#node = started.node;
     this.#process = started.process;

@@ -2,9 +2,9 @@
  * One type on one client's stream, seen from the server: what the client asked for, what it was
  * sent, what it said to that. Pure bookkeeping; the session does the sending.
  */
-import { createHash } from "node:crypto";
 import type { ReadRequest, ServedResource } from "./discovery-wire.ts";
 import type { ServedType } from "./resource-types.ts";
+import { versionOf } from "./resource-version.ts";
 
 /** What a client last said about a type. */
 export type Verdict =
@@ -69,12 +69,4 @@ export class ClientSubscription {
     const isWildcard = this.type.isFullState && !this.#hasNamed;
     return isWildcard || this.#names.has("*") || this.#names.has(name);
   }
-}
-
-/** Equal content has an equal version, whoever computes it and when. */
-export function versionOf(resources: readonly ServedResource[]): string {
-  const hash = createHash("sha256");
-  for (const { name, bytes } of resources.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
-    hash.update(`${name.length}:${name}:${bytes.length}:`).update(bytes);
-  return hash.digest("hex").slice(0, 12);
 }

@@ -28,7 +28,7 @@ export interface WrittenResponse {
 }
 
 /** `control_plane.identifier` of every response. */
-const identifier = "sluice xds-server";
+export const identifier = "sluice xds-server";
 
 /** Throws on bytes that are no message; the caller ends that stream. */
 export function readDiscoveryRequest(bytes: Uint8Array): ReadRequest {
@@ -60,7 +60,7 @@ export function writeDiscoveryResponse(response: WrittenResponse): Buffer {
   return Buffer.from(writer.getResultBuffer());
 }
 
-function writeAny(typeUrl: string, bytes: Uint8Array): Uint8Array {
+export function writeAny(typeUrl: string, bytes: Uint8Array): Uint8Array {
   const writer = new jspb.BinaryWriter();
   writer.writeString(1, typeUrl);
   writer.writeBytes(2, bytes);
@@ -68,7 +68,7 @@ function writeAny(typeUrl: string, bytes: Uint8Array): Uint8Array {
 }
 
 /** One string field of a message field. */
-function readInner(reader: jspb.BinaryReader, wanted: number): string {
+export function readInner(reader: jspb.BinaryReader, wanted: number): string {
   const found = { text: "" };
   reader.readMessage(found, (_, inner: jspb.BinaryReader) =>
     eachField(inner, (field) => {

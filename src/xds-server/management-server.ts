@@ -1,16 +1,22 @@
 /**
- * A management server to embed: real gRPC ADS, state of the world, one set of resources for every
- * client. For demonstrations, tests and small installations; it authenticates nobody, so it listens
+ * A management server to embed: real gRPC, aggregated and by type, state of the world and delta, one set of
+ * resources for every client. For demonstrations, tests and small installations; it authenticates nobody, so it listens
  * on loopback unless told otherwise.
  */
 import { Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
 import { once } from "node:events";
 import { messageOf } from "../shared/common/errors.ts";
-import { loadAdsService } from "../control/proto/ads-service.ts";
-import { ClientSession } from "./client-session.ts";
-import { versionOf, type Verdict } from "./client-subscription.ts";
+import {
+  aggregatedDiscovery,
+  discoveryServiceOf,
+  type BytesMethod,
+} from "../control/proto/discovery-services.ts";
+import { ClientSession, type Session, type SessionContext } from "./client-session.ts";
+import type { Verdict } from "./client-subscription.ts";
+import { DeltaSession } from "./delta-session.ts";
 import type { ServedResource } from "./discovery-wire.ts";
 import { servedTypes, type ServedType } from "./resource-types.ts";
+import { versionOf } from "./resource-version.ts";
 
 export interface ManagementServerOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -31,7 +37,7 @@ export class ManagementServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #log: (line: string) => void;
   readonly #resources = new Map<string, readonly ServedResource[]>();
-  readonly #sessions = new Map<ClientSession, ServerDuplexStream<Buffer, Buffer>>();
+  readonly #sessions = new Map<Session, ServerDuplexStream<Buffer, Buffer>>();
   #waiting: (() => void)[] = [];
   #clientsSeen = 0;
 
@@ -50,15 +56,8 @@ export class ManagementServer implements AsyncDisposable {
     this.#server = server;
     this.port = port;
     this.#log = log;
-    server.addService(
-      { ...loadAdsService() },
-      {
-        StreamAggregatedResources: (stream: ServerDuplexStream<Buffer, Buffer>) =>
-          this.#serve(stream),
-        DeltaAggregatedResources: (stream: ServerDuplexStream<Buffer, Buffer>) =>
-          endWith(stream, status.UNIMPLEMENTED, "only state of the world is served"),
-      },
-    );
+    this.#addService();
+    for (const { typeUrl } of servedTypes) this.#addService(typeUrl);
   }
 
   /** Replaces all resources of one type and pushes the difference to every client. */
@@ -150,12 +149,36 @@ export class ManagementServer implements AsyncDisposable {
     });
   }
 
-  #serve(stream: ServerDuplexStream<Buffer, Buffer>): void {
-    const session = new ClientSession(
-      (message) => stream.write(message),
-      (typeUrl) => this.#resources.get(typeUrl),
-      { answered: (from, typeUrl, verdict) => this.#onAnswer(from, typeUrl, verdict) },
-    );
+  /** Of one type, or the aggregated one. */
+  #addService(typeUrl?: string): void {
+    const service = typeUrl === undefined ? aggregatedDiscovery() : discoveryServiceOf(typeUrl);
+    if (!service) return;
+    const { stream, delta } = service;
+    type Handler = (stream: ServerDuplexStream<Buffer, Buffer>) => void;
+    const serve =
+      (make: (context: SessionContext) => Session): Handler =>
+      (call) =>
+        this.#serve(call, make(this.#contextOf(call, typeUrl)));
+    const definition: Record<string, BytesMethod> = { stream, delta };
+    this.#server.addService(definition, {
+      stream: serve((context) => new ClientSession(context)),
+      delta: serve((context) => new DeltaSession(context)),
+    });
+  }
+
+  #contextOf(
+    stream: ServerDuplexStream<Buffer, Buffer>,
+    typeUrl: string | undefined,
+  ): SessionContext {
+    return {
+      typeUrl,
+      send: (message) => void stream.write(message),
+      resourcesOf: (type) => this.#resources.get(type),
+      answered: (session, type, verdict) => this.#onAnswer(session, type, verdict),
+    };
+  }
+
+  #serve(stream: ServerDuplexStream<Buffer, Buffer>, session: Session): void {
     this.#sessions.set(session, stream);
     this.#clientsSeen++;
     this.#announce();
@@ -181,7 +204,7 @@ export class ManagementServer implements AsyncDisposable {
     stream.on("close", end);
   }
 
-  #onAnswer(session: ClientSession, typeUrl: string, verdict: Verdict): void {
+  #onAnswer(session: Session, typeUrl: string, verdict: Verdict): void {
     const type = servedTypes.find((served) => served.typeUrl === typeUrl)?.shortName ?? typeUrl;
     if (verdict.kind === "acked") this.#log(`${session.nodeId} ACK ${type} ${verdict.version}`);
     if (verdict.kind === "nacked")

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { peekName, readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
+import { readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
+import { readDeltaResponse } from "../../src/control/xds/delta-response.ts";
+import { peekName } from "../../src/control/xds/received-resource.ts";
+import { writeDeltaResponse } from "../../src/xds-server/delta-wire.ts";
 import { writeDiscoveryResponse } from "../../src/xds-server/discovery-wire.ts";
 import { textResource } from "../support/text-resources.ts";
 
@@ -32,6 +35,43 @@ const mutated = fc
     for (const [at, value] of edits) bytes[at] = value;
     return bytes.subarray(0, length);
   });
+
+const goodDelta = writeDeltaResponse({
+  version: "v1",
+  nonce: "n1",
+  typeUrl,
+  resources: [{ name: "a", version: "1", typeUrl, bytes: textResource("a", "one") }],
+  removedNames: ["b"],
+});
+
+test("readDeltaResponse() never throws, and names what it can", () => {
+  const read = readDeltaResponse(goodDelta);
+  assert(read.ok && read.value.resources[0]?.name === "a");
+  const edited = fc
+    .record({
+      edits: fc.array(fc.tuple(fc.nat(goodDelta.length - 1), fc.nat(255)), { maxLength: 6 }),
+      length: fc.nat(goodDelta.length),
+    })
+    .map(({ edits, length }) => {
+      const bytes = Uint8Array.from(goodDelta);
+      for (const [at, value] of edits) bytes[at] = value;
+      return bytes.subarray(0, length);
+    });
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), edited), (bytes) => {
+      const result = readDeltaResponse(bytes);
+      if (!result.ok) return result.error.length > 0;
+      return result.value.resources.every(
+        ({ name, fault }) => name !== undefined || (fault ?? "").length > 0,
+      );
+    }),
+    {
+      numRuns: Number.MAX_SAFE_INTEGER,
+      interruptAfterTimeLimit: budgetMs,
+      markInterruptAsFailure: false,
+    },
+  );
+});
 
 test("readDiscoveryResponse() reads what is good", () => {
   const read = readDiscoveryResponse(good);

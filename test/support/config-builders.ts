@@ -97,7 +97,10 @@ function tcpChain(id: string): FilterChainConfig {
   };
 }
 
-export function decodedRoutes(name: string): DecodedRouteConfig {
+export function decodedRoutes(
+  name: string,
+  clusterNames: readonly string[] = [],
+): DecodedRouteConfig {
   const config = {
     name,
     virtualHosts: [],
@@ -105,5 +108,5 @@ export function decodedRoutes(name: string): DecodedRouteConfig {
     responseHeaders: noHeaderMutations,
     ignorePortInHostMatching: false,
   };
-  return { config, clusterNames: [], validateClusters: false, bytes: new Uint8Array() };
+  return { config, clusterNames, validateClusters: false, bytes: new Uint8Array() };
 }

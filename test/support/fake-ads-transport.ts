@@ -9,6 +9,11 @@ import {
   readDiscoveryRequest,
   writeDiscoveryResponse,
 } from "../../src/xds-server/discovery-wire.ts";
+import {
+  type ReadDeltaRequest,
+  readDeltaRequest,
+  writeDeltaResponse,
+} from "../../src/xds-server/delta-wire.ts";
 
 /** A wire whose far end is the test: it reads requests and writes responses by hand. */
 export class FakeAdsTransport implements AdsTransport {
@@ -35,7 +40,7 @@ export class FakeAdsTransport implements AdsTransport {
 
 export class FakeAdsCall implements AdsCall {
   readonly handlers: AdsCallHandlers;
-  readonly #requests: ReadRequest[] = [];
+  readonly #requests: Uint8Array[] = [];
   canSend = true;
   isCancelled = false;
 
@@ -45,7 +50,7 @@ export class FakeAdsCall implements AdsCall {
 
   send(message: Uint8Array): void {
     assert(this.canSend, "sent without being asked to");
-    this.#requests.push(readDiscoveryRequest(message));
+    this.#requests.push(message);
   }
 
   cancel(): void {
@@ -54,11 +59,20 @@ export class FakeAdsCall implements AdsCall {
 
   /** The requests since the last call. */
   taken(): readonly ReadRequest[] {
-    return this.#requests.splice(0);
+    return this.#requests.splice(0).map(readDiscoveryRequest);
+  }
+
+  /** The same of a stream that speaks delta. */
+  takenDelta(): readonly ReadDeltaRequest[] {
+    return this.#requests.splice(0).map(readDeltaRequest);
   }
 
   /** Settles when the client would read the next message. */
   respond(response: Parameters<typeof writeDiscoveryResponse>[0]): Promise<void> {
     return this.handlers.received(writeDiscoveryResponse(response));
+  }
+
+  respondDelta(response: Parameters<typeof writeDeltaResponse>[0]): Promise<void> {
+    return this.handlers.received(writeDeltaResponse(response));
   }
 }

@@ -172,6 +172,9 @@ export class FakeWorker implements WorkerPort {
       case "startDrain":
         this.#startDrain(command.tag, command.filterChains, command.drain);
         break;
+      case "drainConnections":
+        this.#startDrain(command.tag, undefined, command.drain);
+        break;
       case "removeListener":
         this.#remove(command.tag);
         break;

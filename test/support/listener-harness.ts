@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { BehaviorSubject } from "rxjs";
 import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
+import { ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
 import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
@@ -55,6 +56,9 @@ export class ListenerHarness {
   readonly manager: ListenerManager;
   readonly server: ServerDrain;
   readonly clusters = new Set<string>(["upstream"]);
+  /** Of those, the ones that still warm. */
+  readonly warming = new Set<string>();
+  readonly clusterWaits = new ClusterWaits((name) => this.warming.has(name));
   readonly routeStates = new Map<string, BehaviorSubject<ResourceState<DecodedRouteConfig>>>();
   isHealthCheckFailed = false;
   #version = 0;
@@ -95,6 +99,7 @@ export class ListenerHarness {
     this.routes = new RdsApi({
       pool: this.pool,
       source: ({ routeConfigName }) => this.routeState(routeConfigName),
+      warming: this.clusterWaits,
       wallTime: () => clock.wallTime(),
       log,
     });
@@ -111,6 +116,7 @@ export class ListenerHarness {
       routes: this.routes,
       comparison: fakeComparison,
       hasCluster: (name) => this.clusters.has(name),
+      warming: this.clusterWaits,
       connectionLimit: () => undefined,
       clock,
       log,
@@ -168,9 +174,16 @@ export class ListenerHarness {
     return state;
   }
 
-  async sendRoutes(name: string): Promise<void> {
-    const resource = { name, version: "r1", bytes: new Uint8Array(), value: decodedRoutes(name) };
+  async sendRoutes(name: string, clusterNames: readonly string[] = []): Promise<void> {
+    const value = decodedRoutes(name, clusterNames);
+    const resource = { name, version: "r1", bytes: new Uint8Array(), value };
     this.routeState(name).next({ kind: "present", resource });
+    await this.settle();
+  }
+
+  async becomeWarm(cluster: string): Promise<void> {
+    this.warming.delete(cluster);
+    this.clusterWaits.settle();
     await this.settle();
   }
 

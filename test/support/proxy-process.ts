@@ -66,6 +66,11 @@ export class ProxyProcess implements AsyncDisposable {
     return this.#log();
   }
 
+  /** `127.0.0.1:9901`. */
+  get adminAddress(): string {
+    return new URL(this.#adminUrl).host;
+  }
+
   async admin(target: string, method = "GET"): Promise<string> {
     const response = await fetch(this.#adminUrl + target, { method }).catch((error: unknown) => {
       throw new Error(`${target}: no answer; the proxy's log:\n${this.#log()}`, { cause: error });

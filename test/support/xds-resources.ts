@@ -2,6 +2,67 @@
 const typeUrl = (name: string): string => `type.googleapis.com/envoy.${name}`;
 const fromAds = { ads: {}, resourceApiVersion: "V3" };
 
+/** How resources come: `config` of each type, and what of the bootstrap is there for them all. */
+export interface XdsVariant {
+  readonly name: string;
+  readonly adsConfig: object | undefined;
+  /** The `ConfigSource` of every type. */
+  readonly source: object;
+  /** Polled: over HTTP/1.1 in place of gRPC. */
+  readonly isRest: boolean;
+}
+
+const envoyGrpc = {
+  transportApiVersion: "V3",
+  grpcServices: [{ envoyGrpc: { clusterName: "control-plane" } }],
+};
+
+/** Every transport of the protocol, by Envoy's names. */
+export const xdsVariants: readonly XdsVariant[] = [
+  ...["GRPC", "DELTA_GRPC"].map((apiType) => ({
+    name: `ADS ${apiType}`,
+    adsConfig: { apiType, ...envoyGrpc },
+    source: fromAds,
+    isRest: false,
+  })),
+  ...["GRPC", "DELTA_GRPC", "AGGREGATED_GRPC", "AGGREGATED_DELTA_GRPC"].map((apiType) => ({
+    name: `api_config_source ${apiType}`,
+    adsConfig: undefined,
+    source: { apiConfigSource: { apiType, ...envoyGrpc }, resourceApiVersion: "V3" },
+    isRest: false,
+  })),
+  {
+    name: "REST",
+    adsConfig: undefined,
+    source: {
+      apiConfigSource: {
+        apiType: "REST",
+        transportApiVersion: "V3",
+        clusterNames: ["control-plane"],
+        refreshDelay: "0.1s",
+      },
+      resourceApiVersion: "V3",
+    },
+    isRest: true,
+  },
+];
+
+/** A bootstrap whose listeners and clusters come by this variant. */
+export function variantBootstrap(
+  node: string,
+  xdsAddress: string,
+  { adsConfig, source }: XdsVariant,
+): object {
+  return {
+    ...adsBootstrap(node, xdsAddress),
+    dynamicResources: {
+      ...(adsConfig && { adsConfig }),
+      cdsConfig: source,
+      ldsConfig: source,
+    },
+  };
+}
+
 export function adsBootstrap(node: string, xdsAddress: string): object {
   const [address = "", port = ""] = xdsAddress.split(":");
   return {
@@ -35,8 +96,8 @@ export function adsBootstrap(node: string, xdsAddress: string): object {
   };
 }
 
-export function cluster(name: string): object {
-  return { name, type: "EDS", connectTimeout: "1s", edsClusterConfig: { edsConfig: fromAds } };
+export function cluster(name: string, edsConfig: object = fromAds): object {
+  return { name, type: "EDS", connectTimeout: "1s", edsClusterConfig: { edsConfig } };
 }
 
 export function endpoints(name: string, port: number): object {
@@ -48,17 +109,19 @@ export interface ListenerOptions {
   readonly port?: number;
   /** Two versions that differ in it alone are a full update on the same address. */
   readonly bufferLimitBytes?: number;
+  /** Where its routes come from; ADS unless given. */
+  readonly source?: object;
 }
 
 export function httpListener(
   name: string,
   routeConfigName: string,
-  { port = 0, bufferLimitBytes }: ListenerOptions = {},
+  { port = 0, bufferLimitBytes, source = fromAds }: ListenerOptions = {},
 ): object {
   const connectionManager = {
     "@type": typeUrl("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     statPrefix: name,
-    rds: { routeConfigName, configSource: fromAds },
+    rds: { routeConfigName, configSource: source },
     httpFilters: [
       {
         name: "envoy.filters.http.router",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClientSession } from "../../src/xds-server/client-session.ts";
-import { versionOf, type Verdict } from "../../src/xds-server/client-subscription.ts";
+import type { Verdict } from "../../src/xds-server/client-subscription.ts";
+import { versionOf } from "../../src/xds-server/resource-version.ts";
 import type { ServedResource } from "../../src/xds-server/discovery-wire.ts";
 import { readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
 import { writeDiscoveryRequest } from "../../src/control/xds/discovery-request.ts";
@@ -15,16 +16,16 @@ function start() {
   const resources = new Map<string, readonly ServedResource[]>();
   const sent: { version: string; nonce: string; names: string }[] = [];
   const verdicts: Verdict[] = [];
-  const session = new ClientSession(
-    (message) => {
+  const session = new ClientSession({
+    send: (message) => {
       const read = readDiscoveryResponse(message);
       assert(read.ok);
       const { version, nonce } = read.value;
       sent.push({ version, nonce, names: read.value.resources.map(({ name }) => name).join() });
     },
-    (typeUrl) => resources.get(typeUrl),
-    { answered: (_, __, verdict) => void verdicts.push(verdict) },
-  );
+    resourcesOf: (typeUrl) => resources.get(typeUrl),
+    answered: (_, __, verdict) => void verdicts.push(verdict),
+  });
   return {
     session,
     sent,

@@ -7,7 +7,7 @@ import type { SocketAddress } from "../../shared/common/address.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { AdminRouter } from "./admin-router.ts";
 import type { AdminStats } from "./admin-stats.ts";
-import { type AdminResponse, textResponse } from "./endpoint.ts";
+import { type AdminBody, type AdminResponse, textResponse } from "./endpoint.ts";
 import { refusalOf } from "./request-guard.ts";
 
 /** More than any request needs: all parameters are in the query. */
@@ -103,7 +103,21 @@ async function answer(
     server: "envoy",
     ...("closes" in reply ? { connection: "close" } : {}),
   });
-  response.end(reply.body, () => reply.afterwards?.());
+  if (!reply.continues || request.method === "HEAD")
+    return void response.end(reply.body, () => reply.afterwards?.());
+  response.write(reply.body);
+  const continued = reply.continues(bodyOf(response));
+  response.on("close", () => continued[Symbol.dispose]());
+}
+
+function bodyOf(response: ServerResponse): AdminBody {
+  return {
+    get isSlow() {
+      return response.writableNeedDrain;
+    },
+    write: (text) => void response.write(text),
+    end: (text = "") => void response.end(text),
+  };
 }
 
 function responseTo(

@@ -88,7 +88,7 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
     },
   });
   const dynamic = view.clusters.filter((cluster) => !cluster.isStatic);
-  const failed = view.errors.map(
+  const failed = unapplied(view).map(
     ({ name, version: failedVersion, bytes, details, lastAttemptMs }) => ({
       name,
       json: {
@@ -199,14 +199,15 @@ function dynamicListeners(
   config: (bytes: Uint8Array) => Json,
 ): readonly DumpedResource[] {
   const dynamic = view.listeners.filter((listener) => !listener.isStatic);
-  const names = new Set([...dynamic, ...view.errors].map(({ name }) => name));
+  const failures = unapplied(view);
+  const names = new Set([...dynamic, ...failures].map(({ name }) => name));
   return [...names].flatMap((name) => {
     const of = (kind: ListenerView["state"]): readonly ListenerView[] =>
       dynamic.filter((listener) => listener.name === name && listener.state === kind);
     const [active] = of("active");
     const [warming] = of("warming");
     const [draining, ...furtherDraining] = of("draining");
-    const error = view.errors.find((failed) => failed.name === name);
+    const error = failures.find((failed) => failed.name === name);
     const first = {
       name,
       ...(active ? { active_state: state(active) } : {}),
@@ -248,6 +249,15 @@ function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
       },
     ],
   };
+}
+
+/** Refused, or taken with an ACK and skipped: where Envoy's dump is silent of the second, this one is not. */
+function unapplied<T extends { readonly details: string }>(view: {
+  readonly errors: readonly T[];
+  readonly skipped: readonly T[];
+}): readonly T[] {
+  const skipped = view.skipped.map((each) => ({ ...each, details: `skipped: ${each.details}` }));
+  return [...view.errors, ...skipped];
 }
 
 /** Absent when empty, as proto3 JSON leaves out defaults. */

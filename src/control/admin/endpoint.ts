@@ -13,6 +13,15 @@ export interface AdminResponse {
   readonly body: string;
   /** Runs once the response is on the wire: what ends the process must not cut its own answer. */
   readonly afterwards?: () => void;
+  /** More body comes after this one, until `end`. What it gives back is disposed when the client has gone. */
+  readonly continues?: (body: AdminBody) => Disposable;
+}
+
+export interface AdminBody {
+  /** The client has not read what it was sent: write no more for now. */
+  readonly isSlow: boolean;
+  write(text: string): void;
+  end(text?: string): void;
 }
 
 export interface AdminEndpoint {

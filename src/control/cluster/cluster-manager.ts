@@ -10,10 +10,12 @@ import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { RejectedResource } from "../xds/resource-batch.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClustersView } from "./cluster-view.ts";
+import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
 import { areSameHosts } from "./host-list.ts";
 import { createHostSource, type EndpointSource } from "./host-source.ts";
@@ -34,6 +36,8 @@ export interface ClusterBatch {
   readonly version: string;
   readonly changed: readonly { readonly value: DecodedCluster }[];
   readonly removed: readonly string[];
+  /** Refused before it could be read: to show. */
+  readonly rejected?: readonly RejectedResource[];
   /** Joins the NACK. */
   refuse(name: string, message: string): void;
 }
@@ -47,6 +51,9 @@ export class ClusterManager {
   /** Of removed clusters whose connections workers still close. */
   #retired: ClusterSlots[] = [];
   readonly #errors = new Map<string, ClusterErrorView>();
+  /** Not sent again, so true until the name is heard of again. */
+  readonly #skips = new Map<string, ClusterErrorView>();
+  readonly #waits = new ClusterWaits((name) => this.#warming.has(name) && !this.#active.has(name));
   #version = "";
   #initialWaiters: (() => void)[] = [];
 
@@ -58,6 +65,9 @@ export class ClusterManager {
   /** Applies a push. Good clusters are applied whatever the others are; each bad one is refused. */
   apply(batch: ClusterBatch): void {
     this.#errors.clear();
+    const lastAttemptMs = this.#context.clock.wallTime();
+    for (const { name, version, bytes, errors } of batch.rejected ?? [])
+      this.#errors.set(name, { name, version, details: errors.join("; "), bytes, lastAttemptMs });
     let isApplied = false;
     for (const { value } of batch.changed) {
       const error = this.#addOrUpdate(value, batch.version, false);
@@ -79,6 +89,11 @@ export class ClusterManager {
   /** Active or warming: what routes may name. */
   hasCluster(name: string): boolean {
     return this.#active.has(name) || this.#warming.has(name);
+  }
+
+  /** Who must not point at a cluster before it serves, waits here. */
+  get warming(): ClusterWarming {
+    return this.#waits;
   }
 
   /** The hosts that workers have now; undefined for a cluster that is not active. */
@@ -110,6 +125,7 @@ export class ClusterManager {
       version: this.#version,
       clusters: clusters.map((cluster) => cluster.view()),
       errors: [...this.#errors.values()],
+      skipped: [...this.#skips.values()],
     };
   }
 
@@ -125,8 +141,7 @@ export class ClusterManager {
     const current = warming ?? active;
     if (current?.identity.isStatic) {
       if (isStatic) return `cluster manager: duplicate cluster '${name}'`;
-      this.#context.log.warning(`cds: cluster '${name}' is skipped: the bootstrap has one`);
-      return undefined;
+      return this.#skip(decoded, version);
     }
     if (current?.decoded.hash === decoded.hash) return undefined;
     if (active?.decoded.hash === decoded.hash) return this.#revert(warming);
@@ -142,6 +157,14 @@ export class ClusterManager {
     cluster.slots.blocks(decoded.config.statName).membership.setWarming(true);
     cluster.start();
     return undefined;
+  }
+
+  /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
+  #skip({ config: { name }, bytes }: DecodedCluster, version: string): undefined {
+    const details = "the bootstrap has a cluster of this name";
+    const lastAttemptMs = this.#context.clock.wallTime();
+    this.#skips.set(name, { name, version, details, bytes, lastAttemptMs });
+    this.#context.log.warning(`cds: cluster '${name}' is skipped: ${details}`);
   }
 
   /** Back to what is active while something else was warming. */
@@ -213,6 +236,7 @@ export class ClusterManager {
   }
 
   #remove(name: string): boolean {
+    this.#skips.delete(name);
     const active = this.#active.get(name);
     const warming = this.#warming.get(name);
     const current = active ?? warming;
@@ -268,6 +292,7 @@ export class ClusterManager {
   #settle(): void {
     this.#retired = this.#retired.filter((slots) => !slots.releaseIfUnused());
     this.#stats.setSizes(this.#active.size, this.#warming.size);
+    this.#waits.settle();
     const warming = [...this.#warming.values()];
     if (warming.some((cluster) => cluster.decoded.waitForWarmOnInit)) return;
     for (const resolve of this.#initialWaiters.splice(0)) resolve();

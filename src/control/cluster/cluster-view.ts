@@ -38,4 +38,6 @@ export interface ClustersView {
   /** Warming, then active; within a set in order of addition. */
   readonly clusters: readonly ClusterView[];
   readonly errors: readonly ClusterErrorView[];
+  /** Taken with an ACK and not applied, with the reason: the bootstrap has a cluster of the name. */
+  readonly skipped: readonly ClusterErrorView[];
 }

@@ -2,7 +2,7 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
-import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
+import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 
@@ -47,7 +47,7 @@ export interface AdminConfig {
 }
 
 export interface DynamicResources {
-  readonly ads: ApiConfigSource | undefined;
+  readonly ads: GrpcApiSource | undefined;
   readonly lds: ConfigSource | undefined;
   readonly cds: ConfigSource | undefined;
 }

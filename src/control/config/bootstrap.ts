@@ -8,6 +8,7 @@ import type {
   Bootstrap,
   Bootstrap_DynamicResources as DynamicMessage,
 } from "../../../gen/es/envoy/config/bootstrap/v3/bootstrap_pb.d.ts";
+import type { ApiConfigSource as ApiMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
@@ -20,8 +21,11 @@ import type {
   DynamicResources,
   NodeConfig,
 } from "./bootstrap-config.ts";
+import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
-import { decodeApiConfigSource, decodeConfigSource } from "./config-sources.ts";
+import { decodeApiConfigSource } from "./api-config-sources.ts";
+import type { GrpcApiSource } from "./config-source.ts";
+import { decodeConfigSource } from "./config-sources.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeStringMatcher } from "./matchers.ts";
@@ -93,6 +97,10 @@ function decodeMessage(
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
   judgeNode(node, usesGrpc(dynamicResources), context);
+  const spokenToByGrpc = grpcClusters(dynamicResources);
+  for (const { config } of clusters) {
+    if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);
+  }
   return {
     node,
     admin: message.admin && decodeAdmin(message.admin, context),
@@ -150,7 +158,7 @@ function decodeDynamicResources(
 ): DynamicResources {
   const { adsConfig, ldsConfig, cdsConfig } = message ?? {};
   const resources: DynamicResources = {
-    ads: adsConfig && decodeApiConfigSource(adsConfig, context),
+    ads: adsConfig && decodeAds(adsConfig, context),
     lds: ldsConfig && decodeConfigSource(ldsConfig, context),
     cds: cdsConfig && decodeConfigSource(cdsConfig, context),
   };
@@ -158,6 +166,25 @@ function decodeDynamicResources(
     if (resources[kind]?.kind === "ads" && !resources.ads)
       context.refuse(`dynamic_resources.${kind}_config names ads, but there is no ads_config`);
   return resources;
+}
+
+/** One stream of all types: nothing that is polled. */
+function decodeAds(message: ApiMessage, context: DecodeContext): GrpcApiSource | undefined {
+  const source = decodeApiConfigSource(message, context);
+  if (source.apiType !== "rest") return source;
+  context.refuse("ads_config.api_type must be GRPC or DELTA_GRPC");
+  return undefined;
+}
+
+/** Clusters of management servers: gRPC has an HTTP/2 of its own. */
+function grpcClusters({ ads, lds, cds }: DynamicResources): ReadonlySet<string> {
+  const sources = [lds, cds].flatMap((source) => (source?.kind === "api" ? [source.api] : []));
+  const services = [...(ads ? [ads] : []), ...sources].flatMap((source) =>
+    "services" in source ? source.services : [],
+  );
+  return new Set(
+    services.flatMap(({ target }) => (target.kind === "cluster" ? [target.clusterName] : [])),
+  );
 }
 
 function usesGrpc({ ads, lds, cds }: DynamicResources): boolean {

@@ -1,9 +1,7 @@
-/** Where resources come from: `ConfigSource` and `ApiConfigSource` of `envoy.config.core.v3`. */
-import type {
-  ApiConfigSource as ApiMessage,
-  ConfigSource as SourceMessage,
-} from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
-import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
+/** Where resources come from: `envoy.config.core.v3.ConfigSource`. */
+import type { ConfigSource as SourceMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
+import { decodeApiConfigSource } from "./api-config-sources.ts";
+import type { ConfigSource } from "./config-source.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
@@ -12,9 +10,6 @@ const initialFetchTimeoutMsDefault = 15_000;
 
 /** `core.v3.ApiVersion.V2`. */
 const versionV2 = 1;
-/** By the numbers of `ApiConfigSource.ApiType`. */
-const grpc = 2;
-const deltaGrpc = 3;
 
 export function decodeConfigSource(message: SourceMessage, context: DecodeContext): ConfigSource {
   const initialFetchTimeoutMs = durationMsOr(
@@ -56,30 +51,4 @@ export function decodeConfigSource(message: SourceMessage, context: DecodeContex
     default:
       return source satisfies never;
   }
-}
-
-export function decodeApiConfigSource(
-  message: ApiMessage,
-  context: DecodeContext,
-): ApiConfigSource {
-  const apiType = Number(message.apiType);
-  if (apiType !== grpc && apiType !== deltaGrpc)
-    context.refuse("ApiConfigSource.api_type must be GRPC or DELTA_GRPC, others are not supported");
-  if (Number(message.transportApiVersion) === versionV2)
-    context.refuse("the v2 xDS transport protocol is not supported");
-  const [service, ...fallbacks] = message.grpcServices;
-  if (!service || fallbacks.length > 0)
-    context.refuse("ApiConfigSource of type gRPC must have a single gRPC service specified");
-  const target =
-    service?.targetSpecifier.case === "envoyGrpc" ? service.targetSpecifier.value : undefined;
-  return {
-    apiType: apiType === deltaGrpc ? "deltaGrpc" : "grpc",
-    setNodeOnFirstMessageOnly: message.setNodeOnFirstMessageOnly,
-    service: {
-      clusterName: target?.clusterName ?? "",
-      authority: target?.authority ?? "",
-      initialMetadata: service?.initialMetadata.map(({ key, value }) => ({ key, value })) ?? [],
-      timeoutMs: durationMsOr(service?.timeout, 0),
-    },
-  };
 }

@@ -71,11 +71,16 @@ export function decodeHttpConnectionManager(
 
 /** By the numbers of `PathWithEscapedSlashesAction`: the default and KEEP_UNCHANGED are what we do. */
 const keepsEscapedSlashes = [0, 1];
-const http3 = 3;
+/** By the numbers of `CodecType`. */
+const codecsNotBuilt = new Map([
+  [2, "HTTP2"],
+  [3, "HTTP3"],
+]);
 
 function judge(message: HttpConnectionManager, context: DecodeContext): void {
-  if (Number(message.codecType) === http3)
-    context.refuse("HTTP/3 is not supported: codec_type HTTP3");
+  const codec = codecsNotBuilt.get(Number(message.codecType));
+  if (codec !== undefined)
+    context.refuse(`codec_type ${codec} is not supported: AUTO and HTTP1 serve HTTP/1.1`);
   if (!keepsEscapedSlashes.includes(message.pathWithEscapedSlashesAction))
     context.refuse(
       "path_with_escaped_slashes_action other than KEEP_UNCHANGED is not supported: paths would be matched in another form",

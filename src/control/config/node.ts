@@ -12,6 +12,9 @@ export interface NodeFlags {
 /** Envoy's name: control planes choose what to send by it. */
 const userAgentName = "envoy";
 
+/** What a control plane may send because we take it (Envoy docs, "Well Known Client Features"). */
+const clientFeatures = ["xds.config.supports-resource-ttl", "xds.config.resource-in-sotw"];
+
 /** A flag that is given wins over the bootstrap (Envoy: `LocalInfoImpl`). */
 export function completeNode(
   node: Node | undefined,
@@ -26,5 +29,6 @@ export function completeNode(
     completed.locality.zone = flags.zone;
   }
   completed.userAgentName ||= userAgentName;
+  completed.clientFeatures = [...new Set([...completed.clientFeatures, ...clientFeatures])];
   return completed;
 }

@@ -10,6 +10,7 @@ import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
 import { typeUrlOf } from "../proto/type-url.ts";
+import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { clusterTypeName, decodeCluster } from "./clusters.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
@@ -41,7 +42,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   });
   return {
     listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
-    clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodeCluster),
+    clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodePushedCluster),
     routes: decoder(
       "RDS",
       protos.schema<RouteConfiguration>("envoy.config.route.v3.RouteConfiguration"),
@@ -58,6 +59,16 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
     ),
   };
+}
+
+function decodePushedCluster(
+  message: Cluster,
+  context: DecodeContext,
+  bytes: Uint8Array,
+): DecodedCluster {
+  const cluster = decodeCluster(message, context, bytes);
+  warnOfHttp2(cluster.config, context);
+  return cluster;
 }
 
 interface Work<M extends Message, T> {

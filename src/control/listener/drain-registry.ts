@@ -14,7 +14,7 @@ import type { DrainsView } from "./drain-view.ts";
 /** `sluice.drains.`: what Envoy cannot be asked. */
 export const drainStats = defineStats({
   counters: ["started", "complete", "forced", "expired", "connections_forced"],
-  gauges: ["active", "connections_remaining"],
+  gauges: ["active", "connections_remaining", "watchers"],
 });
 
 export const endedDrainsMax = 100;
@@ -34,6 +34,7 @@ export class DrainRegistry {
   readonly #active = new Map<DrainId, DrainRecord>();
   /** Newest first. */
   readonly #ended: DrainRecord[] = [];
+  readonly #watchers = new Set<() => void>();
   #lastId = 0;
   /** Over all active drains: a report changes one of thousands, so the sum is not made anew for each. */
   #remaining = 0;
@@ -54,7 +55,7 @@ export class DrainRegistry {
     const drain = new DrainRecord(start, subject, clock.wallTime(), workers);
     this.#active.set(id, drain);
     this.#count("started");
-    this.#setGauges();
+    this.#changed();
     return drain;
   }
 
@@ -65,7 +66,7 @@ export class DrainRegistry {
     this.#remaining -= drain.counts().remaining;
     drain.report(worker, progress.counts);
     this.#remaining += drain.counts().remaining;
-    this.#setGauges();
+    this.#changed();
     return drain;
   }
 
@@ -78,12 +79,29 @@ export class DrainRegistry {
     this.#ended.length = Math.min(this.#ended.length, endedDrainsMax);
     this.#count(outcome);
     this.#count("connections_forced", drain.counts().forced);
-    this.#setGauges();
+    this.#changed();
     return outcome;
   }
 
   get active(): readonly DrainRecord[] {
     return [...this.#active.values()];
+  }
+
+  /** `onChange` after every change of any drain: many a second; whoever shows them thins them out. */
+  subscribe(onChange: () => void): Disposable {
+    const watcher = (): void => onChange();
+    this.#watchers.add(watcher);
+    this.#setGauges();
+    return {
+      [Symbol.dispose]: () => {
+        this.#watchers.delete(watcher);
+        this.#setGauges();
+      },
+    };
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
   }
 
   view(): DrainsView {
@@ -94,9 +112,15 @@ export class DrainRegistry {
     this.#context.stats.slab.add(this.#block, drainStats.offset(name), amount);
   }
 
+  #changed(): void {
+    this.#setGauges();
+    for (const watcher of this.#watchers) watcher();
+  }
+
   #setGauges(): void {
     const { slab } = this.#context.stats;
     slab.set(this.#block, drainStats.offset("active"), this.#active.size);
     slab.set(this.#block, drainStats.offset("connections_remaining"), this.#remaining);
+    slab.set(this.#block, drainStats.offset("watchers"), this.#watchers.size);
   }
 }

@@ -28,8 +28,10 @@ export interface DrainReason {
   readonly changed: readonly string[];
 }
 
+/** A drain of a part of what the tag holds: it ends with the tag, if not before. */
 interface ChainDrain {
   readonly tag: ListenerTag;
+  /** 0: of connections, whatever their chain. */
   readonly chains: number;
   readonly record: DrainRecord;
 }
@@ -119,6 +121,39 @@ export class ListenerDrains {
     this.#chainDrains.add(drainOfChains);
     this.#setGauge();
     drains.tell(record);
+  }
+
+  /** A share of the connections that there are now. Who comes later is not in it: the listener serves. */
+  drainConnections(listener: Listener, share: number, timeMs: number | undefined): DrainRecord {
+    const { drains, pool } = this.#context;
+    const { tag } = listener;
+    const own = this.#policy(listener);
+    const policy = { ...own, timeMs: timeMs ?? own.timeMs };
+    const record = drains.begin({
+      cause: "admin",
+      policy,
+      outlivesDeadline: policy.atDeadline === "keep",
+      subject: {
+        ...subjectOf(listener),
+        filterChains: undefined,
+        updateClass: undefined,
+        changed: [],
+      },
+      manager: listener.holdings.drainManager.createChildManager(listener.config.drainType),
+      direction: "all",
+      tell: (drain) => pool.post({ kind: "drainConnections", tag, share, drain }),
+      mayEndEarly: () => true,
+      onEnded: () => void this.#chainDrains.delete(ofListener),
+      // As for chains: workers cut by themselves.
+      finish: async () => {
+        await pool.broadcast((reply) => ({ kind: "ping", reply }));
+        return "cut";
+      },
+    });
+    const ofListener: ChainDrain = { tag, chains: 0, record };
+    this.#chainDrains.add(ofListener);
+    drains.tell(record);
+    return record;
   }
 
   #chainsOf(tag: ListenerTag): readonly ChainDrain[] {

@@ -11,11 +11,14 @@ import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { ClusterWarming } from "../cluster/cluster-warming.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
+import { clustersOf } from "./listener-clusters.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -29,13 +32,14 @@ import {
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
-import type { RdsApi } from "./rds-api.ts";
+import type { RdsApi, RouteLease } from "./rds-api.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 1_000;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
+const stoppedReason = "listeners are stopped by the admin";
 
 export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
@@ -46,6 +50,8 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly comparison: ListenerComparison;
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
+  /** Absent: no cluster is ever waited for. */
+  readonly warming?: ClusterWarming;
   readonly clock: Clock;
   readonly lazyThreshold?: number;
 }
@@ -55,6 +61,8 @@ export interface ListenerBatch {
   readonly version: string;
   readonly changed: readonly { readonly value: DecodedListener }[];
   readonly removed: readonly string[];
+  /** Refused before it could be read: to show. */
+  readonly rejected?: readonly RejectedResource[];
   /** Joins the NACK. */
   refuse(name: string, message: string): void;
 }
@@ -103,6 +111,8 @@ export class ListenerManager {
   apply(batch: ListenerBatch): Promise<void> {
     return this.#run(async () => {
       this.#errors.clear();
+      for (const unread of batch.rejected ?? [])
+        this.#errors.addUnread(unread, this.#context.clock.wallTime());
       let isApplied = await this.#remove(batch.removed);
       for (const { value } of batch.changed) {
         const resource = this.#resource(value, batch.version);
@@ -147,7 +157,9 @@ export class ListenerManager {
     return this.#run(async () => {
       if (this.#stopped !== "all") this.#stopped = direction;
       for (const listener of this.#sets.warming.values()) {
-        if (this.#isStopped(listener.facts)) this.#dropWarming(listener);
+        if (!this.#isStopped(listener.facts)) continue;
+        this.#errors.skip(listener.resource, stoppedReason);
+        this.#dropWarming(listener);
       }
       const stopping = [...this.#sets.active.values()].filter(
         (listener) => this.#isStopped(listener.facts) && !listener.isStopped,
@@ -161,11 +173,25 @@ export class ListenerManager {
     });
   }
 
+  /**
+   * Drains some of the connections that an active listener has now; it goes on serving. `share`: above 0, at
+   * most 1; `timeMs` undefined: the listener's own time. Undefined: there is none of the name.
+   */
+  drainConnections(
+    name: string,
+    share: number,
+    timeMs: number | undefined,
+  ): DrainRecord | undefined {
+    const listener = this.#sets.active.get(name);
+    return listener && this.#drains.drainConnections(listener, share, timeMs);
+  }
+
   view(): ListenersView {
     return {
       version: this.#version,
       listeners: this.#sets.all().map((listener) => listener.view()),
       errors: this.#errors.view(),
+      skipped: this.#errors.skipped(),
     };
   }
 
@@ -197,6 +223,7 @@ export class ListenerManager {
     const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
     let isApplied = false;
     for (const name of names) {
+      this.#errors.endSkip(name);
       const listener = active.get(name);
       const dropped = warming.get(name);
       if (!(listener ?? dropped) || (listener ?? dropped)?.identity.isStatic) continue;
@@ -224,11 +251,12 @@ export class ListenerManager {
     const { name } = config;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(config)) return this.#skip(name, "listeners are stopped by the admin");
+    if (this.#isStopped(config)) return this.#skip(resource, stoppedReason);
     if ((active ?? warming)?.identity.isStatic) {
       if (isStatic) return `duplicate listener ${name} found`;
-      return this.#skip(name, "the bootstrap has a listener of this name");
+      return this.#skip(resource, "the bootstrap has a listener of this name");
     }
+    this.#errors.endSkip(name);
     const next = resource.decoded;
     const plan = planUpdate(
       { next, active: active?.decoded, warming: warming?.decoded },
@@ -254,7 +282,9 @@ export class ListenerManager {
   }
 
   /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
-  #skip(name: string, reason: string): undefined {
+  #skip(resource: ListenerResource, reason: string): undefined {
+    const { name } = resource.decoded.config;
+    this.#errors.skip(resource, reason);
     this.#context.log.warning(`lds: listener '${name}' is skipped: ${reason}`);
   }
 
@@ -298,23 +328,43 @@ export class ListenerManager {
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#subscribeRoutes(listener);
+    this.#awaitClusters(listener, clustersOf(listener.decoded));
     return this.#activateIfWarm(listener);
   }
 
   #subscribeRoutes(listener: Listener): void {
     for (const subscription of listener.decoded.rds) {
       const target = routeTarget(subscription.routeConfigName);
-      const ready = { kind: "targetReady", target } as const;
       const lease = this.#context.routes.acquire(subscription, () => {
-        void this.#run(async () => {
-          if (listener.state.kind !== "warming") return;
-          listener.become(ready);
-          await this.#activateLate(listener);
-        });
+        void this.#onTargetReady(listener, target, lease);
       });
       listener.routes.push(lease);
-      if (lease.isReady) listener.become(ready);
+      if (!lease.isReady) continue;
+      this.#awaitClusters(listener, lease.clusterNames);
+      listener.become({ kind: "targetReady", target });
     }
+  }
+
+  /** Make before break: what serves is not replaced by what points at clusters that still warm. */
+  #awaitClusters(listener: Listener, names: Iterable<string>): void {
+    if (!this.#sets.active.has(listener.name)) return;
+    for (const name of names) {
+      const target = `cluster ${name}`;
+      const onWarm = (): void => void this.#onTargetReady(listener, target);
+      const wait = this.#context.warming?.waitFor([name], onWarm);
+      if (!wait) continue;
+      listener.waits.push(wait);
+      listener.become({ kind: "targetAdded", target });
+    }
+  }
+
+  #onTargetReady(listener: Listener, target: string, routes?: RouteLease): Promise<void> {
+    return this.#run(async () => {
+      if (listener.state.kind !== "warming") return;
+      this.#awaitClusters(listener, routes?.clusterNames ?? []);
+      listener.become({ kind: "targetReady", target });
+      await this.#activateLate(listener);
+    });
   }
 
   /** As `activateIfWarm`, when there is no push left to refuse. */

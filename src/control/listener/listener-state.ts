@@ -17,6 +17,7 @@ export type ListenerState =
   | { readonly kind: "removed" };
 
 export type ListenerEvent =
+  | { readonly kind: "targetAdded"; readonly target: string }
   | { readonly kind: "targetReady"; readonly target: string }
   | { readonly kind: "activated" }
   | { readonly kind: "dropped" }
@@ -48,6 +49,8 @@ function fromWarming(
 ): ListenerState | undefined {
   if (event.kind === "dropped") return { kind: "removed" };
   if (event.kind === "activated") return awaiting.size === 0 ? { kind: "active" } : undefined;
+  if (event.kind === "targetAdded")
+    return { kind: "warming", awaiting: new Set([...awaiting, event.target]) };
   if (event.kind !== "targetReady") return undefined;
   const rest = new Set(awaiting);
   rest.delete(event.target);

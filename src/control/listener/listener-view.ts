@@ -54,4 +54,6 @@ export interface ListenersView {
   /** Warming, then active, then draining; within a set in order of addition. */
   readonly listeners: readonly ListenerView[];
   readonly errors: readonly ListenerErrorView[];
+  /** Taken with an ACK and not applied, with the reason: the bootstrap's name, or listeners are stopped. */
+  readonly skipped: readonly ListenerErrorView[];
 }

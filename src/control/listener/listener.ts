@@ -38,6 +38,8 @@ export class Listener implements SocketOwner {
   readonly facts: ListenerFacts;
   readonly holdings: ListenerHoldings;
   readonly routes: RouteLease[] = [];
+  /** For clusters, while it warms. */
+  readonly waits: Disposable[] = [];
   #sockets: readonly SocketLease[];
   readonly #configured: DecodedListener;
   #decoded: DecodedListener;
@@ -86,6 +88,11 @@ export class Listener implements SocketOwner {
   /** The latest message of this meaning, to compare the next one with. */
   get decoded(): DecodedListener {
     return this.#decoded;
+  }
+
+  /** As pushed. */
+  get resource(): ListenerResource {
+    return { decoded: this.#decoded, version: this.#version, wallMs: this.#lastUpdatedMs };
   }
 
   get state(): ListenerState {
@@ -147,6 +154,7 @@ export class Listener implements SocketOwner {
   /** Gives back what is this version's own, all but the sockets; a second call does nothing. */
   release(): void {
     for (const lease of this.routes.splice(0)) lease[Symbol.dispose]();
+    for (const wait of this.waits.splice(0)) wait[Symbol.dispose]();
     this.holdings.slots[Symbol.dispose]();
   }
 

@@ -5,13 +5,16 @@
  *
  * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
  * time make it serve 404, they never hold it back for ever.
+ *
+ * Make before break: an update that points at a cluster which still warms is held while the routes before it serve.
  */
 import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { ClusterWarming, WarmWait } from "../cluster/cluster-warming.ts";
 import type { RouteSubscription } from "../config/decoded-listener.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { ResourceState } from "../xds/resource-batch.ts";
+import type { Resource, ResourceState } from "../xds/resource-batch.ts";
 
 /** Where routes come from: chosen by the subscription's source when the server is put together. */
 export type RouteSource = (
@@ -20,6 +23,8 @@ export type RouteSource = (
 
 export interface RouteLease extends Disposable {
   readonly isReady: boolean;
+  /** Clusters that the routes name which workers have now. */
+  readonly clusterNames: readonly string[];
 }
 
 /** A route configuration as `/config_dump` shows it. */
@@ -29,12 +34,30 @@ export interface RouteView {
   readonly bytes: Uint8Array;
   /** Milliseconds since 1970. */
   readonly lastUpdatedMs: number;
+  /** A later version that waits for clusters to become warm. */
+  readonly held?: HeldRoutesView;
+}
+
+export interface HeldRoutesView {
+  readonly version: string;
+  /** `cluster <name>` each. */
+  readonly awaiting: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+interface HeldRoutes {
+  readonly version: string;
+  readonly sinceMs: number;
+  readonly wait: WarmWait;
 }
 
 interface Entry {
   references: number;
   isReady: boolean;
   view: RouteView | undefined;
+  clusterNames: readonly string[];
+  held: HeldRoutes | undefined;
   subscription: Subscription | undefined;
   readonly waiting: Set<() => void>;
 }
@@ -42,6 +65,8 @@ interface Entry {
 export interface RdsApiContext {
   readonly pool: Pick<WorkerPool, "post">;
   readonly source: RouteSource;
+  /** Absent: no cluster is ever waited for. */
+  readonly warming?: ClusterWarming;
   readonly wallTime: () => number;
   readonly log: Logger;
 }
@@ -73,6 +98,9 @@ export class RdsApi {
       get isReady() {
         return entry.isReady;
       },
+      get clusterNames() {
+        return entry.clusterNames;
+      },
       [Symbol.dispose]: () => {
         entry.waiting.delete(onReady);
         if (isHeld) this.#release(name, entry);
@@ -82,7 +110,10 @@ export class RdsApi {
   }
 
   views(): readonly RouteView[] {
-    return [...this.#entries.values()].flatMap((entry) => entry.view ?? []);
+    return [...this.#entries.values()].flatMap(({ view, held }) => {
+      if (!view) return [];
+      return held ? { ...view, held: heldView(held) } : view;
+    });
   }
 
   #open(name: string, subscription: RouteSubscription): Entry {
@@ -90,6 +121,8 @@ export class RdsApi {
       references: 0,
       isReady: false,
       view: undefined,
+      clusterNames: [],
+      held: undefined,
       subscription: undefined,
       waiting: new Set(),
     };
@@ -102,7 +135,7 @@ export class RdsApi {
 
   #onState(name: string, entry: Entry, state: ResourceState<DecodedRouteConfig>): void {
     if (state.kind === "requested") return;
-    if (state.kind === "present") this.#apply(entry, state.resource);
+    if (state.kind === "present") this.#receive(entry, state.resource);
     else this.#context.log.warning(`rds: route configuration '${name}' is ${reasonOf(state)}`);
     entry.isReady = true;
     const waiting = [...entry.waiting];
@@ -110,10 +143,26 @@ export class RdsApi {
     for (const onReady of waiting) onReady();
   }
 
-  #apply(
-    entry: Entry,
-    resource: { name: string; version: string; bytes: Uint8Array; value: DecodedRouteConfig },
-  ): void {
+  /** The latest version counts: what was held before it is forgotten. */
+  #receive(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
+    entry.held?.wait[Symbol.dispose]();
+    entry.held = undefined;
+    const wait = entry.view
+      ? this.#context.warming?.waitFor(resource.value.clusterNames, () =>
+          this.#apply(entry, resource),
+        )
+      : undefined;
+    if (!wait) return this.#apply(entry, resource);
+    const { name, version } = resource;
+    entry.held = { version, wait, sinceMs: this.#context.wallTime() };
+    this.#context.log.info(
+      `rds: route configuration '${name}' version '${version}' waits for ${wait.awaiting.join(", ")}`,
+    );
+  }
+
+  #apply(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
+    entry.held = undefined;
+    entry.clusterNames = resource.value.clusterNames;
     const { name, version, bytes, value } = resource;
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
     this.#context.pool.post({ kind: "setRoutes", config: value.config });
@@ -125,6 +174,7 @@ export class RdsApi {
     if (entry.references > 0) return;
     this.#entries.delete(name);
     entry.subscription?.unsubscribe();
+    entry.held?.wait[Symbol.dispose]();
     if (entry.view) this.#context.pool.post({ kind: "removeRoutes", name });
   }
 }
@@ -135,6 +185,10 @@ export function unknownClusterOf(
   hasCluster: (name: string) => boolean,
 ): string | undefined {
   return validateClusters ? clusterNames.find((name) => !hasCluster(name)) : undefined;
+}
+
+function heldView({ version, sinceMs, wait }: HeldRoutes): HeldRoutesView {
+  return { version, sinceMs, awaiting: wait.awaiting.map((name) => `cluster ${name}`) };
 }
 
 function reasonOf(

@@ -9,6 +9,10 @@ import type { StatStore } from "../../shared/stats/stat-store.ts";
 import { createAdminRouter } from "../admin/admin-router.ts";
 import { AdminServer } from "../admin/admin-server.ts";
 import { createAdminStats } from "../admin/admin-stats.ts";
+import type {
+  ClientStatusService,
+  ClientStatusServiceOptions,
+} from "../admin/client-status-service.ts";
 import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
@@ -37,15 +41,18 @@ import { type ServerState, readyEndpoint } from "../admin/ready-endpoint.ts";
 import { resetCountersEndpoint } from "../admin/reset-counters-endpoint.ts";
 import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoint.ts";
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
+import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
-import type { DrainsView } from "../listener/drain-view.ts";
+import type { DrainWatchSource } from "../admin/drain-watch.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
-  readonly drains: () => DrainsView;
+  readonly controlPlanes: () => readonly XdsStatus[];
+  readonly drains: DrainWatchSource;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
@@ -72,6 +79,11 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     listenersEndpoint(listeners),
     clustersEndpoint(clusters),
     configDumpEndpoint(parts.dump),
+    statusEndpoint({
+      ...parts.dump,
+      controlPlanes: parts.controlPlanes,
+      drains: parts.drains.view,
+    }),
     statsEndpoint(stats),
     prometheusEndpoint(stats),
     resetCountersEndpoint(parts.store),
@@ -127,6 +139,20 @@ export async function startAdmin(
     await result.server.close();
     return `cannot write --admin-address-path '${setup.addressPath}': ${messageOf(error)}`;
   }
+}
+
+/** CSDS, listening; undefined without `--admin-grpc-address`; or why it cannot start. */
+export async function startClientStatus(
+  options: ClientStatusServiceOptions,
+  log: Logger,
+): Promise<ClientStatusService | string | undefined> {
+  if (options.address === "") return undefined;
+  // grpc-js and what it loads are for those who ask for it.
+  const { ClientStatusService: Service } = await import("../admin/client-status-service.ts");
+  const service = await Service.listen(options);
+  if (typeof service === "string") return `--admin-grpc-address: ${service}`;
+  log.info(`admin gRPC address: ${service.address}`);
+  return service;
 }
 
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */

@@ -73,6 +73,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const routes = new RdsApi({
     pool,
     source: sources.routes,
+    warming: clusters.warming,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
@@ -96,6 +97,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
+    warming: clusters.warming,
     log: loggerOf("config"),
   });
   const serverDrain = new ServerDrain({

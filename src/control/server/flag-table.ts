@@ -213,6 +213,11 @@ export const flagTable: readonly FlagSpec[] = [
     kind: "list",
     help: "A Host header that the admin answers besides its own address (repeatable; not in Envoy)",
   },
+  {
+    name: "admin-grpc-address",
+    kind: "string",
+    help: "host:port or unix:path of the client status service, CSDS; default: none (not in Envoy)",
+  },
   { name: "version", kind: "switch", help: "Print the version and exit" },
   { name: "help", short: "h", kind: "switch", help: "Print this and exit" },
 ];

@@ -37,6 +37,8 @@ export interface ServerOptions {
   readonly logPath: string;
   readonly adminAddressPath: string;
   readonly adminAllowedHosts: readonly string[];
+  /** Of CSDS: `host:port` or `unix:path`; empty: not served. */
+  readonly adminGrpcAddress: string;
   readonly localAddressIpVersion: "v4" | "v6";
   readonly fileFlushIntervalMs: number;
   readonly fileFlushMinBytes: number;
@@ -104,6 +106,7 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     logPath: text("log-path"),
     adminAddressPath: text("admin-address-path"),
     adminAllowedHosts: values.get("admin-allowed-host") ?? [],
+    adminGrpcAddress: text("admin-grpc-address"),
     localAddressIpVersion: oneOf(values, "local-address-ip-version", ["v4", "v6"]),
     fileFlushIntervalMs: number("file-flush-interval-msec", 10_000),
     fileFlushMinBytes: number("file-flush-min-size-kb", 64) * 1024,

@@ -8,9 +8,10 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
+import type { ClientStatusService } from "../admin/client-status-service.ts";
 import { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import { adminEndpoints, startAdmin } from "./admin-setup.ts";
+import { adminEndpoints, startAdmin, startClientStatus } from "./admin-setup.ts";
 import type { LoadedBootstrap } from "./config-decoders.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -61,6 +62,10 @@ export class Server {
     this.#startedMs = clock.now();
     this.#loadedAtMs = clock.wallTime();
     this.#concurrency = Math.min(options.concurrency, dataPlane.workersMax);
+    if (this.#concurrency < options.concurrency)
+      log
+        .loggerOf("main")
+        .warning(`the ${dataPlane.reactor} reactor has ${this.#concurrency} worker at most`);
     this.#slabs = createSlabs(this.#concurrency);
     this.#stats = new ServerStats(this.#slabs.stats, this.#concurrency);
     this.#lifecycle = new ServerLifecycle((lifecycle) => this.#stats.setState(lifecycle));
@@ -97,12 +102,13 @@ export class Server {
   /** Serves until `end`. Resolves when all is closed; with a text where it could not start. */
   async run(): Promise<string | undefined> {
     const admin = await this.#startAdmin();
+    const clientStatus = await this.#startClientStatus();
     using _flushes = this.#flushStats();
     const error =
-      typeof admin === "string"
-        ? admin
-        : await Promise.race([this.#initialize(), this.#ended.promise]);
+      [admin, clientStatus].find((each) => typeof each === "string") ??
+      (await Promise.race([this.#initialize(), this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
+    if (typeof clientStatus !== "string") clientStatus?.[Symbol.dispose]();
     await this.#shutdown(typeof admin === "string" ? undefined : admin);
     return error ?? undefined;
   }
@@ -171,9 +177,17 @@ export class Server {
         routes: () => this.#plane.routes.views(),
         render: loaded.decoders.render,
       },
-      drains: () => this.#plane.drains.view(),
+      controlPlanes: () => this.#plane.sources.status(),
+      drains: {
+        view: () => this.#plane.drains.view(),
+        subscribe: (onChange) => this.#plane.drains.subscribe(onChange),
+        watchers: () => this.#plane.drains.watchers,
+        clock: this.#parts.clock,
+      },
       drainControl: {
         drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),
+        drainConnections: ({ listener, share, timeMs }) =>
+          this.#plane.listeners.drainConnections(listener, share, timeMs)?.view(),
         setHealthCheckFailed: (failed) =>
           failed
             ? this.#plane.serverDrain.failHealthCheck()
@@ -195,6 +209,24 @@ export class Server {
       stats: this.#slabs.stats,
       log: log.loggerOf("main"),
     });
+  }
+
+  #startClientStatus(): Promise<ClientStatusService | string | undefined> {
+    const { options, log, loaded } = this.#parts;
+    return startClientStatus(
+      {
+        address: options.adminGrpcAddress,
+        protos: loaded.decoders.protos,
+        node: loaded.bootstrap.node.bytes,
+        source: {
+          controlPlanes: () => this.#plane.sources.status(),
+          clusters: () => this.#plane.clusters.view(),
+          listeners: () => this.#plane.listeners.view(),
+          routes: () => this.#plane.routes.views(),
+        },
+      },
+      log.loggerOf("main"),
+    );
   }
 
   /** Every `stats_flush_interval`, as Envoy. */

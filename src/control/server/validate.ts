@@ -1,9 +1,11 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import type { ApiConfigSource } from "../config/config-source.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
+import { sourceClusters } from "./xds-clients.ts";
 
 /** Everything that is wrong; empty: it can be served. */
 export function validate(options: ServerOptions, log: Logger): readonly string[] {
@@ -19,15 +21,20 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
       .filter((name) => !clusters.has(name))
       .map((name) => `error adding listener '${config.name}': route: unknown cluster '${name}'`),
   );
-  const ads = bootstrap.dynamicResources.ads?.service.clusterName;
-  if (ads !== undefined && !clusters.has(ads))
-    errors.push(`ads_config: unknown cluster '${ads}', it must be a static one`);
-  for (const kind of ["lds", "cds"] as const) {
-    const source = bootstrap.dynamicResources[kind];
-    const error = source?.kind === "path" ? filePathError(source.path) : undefined;
-    if (error !== undefined) errors.push(`dynamic_resources.${kind}_config: ${error}`);
+  const { ads, lds, cds } = bootstrap.dynamicResources;
+  if (ads) errors.push(...unknownClusters(ads, clusters).map((error) => `ads_config: ${error}`));
+  for (const [kind, source] of Object.entries({ lds, cds })) {
+    const where = `dynamic_resources.${kind}_config`;
+    const pathError = source?.kind === "path" ? filePathError(source.path) : undefined;
+    if (pathError !== undefined) errors.push(`${where}: ${pathError}`);
     if (source?.kind === "api")
-      errors.push(`dynamic_resources.${kind}_config: api_config_source is not built, use ads`);
+      errors.push(...unknownClusters(source.api, clusters).map((error) => `${where}: ${error}`));
   }
   return errors;
+}
+
+function unknownClusters(source: ApiConfigSource, known: ReadonlySet<string>): readonly string[] {
+  return sourceClusters(source)
+    .filter((name) => !known.has(name))
+    .map((name) => `unknown cluster '${name}', it must be a static one`);
 }

@@ -1,37 +1,30 @@
 /**
- * Where resources come from: the aggregated stream of the bootstrap's ADS cluster, or files. Managers get
+ * Where resources come from: the aggregated stream, a server of one type, a polled one, a file. Managers get
  * sources to subscribe to and never learn which it was.
  */
 import { of } from "rxjs";
-import { formatAddress } from "../../shared/common/address.ts";
-import type { HostConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
+import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
-import { AdsMux } from "../xds/ads-mux.ts";
-import { FileSource, filePathError } from "../xds/file-source.ts";
-import { GrpcTransport } from "../xds/grpc-transport.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
-import type { XdsStats } from "../xds/xds-stats.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
-import { createXdsStats } from "./xds-stat-sink.ts";
+import { type HostsOf, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the clusters, which are there before the first stream is. */
 interface KnownClusters {
   /** Those present now. */
-  readonly hosts: (cluster: string) => readonly HostConfig[];
+  readonly hosts: HostsOf;
   /** Active or warming. */
   readonly hasCluster: (cluster: string) => boolean;
 }
 
 export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
-  readonly #stats: XdsStats;
-  readonly #ads: XdsClient | undefined;
-  /** By type and path: a file holds one type. */
-  readonly #files = new Map<string, FileSource>();
+  readonly #clients: XdsClients;
   readonly #clusters: KnownClusters;
   /** Whose route configurations are checked for the clusters that they name. */
   readonly #checked = new Set<XdsClient>();
@@ -39,30 +32,44 @@ export class XdsSources implements Disposable {
   constructor(parts: ControlPlaneParts, clusters: KnownClusters) {
     this.#parts = parts;
     this.#clusters = clusters;
-    this.#stats = createXdsStats(parts.slabs.store, parts.slabs.stats.slab);
-    this.#ads = openAds(parts, this.#stats, clusters.hosts);
+    this.#clients = new XdsClients(parts, clusters.hosts);
+  }
+
+  status(): readonly XdsStatus[] {
+    return this.#clients.status();
   }
 
   /** Who serves the type from this source, or why nobody does. */
   client(source: ConfigSource | undefined, type: ResourceType<unknown>): XdsClient | string {
     switch (source?.kind) {
       case "path":
-        return this.#file(source, type);
+        return this.#clients.ofFile(source, type);
       case "api":
-        return "api_config_source is not built, use ads or path_config_source";
+        return this.#clients.ofApi(source.api, type);
       case "ads":
-      // The server that sent the resource, and there is one.
       case "self":
-      case undefined:
-        return this.#ads ?? "there is no ads_config";
+      case undefined: {
+        const { ads } = this.#parts.bootstrap.dynamicResources;
+        return ads ? this.#clients.aggregated(ads) : "there is no ads_config";
+      }
       default:
         return source satisfies never;
     }
   }
 
+  /** `self` is the server that sent the resource which says so: `parent` says where that was. */
+  #resolved(
+    source: ConfigSource | undefined,
+    parent: ConfigSource | undefined,
+  ): ConfigSource | undefined {
+    if (source?.kind !== "self" || parent?.kind !== "api") return source;
+    return { ...parent, initialFetchTimeoutMs: source.initialFetchTimeoutMs };
+  }
+
   readonly endpoints: EndpointSource = ({ serviceName, source, statPrefix }) => {
     const type = this.#parts.decoders.endpoints;
-    const client = this.client(source, type);
+    const { cds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, cds), type);
     return typeof client === "string"
       ? of<ResourceState<LoadAssignment>>(noSource(client))
       : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
@@ -70,15 +77,15 @@ export class XdsSources implements Disposable {
 
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
     const type = this.#parts.decoders.routes;
-    const client = this.client(source, type);
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#checkRoutesOf(client);
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
 
   [Symbol.dispose](): void {
-    this.#ads?.[Symbol.dispose]();
-    for (const file of this.#files.values()) file[Symbol.dispose]();
+    this.#clients[Symbol.dispose]();
   }
 
   /** `validate_clusters`: a configuration that names an unknown cluster is refused, and joins the NACK. */
@@ -92,51 +99,6 @@ export class XdsSources implements Disposable {
       }
     });
   }
-
-  #file(
-    { path, watchedDirectory }: Extract<ConfigSource, { kind: "path" }>,
-    { typeUrl }: ResourceType<unknown>,
-  ): FileSource | string {
-    const key = `${typeUrl} ${path}`;
-    const known = this.#files.get(key);
-    if (known) return known;
-    const error = filePathError(path);
-    if (error !== undefined) return error;
-    const { decoders, clock, loggerOf } = this.#parts;
-    const file = new FileSource({
-      path,
-      watchedDirectory,
-      clock,
-      protos: decoders.protos,
-      stats: this.#stats,
-      logger: loggerOf("config"),
-    });
-    this.#files.set(key, file);
-    return file;
-  }
-}
-
-function openAds(
-  parts: ControlPlaneParts,
-  stats: XdsStats,
-  hostsOf: KnownClusters["hosts"],
-): XdsClient | undefined {
-  const { bootstrap, clock, random, loggerOf } = parts;
-  const { ads } = bootstrap.dynamicResources;
-  if (!ads) return undefined;
-  const { clusterName } = ads.service;
-  return new AdsMux({
-    transport: new GrpcTransport({
-      clusterName,
-      endpoints: () => hostsOf(clusterName).map(grpcTarget),
-    }),
-    clock,
-    random,
-    stats,
-    logger: loggerOf("config"),
-    node: bootstrap.node.bytes,
-    setNodeOnFirstMessageOnly: ads.setNodeOnFirstMessageOnly,
-  });
 }
 
 function subscriptionOptions(source: ConfigSource | undefined, statPrefix: string) {
@@ -148,8 +110,4 @@ function subscriptionOptions(source: ConfigSource | undefined, statPrefix: strin
 /** The owner warms without it, and the reason is shown. */
 function noSource(reason: string): ResourceState<never> {
   return { kind: "rejected", errors: [reason] };
-}
-
-function grpcTarget({ address }: HostConfig): string {
-  return address.kind === "ip" ? formatAddress(address) : `unix:${address.path}`;
 }

@@ -18,11 +18,23 @@ const subscriptionStats = defineStats({
   histograms: ["update_duration"],
 });
 
-const controlPlaneStats = defineStats({ gauges: ["connected_state", "pending_requests"] });
+const controlPlaneStats = defineStats({
+  counters: ["rate_limit_enforced"],
+  gauges: ["connected_state", "pending_requests"],
+});
 
-export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
-  store.setText("control_plane.identifier", "");
-  const controlPlane = store.allocate(controlPlaneStats, "control_plane.");
+/** Envoy says it in the log alone. */
+const ourStats = defineStats({ counters: ["ignored_responses"] });
+
+/** `prefix`: of the management server, `control_plane.` for the aggregated one. */
+export function createXdsStats(
+  store: StatStore,
+  slab: StatSlab,
+  prefix = "control_plane.",
+): XdsStats {
+  store.setText(`${prefix}identifier`, "");
+  const ours = store.allocate(ourStats, `sluice.${prefix}`);
+  const controlPlane = store.allocate(controlPlaneStats, prefix);
   const setControlPlane = (
     name: Parameters<typeof controlPlaneStats.offset>[0],
     value: number,
@@ -32,7 +44,10 @@ export function createXdsStats(store: StatStore, slab: StatSlab): XdsStats {
     controlPlane: {
       connected: (isConnected) => setControlPlane("connected_state", isConnected ? 1 : 0),
       pendingRequests: (count) => setControlPlane("pending_requests", count),
-      identifier: (text) => store.setText("control_plane.identifier", text),
+      rateLimitEnforced: () =>
+        slab.add(controlPlane, controlPlaneStats.offset("rate_limit_enforced")),
+      ignored: () => slab.add(ours, ourStats.offset("ignored_responses")),
+      identifier: (text) => store.setText(`${prefix}identifier`, text),
     },
   };
 }

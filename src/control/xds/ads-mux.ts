@@ -1,5 +1,6 @@
 /**
- * Many subscriptions on one aggregated stream, state of the world (Envoy: `GrpcMuxImpl`).
+ * Many subscriptions on one stream, in either variant of the protocol (Envoy: `GrpcMuxImpl`). On a stream of
+ * one type it has one lane.
  *
  * What one would get wrong: a request is not sent where an interest changes. Interests are noted and
  * sent together, in the order CDS, EDS, LDS, RDS, and not while a response is being applied: a CDS
@@ -10,18 +11,12 @@ import { Observable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import { AdsStream, type AdsStreamOptions } from "./ads-stream.ts";
-import { writeDiscoveryRequest } from "./discovery-request.ts";
-import { readDiscoveryResponse, type DiscoveryResponse } from "./discovery-response.ts";
+import type { Conversation, Dialect } from "./conversation.ts";
+import type { DiscoveryResponse } from "./discovery-response.ts";
+import type { Reply } from "./reply.ts";
 import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
-import {
-  afterReply,
-  afterRequest,
-  namesToSend,
-  noProgress,
-  onNewStream,
-  type Progress,
-  type Reply,
-} from "./sotw-state.ts";
+import { sotw } from "./sotw-conversation.ts";
+import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
 import type { XdsStats } from "./xds-stats.ts";
@@ -31,8 +26,12 @@ export interface AdsMuxOptions extends AdsStreamOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stats: XdsStats;
+  /** Default: the state of the world. */
+  readonly dialect?: Dialect;
   /** A serialised `envoy.config.core.v3.Node`. */
   readonly node: Uint8Array;
+  /** Requests beyond it wait; absent: they are not limited. */
+  readonly rateLimit?: TokenBucketOptions | undefined;
   /** The node in the first request of a stream only; Envoy's default is in every one. */
   readonly setNodeOnFirstMessageOnly?: boolean;
 }
@@ -40,14 +39,9 @@ export interface AdsMuxOptions extends AdsStreamOptions {
 /** One type's part of the conversation. */
 interface Lane {
   readonly subscriptions: Erased;
-  progress: Progress;
+  readonly conversation: Conversation;
   /** A request is due: an interest changed, the stream is new, or a response wants its answer. */
-  due: Due | undefined;
-}
-
-interface Due {
-  /** The detail of a NACK. */
-  readonly error: string | undefined;
+  isDue: boolean;
 }
 
 /** A `TypeSubscriptions` of some type; which one is known where it was made. */
@@ -55,6 +49,8 @@ type Erased = Pick<
   TypeSubscriptions<unknown>,
   | "type"
   | "interest"
+  | "held"
+  | "forgetReleased"
   | "answer"
   | "forEachStats"
   | "status"
@@ -66,9 +62,13 @@ const sendingOrder = ["CDS", "EDS", "LDS", "RDS"];
 
 export class AdsMux implements XdsClient {
   readonly #options: AdsMuxOptions;
+  readonly #dialect: Dialect;
   readonly #stream: AdsStream;
   /** In sending order. */
   #lanes: readonly Lane[] = [];
+  readonly #bucket: TokenBucket | undefined;
+  /** Runs while requests wait for the bucket. */
+  #refill: Disposable | undefined;
   #isApplying = false;
   #isFlushScheduled = false;
   #hasSentNode = false;
@@ -80,6 +80,9 @@ export class AdsMux implements XdsClient {
 
   constructor(options: AdsMuxOptions) {
     this.#options = options;
+    this.#dialect = options.dialect ?? sotw;
+    const { rateLimit, clock } = options;
+    this.#bucket = rateLimit && new TokenBucket(rateLimit, clock.now());
     this.#stream = new AdsStream(options, {
       opened: () => this.#onOpened(),
       connected: () => options.stats.controlPlane.connected(true),
@@ -123,6 +126,7 @@ export class AdsMux implements XdsClient {
 
   [Symbol.dispose](): void {
     this.#stream[Symbol.dispose]();
+    this.#refill?.[Symbol.dispose]();
     for (const lane of this.#lanes) lane.subscriptions[Symbol.dispose]();
     this.#options.transport[Symbol.dispose]();
   }
@@ -134,9 +138,11 @@ export class AdsMux implements XdsClient {
     const subscriptions: TypeSubscriptions<T> = new TypeSubscriptions(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,
+      dialect: this.#dialect,
       onInterest: () => this.#onInterest(type.typeUrl),
     });
-    const lane: Lane = { subscriptions, progress: noProgress, due: undefined };
+    const conversation = this.#dialect.converse(type.typeUrl);
+    const lane: Lane = { subscriptions, conversation, isDue: false };
     this.#lanes = [...this.#lanes, lane].toSorted((a, b) => rankOf(a) - rankOf(b));
     return subscriptions;
   }
@@ -148,7 +154,7 @@ export class AdsMux implements XdsClient {
   #onInterest(typeUrl: string): void {
     const lane = this.#laneOf(typeUrl);
     if (!lane) return;
-    lane.due ??= { error: undefined };
+    lane.isDue = true;
     this.#countPending();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
@@ -160,11 +166,12 @@ export class AdsMux implements XdsClient {
   }
 
   #onOpened(): void {
+    this.#release();
     this.#streamNumber++;
     this.#hasSentNode = false;
     for (const lane of this.#lanes) {
-      lane.progress = onNewStream(lane.progress);
-      lane.due = { error: undefined };
+      lane.conversation.onNewStream();
+      lane.isDue = true;
       if (this.#streamNumber > 1) lane.subscriptions.forEachStats((stats) => stats.attempted());
     }
     this.#flush();
@@ -173,7 +180,7 @@ export class AdsMux implements XdsClient {
   #onFailed(reason: string, retryInMs: number): void {
     const { logger, stats, transport } = this.#options;
     logger.warning(
-      `StreamAggregatedResources gRPC config stream to ${transport.server} closed: ${reason} (retry in ${Math.round(retryInMs)} ms)`,
+      `${this.#dialect.streamName} gRPC config stream to ${transport.server} closed: ${reason} (retry in ${Math.round(retryInMs)} ms)`,
     );
     stats.controlPlane.connected(false);
     this.#release();
@@ -181,7 +188,7 @@ export class AdsMux implements XdsClient {
   }
 
   async #onMessage(message: Uint8Array): Promise<void> {
-    const read = readDiscoveryResponse(message);
+    const read = this.#dialect.readResponse(message);
     if (!read.ok) {
       // Without type and nonce there is nothing to refuse: only a new stream can help.
       this.#stream.abandon(`13, unreadable DiscoveryResponse: ${read.error}`);
@@ -190,11 +197,14 @@ export class AdsMux implements XdsClient {
     const response = read.value;
     this.#noteServer(response.serverIdentifier);
     const lane = this.#laneOf(response.typeUrl);
-    if (lane?.progress.hasAsked) await this.#apply(lane, response);
-    else
-      this.#options.logger.warning(
-        `Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`,
-      );
+    if (lane?.conversation.hasAsked) {
+      await this.#apply(lane, response);
+      return;
+    }
+    this.#options.stats.controlPlane.ignored();
+    this.#options.logger.warning(
+      `Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`,
+    );
   }
 
   async #apply(lane: Lane, response: DiscoveryResponse): Promise<void> {
@@ -203,16 +213,12 @@ export class AdsMux implements XdsClient {
     const reply = await lane.subscriptions.answer(response);
     this.#isApplying = false;
     this.#log(response, reply);
-    const progress = afterReply(lane.progress, response, reply);
-    // On a newer stream the nonce means nothing, but what was accepted was accepted.
-    if (stream !== this.#streamNumber) lane.progress = { ...progress, nonce: "" };
-    else {
-      lane.progress = progress;
-      lane.due = { error: reply.kind === "nack" ? reply.detail : undefined };
-    }
+    const isCurrent = stream === this.#streamNumber;
+    lane.conversation.onReply(response, reply, isCurrent);
+    if (isCurrent) lane.isDue = true;
     this.#flush();
     // Every response gets its answer, so no other is read before a slow peer has taken this one.
-    if (stream === this.#streamNumber && lane.due)
+    if (isCurrent && lane.isDue)
       await new Promise<void>((resolve) => {
         this.#onSent = resolve;
       });
@@ -220,7 +226,7 @@ export class AdsMux implements XdsClient {
 
   #onWritable(): void {
     this.#flush();
-    if (this.#stream.canSend) this.#release();
+    if (this.#stream.canSend && !this.#refill) this.#release();
   }
 
   #release(): void {
@@ -230,36 +236,43 @@ export class AdsMux implements XdsClient {
 
   #flush(): void {
     for (const lane of this.#lanes) {
-      if (!lane.due) continue;
-      if (this.#isApplying || !this.#stream.canSend) break;
-      this.#send(lane, lane.due.error);
+      if (!lane.isDue) continue;
+      if (this.#isApplying || !this.#stream.canSend || this.#mustWait()) break;
+      this.#send(lane);
     }
     this.#countPending();
   }
 
-  #send(lane: Lane, error: string | undefined): void {
-    lane.due = undefined;
-    const { type, interest } = lane.subscriptions;
-    const resourceNames = namesToSend(interest, lane.progress);
-    if (!resourceNames) return;
+  #send(lane: Lane): void {
+    lane.isDue = false;
+    const { subscriptions, conversation } = lane;
+    subscriptions.forgetReleased();
+    const { interest, held } = subscriptions;
     const { node, setNodeOnFirstMessageOnly = false } = this.#options;
-    const { version, nonce } = lane.progress;
-    this.#stream.send(
-      writeDiscoveryRequest({
-        version,
-        node: this.#hasSentNode && setNodeOnFirstMessageOnly ? undefined : node,
-        resourceNames,
-        typeUrl: type.typeUrl,
-        nonce,
-        error,
-      }),
-    );
+    const isNodeKnown = this.#hasSentNode && setNodeOnFirstMessageOnly;
+    const message = conversation.next({ interest, held, node: isNodeKnown ? undefined : node });
+    if (!message) return;
+    this.#bucket?.spend();
+    this.#stream.send(message);
     this.#hasSentNode = true;
-    lane.progress = afterRequest(lane.progress, resourceNames);
+  }
+
+  /** True while `rate_limit_settings` holds requests back; they go on by themselves. */
+  #mustWait(): boolean {
+    const { clock, stats } = this.#options;
+    const waitMs = this.#bucket?.waitMs(clock.now()) ?? 0;
+    if (waitMs === 0) return false;
+    if (this.#refill) return true;
+    stats.controlPlane.rateLimitEnforced();
+    this.#refill = clock.startTimer(waitMs, () => {
+      this.#refill = undefined;
+      this.#onWritable();
+    });
+    return true;
   }
 
   #countPending(): void {
-    const due = this.#lanes.filter((lane) => lane.due);
+    const due = this.#lanes.filter((lane) => lane.isDue);
     this.#options.stats.controlPlane.pendingRequests(due.length);
   }
 

@@ -44,7 +44,9 @@ export interface AdsStreamOptions {
   readonly transport: AdsTransport;
   readonly clock: Clock;
   readonly random: Random;
-  readonly backoff?: BackoffOptions;
+  readonly backoff?: BackoffOptions | undefined;
+  /** A connection that does not come about within so many milliseconds is given up; 0: never. Default 0. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** Envoy: `RetryInitialDelayMs`, `RetryMaxDelayMs`. */
@@ -55,6 +57,9 @@ export class AdsStream implements Disposable {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #handlers: AdsStreamHandlers;
+  readonly #connectTimeoutMs: number;
+  /** Runs while connecting: an address that swallows packets must not stop the others from being tried. */
+  #connectTimer: Disposable | undefined;
   #state: AdsStreamState = { kind: "idle" };
 
   constructor(options: AdsStreamOptions, handlers: AdsStreamHandlers) {
@@ -62,6 +67,7 @@ export class AdsStream implements Disposable {
     this.#clock = options.clock;
     this.#backoff = new Backoff(options.backoff ?? defaultBackoff, options.random);
     this.#handlers = handlers;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 0;
   }
 
   /** Opens the stream if it never was; later calls do nothing. */
@@ -95,6 +101,7 @@ export class AdsStream implements Disposable {
 
   [Symbol.dispose](): void {
     this.#call()?.cancel();
+    this.#connectTimer?.[Symbol.dispose]();
     if (this.#state.kind === "backingOff") this.#state.timer[Symbol.dispose]();
     this.#state = { kind: "closed" };
   }
@@ -108,6 +115,7 @@ export class AdsStream implements Disposable {
     const call = this.#transport.open({
       connected: () => {
         if (this.#call() !== call) return;
+        this.#connectTimer?.[Symbol.dispose]();
         this.#state = { kind: "open", call };
         this.#handlers.connected();
       },
@@ -125,11 +133,16 @@ export class AdsStream implements Disposable {
       },
     });
     this.#state = { kind: "connecting", call };
+    if (this.#connectTimeoutMs > 0)
+      this.#connectTimer = this.#clock.startTimer(this.#connectTimeoutMs, () =>
+        this.abandon(`14, not connected within ${this.#connectTimeoutMs} ms`),
+      );
     this.#handlers.opened();
   }
 
   #fail(reason: string): void {
     if (this.#call() === undefined) return;
+    this.#connectTimer?.[Symbol.dispose]();
     const delayMs = this.#backoff.nextMs();
     const timer = this.#clock.startTimer(delayMs, () => this.#open());
     this.#state = { kind: "backingOff", retryAtMs: this.#clock.now() + delayMs, reason, timer };

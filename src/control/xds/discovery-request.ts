@@ -28,11 +28,12 @@ export function writeDiscoveryRequest(request: DiscoveryRequest): Uint8Array {
   for (const name of request.resourceNames) writer.writeString(3, name);
   writer.writeString(4, request.typeUrl);
   if (request.nonce !== "") writer.writeString(5, request.nonce);
-  if (request.error !== undefined) writer.writeBytes(6, writeStatus(request.error));
+  if (request.error !== undefined) writer.writeBytes(6, writeErrorDetail(request.error));
   return writer.getResultBuffer();
 }
 
-function writeStatus(message: string): Uint8Array {
+/** A `google.rpc.Status`. */
+export function writeErrorDetail(message: string): Uint8Array {
   const writer = new jspb.BinaryWriter();
   writer.writeInt32(1, errorCode);
   writer.writeString(2, message);

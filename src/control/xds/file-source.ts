@@ -15,8 +15,10 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { ReadResult } from "../proto/binary.ts";
 import { readText } from "../proto/json.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
-import { peekName, readDiscoveryResponse } from "./discovery-response.ts";
+import { readDiscoveryResponse } from "./discovery-response.ts";
+import { sotw } from "./sotw-conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
+import { responseOf } from "./discovery-text.ts";
 import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
@@ -102,6 +104,7 @@ export class FileSource implements XdsClient {
     this.#subscriptions ??= new TypeSubscriptions<unknown>(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,
+      dialect: sotw,
       onInterest: () => queueMicrotask(() => this.#load()),
     }) as TypeSubscriptions<unknown>;
     return this.#subscriptions as unknown as TypeSubscriptions<T>;
@@ -129,6 +132,7 @@ export class FileSource implements XdsClient {
 
   async #apply(subscriptions: TypeSubscriptions<unknown>): Promise<void> {
     const { logger, path: file } = this.#options;
+    subscriptions.forgetReleased();
     const read = this.#read(subscriptions.type.typeUrl);
     if (!read.ok) {
       logger.warning(`Filesystem config update failure: ${file}: ${read.errors.join("; ")}`);
@@ -156,21 +160,4 @@ export class FileSource implements XdsClient {
       return { ok: false, errors: [messageOf(thrown)] };
     }
   }
-}
-
-/** A file need not say its type again: each resource does. */
-function responseOf(message: ResponseMessage, typeUrl: string): DiscoveryResponse {
-  const version = message.versionInfo;
-  return {
-    version,
-    typeUrl,
-    nonce: "",
-    serverIdentifier: "",
-    resources: message.resources.map((any) => ({
-      name: peekName(any.value),
-      version,
-      typeUrl: any.typeUrl,
-      bytes: any.value,
-    })),
-  };
 }

@@ -1,10 +1,9 @@
 /**
- * ADS over gRPC. Each stream has a channel of its own, because a channel that failed would wait by
+ * Discovery over gRPC. Each stream has a channel of its own, because a channel that failed would wait by
  * its own back-off and refuse calls meanwhile: two back-offs in a row, and only one of them ours.
  */
 import {
   Client,
-  credentials,
   InterceptingCall,
   ListenerBuilder,
   Metadata,
@@ -14,18 +13,16 @@ import {
   type Interceptor,
   type StatusObject,
 } from "@grpc/grpc-js";
-import { loadAdsService, type AdsService } from "../proto/ads-service.ts";
+import type { BytesMethod } from "../proto/discovery-services.ts";
 import type { AdsCall, AdsCallHandlers, AdsTransport } from "./ads-transport.ts";
+import { EndpointRotation, type GrpcTarget } from "./endpoint-rotation.ts";
+import { HandshakeSockets, watchedCredentials } from "./watched-credentials.ts";
 
 export interface GrpcTransportOptions {
-  /** `envoy_grpc.cluster_name`, for people. */
-  readonly clusterName: string;
-  /** `host:port` or `unix:path`, each tried in turn; asked before each attempt. At least one. */
-  readonly endpoints: () => readonly string[];
-  /** `:authority` of the stream; the endpoint if empty or absent. */
-  readonly authority?: string;
-  /** Headers of the stream. */
-  readonly initialMetadata?: readonly { readonly key: string; readonly value: string }[];
+  /** Of the service that is called: aggregated or of one type, state of the world or delta. */
+  readonly method: BytesMethod;
+  /** Where to, in the order of preference; at least one. */
+  readonly targets: readonly GrpcTarget[];
   /** HTTP/2 PING after so much silence; 0 for none. */
   readonly keepaliveTimeMs?: number;
   /** The connection is dead if a PING stays unanswered for so long. Default 20 s. */
@@ -33,45 +30,85 @@ export interface GrpcTransportOptions {
 }
 
 export class GrpcTransport implements AdsTransport {
+  /** As in the options. */
+  readonly method: BytesMethod;
   readonly #options: GrpcTransportOptions;
-  readonly #service: AdsService = loadAdsService();
-  readonly #metadata = new Metadata();
-  #attempts = 0;
+  readonly #rotation: EndpointRotation;
+  #server: string;
 
-  /** Throws a message for a person if the metadata are no headers. */
   constructor(options: GrpcTransportOptions) {
     this.#options = options;
-    for (const { key, value } of options.initialMetadata ?? []) this.#metadata.add(key, value);
+    this.method = options.method;
+    this.#rotation = new EndpointRotation(options.targets);
+    this.#server = this.#rotation.name;
   }
 
   get server(): string {
-    return `${this.#options.clusterName} ${this.#endpoint()}`;
+    return this.#server;
   }
 
   open(handlers: AdsCallHandlers): AdsCall {
-    const client = new Client(this.#endpoint(), credentials.createInsecure(), this.#channel());
-    this.#attempts++;
-    const { path, requestSerialize, responseDeserialize } = this.#service.StreamAggregatedResources;
+    const chosen = this.#rotation.current;
+    this.#server = `${this.#rotation.name} ${chosen?.endpoint ?? "no endpoint"}`;
+    if (!chosen) return this.#openNone(handlers);
+    const { target, endpoint } = chosen;
+    const sockets = new HandshakeSockets();
+    const watched = watchedCredentials((socket) => sockets.add(socket));
+    const client = new Client(endpoint, watched, this.#channel(target));
+    const noting = this.#noting(handlers);
+    const { path, requestSerialize, responseDeserialize } = this.method;
     const stream = client.makeBidiStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
-      this.#metadata.clone(),
-      { interceptors: [readingOneByOne(handlers)] },
+      metadataOf(target),
+      { interceptors: [readingOneByOne(noting)] },
     );
-    return new GrpcAdsCall(client, stream, handlers);
+    return new GrpcAdsCall({ client, sockets }, stream, noting);
   }
 
   /** Every call owns its channel, and is cancelled by its stream. */
   [Symbol.dispose](): void {}
 
-  #endpoint(): string {
-    const endpoints = this.#options.endpoints();
-    return endpoints[this.#attempts % endpoints.length] ?? "no endpoint";
+  /** A cluster may have no host yet, or no more: an attempt that fails like any other. */
+  #openNone(handlers: AdsCallHandlers): AdsCall {
+    const reason = `14, no endpoint in ${this.#rotation.name}`;
+    let isOver = false;
+    queueMicrotask(() => {
+      if (isOver) return;
+      this.#rotation.ended(false);
+      handlers.ended(reason);
+    });
+    return {
+      canSend: false,
+      send: () => {},
+      cancel: () => {
+        isOver = true;
+        this.#rotation.ended(false);
+      },
+    };
   }
 
-  #channel(): ChannelOptions {
-    const { keepaliveTimeMs = 0, keepaliveTimeoutMs = 20_000, authority = "" } = this.#options;
+  /** The same handlers; on the way it is noted how the endpoint did. */
+  #noting(handlers: AdsCallHandlers): CallHandlers {
+    let hasAnswered = false;
+    return {
+      connected: () => handlers.connected(),
+      writable: () => handlers.writable(),
+      received: (message) => {
+        hasAnswered = true;
+        return handlers.received(message);
+      },
+      ended: (reason) => {
+        this.#rotation.ended(hasAnswered);
+        handlers.ended(reason);
+      },
+      given: () => this.#rotation.ended(hasAnswered),
+    };
+  }
+
+  #channel({ authority = "" }: GrpcTarget): ChannelOptions {
+    const { keepaliveTimeMs = 0, keepaliveTimeoutMs = 20_000 } = this.#options;
     const keepalive: ChannelOptions = {
       "grpc.keepalive_time_ms": keepaliveTimeMs,
       "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
@@ -90,18 +127,36 @@ export class GrpcTransport implements AdsTransport {
   }
 }
 
+function metadataOf({ initialMetadata = [] }: GrpcTarget): Metadata {
+  const metadata = new Metadata();
+  for (const { key, value } of initialMetadata) metadata.add(key, value);
+  return metadata;
+}
+
+/** `given`: the caller has given the stream up. */
+type CallHandlers = AdsCallHandlers & { given(): void };
+
+/** A channel, and what it has opened so far. */
+interface Channel {
+  readonly client: Client;
+  readonly sockets: HandshakeSockets;
+}
+
 class GrpcAdsCall implements AdsCall {
-  readonly #client: Client;
+  readonly #handlers: CallHandlers;
+  readonly #channel: Channel;
+  #isConnected = false;
   readonly #stream: ClientDuplexStream<Buffer, Buffer>;
   #isOver = false;
   #canSend = true;
 
   constructor(
-    client: Client,
+    channel: Channel,
     stream: ClientDuplexStream<Buffer, Buffer>,
-    handlers: AdsCallHandlers,
+    handlers: CallHandlers,
   ) {
-    this.#client = client;
+    this.#handlers = handlers;
+    this.#channel = channel;
     this.#stream = stream;
     // Messages were consumed by the interceptor; reading is what lets the next one in.
     this.#stream.resume();
@@ -115,8 +170,10 @@ class GrpcAdsCall implements AdsCall {
       this.#close();
       handlers.ended(`${status.code}, ${status.details}`);
     });
-    client.waitForReady(Infinity, (error) => {
-      if (!error && !this.#isOver) handlers.connected();
+    channel.client.waitForReady(Infinity, (error) => {
+      if (error || this.#isOver) return;
+      this.#isConnected = true;
+      handlers.connected();
     });
   }
 
@@ -133,12 +190,15 @@ class GrpcAdsCall implements AdsCall {
   cancel(): void {
     if (this.#isOver) return;
     this.#close();
+    this.#handlers.given();
     this.#stream.cancel();
   }
 
   #close(): void {
     this.#isOver = true;
-    this.#client.close();
+    const { client, sockets } = this.#channel;
+    client.close();
+    if (!this.#isConnected) sockets.giveUp();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
-import type { NamedResource } from "./sotw-state.ts";
+import type { NamedResource } from "./comparison.ts";
 import type { RejectedResource, Resource, ResourceBatch, ResourceType } from "./resource-batch.ts";
 
 /** A worker that never answers must not hold up the control plane for ever. */

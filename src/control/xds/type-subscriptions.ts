@@ -14,8 +14,10 @@ import type {
   ResourceState,
   ResourceType,
 } from "./resource-batch.ts";
-import { compareWithHeld, replyTo } from "./sotw-state.ts";
-import type { Comparison, HeldResource, Interest, Reply } from "./sotw-state.ts";
+import type { Comparison, HeldResource, Interest } from "./comparison.ts";
+import type { Dialect } from "./conversation.ts";
+import { replyTo, type Reply } from "./reply.ts";
+import { ResourceExpiry } from "./resource-expiry.ts";
 import type { SubscriptionOptions } from "./xds-client.ts";
 import type { SubscriptionStats, XdsStats } from "./xds-stats.ts";
 import type { NackStatus, ResourceStatus, TypeStatus } from "./xds-status.ts";
@@ -26,6 +28,8 @@ const initialFetchTimeoutMsDefault = 15_000;
 export interface TypeSubscriptionsOptions {
   readonly clock: Clock;
   readonly stats: XdsStats;
+  /** What a response means. */
+  readonly dialect: Pick<Dialect, "compare">;
   /** What is subscribed has changed: a request is due. */
   readonly onInterest: () => void;
 }
@@ -37,6 +41,12 @@ export class TypeSubscriptions<T> implements Disposable {
   readonly #held = new Map<string, HeldResource>();
   readonly #named = new Map<string, NamedSubscription<T>>();
   readonly #rejected = new Map<string, RejectedResource>();
+  /** By name, what the server said of a resource that it cannot give. */
+  readonly #unavailable = new Map<string, string>();
+  /** Nobody wants them any more, and the server does not know it yet. */
+  readonly #released = new Set<string>();
+  readonly #expiry: ResourceExpiry;
+  #lastTurn: Promise<unknown> = Promise.resolve();
   readonly #answered = Promise.withResolvers<"answered" | "timeout">();
   #all: { readonly stats: SubscriptionStats; readonly timer: Disposable | undefined } | undefined;
   #allCount = 0;
@@ -47,10 +57,27 @@ export class TypeSubscriptions<T> implements Disposable {
   constructor(type: ResourceType<T>, options: TypeSubscriptionsOptions) {
     this.type = type;
     this.#options = options;
+    this.#expiry = new ResourceExpiry(options.clock, (name) => {
+      void this.#inTurn(() => this.#expire(name));
+    });
   }
 
   get interest(): Interest {
     return { all: this.#all !== undefined, names: new Set(this.#named.keys()) };
+  }
+
+  get held(): ReadonlyMap<string, HeldResource> {
+    return this.#held;
+  }
+
+  /** A request is about to tell what is subscribed now: the server may send the rest anew from then on. */
+  forgetReleased(): void {
+    for (const name of this.#released) {
+      if (this.#named.has(name) || this.#all) continue;
+      this.#held.delete(name);
+      this.#expiry.stop(name);
+    }
+    this.#released.clear();
   }
 
   whenAnswered(): Promise<"answered" | "timeout"> {
@@ -83,33 +110,62 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   /** Applies a response and says how to answer it. The caller sends no second one meanwhile. */
-  async answer(response: DiscoveryResponse): Promise<Reply> {
-    const { clock } = this.#options;
+  answer(response: DiscoveryResponse): Promise<Reply> {
+    return this.#inTurn(() => this.#answer(response));
+  }
+
+  async #answer(response: DiscoveryResponse): Promise<Reply> {
+    const { clock, dialect } = this.#options;
     const startMs = clock.now();
-    const comparison = compareWithHeld(this.#held, response, this.type, this.interest);
+    const comparison = dialect.compare(this.#held, response, this.type, this.interest);
     const decoded = await decodeAll(this.type, comparison.candidates, clock);
     const unread = [...comparison.rejected, ...decoded.rejected];
-    const batch = new PendingBatch(
-      response.version,
-      { changed: decoded.changed, rejected: unread },
-      comparison.removed,
+    const { accepted, refused } = await this.#deliver(
+      new PendingBatch(
+        response.version,
+        { changed: decoded.changed, rejected: unread },
+        comparison.removed,
+      ),
     );
-    this.#batches.next(batch);
-    const refused = await batch.settled(clock);
     const rejected = [...unread, ...refused];
-    const refusedNames = new Set(refused.map(({ name }) => name));
-    // A refusal without a name is one of the whole batch.
-    const accepted = refusedNames.has("")
-      ? []
-      : batch.changed.filter(({ name }) => !refusedNames.has(name));
     this.#keep(accepted, comparison);
     this.#remember(response, rejected);
-    this.#tellNamed(accepted, rejected, response);
+    this.#tellNamed(accepted, rejected, comparison);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
     const reply = replyTo(rejected, this.type);
     this.#record(response, reply, clock.now() - startMs);
     return reply;
+  }
+
+  /** Hands a batch to its observers and waits for them. */
+  async #deliver(
+    batch: PendingBatch<T>,
+  ): Promise<{ accepted: readonly Resource<T>[]; refused: readonly RejectedResource[] }> {
+    this.#batches.next(batch);
+    const refused = await batch.settled(this.#options.clock);
+    const refusedNames = new Set(refused.map(({ name }) => name));
+    // A refusal without a name is one of the whole batch.
+    const accepted = refusedNames.has("")
+      ? []
+      : batch.changed.filter(({ name }) => !refusedNames.has(name));
+    return { accepted, refused };
+  }
+
+  /** Its time to live is over: as if the server had removed it, but there is nothing to answer. */
+  async #expire(name: string): Promise<void> {
+    if (!this.#held.has(name)) return;
+    const removal = new PendingBatch<T>("", { changed: [], rejected: [] }, [name]);
+    await this.#deliver(removal);
+    this.#held.delete(name);
+    this.#named.get(name)?.removed();
+  }
+
+  /** Responses and expiries one after another: observers never see two batches at once. */
+  #inTurn<R>(work: () => Promise<R>): Promise<R> {
+    const turn = this.#lastTurn.then(work);
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
   }
 
   /** What came was nothing that could be read: counted, and an answer of a kind to those who wait for one. */
@@ -126,7 +182,12 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   status(): TypeStatus {
-    const names = new Set([...this.#held.keys(), ...this.#named.keys(), ...this.#rejected.keys()]);
+    const names = new Set([
+      ...this.#held.keys(),
+      ...this.#named.keys(),
+      ...this.#rejected.keys(),
+      ...this.#unavailable.keys(),
+    ]);
     return {
       typeUrl: this.type.typeUrl,
       shortName: this.type.shortName,
@@ -138,6 +199,7 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#expiry[Symbol.dispose]();
     this.#all?.timer?.[Symbol.dispose]();
     this.#all?.stats[Symbol.dispose]();
     this.#all = undefined;
@@ -204,40 +266,62 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#named.delete(name);
     named[Symbol.dispose]();
     this.#rejected.delete(name);
-    if (!this.#all) this.#held.delete(name);
+    this.#unavailable.delete(name);
+    this.#released.add(name);
     this.#options.onInterest();
   }
 
   /** What was refused stays as it was before: bytes that are not held are judged again next time. */
   #keep(accepted: readonly Resource<T>[], comparison: Comparison): void {
+    // What was released meanwhile may be wanted again before the server knows, and is not sent then.
+    const isWanted = (name: string): boolean =>
+      this.#all !== undefined || this.#named.has(name) || this.#released.has(name);
     for (const { name, version, bytes } of accepted)
-      if (this.#all || this.#named.has(name)) this.#held.set(name, { version, bytes });
-    for (const name of comparison.removed) this.#held.delete(name);
+      if (isWanted(name)) this.#held.set(name, { version, bytes });
+    for (const name of comparison.removed) {
+      this.#held.delete(name);
+      this.#expiry.stop(name);
+    }
+    const refreshed = new Set(accepted.map(({ name }) => name));
+    for (const { name, wrapper } of comparison.candidates)
+      if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
+    for (const { name, version, wrapper } of comparison.unchanged) {
+      this.#expiry.restart(name, wrapper?.ttlMs);
+      const held = this.#held.get(name);
+      // A version of its own has to be kept for the next stream; one of the whole response does not.
+      if (wrapper && held && held.version !== version) this.#held.set(name, { ...held, version });
+    }
   }
 
   /** The refusals that are still true: those of this response, and those of what it does not name. */
   #remember(response: DiscoveryResponse, rejected: readonly RejectedResource[]): void {
-    if (this.type.isFullState) this.#rejected.clear();
+    const { removedNames } = response;
+    if (this.type.isFullState && !removedNames) this.#rejected.clear();
     this.#rejected.delete("");
-    if (this.#rejected.size > 0)
-      for (const { name } of response.resources) this.#rejected.delete(name ?? "");
+    if (this.#rejected.size + this.#unavailable.size > 0)
+      for (const { name = "" } of response.resources) {
+        this.#rejected.delete(name);
+        this.#unavailable.delete(name);
+      }
+    for (const name of removedNames ?? []) this.#rejected.delete(name);
     for (const refusal of rejected) {
       const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
       this.#rejected.set(refusal.name, { ...refusal, errors });
     }
+    for (const { name, code, message } of response.resourceErrors ?? [])
+      if (this.#all || this.#named.has(name))
+        this.#unavailable.set(name, `the management server cannot give it: ${message} (${code})`);
   }
 
   #tellNamed(
     accepted: readonly Resource<T>[],
     rejected: readonly RejectedResource[],
-    response: DiscoveryResponse,
+    comparison: Comparison,
   ): void {
     for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
     for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
-    if (!this.type.isFullState || this.#named.size === 0) return;
-    const present = new Set(response.resources.map(({ name }) => name));
-    for (const [name, named] of this.#named)
-      if (!present.has(name) && !this.#held.has(name)) named.removed();
+    for (const [name, error] of this.#unavailable) this.#named.get(name)?.rejected([error]);
+    for (const name of comparison.absent) this.#named.get(name)?.removed();
   }
 
   #record(response: DiscoveryResponse, reply: Reply, durationMs: number): void {
@@ -248,7 +332,7 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#acceptedAtMs = timeMs;
       this.#nack = undefined;
     } else this.#nack = { version, detail: reply.detail, timeMs };
-    const isEmpty = response.resources.length === 0 && !this.type.isFullState;
+    const isEmpty = isSilent(response) && !this.type.isFullState;
     this.#forEachAffected(response, (stats) => {
       stats.attempted();
       if (isEmpty) stats.empty();
@@ -259,11 +343,12 @@ export class TypeSubscriptions<T> implements Disposable {
 
   /** A partial response is an answer to those it names; a full or an empty one to all. */
   #forEachAffected(response: DiscoveryResponse, visit: (stats: SubscriptionStats) => void): void {
-    if (this.type.isFullState || response.resources.length === 0) {
+    if (this.type.isFullState || isSilent(response)) {
       this.forEachStats(visit);
       return;
     }
-    for (const name of new Set(response.resources.map((resource) => resource.name ?? ""))) {
+    const sent = response.resources.map((resource) => resource.name ?? "");
+    for (const name of new Set([...sent, ...(response.removedNames ?? [])])) {
       const named = this.#named.get(name);
       if (named) visit(named.stats);
     }
@@ -273,9 +358,17 @@ export class TypeSubscriptions<T> implements Disposable {
     const version = this.#held.get(name)?.version ?? "";
     const errors = this.#rejected.get(name)?.errors;
     if (errors) return { name, state: "nacked", version, errors };
+    const unavailable = this.#unavailable.get(name);
+    if (unavailable !== undefined)
+      return { name, state: "unavailable", version, errors: [unavailable] };
     if (version !== "" || this.#held.has(name))
       return { name, state: "acked", version, errors: [] };
     const isAbsent = this.#named.get(name)?.state.kind === "absent";
     return { name, state: isAbsent ? "absent" : "requested", version, errors: [] };
   }
+}
+
+/** Neither gives nor takes anything. */
+function isSilent({ resources, removedNames = [] }: DiscoveryResponse): boolean {
+  return resources.length === 0 && removedNames.length === 0;
 }

@@ -44,6 +44,10 @@ export interface ControlPlaneStats {
   connected(isConnected: boolean): void;
   /** `pending_requests`: requests that wait for the stream. */
   pendingRequests(count: number): void;
+  /** `rate_limit_enforced`: a request had to wait for `rate_limit_settings`. */
+  rateLimitEnforced(): void;
+  /** A response of a type that nobody asked for, or that we do not know. */
+  ignored(): void;
   /** `identifier`: as the server calls itself. */
   identifier(text: string): void;
 }
@@ -61,5 +65,11 @@ const ignored: SubscriptionStats = {
 /** For tests, and for tools that do not count. */
 export const noXdsStats: XdsStats = {
   subscription: () => ignored,
-  controlPlane: { connected: () => {}, pendingRequests: () => {}, identifier: () => {} },
+  controlPlane: {
+    connected: () => {},
+    pendingRequests: () => {},
+    rateLimitEnforced: () => {},
+    ignored: () => {},
+    identifier: () => {},
+  },
 };

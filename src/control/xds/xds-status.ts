@@ -41,8 +41,11 @@ export interface NackStatus {
 
 export interface ResourceStatus {
   readonly name: string;
-  /** `nacked`: the last one received was refused; `version` is then what still serves, or empty. */
-  readonly state: "requested" | "acked" | "nacked" | "absent";
+  /**
+   * `nacked`: the last one received was refused; `version` is then what still serves, or empty.
+   * `unavailable`: the server said that it cannot give it (`resource_errors`).
+   */
+  readonly state: "requested" | "acked" | "nacked" | "absent" | "unavailable";
   readonly version: string;
   readonly errors: readonly string[];
 }

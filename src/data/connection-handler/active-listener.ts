@@ -151,6 +151,16 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     drain.report();
   }
 
+  /** `share`: above 0, at most 1; picked evenly over the ages of the connections. */
+  drainConnections(start: DrainStart, share: number): void {
+    const { reactor } = this.worker;
+    const drain = new ActiveDrain(start, reactor.timers, (event) => this.#environment.post(event));
+    // Told at once a connection may close itself and leave the set.
+    const chosen = [...this.#connections].filter((_, index) => isInShare(index, share));
+    for (const connection of chosen) connection.joinDrain(drain);
+    drain.report();
+  }
+
   joinServerDrain(drain: ActiveDrain): void {
     for (const connection of this.#connections) connection.joinDrain(drain);
   }
@@ -330,6 +340,11 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#onEmpty = undefined;
     onEmpty();
   }
+}
+
+/** Of any run of n in a row the share is n times `share`, give or take one; of one alone it is that one. */
+function isInShare(index: number, share: number): boolean {
+  return Math.ceil((index + 1) * share) > Math.ceil(index * share);
 }
 
 function lazy(previous: ListenerChains | undefined): State {

@@ -8,6 +8,7 @@ import type {
   AddListener,
   RemoveListener,
   ReplyId,
+  DrainConnections,
   StartDrain,
   StopListener,
   WorkerCommand,
@@ -65,6 +66,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#stopListener(command);
       case "startDrain":
         return this.#startDrain(command);
+      case "drainConnections":
+        return this.#drainConnections(command);
       case "removeListener":
         return this.#removeListener(command);
       case "startServerDrain":
@@ -155,6 +158,12 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const listener = this.#listeners.get(command.tag);
     if (listener) return listener.startDrain(command.drain, command.filterChains);
     // Main counts on a word from every worker.
+    this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #drainConnections(command: DrainConnections): void {
+    const listener = this.#listeners.get(command.tag);
+    if (listener) return listener.drainConnections(command.drain, command.share);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
   }
 

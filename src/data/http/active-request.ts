@@ -36,6 +36,8 @@ export interface ResponseSink extends ByteSink {
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */
   decidesToClose(): boolean;
+  /** The request was refused: no further one is read. */
+  closeAfterResponse(): void;
   /** The response is out; the request is over. */
   onResponseEnd(): void;
   /** The response cannot be finished. `isFramed`: the client will notice from the bytes. */
@@ -119,7 +121,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = reactor.nowMs;
     const problem = this.#check();
     if (problem === undefined) this.#routeRequest();
-    else this.#reply(problem);
+    else {
+      this.#sink.closeAfterResponse();
+      this.#reply(problem);
+    }
   }
 
   /** A head that could not be read: answered as a request all the same, and logged. */
@@ -282,7 +287,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const port = portOf(this.#connection.listener.addresses[0]);
     const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
-    if (problem === "malformed") return "malformed";
+    if (problem === "malformed" || problem === "authority") return problem;
     const refusal = checkRequest(requestHead, this.#context);
     if (refusal !== undefined) return refusal;
     if (problem !== "notRelative") return undefined;
@@ -414,8 +419,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    const isRouted = this.#route !== undefined && this.#route.action.kind !== "cluster";
-    const mutations = isRouted ? this.#route?.responseMutations : undefined;
+    const mutations = this.#route?.responseMutations;
     this.#context.responseComposer.composeLocal(this.info, reply, framing, mutations);
     this.#sink.write(writer.start, writer.at);
     this.#end();

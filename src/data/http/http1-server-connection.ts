@@ -129,6 +129,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return this.#closesAfter;
   }
 
+  closeAfterResponse(): void {
+    this.#isPersistent = false;
+  }
+
   onResponseEnd(): void {
     this.#isResponseEnded = true;
     if (this.#isFeeding) return;

@@ -18,6 +18,7 @@ interface Answer {
 
 export const localReplies = {
   malformed: answer(400, "Bad Request", "http1.codec_error", "DPE"),
+  authority: answer(400, "Bad Request", "http.invalid_authority", "DPE"),
   contentLength: answer(400, "Bad Request", "http1.content_length_not_allowed", "DPE"),
   lengthAndChunked: answer(
     400,
@@ -32,7 +33,7 @@ export const localReplies = {
   responseTooLarge: answer(502, "Bad Gateway", "response_headers_too_large", "UPE"),
   underscore: answer(400, "Bad Request", "http1.unexpected_underscore", "DPE"),
   missingHost: answer(400, "", "missing_host_header", undefined),
-  lowVersion: answer(426, "", "low_version", undefined),
+  lowVersion: answer(426, "Upgrade Required", "low_version", "DPE"),
   upgrade: answer(403, "", "upgrade_failed", undefined),
   notRelative: answer(404, "", "absolute_path_rejected", undefined),
   noRoute: answer(404, "", "route_not_found", "NR"),

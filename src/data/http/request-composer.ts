@@ -16,6 +16,7 @@ import { headers, headerText } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { requestHead } from "./http1/request-head.ts";
+import { expectsBody } from "./http1/request-method.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
@@ -26,6 +27,7 @@ const lines = {
   forwardedProto: latin1("x-forwarded-proto: http\r\n"),
   requestId: latin1("x-request-id: "),
   chunked: latin1("transfer-encoding: chunked\r\n"),
+  noBody: latin1("content-length: 0\r\n"),
   host: latin1("host: "),
 } as const;
 
@@ -53,6 +55,7 @@ export class RequestComposer {
     if (host !== undefined && requestHead.hostIndex >= 0) {
       headers.isDropped[requestHead.hostIndex] = 1;
     }
+    if (config.alwaysSetRequestIdInResponse) this.#keepRequestId(request.info);
     this.#writeLine(request, route);
     if (host !== undefined) {
       writer.put(lines.host);
@@ -63,9 +66,18 @@ export class RequestComposer {
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
-    if (requestHead.fields.isChunked) writer.put(lines.chunked);
+    this.#writeLength();
     writer.endLine();
     return !writer.hasOverflowed;
+  }
+
+  #writeLength(): void {
+    const { writer } = this.#context;
+    const { fields, methodStart, methodEnd } = requestHead;
+    if (fields.isChunked) writer.put(lines.chunked);
+    else if (fields.contentLength < 0 && expectsBody(writer.buffer, methodStart, methodEnd)) {
+      writer.put(lines.noBody);
+    }
   }
 
   #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
@@ -108,7 +120,7 @@ export class RequestComposer {
 
   /** Drops what the lines written from the peer's address replace. */
   #takeOverForwarded(forwardedProtoIndex: number): void {
-    if (!this.#context.config.skipXffAppend) dropForwardedFor();
+    if (!this.#context.config.skipXffAppend) dropFields(knownHeader["x-forwarded-for"]);
     if (forwardedProtoIndex >= 0 && !this.#keepsForwardedProto()) {
       headers.isDropped[forwardedProtoIndex] = 1;
     }
@@ -152,6 +164,13 @@ export class RequestComposer {
     if (!generateRequestId) return false;
     if (requestHead.requestIdIndex < 0) return true;
     return useRemoteAddress && !preserveExternalRequestId;
+  }
+
+  /** The response repeats it, whoever made it. */
+  #keepRequestId(info: RequestInfo): void {
+    const { requestIdIndex } = requestHead;
+    if (requestIdIndex < 0 || this.#makesRequestId()) return;
+    info.requestId = headerText(this.#context.reactor.arena.buffer, requestIdIndex);
   }
 
   #captureRequestId(info: RequestInfo, writer: HeadWriter, start: number): void {
@@ -219,6 +238,13 @@ export class RequestComposer {
       }
     }
     if (viaLine.length > 0) extra.add("via", config.via);
+    if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
+      dropFields(knownHeader["x-envoy-original-host"]);
+      extra.add(
+        "x-envoy-original-host",
+        target.authority ?? headerText(reactor.arena.buffer, requestHead.hostIndex),
+      );
+    }
     if (appendsForwardedHost(route) && requestHead.hostIndex >= 0) {
       extra.add("x-forwarded-host", headerText(reactor.arena.buffer, requestHead.hostIndex));
     }
@@ -239,8 +265,12 @@ function hostFor(
 
 /** Fields that only the slower way writes. */
 function hasExtras(route: CompiledRoute, target: RequestTarget, context: HttpContext): boolean {
-  if (appendsForwardedHost(route)) return true;
+  if (rewritesHost(route)) return true;
   return route.rewrite !== undefined && !context.isEnvoyHeadersSuppressed && target.path !== "";
+}
+
+function rewritesHost(route: CompiledRoute): boolean {
+  return clusterAction(route)?.hostRewrite !== undefined;
 }
 
 function appendsForwardedHost(route: CompiledRoute): boolean {
@@ -257,8 +287,8 @@ function queryWithMark(target: RequestTarget, buffer: Buffer): string {
   return query === "" ? "" : `?${query}`;
 }
 
-function dropForwardedFor(): void {
-  for (let i = requestHead.forwardedForIndex; i >= 0 && i < headers.count; i++) {
-    if (headers.id[i] === knownHeader["x-forwarded-for"]) headers.isDropped[i] = 1;
+function dropFields(id: number): void {
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.id[i] === id) headers.isDropped[i] = 1;
   }
 }

@@ -7,12 +7,15 @@ import type { HttpConnectionManagerConfig } from "../../shared/config/http-confi
 import { latin1Text, questionMark } from "./http1/ascii.ts";
 import { headers, headerText } from "./http1/header-table.ts";
 import type { RequestHead } from "./http1/request-head.ts";
+import { isConnect, isKnownMethod, isOptions } from "./http1/request-method.ts";
 import { normalizePath } from "./normalize-path.ts";
 import { withoutPort } from "./router/virtual-host-index.ts";
 
 export type TargetProblem =
-  /** The path or the authority cannot be one. */
+  /** The path cannot be one. */
   | "malformed"
+  /** The authority cannot be one. */
+  | "authority"
   /** No path that begins with a slash. */
   | "notRelative";
 
@@ -22,6 +25,7 @@ for (let byte = 0; byte < 256; byte++) {
   isAuthorityByte[byte] = authorityPattern.test(String.fromCharCode(byte)) ? 1 : 0;
 }
 const slash = 0x2f;
+const asterisk = 0x2a;
 
 export class RequestTarget {
   /** Without the query; as it will be routed. */
@@ -45,8 +49,14 @@ export class RequestTarget {
     this.isPathChanged = false;
     this.pathStart = head.targetStart;
     this.end = head.targetEnd;
-    if (buffer[head.targetStart] !== slash) {
-      const problem = config.allowAbsoluteUrl ? this.#readAbsolute(buffer) : "notRelative";
+    const { methodStart, methodEnd } = head;
+    if (!isKnownMethod(buffer, methodStart, methodEnd)) {
+      this.#readPath(buffer);
+      return "malformed";
+    }
+    const isRelative = buffer[head.targetStart] === slash;
+    if (!isRelative || isConnect(buffer, methodStart, methodEnd)) {
+      const problem = this.#readOther(buffer, head, config.allowAbsoluteUrl);
       if (problem !== undefined) {
         this.#readPath(buffer);
         return problem;
@@ -59,7 +69,7 @@ export class RequestTarget {
       this.isPathChanged ||= path !== this.path;
       this.path = path;
     }
-    return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "malformed";
+    return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "authority";
   }
 
   /** Without the question mark; empty where there is none. */
@@ -74,11 +84,25 @@ export class RequestTarget {
     this.path = latin1Text(buffer, this.pathStart, at);
   }
 
+  /** Whatever is not a path that begins with a slash. */
+  #readOther(
+    buffer: Buffer,
+    { methodStart, methodEnd }: RequestHead,
+    allowsAbsolute: boolean,
+  ): TargetProblem | undefined {
+    const isRelative = buffer[this.pathStart] === slash;
+    // A tunnel is asked for by an authority; with a path it would be routed as if it asked for a page.
+    if (isConnect(buffer, methodStart, methodEnd)) return isRelative ? "malformed" : "notRelative";
+    const isAsterisk = this.end - this.pathStart === 1 && buffer[this.pathStart] === asterisk;
+    if (isAsterisk) return isOptions(buffer, methodStart, methodEnd) ? "notRelative" : "malformed";
+    return allowsAbsolute ? this.#readAbsolute(buffer) : "notRelative";
+  }
+
   /** `http://authority/path`. */
   #readAbsolute(buffer: Buffer): TargetProblem | undefined {
     const text = latin1Text(buffer, this.pathStart, this.end);
     const [, scheme = "", authority = ""] = /^(https?:\/\/)([^/?]*)/i.exec(text) ?? [];
-    if (scheme === "") return "notRelative";
+    if (scheme === "") return "malformed";
     if (authority === "") return "malformed";
     this.authority = authority;
     this.pathStart += scheme.length + authority.length;

@@ -56,7 +56,7 @@ export class ResponseComposer {
     const { writer, isEnvoyHeadersSuppressed } = this.#context;
     writer.begin();
     writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
-    writer.copy(responseHead.statusStart, responseHead.statusEnd);
+    this.#writeStatus();
     writer.endLine();
     const writesServer = this.#dropReplaced();
     this.#extra.clear();
@@ -96,6 +96,14 @@ export class ResponseComposer {
     this.#writeOwn(info, true, true);
     this.#writeFraming(framing);
     if (!framing.isHeadRequest) writer.put(body);
+  }
+
+  /** As it came; with the usual reason where it came with none, for many clients want one. */
+  #writeStatus(): void {
+    const { writer } = this.#context;
+    const { status, statusStart, statusEnd } = responseHead;
+    if (statusEnd - statusStart > "200 ".length) writer.copy(statusStart, statusEnd);
+    else writer.text(`${status} ${STATUS_CODES[status] ?? "Unknown"}`);
   }
 
   /** Drops the fields that ours replace; whether `server` is to be written. */

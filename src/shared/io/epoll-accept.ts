@@ -17,8 +17,6 @@ export interface AcceptLoop {
   /** Returns after the descriptor has left the set. */
   stopAccepting(registration: EpollListen): void;
   forget(registration: EpollListen): void;
-  /** No connection is added to the accept queue from now on. */
-  dropArrivals(fd: number): void;
   /** No memory for further connections: closes the descriptor with RST and counts it. */
   refuseIfExhausted(fd: number): boolean;
   armPause(slot: TimerSlot, delayMs: number): void;
@@ -56,8 +54,6 @@ export class EpollListen implements ListenRegistration {
 
   drainAndClose(): number {
     const accepted: number[] = [];
-    // Whoever came between the last accept and the close would be reset. Unheard, he asks again.
-    this.#loop.dropArrivals(this.fd);
     this.#acceptInto(accepted, drainMax);
     close(this.fd);
     const served = accepted.filter((fd) => !this.#loop.refuseIfExhausted(fd));

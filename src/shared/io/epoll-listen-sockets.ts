@@ -63,7 +63,13 @@ class EpollListenSocket implements OwnedListenSocket {
     return applyRaw(this.#area, this.ref.handle, this.#options.socketOptions, "listening");
   }
 
+  /**
+   * A handshake that ends between the last accept and the close would be reset. So SYNs are dropped from
+   * here on, and by the time the workers have stopped those under way are in the queue. Whoever dials in
+   * these moments is refused when its SYN is sent again, a second later.
+   */
   disown(): boolean {
+    if (this.ref.localAddress.kind === "ip") this.#area.refuseHandshakes(this.ref.handle);
     this.#state = "closed";
     return true;
   }

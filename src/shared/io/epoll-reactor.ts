@@ -229,10 +229,6 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     if (this.#listens.get(registration.fd) === registration) this.#listens.delete(registration.fd);
   }
 
-  dropArrivals(fd: number): void {
-    this.area.dropArrivals(fd);
-  }
-
   refuseIfExhausted(fd: number): boolean {
     if (!this.blocks.isExhausted) return false;
     closeWithReset(this.area, fd);

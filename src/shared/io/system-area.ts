@@ -21,6 +21,21 @@ export const vectorsMax = 64;
 const eventWords = process.arch === "x64" ? 3 : 4;
 const eventDataWord = process.arch === "x64" ? 1 : 2;
 
+/**
+ * Drops SYNs and nothing else, so that handshakes under way still end (classic BPF over the TCP header,
+ * linux/filter.h: load the flags byte, keep SYN and ACK, drop where SYN stands alone).
+ */
+const synFilter = [
+  { code: 0x30, jumpTrue: 0, jumpFalse: 0, operand: 13 },
+  { code: 0x54, jumpTrue: 0, jumpFalse: 0, operand: 0x12 },
+  { code: 0x15, jumpTrue: 0, jumpFalse: 1, operand: 0x02 },
+  { code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0 },
+  { code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0xffff_ffff },
+] as const;
+/** Of struct sock_fprog and struct sock_filter. */
+const filterProgramBytes = 16;
+const filterInstructionBytes = 8;
+
 const layout = {
   events: 0,
   oneEvent: 4096,
@@ -38,10 +53,6 @@ const addressBytes = 128;
 const optionBytesMax = 64;
 /** Bytes of struct linger. */
 const lingerBytes = 8;
-/** Bytes of struct sock_fprog; the program itself follows it. */
-const programBytes = 16;
-/** BPF_RET | BPF_K of 0: "keep no byte of it" (uapi/linux/bpf_common.h). */
-const dropAll = 0x06;
 
 export class SystemArea {
   readonly #words: Int32Array;
@@ -123,6 +134,22 @@ export class SystemArea {
     return setsockopt(fd, level, name, this.#base + layout.option, value.length);
   }
 
+  /** From now on nobody new gets as far as this listening socket's queue. -1 where the kernel cannot. */
+  refuseHandshakes(fd: number): number {
+    const view = new DataView(this.#words.buffer, layout.option, optionBytesMax);
+    view.setUint16(0, synFilter.length, true);
+    view.setBigUint64(8, BigInt(this.#base + layout.option + filterProgramBytes), true);
+    for (const [index, { code, jumpTrue, jumpFalse, operand }] of synFilter.entries()) {
+      const at = filterProgramBytes + index * filterInstructionBytes;
+      view.setUint16(at, code, true);
+      view.setUint8(at + 2, jumpTrue);
+      view.setUint8(at + 3, jumpFalse);
+      view.setUint32(at + 4, operand, true);
+    }
+    const address = this.#base + layout.option;
+    return setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, filterProgramBytes);
+  }
+
   /** The socket's pending error as an errno number, 0 for none; reading clears it. */
   takeError(fd: number): number {
     this.#words[layout.option >> 2] = 0;
@@ -142,20 +169,6 @@ export class SystemArea {
     this.#words[layout.option >> 2] = 1;
     this.#words[(layout.option >> 2) + 1] = 0;
     setsockopt(fd, linux.SOL_SOCKET, linux.SO_LINGER, this.#base + layout.option, lingerBytes);
-  }
-
-  /**
-   * The socket hears of no further segment (SO_ATTACH_FILTER, socket(7)): a listening one lets no further
-   * handshake end, and clients try again by themselves. Accepted connections are not concerned.
-   */
-  dropArrivals(fd: number): void {
-    const start = layout.option >> 2;
-    this.#words[start] = 1;
-    this.#setPointer(layout.option + 8, this.#base + layout.option + programBytes);
-    this.#words[start + programBytes / 4] = dropAll;
-    this.#words[start + programBytes / 4 + 1] = 0;
-    const address = this.#base + layout.option;
-    setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, programBytes);
   }
 
   /** Both ends of a new pipe, or undefined with errno. */

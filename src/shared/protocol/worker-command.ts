@@ -19,6 +19,7 @@ export type WorkerCommand =
   | ListenerConfigReply
   | StopListener
   | StartDrain
+  | DrainConnections
   | RemoveListener
   | SetCluster
   | SetHosts
@@ -99,6 +100,15 @@ export interface StartDrain {
   readonly tag: ListenerTag;
   /** Ids of chains; undefined: the whole listener. */
   readonly filterChains: readonly string[] | undefined;
+  readonly drain: DrainStart;
+}
+
+/** Drains a share of the connections that a listener has now; it goes on accepting, and who comes is not in it. */
+export interface DrainConnections {
+  readonly kind: "drainConnections";
+  readonly tag: ListenerTag;
+  /** Above 0, at most 1. */
+  readonly share: number;
   readonly drain: DrainStart;
 }
 

@@ -20,6 +20,7 @@ const source: ConfigDumpSource = {
       }),
     ],
     errors: [],
+    skipped: [],
   }),
   listeners: () => ({
     version: "l2",
@@ -32,6 +33,9 @@ const source: ConfigDumpSource = {
     ],
     errors: [
       { name: "bad", version: "l2", details: "no", bytes: new Uint8Array(), lastAttemptMs: 0 },
+    ],
+    skipped: [
+      { name: "fixed", version: "l2", details: "why", bytes: new Uint8Array(), lastAttemptMs: 0 },
     ],
   }),
   routes: () => [{ name: "r", version: "r1", bytes: new Uint8Array(), lastUpdatedMs: 0 }],
@@ -60,7 +64,7 @@ test("/config_dump shows every state of a listener, each draining version too", 
   const [, , listeners] = dump("").configs;
   assert.equal(listeners.version_info, "l2");
   assert.equal(listeners.static_listeners.length, 1);
-  const [a, second, w, bad] = listeners.dynamic_listeners;
+  const [a, second, w, bad, skipped] = listeners.dynamic_listeners;
   assert.equal(a.active_state.version_info, "l2");
   assert.equal(a.active_state.update_class, "full");
   assert.deepEqual(a.active_state.changed_fields, ["socket_options"]);
@@ -68,11 +72,13 @@ test("/config_dump shows every state of a listener, each draining version too", 
   assert.equal(second.draining_state.version_info, "l0");
   assert.deepEqual(w.warming_state.awaiting, ["rds r"]);
   assert.equal(bad.error_state.details, "no");
+  assert.equal(skipped.name, "fixed");
+  assert.equal(skipped.error_state.details, "skipped: why");
 });
 
 test("/config_dump?resource gives the elements, 404 for what is no resource", () => {
   const { configs } = dump("resource=dynamic_listeners");
-  assert.equal(configs.length, 4);
+  assert.equal(configs.length, 5);
   assert.match(configs[0]["@type"], /envoy\.admin\.v3\.ListenersConfigDump\.DynamicListener$/);
   assert.equal(dump("resource=dynamic_endpoint_configs").configs.length, 1);
   assert.equal(typeOf(dump("resource=bootstrap").configs[0]), "BootstrapConfigDump");

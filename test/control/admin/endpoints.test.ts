@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clustersEndpoint } from "../../../src/control/admin/clusters-endpoint.ts";
 import {
+  type ConnectionDrainRequest,
   type DrainRequest,
   drainListenersEndpoint,
   healthCheckFailEndpoint,
@@ -9,6 +10,7 @@ import {
 } from "../../../src/control/admin/drain-endpoints.ts";
 import type { AdminEndpoint } from "../../../src/control/admin/endpoint.ts";
 import { initDumpEndpoint } from "../../../src/control/admin/init-dump-endpoint.ts";
+import type { DrainView } from "../../../src/control/listener/drain-view.ts";
 import { listenersEndpoint } from "../../../src/control/admin/listeners-endpoint.ts";
 import { loggingEndpoint } from "../../../src/control/admin/logging-endpoint.ts";
 import { memoryEndpoint, quitEndpoint } from "../../../src/control/admin/process-endpoints.ts";
@@ -44,7 +46,7 @@ test("/listeners lists active listeners by bound address", () => {
     }),
     listenerView({ name: "d", state: "draining" }),
   ];
-  const endpoint = listenersEndpoint(() => ({ version: "", listeners, errors: [] }));
+  const endpoint = listenersEndpoint(() => ({ version: "", listeners, errors: [], skipped: [] }));
   assert.equal(ask(endpoint).body, "a::[::1]:1\na::@x\n");
   assert.deepEqual(JSON.parse(ask(endpoint, "format=json").body), {
     listener_statuses: [
@@ -59,7 +61,7 @@ test("/listeners lists active listeners by bound address", () => {
 
 test("/clusters prints limits and hosts, in text and JSON, filtered", () => {
   const clusters = [clusterView(), clusterView({ name: "api", isStatic: false, version: "3" })];
-  const endpoint = clustersEndpoint(() => ({ version: "", clusters, errors: [] }));
+  const endpoint = clustersEndpoint(() => ({ version: "", clusters, errors: [], skipped: [] }));
   const lines = ask(endpoint).body.split("\n");
   assert(lines.includes("c::default_priority::max_retries::3"));
   assert(lines.includes("c::high_priority::max_connections::1024"));
@@ -78,6 +80,7 @@ test("/drain_listeners reads its parameters by presence, /healthcheck sets the f
   const failures: boolean[] = [];
   const control = {
     drainListeners: (request: DrainRequest) => void drains.push(request),
+    drainConnections: () => assert.fail("not of one listener"),
     setHealthCheckFailed: (failed: boolean) => void failures.push(failed),
   };
   const endpoint = drainListenersEndpoint(control);
@@ -92,6 +95,40 @@ test("/drain_listeners reads its parameters by presence, /healthcheck sets the f
   ask(healthCheckFailEndpoint(control));
   ask(healthCheckOkEndpoint(control));
   assert.deepEqual(failures, [true, false]);
+});
+
+test("/drain_listeners?name drains connections of one listener, and refuses nonsense", () => {
+  const drains: ConnectionDrainRequest[] = [];
+  const control = {
+    drainListeners: () => assert.fail("not of all listeners"),
+    drainConnections(request: ConnectionDrainRequest) {
+      drains.push(request);
+      return request.listener === "a" ? ({ id: 7 } as DrainView) : undefined;
+    },
+    setHealthCheckFailed: () => {},
+  };
+  const endpoint = drainListenersEndpoint(control);
+  assert.equal((JSON.parse(ask(endpoint, "name=a").body) as DrainView).id, 7);
+  assert.equal(ask(endpoint, "name=a&percent=12.5&time=3").status, 200);
+  const unknown = ask(endpoint, "name=nobody");
+  assert.deepEqual([unknown.status, unknown.body], [404, "no active listener 'nobody'\n"]);
+  assert.deepEqual(drains.slice(0, 2), [
+    { listener: "a", share: 1, timeMs: undefined },
+    { listener: "a", share: 0.125, timeMs: 3_000 },
+  ]);
+  const bad = [
+    "percent=10",
+    "time=1",
+    "name=a&percent=0",
+    "name=a&percent=101",
+    "name=a&percent=",
+    "name=a&time=-1",
+    "name=a&time=",
+    "name=a&time=1e9",
+    "name=a&graceful",
+  ];
+  for (const query of bad) assert.equal(ask(endpoint, query).status, 400, query);
+  assert.equal(drains.length, 3);
 });
 
 test("/logging changes all of a request or none of it", () => {
@@ -161,8 +198,8 @@ test("/init_dump names what is waited for, by kind", () => {
   const listeners = [listenerView(), listenerView({ name: "w", awaiting: ["rds r"] })];
   const clusters = [clusterView({ name: "e", awaiting: ["eds e"] })];
   const endpoint = initDumpEndpoint({
-    listeners: () => ({ version: "", listeners, errors: [] }),
-    clusters: () => ({ version: "", clusters, errors: [] }),
+    listeners: () => ({ version: "", listeners, errors: [], skipped: [] }),
+    clusters: () => ({ version: "", clusters, errors: [], skipped: [] }),
     server: () => ["LDS"],
   });
   const names = (query: string) =>

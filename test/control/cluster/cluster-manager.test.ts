@@ -117,6 +117,25 @@ describe("static clusters", () => {
     harness.push([{ name: "s", hosts: ["10.0.0.2:80"] }], ["s"]);
     assert.deepEqual(harness.hosts("s"), ["10.0.0.1:80"]);
     harness.assertStats({ cluster_added: 1, cluster_removed: 0, active_clusters: 1 });
+    const skipped = () =>
+      harness.manager.view().skipped.map(({ name, details }) => [name, details]);
+    assert.deepEqual(skipped(), []);
+    harness.push([{ name: "s", hosts: ["10.0.0.2:80"] }]);
+    harness.push([{ name: "b", hosts: ["10.0.0.2:80"] }]);
+    assert.deepEqual(skipped(), [["s", "the bootstrap has a cluster of this name"]]);
+    harness.push([], ["s"]);
+    assert.deepEqual(skipped(), []);
+  });
+
+  test("that could not be read are shown with their reasons until the next push", () => {
+    const harness = new Harness();
+    const unread = { name: "x", version: "7", bytes: new Uint8Array([1]), errors: ["a", "b"] };
+    const batch = { version: "7", changed: [], removed: [], refuse: () => {} };
+    harness.manager.apply({ ...batch, rejected: [unread] });
+    const [error] = harness.manager.view().errors;
+    assert.deepEqual([error?.name, error?.version, error?.details], ["x", "7", "a; b"]);
+    harness.manager.apply(batch);
+    assert.deepEqual(harness.manager.view().errors, []);
   });
 
   test("give their counters back when they are removed and nobody counts", async () => {
@@ -176,6 +195,29 @@ describe("EDS clusters", () => {
     harness.assign("svc", ["10.0.0.9:80"]);
     harness.assertStats({ active_clusters: 1, warming_clusters: 0 });
     assert.deepEqual(harness.hosts("a"), ["10.0.0.9:80"]);
+  });
+
+  test("are waited for by who points at them, until they are warm or removed", () => {
+    const harness = new Harness();
+    const events: string[] = [];
+    const wait = (...names: string[]) =>
+      harness.manager.warming.waitFor(names, () => events.push(names.join()));
+    assert.equal(wait("unknown"), undefined);
+    harness.push([
+      { name: "a", eds: "a" },
+      { name: "b", eds: "b" },
+      { name: "c", hosts: [] },
+    ]);
+    assert.equal(wait("c"), undefined);
+    assert.deepEqual(wait("a", "b", "c")?.awaiting, ["a", "b"]);
+    wait("b");
+    wait("a")?.[Symbol.dispose]();
+    harness.assign("a", ["10.0.0.1:80"]);
+    assert.deepEqual(events, []);
+    harness.push([], ["b"]);
+    assert.deepEqual(events, ["a,b,c", "b"]);
+    harness.push([{ name: "a", eds: "a2" }]);
+    assert.equal(wait("a"), undefined, "an older version serves");
   });
 
   test("removed while warming were never told to workers", () => {

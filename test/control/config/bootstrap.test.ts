@@ -18,6 +18,23 @@ const decode = (text: string, yaml = "", node = noFlags) =>
 const ads =
   "ads_config: {api_type: GRPC, transport_api_version: V3, set_node_on_first_message_only: true, grpc_services: [{envoy_grpc: {cluster_name: xds, authority: x}, initial_metadata: [{key: a, value: b}]}]}";
 
+test("HTTP/2 is warned of on every cluster but the one that carries xDS", () => {
+  const cluster = (name: string): string =>
+    `{name: ${name}, load_assignment: {cluster_name: ${name}}, http2_protocol_options: {}}`;
+  const warningsOf = (clusters: string): string => {
+    const result = decode(
+      `{node: {id: n, cluster: c}, static_resources: {clusters: [${clusters}]}, dynamic_resources: {${ads}}}`,
+    );
+    assert.ok(result.ok);
+    return (result.warnings ?? []).map(({ reason }) => reason).join();
+  };
+  assert.doesNotMatch(warningsOf(cluster("xds")), /HTTP\/1\.1/);
+  assert.match(
+    warningsOf(`${cluster("xds")}, ${cluster("web")}`),
+    /cluster 'web' go by HTTP\/1\.1/,
+  );
+});
+
 test("decodeBootstrap() reads a whole bootstrap", () => {
   const config = valueOf(
     decode(`
@@ -58,12 +75,16 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
     ads: {
       apiType: "grpc",
       setNodeOnFirstMessageOnly: true,
-      service: {
-        clusterName: "xds",
-        authority: "x",
-        initialMetadata: [{ key: "a", value: "b" }],
-        timeoutMs: 0,
-      },
+      services: [
+        {
+          target: { kind: "cluster", clusterName: "xds" },
+          authority: "x",
+          initialMetadata: [{ key: "a", value: "b" }],
+          timeoutMs: 0,
+        },
+      ],
+      rateLimit: undefined,
+      backoff: undefined,
     },
     lds: { kind: "ads", initialFetchTimeoutMs: 0 },
     cds: {
@@ -143,11 +164,31 @@ describe("decodeBootstrap() refuses", () => {
       "dynamic_resources.lds_config names ads, but there is no ads_config",
     ],
     [
-      "REST",
+      "REST without a delay",
       "{node: {id: a, cluster: b}, dynamic_resources: {lds_config: {api_config_source: {api_type: REST, cluster_names: [c]}}}}",
-      "envoy.config.core.v3.ApiConfigSource.cluster_names is not supported: REST management servers are not built",
-      "ApiConfigSource.api_type must be GRPC or DELTA_GRPC, others are not supported",
-      "ApiConfigSource of type gRPC must have a single gRPC service specified",
+      "refresh_delay is required for REST API configuration sources",
+    ],
+    [
+      "REST for all types",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: REST, refresh_delay: 1s, cluster_names: [c, d]}}}",
+      "ApiConfigSource of type REST must have a single cluster name specified",
+      "ads_config.api_type must be GRPC or DELTA_GRPC",
+    ],
+    [
+      "gRPC without a service",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: DELTA_GRPC}}}",
+      "API configs must have either a gRPC service or a cluster name defined",
+    ],
+    [
+      "TLS to a management server, by name",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {ssl_credentials: {}}}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.ssl_credentials is not supported: TLS to a management server is not built",
+    ],
+    [
+      "metadata that are no headers",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: x}, initial_metadata: [{key: 'A b', value: x}, {key: c, value: '%REQ(x)%'}]}]}}}",
+      "initial_metadata: 'A b' is not a name of a text header in lower case",
+      "initial_metadata: command operators in 'c' are not supported",
     ],
     [
       "runtime layers of one name",

@@ -77,6 +77,17 @@ test("decode() reads discovery, limits, policy and protocol", () => {
   assert.equal(eds.config.circuitBreakers.high.maxRetries, 9);
 });
 
+test("a cluster that asks for HTTP/2 is taken with a warning that names it", () => {
+  const result = decodeClusterYaml(
+    "{name: a, load_assignment: {cluster_name: a}, http2_protocol_options: {}}",
+  );
+  assert.ok(result.ok);
+  assert.match(
+    result.warnings?.map(({ reason }) => reason).join() ?? "",
+    /cluster 'a' go by HTTP\/1\.1/,
+  );
+});
+
 test("decode() takes protocol options and the first load balancing policy that is built", () => {
   const types = "type.googleapis.com/envoy.extensions";
   const { config } = valueOf(

@@ -142,6 +142,11 @@ describe("decode() refuses as Envoy does", () => {
       "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (network filter: built are envoy.filters.network.tcp_proxy, envoy.filters.network.http_connection_manager, istio.stats, istio.metadata_exchange)",
     ],
     [
+      "a codec that is not built",
+      listenerYaml(chain(managerYaml("codec_type: HTTP2, route_config: {name: r}"))),
+      "codec_type HTTP2 is not supported: AUTO and HTTP1 serve HTTP/1.1",
+    ],
+    [
       "a transport socket that is not built",
       listenerYaml(
         `filter_chains: [{transport_socket: {name: tls, ${type("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")}}}]`,

@@ -135,6 +135,37 @@ describe("refusing", () => {
     assert.equal(harness.kernel.open.size, 1);
   });
 
+  test("after a stop updates and what was warming are skipped, and the reason is shown", async () => {
+    const harness = await ListenerHarness.started();
+    await harness.push([{ name: "a" }]);
+    await harness.push([{ name: "w", address: "127.0.0.1:1", routes: ["r"] }]);
+    await harness.manager.stopListeners("all");
+    assert.deepEqual(await harness.push([{ name: "a", config: { statPrefix: "x" } }]), {});
+    const { skipped, listeners } = harness.manager.view();
+    assert.deepEqual(
+      skipped.map(({ name, version, details }) => [name, version, details]),
+      [
+        ["w", "v2", "listeners are stopped by the admin"],
+        ["a", "v3", "listeners are stopped by the admin"],
+      ],
+    );
+    assert.deepEqual(
+      listeners.map(({ name, version, isStopped }) => [name, version, isStopped]),
+      [["a", "v1", true]],
+    );
+  });
+
+  test("one that could not be read is shown with its reasons until the next push", async () => {
+    const harness = await ListenerHarness.started();
+    const unread = { name: "x", version: "7", bytes: new Uint8Array([1]), errors: ["a", "b"] };
+    const batch = { version: "7", changed: [], removed: [], refuse: () => {} };
+    await harness.manager.apply({ ...batch, rejected: [unread] });
+    const [error] = harness.manager.view().errors;
+    assert.deepEqual([error?.name, error?.version, error?.details], ["x", "7", "a; b"]);
+    await harness.manager.apply(batch);
+    assert.deepEqual(harness.manager.view().errors, []);
+  });
+
   test("a listener of the bootstrap is neither updated nor removed by a push", async () => {
     const harness = new ListenerHarness();
     const { decodedListener } = await import("../../support/config-builders.ts");
@@ -147,6 +178,14 @@ describe("refusing", () => {
     assert.deepEqual(await harness.push([{ name: "s", address: "127.0.0.1:2" }], ["s"]), {});
     harness.assertStats({ added: 1, active: 1 });
     assert.deepEqual(harness.kernel.listening, ["127.0.0.1:8080"]);
+    const reasons = () =>
+      harness.manager.view().skipped.map(({ name, details }) => [name, details]);
+    assert.deepEqual(reasons(), [["s", "the bootstrap has a listener of this name"]]);
+    // It is not sent again while it does not change, so it stays true over other pushes.
+    await harness.push([{ name: "b", address: "127.0.0.1:3" }]);
+    assert.equal(reasons().length, 1);
+    await harness.push([], ["s"]);
+    assert.deepEqual(reasons(), []);
   });
 });
 
@@ -210,6 +249,38 @@ describe("updating", () => {
     assert.equal(harness.registry.view().drains[0]?.connections.forced, 1);
     assert(harness.worker(0).connections.has(kept), "the kept chain's connection lives");
     assert(!harness.worker(1).connections.has(gone));
+  });
+
+  test("the old version serves until the clusters of its successor are warm", async () => {
+    const harness = await ListenerHarness.started();
+    await harness.push([{ name: "a" }]);
+    harness.clusters.add("new").add("newer");
+    harness.warming.add("new").add("newer");
+    await harness.push([
+      { name: "a", requiredClusters: ["new"], routes: ["r"], config: { statPrefix: "x" } },
+    ]);
+    const awaiting = () => harness.manager.view().listeners[0]?.awaiting;
+    assert.deepEqual(awaiting(), ["rds r", "cluster new"]);
+    await harness.sendRoutes("r", ["newer"]);
+    assert.deepEqual(awaiting(), ["cluster new", "cluster newer"]);
+    await harness.becomeWarm("new");
+    harness.assertStats({ added: 1, modified: 1, warming: 1, active: 1 });
+    await harness.becomeWarm("newer");
+    assert.equal(harness.manager.view().listeners[0]?.version, "v2");
+    assert.deepEqual(harness.names("warming"), []);
+  });
+
+  test("a new listener does not wait for clusters, and a dropped one forgets its wait", async () => {
+    const harness = await ListenerHarness.started();
+    harness.clusters.add("new");
+    harness.warming.add("new");
+    await harness.push([{ name: "a", requiredClusters: ["new"] }]);
+    assert.deepEqual(harness.names("active"), ["a"]);
+    await harness.push([{ name: "a", requiredClusters: ["new"], config: { statPrefix: "x" } }]);
+    assert.deepEqual(harness.names("warming"), ["a"]);
+    await harness.push([], ["a"]);
+    await harness.becomeWarm("new");
+    assert.deepEqual(harness.names("active"), []);
   });
 
   test("a revert while warming drops the warming one", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Subject } from "rxjs";
 import type { DecodedRouteConfig } from "../../../src/control/config/decoded-route-config.ts";
+import { ClusterWaits } from "../../../src/control/cluster/cluster-warming.ts";
 import { RdsApi } from "../../../src/control/listener/rds-api.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
 import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";
@@ -9,11 +10,14 @@ import { decodedRoutes } from "../../support/config-builders.ts";
 import { silentLog } from "../../support/silent-log.ts";
 
 function harness() {
+  const warming = new Set<string>();
+  const clusters = new ClusterWaits((name) => warming.has(name));
   const commands: WorkerCommand[] = [];
   const states = new Subject<ResourceState<DecodedRouteConfig>>();
   const api = new RdsApi({
     pool: { post: (command) => void commands.push(command) },
     source: () => states,
+    warming: clusters,
     wallTime: () => 7,
     log: silentLog,
   });
@@ -22,12 +26,13 @@ function harness() {
     source: { kind: "ads", initialFetchTimeoutMs: 1 },
     statPrefix: "http",
   } as const;
-  const send = (version: string): void => {
-    const resource = { name: "r", version, bytes: new Uint8Array(), value: decodedRoutes("r") };
+  const send = (version: string, clusterNames: readonly string[] = []): void => {
+    const value = decodedRoutes("r", clusterNames);
+    const resource = { name: "r", version, bytes: new Uint8Array(), value };
     states.next({ kind: "present", resource });
   };
   const kinds = (): readonly string[] => commands.splice(0).map((command) => command.kind);
-  return { api, states, subscription, send, kinds };
+  return { api, states, subscription, send, kinds, warming, clusters };
 }
 
 test("one subscription for all listeners; the last one to go takes the routes along", () => {
@@ -69,4 +74,47 @@ test("a lease given back while it waits is not called", () => {
   assert.equal(states.observed, false);
   send("1");
   assert.deepEqual(kinds(), []);
+});
+
+test("routes never move to a warming cluster while older ones serve", () => {
+  const { api, subscription, send, kinds, warming, clusters } = harness();
+  const lease = api.acquire(subscription, () => {});
+  send("1", ["old"]);
+  warming.add("new");
+  send("2", ["old", "new"]);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  const [view] = api.views();
+  assert.equal(view?.version, "1");
+  assert.deepEqual(view.held, { version: "2", awaiting: ["cluster new"], sinceMs: 7 });
+  assert.deepEqual(lease.clusterNames, ["old"]);
+  clusters.settle();
+  assert.deepEqual(kinds(), []);
+  warming.delete("new");
+  clusters.settle();
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  assert.deepEqual([api.views()[0]?.version, api.views()[0]?.held], ["2", undefined]);
+});
+
+test("the latest routes count: what was held before them is forgotten", () => {
+  const { api, subscription, send, kinds, warming, clusters } = harness();
+  const lease = api.acquire(subscription, () => {});
+  send("1");
+  warming.add("new");
+  send("2", ["new"]);
+  send("3", ["other"]);
+  assert.deepEqual(kinds(), ["setRoutes", "setRoutes"]);
+  send("4", ["new"]);
+  lease[Symbol.dispose]();
+  warming.clear();
+  clusters.settle();
+  assert.deepEqual(kinds(), ["removeRoutes"]);
+});
+
+test("the first routes of a name are not held: nothing serves in their place", () => {
+  const { api, subscription, send, kinds, warming } = harness();
+  warming.add("new");
+  const lease = api.acquire(subscription, () => {});
+  send("1", ["new"]);
+  assert(lease.isReady);
+  assert.deepEqual(kinds(), ["setRoutes"]);
 });

@@ -43,6 +43,7 @@ test("parseOptions() reads each flag into its field", () => {
     [["--file-flush-min-size-kb", "2"], { fileFlushMinBytes: 2048 }],
     [["--allow-unknown-fields"], { allowUnknownStaticFields: true }],
     [["--admin-allowed-host", "a", "--admin-allowed-host", "b"], { adminAllowedHosts: ["a", "b"] }],
+    [["--admin-grpc-address", "a:1"], { adminGrpcAddress: "a:1" }],
     [["--service-node", "n", "--", "--nonsense"], { serviceNode: "n" }],
   ];
   for (const [args, expected] of table) {

@@ -252,3 +252,84 @@ test("work that never ends refuses the batch after a minute", async () => {
     "Error adding/updating listener(s) not applied within 60 s",
   );
 });
+
+test("rate_limit_settings hold requests back, and every response is answered all the same", async () => {
+  const clock = new VirtualClock();
+  const transport = new FakeAdsTransport();
+  let enforced = 0;
+  using mux = new AdsMux({
+    transport,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    stats: {
+      ...noXdsStats,
+      controlPlane: { ...noXdsStats.controlPlane, rateLimitEnforced: () => void enforced++ },
+    },
+    node: new Uint8Array(),
+    rateLimit: { maxTokens: 1, tokensPerSecond: 1 },
+  });
+  mux.changes$(lds).subscribe();
+  await clock.advance(0);
+  const call = transport.last;
+  assert.equal(call.taken().length, 1);
+  let isRead = false;
+  const reading = call.respond(pushOf(lds, "1", {})).then(() => (isRead = true));
+  await clock.advance(999);
+  assert.deepEqual([call.taken(), isRead, enforced], [[], false, 1]);
+  await clock.advance(1);
+  await reading;
+  assert.deepEqual(
+    call.taken().map(({ version }) => version),
+    ["1"],
+  );
+});
+
+test("a response of a type that nobody asked for is counted, and neither answered nor fatal", async () => {
+  const clock = new VirtualClock();
+  const transport = new FakeAdsTransport();
+  let ignored = 0;
+  using mux = new AdsMux({
+    transport,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    stats: {
+      ...noXdsStats,
+      controlPlane: { ...noXdsStats.controlPlane, ignored: () => void ignored++ },
+    },
+    node: new Uint8Array(),
+  });
+  mux.changes$(lds).subscribe();
+  await clock.advance(0);
+  const call = transport.last;
+  call.taken();
+  for (const typeUrl of [eds.typeUrl, "type.googleapis.com/unknown.Type", ""])
+    await call.respond(pushOf({ typeUrl }, "1", {}));
+  assert.deepEqual([ignored, call.taken()], [3, []]);
+  await call.respond(pushOf(lds, "1", {}));
+  assert.equal(call.taken().length, 1);
+});
+
+test("a connection that does not come about in time is given up", async () => {
+  const clock = new VirtualClock();
+  const transport = new FakeAdsTransport();
+  using mux = new AdsMux({
+    transport,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    stats: noXdsStats,
+    node: new Uint8Array(),
+    connectTimeoutMs: 1_000,
+  });
+  mux.changes$(lds).subscribe();
+  await clock.advance(999);
+  assert.equal(mux.status().stream.kind, "connecting");
+  await clock.advance(1);
+  assert.equal(mux.status().stream.kind, "backingOff");
+  await clock.advance(500);
+  transport.last.handlers.connected();
+  await clock.advance(5_000);
+  assert.equal(mux.status().stream.kind, "open");
+});

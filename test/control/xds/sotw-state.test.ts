@@ -10,8 +10,9 @@ import {
   namesToSend,
   noProgress,
   onNewStream,
-  replyTo,
 } from "../../../src/control/xds/sotw-state.ts";
+import { replyTo } from "../../../src/control/xds/reply.ts";
+import { sotw } from "../../../src/control/xds/sotw-conversation.ts";
 import { TypeSubscriptions } from "../../../src/control/xds/type-subscriptions.ts";
 import { noXdsStats } from "../../../src/control/xds/xds-stats.ts";
 import { textResource, textType } from "../../support/text-resources.ts";
@@ -78,6 +79,7 @@ for (const isFullState of [true, false]) {
         using subscriptions = new TypeSubscriptions(type, {
           clock: new VirtualClock(),
           stats: noXdsStats,
+          dialect: sotw,
           onInterest: () => {},
         });
         const batches: ResourceBatch<string>[] = [];

@@ -77,12 +77,14 @@ suite("what a drain promises", () => {
 
   test("no request is cut by a removal, and no connection that was waiting to be accepted", async () => {
     await using clients = new SteadyClients(movingPort, 8, { keepAlive: false });
-    for (let round = 0; round < rounds; round++) {
+    // Fewer: whoever dials into a removal hears of it a second later (docs/DRAINING.md, limits).
+    for (let round = 0; round < 10; round++) {
+      const before = clients.completed;
+      await until(() => clients.completed > before, "traffic flows");
       await controlPlane.accepted("listeners", [still()]);
       await controlPlane.accepted("listeners", [still(), moving()]);
     }
     assert.deepEqual(await clients.stop(), []);
-    assert(clients.completed > rounds);
   });
 
   test("a request that was in flight at the removal is answered whole", async () => {
@@ -151,7 +153,10 @@ suite("what a drain promises", () => {
   }
 
   async function newestDrain(): Promise<Drain | undefined> {
-    return (await drains()).find(({ state }) => state === "draining");
+    // The last one under way. Workers count for themselves: one that has just begun has counted nobody yet.
+    return (await drains()).findLast(
+      ({ state, connections }) => state === "draining" && connections.at_start > 0,
+    );
   }
 });
 

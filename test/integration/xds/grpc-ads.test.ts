@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { aggregatedDiscovery } from "../../../src/control/proto/discovery-services.ts";
 import { AdsMux } from "../../../src/control/xds/ads-mux.ts";
 import { GrpcTransport } from "../../../src/control/xds/grpc-transport.ts";
 import type { ResourceBatch } from "../../../src/control/xds/resource-batch.ts";
@@ -26,7 +27,10 @@ function served(typeUrl: string, texts: Readonly<Record<string, string>>): Serve
 
 function connect(port: number): AdsMux {
   return new AdsMux({
-    transport: new GrpcTransport({ clusterName: "xds", endpoints: () => [`127.0.0.1:${port}`] }),
+    transport: new GrpcTransport({
+      method: aggregatedDiscovery().stream,
+      targets: [{ name: "xds", endpoints: () => [`127.0.0.1:${port}`] }],
+    }),
     clock: systemClock,
     random: seededRandom(1),
     backoff: { baseMs: 20, maxMs: 100 },

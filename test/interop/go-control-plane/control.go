@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+
+	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 )
 
 // bodyBytesMax bounds one push: 10,000 listeners as JSON are about 40 MB.
@@ -15,9 +17,10 @@ const bodyBytesMax = 128 << 20
 //	POST /remove?node=N&kind=listeners&name=L
 //	GET  /status            what each node has answered, by type
 //	POST /shutdown
+//	POST /v3/discovery:...  the polled variant of the protocol
 //
 // Both pushes answer the version of every type, {"listeners": "3", ...}; a bad one answers 400 and text.
-func controlHandler(snapshots *snapshots, journal *journal, stop func()) http.Handler {
+func controlHandler(snapshots *snapshots, journal *journal, stop func()) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
 		var body map[string][]json.RawMessage
@@ -41,6 +44,20 @@ func controlHandler(snapshots *snapshots, journal *journal, stop func()) http.Ha
 		stop()
 	})
 	return mux
+}
+
+// restHandler serves the polled variant of the protocol on the control port.
+func restHandler(gateway *server.HTTPGateway) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, code, err := gateway.ServeHTTP(r)
+		if err != nil {
+			http.Error(w, err.Error(), code)
+			return
+		}
+		w.Header().Set("content-type", "application/json")
+		w.WriteHeader(code)
+		_, _ = w.Write(body)
+	}
 }
 
 func reply(w http.ResponseWriter, value any, err error) {

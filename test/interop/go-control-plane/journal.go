@@ -7,6 +7,7 @@ import (
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 )
 
 // answer is what a proxy has said about one resource type.
@@ -53,37 +54,69 @@ func (j *journal) callbacks() server.Callbacks {
 			defer j.mu.Unlock()
 			delete(j.streams, stream)
 		},
-		StreamResponseFunc: j.responded,
-		StreamRequestFunc:  j.requested,
+		StreamResponseFunc: func(_ context.Context, stream int64, to *discovery.DiscoveryRequest, response *discovery.DiscoveryResponse) {
+			j.responded(stream, to.GetNode().GetId(), response.GetTypeUrl(), sent{response.GetNonce(), response.GetVersionInfo()})
+		},
+		StreamRequestFunc: func(stream int64, request *discovery.DiscoveryRequest) error {
+			j.requested(stream, request.GetNode().GetId(), request)
+			return nil
+		},
+		DeltaStreamOpenFunc: func(_ context.Context, stream int64, _ string) error {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.streams[deltaStreams+stream] = map[string]sent{}
+			return nil
+		},
+		DeltaStreamClosedFunc: func(stream int64, _ *core.Node) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			delete(j.streams, deltaStreams+stream)
+		},
+		StreamDeltaResponseFunc: func(stream int64, to *discovery.DeltaDiscoveryRequest, response *discovery.DeltaDiscoveryResponse) {
+			j.responded(deltaStreams+stream, to.GetNode().GetId(), response.GetTypeUrl(), sent{response.GetNonce(), response.GetSystemVersionInfo()})
+		},
+		StreamDeltaRequestFunc: func(stream int64, request *discovery.DeltaDiscoveryRequest) error {
+			j.requested(deltaStreams+stream, request.GetNode().GetId(), request)
+			return nil
+		},
 	}
 }
 
-func (j *journal) responded(_ context.Context, stream int64, to *discovery.DiscoveryRequest, response *discovery.DiscoveryResponse) {
+// deltaStreams keeps the two variants apart: the library counts the streams of each from one.
+const deltaStreams = 1 << 40
+
+// answering is what the requests of both variants have in common.
+type answering interface {
+	GetTypeUrl() string
+	GetResponseNonce() string
+	GetErrorDetail() *rpcstatus.Status
+}
+
+func (j *journal) responded(stream int64, node, url string, newest sent) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.streams[stream][response.GetTypeUrl()] = sent{response.GetNonce(), response.GetVersionInfo()}
-	if answered := j.of(to.GetNode().GetId(), response.GetTypeUrl()); answered != nil {
-		answered.Sent = response.GetVersionInfo()
+	j.streams[stream][url] = newest
+	if answered := j.of(node, url); answered != nil {
+		answered.Sent = newest.version
 	}
 }
 
-func (j *journal) requested(stream int64, request *discovery.DiscoveryRequest) error {
+func (j *journal) requested(stream int64, node string, request answering) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	last := j.streams[stream][request.GetTypeUrl()]
-	answered := j.of(request.GetNode().GetId(), request.GetTypeUrl())
+	answered := j.of(node, request.GetTypeUrl())
 	// A first request has no nonce, and one with an older nonce says nothing about the newest response.
 	if answered == nil || request.GetResponseNonce() == "" || request.GetResponseNonce() != last.nonce {
-		return nil
+		return
 	}
 	if detail := request.GetErrorDetail(); detail != nil {
 		answered.Nacks++
 		answered.Nacked = &refusal{last.version, detail.GetCode(), detail.GetMessage()}
-		return nil
+		return
 	}
 	answered.Acks++
-	answered.Acked = request.GetVersionInfo()
-	return nil
+	answered.Acked = last.version
 }
 
 // of gives nil for types that are not ours (a proxy may ask for secrets: it gets none).

@@ -22,7 +22,11 @@ import (
 	"syscall"
 	"time"
 
+	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
+	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
 	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 )
@@ -66,8 +70,15 @@ func run(o options, in io.Reader, out io.Writer) error {
 	}
 	journal := newJournal()
 	ads := grpc.NewServer()
-	discovery.RegisterAggregatedDiscoveryServiceServer(ads, server.NewServer(ctx, snapshots.cache, journal.callbacks()))
-	http1 := &http.Server{Handler: controlHandler(snapshots, journal, stop), ReadHeaderTimeout: 5 * time.Second}
+	discoveryServer := server.NewServer(ctx, snapshots.cache, journal.callbacks())
+	discovery.RegisterAggregatedDiscoveryServiceServer(ads, discoveryServer)
+	clusterservice.RegisterClusterDiscoveryServiceServer(ads, discoveryServer)
+	endpointservice.RegisterEndpointDiscoveryServiceServer(ads, discoveryServer)
+	listenerservice.RegisterListenerDiscoveryServiceServer(ads, discoveryServer)
+	routeservice.RegisterRouteDiscoveryServiceServer(ads, discoveryServer)
+	handler := controlHandler(snapshots, journal, stop)
+	handler.HandleFunc("POST /v3/", restHandler(&server.HTTPGateway{Server: discoveryServer}))
+	http1 := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 
 	failed := make(chan error, 2)
 	go func() { failed <- ads.Serve(xds) }()

@@ -59,7 +59,7 @@ export const coreFields: FieldTables = {
       "initial_fetch_timeout",
       "resource_api_version",
     ],
-    warned: { authorities: "there is one management server" },
+    warned: { authorities: "resources are asked for where the source says, not by authority" },
   },
   "envoy.config.core.v3.PathConfigSource": "whole",
   "envoy.config.core.v3.WatchedDirectory": "whole",
@@ -69,32 +69,57 @@ export const coreFields: FieldTables = {
     honoured: [
       "api_type",
       "transport_api_version",
+      "cluster_names",
       "grpc_services",
+      "refresh_delay",
+      "request_timeout",
+      "rate_limit_settings",
       "set_node_on_first_message_only",
     ],
-    refused: {
-      cluster_names: "REST management servers are not built",
-      config_validators: "config validators are not built",
-    },
-    warned: {
-      refresh_delay: "only polled transports have it",
-      request_timeout: "only polled transports have it",
-      rate_limit_settings: "requests follow responses, so they are few",
-    },
+    refused: { config_validators: "config validators are not built" },
   },
+  "envoy.config.core.v3.RateLimitSettings": "whole",
   "envoy.config.core.v3.GrpcService": {
-    honoured: ["envoy_grpc", "timeout", "initial_metadata"],
-    refused: { google_grpc: "use envoy_grpc: the stream goes through a cluster" },
-    warned: { retry_policy: "streams are reopened with jittered back-off" },
+    honoured: ["envoy_grpc", "google_grpc", "timeout", "initial_metadata", "retry_policy"],
   },
   "envoy.config.core.v3.GrpcService.EnvoyGrpc": {
-    honoured: ["cluster_name", "authority"],
+    honoured: ["cluster_name", "authority", "retry_policy"],
     warned: {
-      retry_policy: "streams are reopened with jittered back-off",
       max_receive_message_length: "messages have no limit",
       skip_envoy_headers: "none are sent",
     },
   },
+  "envoy.config.core.v3.GrpcService.GoogleGrpc": {
+    honoured: ["target_uri", "stat_prefix", "channel_credentials"],
+    refused: {
+      call_credentials: "call credentials are not built",
+      credentials_factory_name: "credentials are not built",
+    },
+    warned: {
+      config: "nothing reads it",
+      per_stream_buffer_limit_bytes: "one message at a time is buffered",
+      channel_args: "the client's own settings are used",
+    },
+  },
+  "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials": {
+    honoured: ["local_credentials"],
+    refused: {
+      ssl_credentials: "TLS to a management server is not built",
+      google_default: "TLS to a management server is not built",
+    },
+  },
+  "envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials": "whole",
+  "envoy.config.core.v3.RetryPolicy": {
+    honoured: ["retry_back_off"],
+    warned: {
+      num_retries: "streams are reopened for ever",
+      retry_on: "streams are reopened whatever ended them",
+      retry_priority: "endpoints are tried in turn",
+      retry_host_predicate: "endpoints are tried in turn",
+      host_selection_retry_max_attempts: "endpoints are tried in turn",
+    },
+  },
+  "envoy.config.core.v3.BackoffStrategy": "whole",
   "envoy.type.matcher.v3.StringMatcher": {
     honoured: ["exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"],
     refused: { custom: "custom string matchers are not built" },

@@ -55,13 +55,14 @@ export function dropUntrustedFields(isEdge: boolean): void {
 function isUntrusted(id: number, isEdge: boolean): boolean {
   switch (id) {
     case knownHeader["x-envoy-upstream-service-time"]:
-    case knownHeader["x-envoy-original-path"]:
     case knownHeader["x-envoy-attempt-count"]:
       return false;
     case knownHeader["x-envoy-decorator-operation"]:
     case knownHeader["x-envoy-downstream-service-cluster"]:
     case knownHeader["x-envoy-downstream-service-node"]:
     case knownHeader["x-envoy-external-address"]:
+    case knownHeader["x-envoy-original-path"]:
+    case knownHeader["x-envoy-original-host"]:
       return isEdge;
     default:
       return true;

@@ -11,7 +11,7 @@ export const tokenLower = new Uint8Array(256);
 export const lower = new Uint8Array(256);
 /** 1 for what a field value may hold: HTAB, SP, VCHAR, obs-text (RFC 9110 §5.5). */
 export const isValueByte = new Uint8Array(256);
-/** 1 for what a request target may hold; `#` is not among them: a fragment is never sent. */
+/** 1 for what a request target may hold: visible ASCII but `#`, for a fragment is never sent. */
 export const isTargetByte = new Uint8Array(256);
 /** Value of a hexadecimal digit, else -1. */
 export const hexValue = new Int8Array(256).fill(-1);
@@ -22,7 +22,7 @@ const tokenCharacters =
 for (let byte = 0; byte < 256; byte++) {
   lower[byte] = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
   isValueByte[byte] = (byte >= 0x20 && byte !== 0x7f) || byte === 0x09 ? 1 : 0;
-  isTargetByte[byte] = byte > 0x20 && byte !== 0x7f && byte !== 0x23 ? 1 : 0;
+  isTargetByte[byte] = byte > 0x20 && byte < 0x7f && byte !== 0x23 ? 1 : 0;
 }
 for (const character of tokenCharacters) {
   const byte = character.charCodeAt(0);

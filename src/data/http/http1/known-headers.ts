@@ -47,6 +47,7 @@ export const knownHeader = {
   "x-envoy-hedge-on-per-try-timeout": 38,
   "x-envoy-original-path": 39,
   "x-envoy-attempt-count": 40,
+  "x-envoy-original-host": 41,
 } as const;
 
 export type KnownHeaderName = keyof typeof knownHeader;

@@ -1,6 +1,6 @@
 /** What a client is told when there is no response to forward: Envoy's local replies of the router. */
 import type { ResponseFlag } from "../../network/stream-info.ts";
-import { type ResetReason, resetAnswers, resetBody } from "./reset-reason.ts";
+import { type ResetReason, resetAnswers, resetBody, resetDetails } from "./reset-reason.ts";
 
 export interface ExchangeFailure {
   readonly status: number;
@@ -40,12 +40,12 @@ export function resetFailure(
   transportFailure: string,
   wasRetried: boolean,
 ): ExchangeFailure {
-  const { status, flag, details } = resetAnswers[reason];
+  const { status, flag } = resetAnswers[reason];
   return {
     status,
     flag,
-    details,
-    body: resetBody(reason, transportFailure, wasRetried),
+    details: resetDetails(reason, transportFailure),
+    body: resetBody(reason, wasRetried),
     isOverloaded: reason === "overflow",
   };
 }

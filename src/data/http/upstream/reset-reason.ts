@@ -45,23 +45,26 @@ const errnoWords: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory",
 };
 
-/** Envoy's transport failure reason of a failed connect; empty where the system named nothing. */
+/**
+ * Envoy's transport failure reason of a failed connect, as logs print it: without blanks. Empty where the
+ * system named nothing.
+ */
 export function transportFailureReason(errnoName: string): string {
   if (errnoName === "") return "";
-  return `delayed connect error: ${errnoWords[errnoName] ?? errnoName}`;
+  return `delayed connect error: ${errnoWords[errnoName] ?? errnoName}`.replaceAll(" ", "_");
 }
 
-/** The local reply's body (Envoy: `Filter::onUpstreamReset`). */
-export function resetBody(
-  reason: ResetReason,
-  transportFailure: string,
-  wasRetried: boolean,
-): string {
+/** The local reply's body (Envoy: `Filter::onUpstreamReset`). The transport's reason is for logs alone. */
+export function resetBody(reason: ResetReason, wasRetried: boolean): string {
   const latest = wasRetried ? "retried and the latest reset reason" : "reset reason";
-  const transport =
-    transportFailure === "" ? "" : `, transport failure reason: ${transportFailure}`;
   return (
     "upstream connect error or disconnect/reset before headers. " +
-    `${latest}: ${resetAnswers[reason].words}${transport}`
+    `${latest}: ${resetAnswers[reason].words}`
   );
+}
+
+/** With the transport's reason behind the reset's, where there is one. */
+export function resetDetails(reason: ResetReason, transportFailure: string): string {
+  const { details } = resetAnswers[reason];
+  return transportFailure === "" ? details : details.replace("}", `|${transportFailure}}`);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { LogSink, sinkBytesMax } from "../../../../src/data/http/access-log/log-sink.ts";
+import { until } from "../../../support/until.ts";
 import { VirtualClock } from "../../../support/virtual-clock.ts";
 
 const flushIntervalMs = 10_000;
@@ -39,7 +40,7 @@ function harness() {
     errors,
     content,
     async until(text: string, name = file): Promise<void> {
-      while (content(name) !== text) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => content(name) === text, `${name} holds ${text.length} bytes`);
     },
     [Symbol.dispose]: () => {
       sink[Symbol.dispose]();
@@ -72,6 +73,19 @@ test("reopen() follows a rotated file, and loses nothing", async () => {
   assert.equal(log.content(`${log.file}.1`), "before\n");
 });
 
+test("a flush that is asked for during a write follows it, without waiting for the interval", async () => {
+  using log = harness();
+  log.sink.append("one\n");
+  log.sink.flush();
+  await log.until("one\n");
+  log.sink.append("two\n");
+  log.sink.flush();
+  // The write of `two` has begun; libuv answers in a later turn.
+  log.sink.append("three\n");
+  log.sink.flush();
+  await log.until("one\ntwo\nthree\n");
+});
+
 test("a full buffer drops lines and counts them; memory is bounded", () => {
   using log = harness();
   const line = "x".repeat(1024 * 1024);
@@ -92,7 +106,7 @@ test("a path that cannot be opened is reported, and its lines are counted as dro
     },
   );
   sink.append("lost\n");
-  while (log.errors.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => log.errors.length > 0, "the error is told");
   assert.equal(log.dropped.lines, 1);
   assert.match(log.errors[0] ?? "", /ENOENT/);
 });

@@ -34,7 +34,46 @@ forEachWorkerKind("at the edge the peer's address decides", {}, async (workers) 
   assert.notEqual(headers["x-request-id"], "mine");
   assert.equal(response.headers["x-request-id"], headers["x-request-id"]);
   assert.equal(response.headers["via"], "proxy");
+  await client.get("/", ["X-Envoy-Original-Path: /z", "X-Envoy-Original-Host: z"]);
+  const second = upstream.requests[1]?.headers ?? {};
+  assert.equal(second["x-envoy-original-path"], undefined);
+  assert.equal(second["x-envoy-original-host"], undefined);
   client.socket.destroy();
+});
+
+forEachWorkerKind("the response repeats an id that is preserved", {}, async (workers) => {
+  await using upstream = await startHttpUpstream();
+  const proxy = await startProxy(workers, upstream.port, {
+    manager: {
+      useRemoteAddress: true,
+      preserveExternalRequestId: true,
+      alwaysSetRequestIdInResponse: true,
+    },
+  });
+  const client = proxy.connect();
+  const response = await client.get("/", ["X-Request-Id: theirs"]);
+  assert.equal(response.headers["x-request-id"], "theirs");
+  assert.equal(upstream.requests[0]?.headers["x-request-id"], "theirs");
+  client.socket.destroy();
+});
+
+forEachWorkerKind("a method that expects a body says that it is empty", {}, async (workers) => {
+  await using upstream = await startHttpUpstream();
+  const proxy = await startProxy(workers, upstream.port);
+  for (const [method, length] of [
+    ["POST", "0"],
+    ["OPTIONS", "0"],
+    ["COPY", "0"],
+    ["GET", undefined],
+    ["DELETE", undefined],
+    ["TRACE", undefined],
+  ] as const) {
+    const client = proxy.connect();
+    client.send(`${method} / HTTP/1.1\r\nHost: t\r\n\r\n`);
+    await client.response();
+    assert.equal(upstream.requests.at(-1)?.headers["content-length"], length, method);
+    client.socket.destroy();
+  }
 });
 
 forEachWorkerKind("behind another proxy its word stands", {}, async (workers) => {
@@ -101,6 +140,7 @@ forEachWorkerKind("routes mutate headers, rewrite paths and hosts", {}, async (w
   assert.equal(first.headers.host, "literal.example");
   assert.equal(first.headers["x-forwarded-host"], "test");
   assert.equal(first.headers["x-envoy-original-path"], "/old/a?q=1");
+  assert.equal(first.headers["x-envoy-original-host"], "test");
   assert.equal(first.headers["x-added"], "in-HTTP/1.1");
   assert.equal(first.headers["x-in"], "over");
   assert.equal(first.headers["x-request-id"], "fixed");

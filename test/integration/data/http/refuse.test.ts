@@ -21,10 +21,18 @@ const refused: readonly (readonly [what: string, text: string, status: number, b
   ],
   ["an unknown coding", request(...unsent, "Transfer-Encoding: gzip"), 501, "Not Implemented"],
   ["no host", request("GET / HTTP/1.1"), 400, ""],
-  ["HTTP/1.0", request("GET / HTTP/1.0", "Host: t"), 426, ""],
+  ["HTTP/1.0", request("GET / HTTP/1.0", "Host: t"), 426, "Upgrade Required"],
   ["an upgrade", request(...unsent, "Connection: upgrade", "Upgrade: websocket"), 403, ""],
   ["a bad authority", request("GET / HTTP/1.1", "Host: a/b"), 400, "Bad Request"],
   ["CONNECT", request("CONNECT t:80 HTTP/1.1", "Host: t"), 404, ""],
+  ["CONNECT with a path", request("CONNECT / HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["a method that is not known", request("GETX / HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["a method in lower case", request("get / HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["a path without a slash", request("GET x HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["an asterisk", request("GET * HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["an asterisk of OPTIONS", request("OPTIONS * HTTP/1.1", "Host: t"), 404, ""],
+  ["another scheme", request("GET ftp://t/ HTTP/1.1", "Host: t"), 400, "Bad Request"],
+  ["a path beyond ASCII", request("GET /\u00e9 HTTP/1.1", "Host: t"), 400, "Bad Request"],
   [
     "too many fields",
     request(...unsent, ...Array.from({ length: 100 }, (_, i) => `A${i}: b`)),
@@ -56,7 +64,8 @@ forEachWorkerKind("what cannot be served is refused as Envoy does", {}, async (w
     assert.equal(response.body, body, what);
     assert.equal(response.headers["server"], "envoy", what);
     assert.ok(response.headers["date"], what);
-    if (response.headers["connection"] === "close") await client.ended();
+    assert.equal(response.headers["connection"], "close", what);
+    await client.ended();
     client.socket.destroy();
   }
   await proxy.settled();
@@ -87,7 +96,13 @@ forEachWorkerKind(
             stripQuery: false,
           },
         }),
-        route("/missing", { action: clusterAction({ clusters: missing }) }),
+        route("/missing", {
+          action: clusterAction({ clusters: missing }),
+          responseHeaders: {
+            add: [{ name: "x-route", value: "here", action: "append" }],
+            remove: [],
+          },
+        }),
         route("/gone", {
           action: clusterAction({ clusters: missing, clusterNotFoundStatus: 404 }),
         }),
@@ -98,7 +113,8 @@ forEachWorkerKind(
     assert.deepEqual([direct.status, direct.body], [418, "teapot"]);
     const moved = await client.get("/moved/x?q=1");
     assert.deepEqual([moved.status, moved.headers["location"]], [308, "https://other/to/x?q=1"]);
-    assert.equal((await client.get("/missing")).status, 503);
+    const missed = await client.get("/missing");
+    assert.deepEqual([missed.status, missed.headers["x-route"]], [503, "here"]);
     assert.equal((await client.get("/gone")).status, 404);
     const none = await client.get("/none");
     assert.deepEqual([none.status, none.headers["content-length"], none.body], [404, "0", ""]);

@@ -1,0 +1,202 @@
+/**
+ * CSDS over gRPC (`envoy.service.status.v3.ClientStatusDiscoveryService`) on `--admin-grpc-address`: both calls, for
+ * tools such as `istioctl` and `grpcdebug`. Nobody is authenticated, as on the admin: it is off by default.
+ */
+import {
+  type MethodDefinition,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  status,
+} from "@grpc/grpc-js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
+import type {
+  ClientStatusRequest,
+  ClientStatusResponse,
+} from "../../../gen/es/envoy/service/status/v3/csds_pb.d.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import { readBinary } from "../proto/binary.ts";
+import type { ProtoRegistry } from "../proto/proto-registry.ts";
+import {
+  type ClientResource,
+  type ClientResourceError,
+  type ClientStatusSource,
+  clientResources,
+} from "./client-status.ts";
+
+/** Requests are a node and a flag. */
+const requestBytesMax = 64 * 1024;
+/** Calls at once on one connection. */
+const callsMax = 16;
+
+export interface ClientStatusServiceOptions {
+  /** `host:port` or `unix:path`; port 0 takes a free one. */
+  readonly address: string;
+  readonly protos: ProtoRegistry;
+  /** A serialised `envoy.config.core.v3.Node`: ours. */
+  readonly node: Uint8Array;
+  readonly source: ClientStatusSource;
+}
+
+type Answer =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: false; readonly code: status; readonly details: string };
+
+export class ClientStatusService implements Disposable {
+  readonly #server: Server;
+  /** As bound. */
+  readonly address: string;
+
+  private constructor(server: Server, address: string) {
+    this.#server = server;
+    this.address = address;
+  }
+
+  /** Bound and serving, or the reason why it cannot. */
+  static async listen(options: ClientStatusServiceOptions): Promise<ClientStatusService | string> {
+    const server = new Server({
+      "grpc.max_receive_message_length": requestBytesMax,
+      "grpc.max_concurrent_streams": callsMax,
+    });
+    server.addService(
+      {
+        FetchClientStatus: method("FetchClientStatus", false),
+        StreamClientStatus: method("StreamClientStatus", true),
+      },
+      {
+        FetchClientStatus: (
+          call: ServerUnaryCall<Buffer, Buffer>,
+          reply: sendUnaryData<Buffer>,
+        ) => {
+          const answer = answerTo(call.request, options);
+          if (answer.ok) reply(null, answer.bytes);
+          else reply({ code: answer.code, details: answer.details });
+        },
+        StreamClientStatus: (stream: ServerDuplexStream<Buffer, Buffer>) =>
+          serveStream(stream, options),
+      },
+    );
+    const { promise, resolve } = Promise.withResolvers<number | string>();
+    server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, port) =>
+      resolve(error ? messageOf(error) : port),
+    );
+    const bound = await promise;
+    if (typeof bound === "string") return `cannot bind '${options.address}': ${bound}`;
+    return new ClientStatusService(server, options.address.replace(/:0$/, `:${bound}`));
+  }
+
+  /** Cuts what is open. */
+  [Symbol.dispose](): void {
+    this.#server.forceShutdown();
+  }
+}
+
+/** Messages pass as bytes; descriptors are the registry's. */
+function method(name: string, isStream: boolean): MethodDefinition<Buffer, Buffer> {
+  const same = (bytes: Buffer): Buffer => bytes;
+  return {
+    path: `/envoy.service.status.v3.ClientStatusDiscoveryService/${name}`,
+    requestStream: isStream,
+    responseStream: isStream,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+}
+
+/** One answer for each request, and none is read before the last has been taken. */
+function serveStream(
+  stream: ServerDuplexStream<Buffer, Buffer>,
+  options: ClientStatusServiceOptions,
+): void {
+  stream.on("data", (request: Buffer) => {
+    const answer = answerTo(request, options);
+    if (!answer.ok) stream.emit("error", { code: answer.code, details: answer.details });
+    else if (!stream.write(answer.bytes)) {
+      stream.pause();
+      stream.once("drain", () => stream.resume());
+    }
+  });
+  stream.on("end", () => stream.end());
+  // A client that goes away is no news.
+  stream.on("error", () => {});
+}
+
+function answerTo(request: Buffer, options: ClientStatusServiceOptions): Answer {
+  const { protos, source } = options;
+  const schema = protos.schema<ClientStatusRequest>("envoy.service.status.v3.ClientStatusRequest");
+  const read = readBinary(schema, request);
+  if (!read.ok) return refusal(status.INVALID_ARGUMENT, read.errors.join("; "));
+  // Matchers are for management servers, which have many clients.
+  if (read.value.nodeMatchers.length > 0)
+    return refusal(status.INVALID_ARGUMENT, "node_matchers are not supported: there is one client");
+  try {
+    const hasContents = !read.value.excludeResourceContents;
+    return { ok: true, bytes: response(clientResources(source), hasContents, options) };
+  } catch (thrown) {
+    return refusal(status.INTERNAL, messageOf(thrown));
+  }
+}
+
+function refusal(code: status, details: string): Answer {
+  return { ok: false, code, details };
+}
+
+function response(
+  resources: readonly ClientResource[],
+  hasContents: boolean,
+  { protos, node }: ClientStatusServiceOptions,
+): Buffer {
+  const schema = protos.schema<ClientStatusResponse>(
+    "envoy.service.status.v3.ClientStatusResponse",
+  );
+  const readNode = readBinary(protos.schema<Node>("envoy.config.core.v3.Node"), node);
+  const message = create(schema, {
+    config: [
+      {
+        ...(readNode.ok ? { node: readNode.value } : {}),
+        genericXdsConfigs: resources.map((resource) => generic(resource, hasContents)),
+      },
+    ],
+  });
+  return Buffer.from(toBinary(schema, message));
+}
+
+/** Init of a `GenericXdsConfig`. */
+function generic(resource: ClientResource, hasContents: boolean) {
+  const {
+    typeUrl,
+    name,
+    version,
+    bytes,
+    lastUpdatedMs,
+    status: client,
+    isStatic,
+    error,
+  } = resource;
+  return {
+    typeUrl,
+    name,
+    versionInfo: version,
+    clientStatus: client,
+    isStaticResource: isStatic,
+    ...(bytes && hasContents ? { xdsConfig: { typeUrl, value: bytes } } : {}),
+    ...(lastUpdatedMs === undefined ? {} : { lastUpdated: timestampFromMs(lastUpdatedMs) }),
+    ...(error ? { errorState: errorState(typeUrl, error, hasContents) } : {}),
+  };
+}
+
+function errorState(typeUrl: string, error: ClientResourceError, hasContents: boolean) {
+  const { version, details, bytes, lastAttemptMs } = error;
+  return {
+    versionInfo: version,
+    details,
+    lastUpdateAttempt: timestampFromMs(lastAttemptMs),
+    ...(bytes && hasContents ? { failedConfiguration: { typeUrl, value: bytes } } : {}),
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * Resources polled over HTTP (Envoy: `HttpSubscriptionImpl`, `api_type: REST`): a DiscoveryRequest in JSON
+ * is posted, a DiscoveryResponse in JSON comes back, and after `refresh_delay` the next one follows.
+ *
+ * What one would get wrong: there is no ACK. The next poll says the last accepted version, and a server
+ * that has nothing newer answers 304.
+ */
+import { Observable } from "rxjs";
+import type {
+  DiscoveryRequest,
+  DiscoveryResponse as ResponseMessage,
+} from "../../../gen/es/envoy/service/discovery/v3/discovery_pb.d.ts";
+import type { Clock } from "../../shared/common/clock.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import type { Random } from "../../shared/common/random.ts";
+import { readBinary } from "../proto/binary.ts";
+import { readText, writeJson } from "../proto/json.ts";
+import type { ProtoRegistry } from "../proto/proto-registry.ts";
+import { writeDiscoveryRequest } from "./discovery-request.ts";
+import { responseOf } from "./discovery-text.ts";
+import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
+import type { PollTransport } from "./rest-transport.ts";
+import { sotw } from "./sotw-conversation.ts";
+import { afterReply, namesToSend, noProgress } from "./sotw-state.ts";
+import { TypeSubscriptions } from "./type-subscriptions.ts";
+import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
+import type { XdsStats } from "./xds-stats.ts";
+import type { StreamStatus, XdsStatus } from "./xds-status.ts";
+
+export interface RestSourceOptions {
+  readonly transport: PollTransport;
+  /** From one answer to the next request; each time up to as much again is added by chance. */
+  readonly refreshDelayMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly protos: ProtoRegistry;
+  readonly stats: XdsStats;
+  readonly logger: Logger;
+  /** A serialised `envoy.config.core.v3.Node`. */
+  readonly node: Uint8Array;
+}
+
+/** One server, one type. */
+export class RestSource implements XdsClient {
+  readonly #options: RestSourceOptions;
+  #subscriptions: TypeSubscriptions<unknown> | undefined;
+  #progress = noProgress;
+  #stream: StreamStatus = { kind: "idle" };
+  #timer: Disposable | undefined;
+  #isPolling = false;
+  /** An interest changed during a poll: the next one follows at once. */
+  #isStale = false;
+
+  constructor(options: RestSourceOptions) {
+    this.#options = options;
+  }
+
+  changes$<T>(
+    type: ResourceType<T>,
+    options: SubscriptionOptions = {},
+  ): Observable<ResourceBatch<T>> {
+    return new Observable((subscriber) =>
+      this.#subscriptionsOf(type).observeBatches(subscriber, options),
+    );
+  }
+
+  resource$<T>(
+    type: ResourceType<T>,
+    name: string,
+    options: SubscriptionOptions = {},
+  ): Observable<ResourceState<T>> {
+    return new Observable((subscriber) =>
+      this.#subscriptionsOf(type).observeNamed(name, subscriber, options),
+    );
+  }
+
+  whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout"> {
+    return this.#subscriptionsOf(type).whenAnswered();
+  }
+
+  status(): XdsStatus {
+    return {
+      server: this.#options.transport.server,
+      serverIdentifier: "",
+      stream: this.#stream,
+      types: this.#subscriptions ? [this.#subscriptions.status()] : [],
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream = { kind: "closed" };
+    this.#timer?.[Symbol.dispose]();
+    this.#options.transport[Symbol.dispose]();
+    this.#subscriptions?.[Symbol.dispose]();
+  }
+
+  #subscriptionsOf<T>(type: ResourceType<T>): TypeSubscriptions<T> {
+    this.#subscriptions ??= new TypeSubscriptions<unknown>(type, {
+      clock: this.#options.clock,
+      stats: this.#options.stats,
+      dialect: sotw,
+      onInterest: () => queueMicrotask(() => this.#onInterest()),
+    });
+    // One source has one type, so what was stored has its T.
+    return this.#subscriptions as unknown as TypeSubscriptions<T>;
+  }
+
+  #onInterest(): void {
+    this.#isStale = true;
+    if (!this.#isPolling) void this.#poll();
+  }
+
+  /** Polls until nothing changed meanwhile, then waits for the refresh delay. */
+  async #poll(): Promise<void> {
+    const { clock, random, refreshDelayMs } = this.#options;
+    this.#timer?.[Symbol.dispose]();
+    this.#isPolling = true;
+    do {
+      this.#isStale = false;
+      if (this.#subscriptions && this.#stream.kind !== "closed")
+        await this.#pollOnce(this.#subscriptions);
+    } while (this.#isStale && !this.#isClosed);
+    this.#isPolling = false;
+    if (this.#isClosed) return;
+    const delayMs = refreshDelayMs + Math.floor(random.next() * refreshDelayMs);
+    this.#timer = clock.startTimer(delayMs, () => void this.#poll());
+  }
+
+  async #pollOnce(subscriptions: TypeSubscriptions<unknown>): Promise<void> {
+    const { transport, logger, stats, protos } = this.#options;
+    subscriptions.forgetReleased();
+    const resourceNames = namesToSend(subscriptions.interest, this.#progress);
+    if (!resourceNames) return;
+    const answer = await transport.poll(this.#requestFor(subscriptions, resourceNames));
+    if (this.#isClosed) return;
+    stats.controlPlane.connected(answer.kind !== "failed");
+    this.#stream = { kind: answer.kind === "failed" ? "connecting" : "open" };
+    if (answer.kind === "unchanged") return;
+    const { typeUrl } = subscriptions.type;
+    const schema = protos.schema<ResponseMessage>("envoy.service.discovery.v3.DiscoveryResponse");
+    const read =
+      answer.kind === "failed"
+        ? { ok: false as const, errors: [answer.reason] }
+        : readText(protos, schema, answer.text);
+    if (!read.ok) {
+      logger.warning(`REST config update failed: ${transport.server}: ${read.errors.join("; ")}`);
+      subscriptions.forEachStats((own) => own.failed());
+      return;
+    }
+    const response = responseOf(read.value, typeUrl);
+    const reply = await subscriptions.answer(response);
+    this.#progress = afterReply(this.#progress, response, reply);
+    if (reply.kind === "nack")
+      logger.warning(`REST config for ${typeUrl} rejected: ${reply.detail}`);
+    else logger.debug(`REST config for ${typeUrl} accepted with version ${response.version}`);
+  }
+
+  #requestFor(
+    { type: { typeUrl } }: TypeSubscriptions<unknown>,
+    resourceNames: readonly string[],
+  ): string {
+    const { protos, node } = this.#options;
+    const { version } = this.#progress;
+    const schema = protos.schema<DiscoveryRequest>("envoy.service.discovery.v3.DiscoveryRequest");
+    const bytes = writeDiscoveryRequest({
+      version,
+      node,
+      resourceNames,
+      typeUrl,
+      nonce: "",
+      error: undefined,
+    });
+    const request = readBinary(schema, bytes);
+    // We wrote it ourselves.
+    return request.ok ? JSON.stringify(writeJson(protos, schema, request.value)) : "{}";
+  }
+
+  get #isClosed(): boolean {
+    return this.#stream.kind === "closed";
+  }
+}
