@@ -69,8 +69,7 @@ console.log(`other listeners: ${failedElsewhere.length} failed, ${closed} connec
 console.log(
   `the changing listener: ${failedHere.length} failed ${[...new Set(failedHere)].join()}`,
 );
-// A connection may come between the last accept and the close (docs/DRAINING.md, limits).
-const isGood = failedElsewhere.length === 0 && closed === 0 && failedHere.length <= rounds / 50;
+const isGood = failedElsewhere.length === 0 && closed === 0 && failedHere.length === 0;
 console.log(isGood ? "soak: as promised" : "soak: BROKEN");
 process.exitCode = isGood ? 0 : 1;
 

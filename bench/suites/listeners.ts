@@ -22,6 +22,8 @@ import type { Report, Result } from "../runner.ts";
 const listenerCount = 10_000;
 const quickListenerCount = 1_000;
 const stepTimeMs = 120_000;
+/** What a proxy still does after a push (collecting, deleting) is of the push. */
+const settleTimeMs = 2_000;
 
 const lds = servedTypes.find(({ shortName }) => shortName === "LDS");
 
@@ -114,8 +116,10 @@ async function measure(
   await pushing.push([], 0);
   const before = proxy.usage;
   const { ackMs, activeMs } = await pushing.push(pushes.first, pushes.count);
+  await pause(settleTimeMs);
   const after = proxy.usage;
   const change = await pushing.push(pushes.second, pushes.count);
+  await pause(settleTimeMs);
   const afterChange = proxy.usage;
   return {
     peakKib: afterChange.peakResidentKib,

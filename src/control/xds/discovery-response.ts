@@ -9,8 +9,9 @@ import {
   receivedAny,
   type ReceivedResource,
 } from "./received-resource.ts";
+import { PlainAnys } from "./plain-any.ts";
 import { readResourceError, type ResourceError } from "./resource-error.ts";
-import { eachField, eachFieldOf, guarded, type Read, readText } from "./wire.ts";
+import { eachField, eachFieldOf, guarded, type Read, readText, readView } from "./wire.ts";
 
 export interface DiscoveryResponse {
   /** Delta: `system_version_info`, to show; each resource has its own. */
@@ -30,12 +31,15 @@ export interface DiscoveryResponse {
 export function readDiscoveryResponse(bytes: Uint8Array): Read<DiscoveryResponse> {
   return guarded(() => {
     const anys: AnyMessage[] = [];
+    const plain = new PlainAnys();
     const resourceErrors: ResourceError[] = [];
     const response = { version: "", typeUrl: "", nonce: "", serverIdentifier: "" };
     eachFieldOf(bytes, (field, reader) => {
       if (field === 1) response.version = readText(reader, bytes);
-      else if (field === 2) anys.push(readAny(reader, bytes));
-      else if (field === 4) response.typeUrl = readText(reader, bytes);
+      else if (field === 2) {
+        const any = readView(reader, bytes);
+        anys.push(plain.read(any) ?? readAny(any));
+      } else if (field === 4) response.typeUrl = readText(reader, bytes);
       else if (field === 5) response.nonce = readText(reader, bytes);
       else if (field === 6) response.serverIdentifier = readIdentifier(reader, bytes);
       else if (field === 7) resourceErrors.push(readResourceError(reader, bytes));

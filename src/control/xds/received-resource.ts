@@ -81,15 +81,13 @@ export function peekName(bytes: Uint8Array): string | undefined {
   return named(bytes).name;
 }
 
-export function readAny(reader: jspb.BinaryReader, message: Uint8Array): AnyMessage {
+export function readAny(bytes: Uint8Array): AnyMessage {
   const any: AnyMessage = { typeUrl: "", value: empty };
-  reader.readMessage(any, (_, inner: jspb.BinaryReader) =>
-    eachField(inner, (field) => {
-      if (field === 1) any.typeUrl = readText(inner, message);
-      else if (field === 2) any.value = readView(inner, message);
-      else inner.skipField();
-    }),
-  );
+  eachFieldOf(bytes, (field, reader) => {
+    if (field === 1) any.typeUrl = readText(reader, bytes);
+    else if (field === 2) any.value = readView(reader, bytes);
+    else reader.skipField();
+  });
   return any;
 }
 
@@ -134,7 +132,7 @@ function readWrapper(bytes: Uint8Array): WrapperFields {
   };
   eachFieldOf(bytes, (field, reader) => {
     if (field === 1) fields.version = readText(reader, bytes);
-    else if (field === 2) fields.resource = readAny(reader, bytes);
+    else if (field === 2) fields.resource = readAny(readView(reader, bytes));
     else if (field === 3) fields.name = readText(reader, bytes);
     else if (field === 4) fields.aliases.push(readText(reader, bytes));
     else if (field === 6) fields.ttlMs = readDurationMs(reader);
