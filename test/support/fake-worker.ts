@@ -258,7 +258,7 @@ export class FakeWorker implements WorkerPort {
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
     const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
-    if (start.atDeadline === "cut") {
+    if (start.tcp === "deadline") {
       const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
       // Deadlines stay known after it: what arrives late is cut with reason.
       drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));

@@ -14,7 +14,7 @@ import { ServerDrain } from "../../src/control/listener/server-drain.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import type { ResourceState } from "../../src/control/xds/resource-batch.ts";
-import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
+import { type DrainPolicy, drainPolicyDefaults } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
 import { type ListenerSketch, decodedListener, decodedRoutes } from "./config-builders.ts";
 import { FakeSockets } from "./fake-sockets.ts";
@@ -88,8 +88,7 @@ export class ListenerHarness {
     const drainDefaults: DrainPolicy = {
       timeMs: 10_000,
       strategy: "gradual",
-      idleGraceMs: 5_000,
-      atDeadline: "cut",
+      ...drainPolicyDefaults,
       ...options.drain,
     };
     const workers = this.pool.concurrency;
