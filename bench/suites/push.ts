@@ -54,8 +54,12 @@ interface Measured {
 function casesOf(isQuick: boolean): readonly PushCase[] {
   const [few, many, most] = isQuick ? [200, 1_000, 2_000] : [1_000, 5_000, 10_000];
   const made = (kind: string, count: number, more: Partial<PushCase> = {}): PushCase => ({
-    ...{ name: `${kind}-${count}`, kind, count },
-    ...{ rds: false, isDelta: false, hasChange: false },
+    name: `${kind}-${count}`,
+    kind,
+    count,
+    rds: false,
+    isDelta: false,
+    hasChange: false,
     ...more,
   });
   return [
