@@ -1,5 +1,6 @@
 import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
+import { listenerFactsOf } from "../../src/control/config/listener-facts.ts";
 import type { SocketAddress } from "../../src/shared/common/address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import { noHeaderMutations } from "../../src/shared/config/route-config.ts";
@@ -52,6 +53,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
   };
   const text = JSON.stringify(sketch);
   return {
+    facts: listenerFactsOf(config),
     config,
     bytes: new TextEncoder().encode(text),
     hash: text,
