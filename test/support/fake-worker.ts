@@ -5,6 +5,7 @@ import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
+import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
@@ -44,6 +45,7 @@ export class FakeWorker implements WorkerPort {
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
+  runtime: RuntimeValues = noRuntimeValues;
   isHealthCheckFailed = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
@@ -177,6 +179,9 @@ export class FakeWorker implements WorkerPort {
         break;
       case "removeListener":
         this.#remove(command.tag);
+        break;
+      case "setRuntime":
+        this.runtime = command.values;
         break;
       case "setCluster":
         this.clusters.set(command.config.name, { config: command.config, hosts: command.hosts });

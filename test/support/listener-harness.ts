@@ -116,7 +116,6 @@ export class ListenerHarness {
       comparison: fakeComparison,
       hasCluster: (name) => this.clusters.has(name),
       warming: this.clusterWaits,
-      connectionLimit: () => undefined,
       clock,
       log,
       ...(options.lazyThreshold === undefined ? {} : { lazyThreshold: options.lazyThreshold }),

@@ -103,7 +103,6 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     drainDefaults: options.drain,
     comparison: fakeComparison,
     hasCluster: (name) => clusters.hasCluster(name),
-    connectionLimit: () => undefined,
   });
   await manager.startWorkers();
   let version = 0;

@@ -225,7 +225,8 @@ export class TestWorkers {
   slots(prefixes: {
     readonly tcp?: readonly string[];
     readonly http?: readonly string[];
-    readonly connectionLimit?: number;
+    /** Under which runtime may limit its connections. */
+    readonly name?: string;
   }): ListenerSlots {
     const blocks = (names: readonly string[], group: StatGroup): Record<string, StatBlock> =>
       Object.fromEntries(names.map((name) => [name, this.block(group)]));
@@ -236,7 +237,7 @@ export class TestWorkers {
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       connectionCount: this.limit(1),
-      connectionLimit: prefixes.connectionLimit,
+      name: prefixes.name ?? "",
     };
   }
 

@@ -5,6 +5,7 @@ import type { StringMatcher } from "../../shared/config/matchers.ts";
 import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
+import type { RuntimeLayer } from "./runtime-layer.ts";
 
 export interface BootstrapConfig {
   readonly node: NodeConfig;
@@ -16,7 +17,7 @@ export interface BootstrapConfig {
   readonly dynamicResources: DynamicResources;
   /** `cluster_manager.local_cluster_name`; empty: none. */
   readonly localClusterName: string;
-  /** The layers in order, later ones over earlier ones. */
+  /** In order, later ones over earlier ones; never empty. */
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly statsFlushIntervalMs: number;
   /** `enable_dispatcher_stats`. */
@@ -51,17 +52,3 @@ export interface DynamicResources {
   readonly lds: ConfigSource | undefined;
   readonly cds: ConfigSource | undefined;
 }
-
-export interface RuntimeLayer {
-  readonly name: string;
-  readonly kind: "static" | "admin";
-  /** Dotted keys, as `/runtime` shows them. */
-  readonly values: Readonly<Record<string, RuntimeValue>>;
-}
-
-export type RuntimeValue =
-  | string
-  | number
-  | boolean
-  /** `envoy.type.v3.FractionalPercent`, as a share of a million. */
-  | { readonly millionths: number };

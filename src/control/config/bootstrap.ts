@@ -96,8 +96,14 @@ function decodeMessage(
   );
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
-  judgeNode(node, usesGrpc(dynamicResources), context);
+  const runtimeLayers = decodeRuntimeLayers(message.layeredRuntime, context);
+  const runtimeSources = runtimeLayers.flatMap((layer) =>
+    layer.kind === "rtds" ? [layer.source] : [],
+  );
+  judgeRuntimeSources(runtimeSources, dynamicResources, context);
+  judgeNode(node, usesGrpc(dynamicResources, runtimeSources), context);
   const spokenToByGrpc = grpcClusters(dynamicResources, [
+    ...runtimeSources,
     ...clusters.map(({ edsSource }) => edsSource),
     ...listeners.flatMap(({ dependencies }) => dependencies.map(({ source }) => source)),
   ]);
@@ -111,7 +117,7 @@ function decodeMessage(
     staticClusters: clusters,
     dynamicResources,
     localClusterName: message.clusterManager?.localClusterName ?? "",
-    runtimeLayers: decodeRuntimeLayers(message.layeredRuntime, context),
+    runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
     dispatcherStats: message.enableDispatcherStats,
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
@@ -195,8 +201,17 @@ function grpcClusters(
   );
 }
 
-function usesGrpc({ ads, lds, cds }: DynamicResources): boolean {
-  return ads !== undefined || lds?.kind === "api" || cds?.kind === "api";
+function usesGrpc({ ads, lds, cds }: DynamicResources, others: readonly ConfigSource[]): boolean {
+  return ads !== undefined || [lds, cds, ...others].some((source) => source?.kind === "api");
+}
+
+function judgeRuntimeSources(
+  sources: readonly ConfigSource[],
+  { ads }: DynamicResources,
+  context: DecodeContext,
+): void {
+  if (!ads && sources.some(({ kind }) => kind === "ads"))
+    context.refuse("layered_runtime names ads, but there is no ads_config");
 }
 
 /** Management servers tell proxies apart by these two. */

@@ -17,8 +17,6 @@ export interface ListenerFactoryContext {
   readonly sockets: ListenerSockets;
   /** The server's node: listeners' drain managers are its children. */
   readonly drainManager: DrainManager;
-  /** Runtime key `envoy.resource_limits.listener.<name>.connection_limit`; undefined: none. */
-  readonly connectionLimit: (listener: string) => number | undefined;
   readonly log: Logger;
 }
 
@@ -45,7 +43,7 @@ export class ListenerFactory {
   async create(order: ListenerOrder): Promise<Listener | string> {
     const { facts } = order.resource.decoded;
     const base = order.plan.kind === "inPlace" ? order.active : undefined;
-    const connections = base?.holdings.connections ?? this.#connectionCount(facts.name);
+    const connections = base?.holdings.connections ?? this.#connectionCount();
     if (!connections) return `no room for the counters of listener '${facts.name}'`;
     const listener = this.#build(order, base, connections);
     const acquired = await this.#context.sockets.acquire(facts, listener);
@@ -107,8 +105,8 @@ export class ListenerFactory {
     return ++versions.generation;
   }
 
-  #connectionCount(name: string): ConnectionCount | undefined {
+  #connectionCount(): ConnectionCount | undefined {
     const index = this.#context.limits.allocate(1);
-    return index === undefined ? undefined : { index, limit: this.#context.connectionLimit(name) };
+    return index === undefined ? undefined : { index };
   }
 }

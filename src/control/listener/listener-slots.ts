@@ -24,8 +24,6 @@ export interface ListenerSlotsLease extends Disposable {
 export interface ConnectionCount {
   /** Index into the shared limits. */
   readonly index: number;
-  /** Most at once over all workers; undefined: no limit. */
-  readonly limit: number | undefined;
 }
 
 export function allocateListenerSlots(
@@ -48,7 +46,7 @@ export function allocateListenerSlots(
     listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
-    connectionLimit: connections.limit,
+    name: facts.name,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),

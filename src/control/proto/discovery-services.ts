@@ -36,6 +36,14 @@ const byType: ReadonlyMap<string, ServiceName> = new Map([
   entry("cluster.v3.Cluster", ["cluster", "cds", "Cluster"]),
   entry("route.v3.RouteConfiguration", ["route", "rds", "Route"]),
   entry("endpoint.v3.ClusterLoadAssignment", ["endpoint", "eds", "Endpoint"]),
+  [
+    "type.googleapis.com/envoy.service.runtime.v3.Runtime",
+    {
+      file: "runtime/v3/rtds.proto",
+      service: "runtime.v3.RuntimeDiscoveryService",
+      noun: "Runtime",
+    },
+  ],
 ]);
 
 const loaded = new Map<ServiceName, DiscoveryService>();

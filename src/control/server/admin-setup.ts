@@ -43,7 +43,8 @@ import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoin
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
-import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
+import type { AdminConfig } from "../config/bootstrap-config.ts";
+import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainWatchSource } from "../admin/drain-watch.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 
@@ -58,7 +59,7 @@ export interface AdminParts {
   readonly store: StatStore;
   /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
   readonly refreshStats: () => void;
-  readonly runtimeLayers: readonly RuntimeLayer[];
+  readonly runtime: Pick<RuntimeLoader, "snapshot" | "modify">;
   readonly awaiting: () => readonly string[];
   readonly memory: () => MemoryUse;
   readonly reopenLogs: () => void;
@@ -92,8 +93,8 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     healthCheckFailEndpoint(parts.drainControl),
     healthCheckOkEndpoint(parts.drainControl),
     loggingEndpoint(parts.logLevels),
-    runtimeEndpoint(parts.runtimeLayers),
-    runtimeModifyEndpoint(),
+    runtimeEndpoint(() => parts.runtime.snapshot),
+    runtimeModifyEndpoint((changes) => parts.runtime.modify(changes)),
     initDumpEndpoint({ listeners, clusters, server: parts.awaiting }),
     memoryEndpoint(parts.memory),
     hotRestartVersionEndpoint(),

@@ -18,12 +18,12 @@ import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import { RdsApi } from "../listener/rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
+import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
-import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
@@ -49,6 +49,7 @@ export interface ControlPlane extends Disposable {
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
+  readonly runtime: RuntimeLoader;
   readonly heapTrim: HeapTrim;
 }
 
@@ -59,6 +60,16 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
     hasCluster: (name) => clusters.hasCluster(name),
+  });
+  // First of all: workers have its values before they have anything else.
+  const runtime = new RuntimeLoader({
+    layers: parts.bootstrap.runtimeLayers,
+    serviceCluster: parts.bootstrap.node.cluster,
+    source: sources.runtime,
+    valueOf: decoders.runtimeValue,
+    onSnapshot: ({ values }) => pool.post({ kind: "setRuntime", values }),
+    stats,
+    log: loggerOf("runtime"),
   });
   const clusters = new ClusterManager({
     pool,
@@ -94,7 +105,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     drains: runner,
     sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
-    connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
@@ -109,9 +119,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const heapTrim = new HeapTrim(clock);
-  const members = { clusters, listeners, routes, drains, serverDrain, sources, heapTrim };
+  const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime, heapTrim };
   return Object.assign(members, {
-    [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
+    [Symbol.dispose]: () =>
+      disposeAll([heapTrim, runtime, sources, clusters, listeners, drainManager]),
   });
 }
 

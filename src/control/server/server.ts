@@ -196,7 +196,7 @@ export class Server {
       logLevels: log.control,
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
-      runtimeLayers: loaded.bootstrap.runtimeLayers,
+      runtime: this.#plane.runtime,
       awaiting: () => this.#initialization.awaiting,
       memory: memoryUse,
       reopenLogs: () => this.reopenLogs(),

@@ -10,6 +10,7 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
+import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { type HostsOf, XdsClients } from "./xds-clients.ts";
@@ -82,6 +83,13 @@ export class XdsSources implements Disposable {
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#checkRoutesOf(client);
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly runtime: RuntimeSource = ({ resource, source }) => {
+    const type = this.#parts.decoders.runtimes;
+    const client = this.client(source, type);
+    if (typeof client === "string") return client;
+    return client.resource$(type, resource, subscriptionOptions(source, "runtime."));
   };
 
   [Symbol.dispose](): void {

@@ -15,6 +15,7 @@ import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
+import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
 import { WorkerRouteTable } from "./route-table.ts";
 
@@ -91,7 +92,8 @@ interface Foundation {
 
 function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) {
   const limits = new Int32Array(init.limits);
-  const clusters = new WorkerClusterTable({ slab, limits, random });
+  const runtime = new WorkerRuntime();
+  const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
   const routes = new WorkerRouteTable();
   const worker: WorkerContext = {
     init,
@@ -100,13 +102,14 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
     limits,
     clock,
     random,
+    runtime,
     loggerOf,
     clusters,
     routes,
     createAccessLogger: (configs) => sinks.createLogger(configs),
   };
   const sinks = new AccessLogSinks(worker);
-  return { worker, clusters, routes, sinks };
+  return { worker, runtime, clusters, routes, sinks };
 }
 
 function workerLoggers(init: WorkerInit, port: WorkerPort, clock: Clock): LoggerOf {

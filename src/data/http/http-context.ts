@@ -126,7 +126,7 @@ export class HttpContext implements Disposable {
   }
 
   #setRoutes(config: RouteConfig | undefined): void {
-    this.#table = config && new RouteTable(config, this.worker.random);
+    this.#table = config && new RouteTable(config, this.worker);
     if (this.#table !== undefined) this.requestCapture.want(this.#table.requestHeadersUsed);
   }
 }

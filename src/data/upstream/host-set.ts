@@ -24,11 +24,13 @@ export class HostSet {
   #byAddress = new Map<string, Host>();
   #hosts: readonly Host[] = [];
   #choices: readonly Choice[] = [];
+  #panicThreshold: number;
 
   /** `onPanic` is called at each choice that did not look at health. */
   constructor(cluster: UpstreamCluster, random: Random, onPanic: () => void) {
     this.#cluster = cluster;
     this.#config = cluster.config;
+    this.#panicThreshold = cluster.config.healthyPanicThreshold;
     this.#random = random;
     this.#onPanic = onPanic;
   }
@@ -51,6 +53,13 @@ export class HostSet {
     this.#hosts = [...this.#byAddress.values()];
     this.#choices = this.#chooseAmong(this.#hosts);
     for (const [key, host] of before) if (!this.#byAddress.has(key)) host.leave();
+  }
+
+  /** In percent; 0 switches panic off. */
+  setPanicThreshold(percent: number): void {
+    if (percent === this.#panicThreshold) return;
+    this.#panicThreshold = percent;
+    this.#choices = this.#chooseAmong(this.#hosts);
   }
 
   choose(): Host | undefined {
@@ -76,7 +85,7 @@ export class HostSet {
       healthy: members.filter((host) => host.config.health === "healthy").length,
       degraded: members.filter((host) => host.config.health === "degraded").length,
     }));
-    return shareByPriority(health, this.#config.healthyPanicThreshold).flatMap((share) => {
+    return shareByPriority(health, this.#panicThreshold).flatMap((share) => {
       const eligible = eligibleHosts(priorities[share.priority] ?? [], share);
       if (eligible.length === 0) return [];
       const picker = createHostPicker(this.#config, eligible, this.#random);

@@ -84,12 +84,10 @@ export const bootstrapFields: FieldTables = {
   },
   "envoy.config.bootstrap.v3.LayeredRuntime": { honoured: ["layers"] },
   "envoy.config.bootstrap.v3.RuntimeLayer": {
-    honoured: ["name", "static_layer", "admin_layer"],
-    warned: {
-      disk_layer: "the layer is empty: runtime comes from static layers",
-      rtds_layer: "the layer is empty: runtime comes from static layers",
-    },
+    honoured: ["name", "static_layer", "admin_layer", "disk_layer", "rtds_layer"],
   },
+  "envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer": "whole",
+  "envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer": { honoured: ["name", "rtds_config"] },
   "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer": "whole",
   "envoy.config.core.v3.Node": "whole",
 };

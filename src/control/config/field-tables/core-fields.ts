@@ -38,14 +38,8 @@ export const coreFields: FieldTables = {
   "envoy.config.core.v3.SocketOption": {
     honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
   },
-  "envoy.config.core.v3.RuntimeFractionalPercent": {
-    honoured: ["default_value"],
-    warned: { runtime_key: "the default value is used always" },
-  },
-  "envoy.config.core.v3.RuntimeUInt32": {
-    honoured: ["default_value"],
-    warned: { runtime_key: "the default value is used always" },
-  },
+  "envoy.config.core.v3.RuntimeFractionalPercent": "whole",
+  "envoy.config.core.v3.RuntimeUInt32": "whole",
   "envoy.type.v3.FractionalPercent": "whole",
   "envoy.type.v3.Percent": "whole",
   "envoy.type.v3.Int64Range": "whole",
