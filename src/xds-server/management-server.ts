@@ -11,12 +11,12 @@ import {
   discoveryServiceOf,
   type BytesMethod,
 } from "../control/proto/discovery-services.ts";
-import { ClientSession, type Session, type SessionContext } from "./client-session.ts";
-import type { Verdict } from "./client-subscription.ts";
-import { DeltaSession } from "./delta-session.ts";
 import type { ServedResource } from "./discovery-wire.ts";
-import { servedTypes, type ServedType } from "./resource-types.ts";
+import { encodeResponse, type PlannedResponse } from "./planned-response.ts";
+import { servedTypeOf, servedTypes, type ServedType } from "./resource-types.ts";
 import { versionOf } from "./resource-version.ts";
+import { deltaSession, sotwSession, type Session, type SessionOptions } from "./session.ts";
+import type { Answer, Verdict } from "./verdict.ts";
 
 export interface ManagementServerOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -63,7 +63,7 @@ export class ManagementServer implements AsyncDisposable {
   /** Replaces all resources of one type and pushes the difference to every client. */
   setResources(typeUrl: string, resources: readonly ServedResource[]): void {
     this.#resources.set(typeUrl, resources);
-    for (const session of this.#sessions.keys()) session.push();
+    for (const [session, stream] of this.#sessions) write(stream, session.push());
   }
 
   /** Replaces the resources of all types, in the order that is safe; gives the types that changed. */
@@ -93,7 +93,7 @@ export class ManagementServer implements AsyncDisposable {
     return [...this.#sessions.keys()].flatMap((session) =>
       servedTypes.flatMap(({ typeUrl }) => {
         const verdict = session.verdictOn(typeUrl);
-        return verdict ? [{ nodeId: session.nodeId, typeUrl, verdict }] : [];
+        return verdict ? [{ nodeId: session.node.id, typeUrl, verdict }] : [];
       }),
     );
   }
@@ -156,26 +156,14 @@ export class ManagementServer implements AsyncDisposable {
     const { stream, delta } = service;
     type Handler = (stream: ServerDuplexStream<Buffer, Buffer>) => void;
     const serve =
-      (make: (context: SessionContext) => Session): Handler =>
+      (make: (options: SessionOptions) => Session): Handler =>
       (call) =>
-        this.#serve(call, make(this.#contextOf(call, typeUrl)));
+        this.#serve(call, make({ typeUrl, resourcesFor: (type) => this.#resources.get(type) }));
     const definition: Record<string, BytesMethod> = { stream, delta };
     this.#server.addService(definition, {
-      stream: serve((context) => new ClientSession(context)),
-      delta: serve((context) => new DeltaSession(context)),
+      stream: serve(sotwSession),
+      delta: serve(deltaSession),
     });
-  }
-
-  #contextOf(
-    stream: ServerDuplexStream<Buffer, Buffer>,
-    typeUrl: string | undefined,
-  ): SessionContext {
-    return {
-      typeUrl,
-      send: (message) => void stream.write(message),
-      resourcesOf: (type) => this.#resources.get(type),
-      answered: (session, type, verdict) => this.#onAnswer(session, type, verdict),
-    };
   }
 
   #serve(stream: ServerDuplexStream<Buffer, Buffer>, session: Session): void {
@@ -184,7 +172,9 @@ export class ManagementServer implements AsyncDisposable {
     this.#announce();
     stream.on("data", (message: Buffer) => {
       try {
-        session.receive(message);
+        const { typeUrl, answer, responses } = session.receive(message);
+        if (answer) this.#onAnswer(session, typeUrl, answer);
+        write(stream, responses);
       } catch (thrown) {
         endWith(stream, status.INVALID_ARGUMENT, messageOf(thrown));
       }
@@ -192,7 +182,7 @@ export class ManagementServer implements AsyncDisposable {
     });
     const end = (): void => {
       if (!this.#sessions.delete(session)) return;
-      this.#log(`${session.nodeId || "a client"} is gone`);
+      this.#log(`${session.node.id || "a client"} is gone`);
       this.#announce();
     };
     stream.on("end", () => {
@@ -204,11 +194,10 @@ export class ManagementServer implements AsyncDisposable {
     stream.on("close", end);
   }
 
-  #onAnswer(session: Session, typeUrl: string, verdict: Verdict): void {
-    const type = servedTypes.find((served) => served.typeUrl === typeUrl)?.shortName ?? typeUrl;
-    if (verdict.kind === "acked") this.#log(`${session.nodeId} ACK ${type} ${verdict.version}`);
-    if (verdict.kind === "nacked")
-      this.#log(`${session.nodeId} NACK ${type} ${verdict.version}: ${verdict.error}`);
+  #onAnswer({ node }: Session, typeUrl: string, answer: Answer): void {
+    const { shortName } = servedTypeOf(typeUrl);
+    if (answer.kind === "acked") this.#log(`${node.id} ACK ${shortName} ${answer.version}`);
+    else this.#log(`${node.id} NACK ${shortName} ${answer.version}: ${answer.error}`);
   }
 
   /** Settles when a client comes, goes or says something. */
@@ -223,6 +212,13 @@ export class ManagementServer implements AsyncDisposable {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function write(
+  stream: ServerDuplexStream<Buffer, Buffer>,
+  responses: readonly PlannedResponse[],
+): void {
+  for (const response of responses) stream.write(encodeResponse(response));
 }
 
 /** `destroy` would leave the client waiting: only this event makes the library send a status. */

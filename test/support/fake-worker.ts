@@ -49,6 +49,8 @@ export class FakeWorker implements WorkerPort {
   isHealthCheckFailed = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
+  /** Hears each command when main posts it, before the worker's delay. */
+  onPosted: (command: WorkerCommand) => void = () => {};
   /** The kernel's close of a listening socket. */
   closeSocket: (handle: number) => void = () => {};
   readonly #handler: WorkerPortHandler;
@@ -72,6 +74,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   post(command: WorkerCommand): void {
+    this.onPosted(command);
     this.#later(() => this.#handle(structuredClone(command)));
   }
 
@@ -263,7 +266,7 @@ export class FakeWorker implements WorkerPort {
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
     const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
-    if (start.atDeadline === "cut") {
+    if (start.tcp === "deadline") {
       const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
       // Deadlines stay known after it: what arrives late is cut with reason.
       drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));

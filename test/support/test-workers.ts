@@ -10,7 +10,11 @@ import { drainId, listenerTag, type ListenerTag } from "../../src/shared/common/
 import { logComponents } from "../../src/shared/common/log.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
-import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
+import {
+  type DrainCounts,
+  type DrainStart,
+  drainPolicyDefaults,
+} from "../../src/shared/drain/drain.ts";
 import { createEpollListenSockets } from "../../src/shared/io/epoll-listen-sockets.ts";
 import type { ListenSockets, OwnedListenSocket } from "../../src/shared/io/listen-sockets.ts";
 import { NodeListenSockets } from "../../src/shared/io/node-listen-sockets.ts";
@@ -303,8 +307,9 @@ export class TestWorkers {
       startMs,
       deadlineMs: startMs + options.durationMs,
       strategy: "immediate",
+      ...drainPolicyDefaults,
       idleGraceMs: 100,
-      atDeadline: "cut",
+      cutsAtDeadline: true,
       ...options.start,
     };
     this.post({ kind: "startDrain", tag: listener.tag, filterChains: options.filterChains, drain });

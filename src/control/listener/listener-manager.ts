@@ -19,7 +19,7 @@ import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
-import type { AcquireDependency, DependencyLease } from "./listener-dependencies.ts";
+import type { AcquireDependency } from "./listener-dependencies.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -35,7 +35,7 @@ import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
-export const lazyThresholdDefault = 1_000;
+export const lazyThresholdDefault = 100;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
@@ -247,11 +247,11 @@ export class ListenerManager {
     resource: ListenerResource,
     isStatic: boolean,
   ): Promise<string | undefined> | string | undefined {
-    const { config } = resource.decoded;
-    const { name } = config;
+    const { facts } = resource.decoded;
+    const { name } = facts;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(config)) return this.#skip(resource, stoppedReason);
+    if (this.#isStopped(facts)) return this.#skip(resource, stoppedReason);
     if ((active ?? warming)?.identity.isStatic) {
       if (isStatic) return `duplicate listener ${name} found`;
       return this.#skip(resource, "the bootstrap has a listener of this name");
@@ -283,13 +283,13 @@ export class ListenerManager {
 
   /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
   #skip(resource: ListenerResource, reason: string): undefined {
-    const { name } = resource.decoded.config;
+    const { name } = resource.decoded.facts;
     this.#errors.skip(resource, reason);
     this.#context.log.warning(`lds: listener '${name}' is skipped: ${reason}`);
   }
 
   #refuse(resource: ListenerResource, error: string, batch: ListenerBatch): void {
-    const { name } = resource.decoded.config;
+    const { name } = resource.decoded.facts;
     this.#errors.add(resource, error);
     this.#context.log.warning(`lds: listener '${name}' is refused: ${error}`);
     batch.refuse(name, error);
@@ -309,10 +309,10 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { config, requiredClusters, dependencies } = resource.decoded;
+    const { facts, requiredClusters, dependencies } = resource.decoded;
     const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
     if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
-    const active = this.#sets.active.get(config.name);
+    const active = this.#sets.active.get(facts.name);
     const targets = dependencies.map(dependencyName);
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
@@ -321,14 +321,14 @@ export class ListenerManager {
       this.#stats.count("listener_create_failure");
       return listener;
     }
-    const replaced = this.#sets.warming.get(config.name);
+    const replaced = this.#sets.warming.get(facts.name);
     if (replaced) this.#dropWarming(replaced);
-    this.#sets.warming.set(config.name, listener);
+    this.#sets.warming.set(facts.name, listener);
     this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#acquireDependencies(listener);
-    this.#awaitClusters(listener, clustersOf(listener.decoded));
+    this.#awaitClusters(listener);
     return this.#activateIfWarm(listener);
   }
 
@@ -336,20 +336,20 @@ export class ListenerManager {
     for (const dependency of listener.decoded.dependencies) {
       const target = dependencyName(dependency);
       const lease = this.#context.dependencies(dependency, () => {
-        void this.#onTargetReady(listener, target, lease);
+        void this.#onTargetReady(listener, target);
       });
       listener.dependencies.push(lease);
-      if (!lease.isReady) continue;
-      this.#awaitClusters(listener, lease.clusterNames);
-      listener.become({ kind: "targetReady", target });
+      if (lease.isReady) listener.become({ kind: "targetReady", target });
     }
   }
 
   /** Make before break: what serves is not replaced by what points at clusters that still warm. */
-  #awaitClusters(listener: Listener, names: Iterable<string>): void {
+  #awaitClusters(listener: Listener): void {
     if (!this.#sets.active.has(listener.name)) return;
-    for (const name of names) {
+    const routed = listener.dependencies.flatMap(({ clusterNames }) => clusterNames);
+    for (const name of new Set([...clustersOf(listener.decoded), ...routed])) {
       const target = `cluster ${name}`;
+      if (listener.isAwaiting(target)) continue;
       const onWarm = (): void => void this.#onTargetReady(listener, target);
       const wait = this.#context.warming?.waitFor([name], onWarm);
       if (!wait) continue;
@@ -358,11 +358,12 @@ export class ListenerManager {
     }
   }
 
-  #onTargetReady(listener: Listener, target: string, lease?: DependencyLease): Promise<void> {
+  #onTargetReady(listener: Listener, target: string): Promise<void> {
     return this.#run(async () => {
       if (listener.state.kind !== "warming") return;
-      this.#awaitClusters(listener, lease?.clusterNames ?? []);
       listener.become({ kind: "targetReady", target });
+      // Routes that came name clusters, and one that served when it was asked about may warm again by now.
+      this.#awaitClusters(listener);
       await this.#activateLate(listener);
     });
   }

@@ -5,7 +5,7 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
-import { type DrainPolicy, idleGraceMsDefault } from "../../shared/drain/drain.ts";
+import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
@@ -141,10 +141,9 @@ function disposeAll(parts: readonly Disposable[]): void {
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */
 function drainDefaultsOf(options: ServerOptions): DrainPolicy {
   return {
+    ...drainPolicyDefaults,
     timeMs: options.drainTimeMs,
     strategy: options.drainStrategy,
-    idleGraceMs: idleGraceMsDefault,
-    atDeadline: "cut",
   };
 }
 

@@ -90,7 +90,7 @@ export class Initialization {
     const { plane, bootstrap, decoders } = this.#parts;
     for (const listener of bootstrap.staticListeners) {
       const error = await plane.listeners.addStatic(listener);
-      if (error !== undefined) return `error adding listener '${listener.config.name}': ${error}`;
+      if (error !== undefined) return `error adding listener '${listener.facts.name}': ${error}`;
     }
     const { lds } = bootstrap.dynamicResources;
     if (lds) {

@@ -360,7 +360,7 @@ describe("removing", () => {
 
   test("with `keep` waits past the deadline for the last connection", async () => {
     const harness = await ListenerHarness.started();
-    const config = { drainPolicy: { atDeadline: "keep", timeMs: 1_000 } as const };
+    const config = { drainPolicy: { tcp: "keep", timeMs: 1_000 } as const };
     await harness.push([{ name: "a", config }]);
     const connection = harness.worker(0).connect(harness.activeTag("a"));
     assert(connection);

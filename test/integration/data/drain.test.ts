@@ -3,6 +3,7 @@ import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-fixture.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
+import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
 
@@ -85,7 +86,7 @@ forEachWorkerKind(
       const listener = await workers.addListener(listenerConfig());
       const [client] = await echoClients(listener.port, 1);
       assert(client);
-      const drain = workers.startDrain(listener, { durationMs: 50, start: { atDeadline: "keep" } });
+      const drain = workers.startDrain(listener, { durationMs: 50, start: { tcp: "keep" } });
       while (performance.now() < drain.deadlineMs + 100) await client.echo("kept");
       assert.equal(workers.drainCounts(drain)?.remaining, 1);
       await workers.removeListener(listener);
@@ -189,8 +190,9 @@ forEachWorkerKind(
           startMs,
           deadlineMs: startMs + 50,
           strategy: "immediate",
+          ...drainPolicyDefaults,
           idleGraceMs: 0,
-          atDeadline: "cut",
+          cutsAtDeadline: false,
         } as const;
         workers.post({ kind: "startServerDrain", inboundOnly, drain });
         return drain;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClientSession } from "../../src/xds-server/client-session.ts";
-import type { Verdict } from "../../src/xds-server/client-subscription.ts";
+import { encodeResponse, type PlannedResponse } from "../../src/xds-server/planned-response.ts";
+import { sotwSession } from "../../src/xds-server/session.ts";
+import type { Verdict } from "../../src/xds-server/verdict.ts";
 import { versionOf } from "../../src/xds-server/resource-version.ts";
 import type { ServedResource } from "../../src/xds-server/discovery-wire.ts";
 import { readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
@@ -16,16 +17,15 @@ function start() {
   const resources = new Map<string, readonly ServedResource[]>();
   const sent: { version: string; nonce: string; names: string }[] = [];
   const verdicts: Verdict[] = [];
-  const session = new ClientSession({
-    send: (message) => {
-      const read = readDiscoveryResponse(message);
+  const session = sotwSession({ resourcesFor: (typeUrl) => resources.get(typeUrl) });
+  const send = (responses: readonly PlannedResponse[]): void => {
+    for (const response of responses) {
+      const read = readDiscoveryResponse(encodeResponse(response));
       assert(read.ok);
       const { version, nonce } = read.value;
       sent.push({ version, nonce, names: read.value.resources.map(({ name }) => name).join() });
-    },
-    resourcesOf: (typeUrl) => resources.get(typeUrl),
-    answered: (_, __, verdict) => void verdicts.push(verdict),
-  });
+    }
+  };
   return {
     session,
     sent,
@@ -44,7 +44,7 @@ function start() {
             : { name, typeUrl, bytes };
         }),
       );
-      session.push();
+      send(session.push());
     },
     ask: (request: Partial<Parameters<typeof writeDiscoveryRequest>[0]>) => {
       const node = new Uint8Array([10, 1, 110]);
@@ -56,7 +56,9 @@ function start() {
         nonce: "",
         error: undefined,
       };
-      session.receive(writeDiscoveryRequest({ ...blank, ...request }));
+      const received = session.receive(writeDiscoveryRequest({ ...blank, ...request }));
+      if (received.answer) verdicts.push(received.answer);
+      send(received.responses);
     },
   };
 }
@@ -88,7 +90,7 @@ test("a client that names resources gets those, when they are there and when the
   );
   const { nonce = "", version = "" } = sent.at(-1) ?? {};
   ask({ typeUrl: rds, resourceNames: ["a", "other"], nonce, version });
-  assert.equal(sent.at(-1)?.names, "a,other");
+  assert.equal(sent.at(-1)?.names, "other", "routes are no full state: only what is new");
 });
 
 test("what a client says counts only if it answers the last response", () => {
@@ -97,10 +99,11 @@ test("what a client says counts only if it answers the last response", () => {
   ask({});
   set(lds, { a: "1" });
   ask({ nonce: "1", version: sent[0]?.version ?? "" });
-  assert.deepEqual(verdicts, []);
   assert.deepEqual(session.verdictOn(lds), { kind: "waiting" });
   ask({ nonce: "2", version: "", error: "no" });
-  assert.deepEqual(verdicts, [{ kind: "nacked", version: sent[1]?.version ?? "", error: "no" }]);
+  const nack = { kind: "nacked", version: sent[1]?.version ?? "", error: "no" } as const;
+  assert.deepEqual(session.verdictOn(lds), nack);
+  assert.deepEqual(verdicts, [{ kind: "acked", version: sent[0]?.version ?? "" }, nack]);
   assert.equal(sent.length, 2, "what was refused is not sent again unchanged");
 });
 
