@@ -98,7 +98,6 @@ export const clusterFields: FieldTables = {
     warned: {
       routing_enabled: "hosts are chosen without regard to zones",
       min_cluster_size: "hosts are chosen without regard to zones",
-      force_locality_direct_routing: "hosts are chosen without regard to zones",
     },
   },
   "envoy.config.core.v3.HealthCheck": {
