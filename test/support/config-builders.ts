@@ -15,6 +15,8 @@ export interface ListenerSketch {
   readonly address?: string;
   /** Ids of filter chains. */
   readonly chains?: readonly string[];
+  /** Where they proxy to. Default `upstream`. */
+  readonly cluster?: string;
   readonly routes?: readonly string[];
   readonly requiredClusters?: readonly string[];
   /** Other bytes, the same meaning. */
@@ -29,7 +31,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     name,
     addresses: [ip(address)],
     statPrefix: "",
-    filterChains: chains.map(tcpChain),
+    filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream")),
     defaultFilterChain: undefined,
     listenerFilters: [],
     listenerFiltersTimeoutMs: 15_000,
@@ -65,7 +67,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
   };
 }
 
-function tcpChain(id: string): FilterChainConfig {
+function tcpChain(id: string, cluster: string): FilterChainConfig {
   return {
     id,
     name: id,
@@ -85,7 +87,7 @@ function tcpChain(id: string): FilterChainConfig {
         kind: "tcpProxy",
         config: {
           statPrefix: "tcp",
-          clusters: [{ name: "upstream", weight: 1 }],
+          clusters: [{ name: cluster, weight: 1 }],
           idleTimeoutMs: 3_600_000,
           maxConnectAttempts: 1,
           maxDownstreamConnectionDurationMs: 0,

@@ -47,6 +47,8 @@ export class FakeWorker implements WorkerPort {
   isHealthCheckFailed = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
+  /** Hears each command when main posts it, before the worker's delay. */
+  onPosted: (command: WorkerCommand) => void = () => {};
   /** The kernel's close of a listening socket. */
   closeSocket: (handle: number) => void = () => {};
   readonly #handler: WorkerPortHandler;
@@ -70,6 +72,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   post(command: WorkerCommand): void {
+    this.onPosted(command);
     this.#later(() => this.#handle(structuredClone(command)));
   }
 

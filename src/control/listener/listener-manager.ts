@@ -19,7 +19,7 @@ import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
-import type { AcquireDependency, DependencyLease } from "./listener-dependencies.ts";
+import type { AcquireDependency } from "./listener-dependencies.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -328,7 +328,7 @@ export class ListenerManager {
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#acquireDependencies(listener);
-    this.#awaitClusters(listener, clustersOf(listener.decoded));
+    this.#awaitClusters(listener);
     return this.#activateIfWarm(listener);
   }
 
@@ -336,20 +336,20 @@ export class ListenerManager {
     for (const dependency of listener.decoded.dependencies) {
       const target = dependencyName(dependency);
       const lease = this.#context.dependencies(dependency, () => {
-        void this.#onTargetReady(listener, target, lease);
+        void this.#onTargetReady(listener, target);
       });
       listener.dependencies.push(lease);
-      if (!lease.isReady) continue;
-      this.#awaitClusters(listener, lease.clusterNames);
-      listener.become({ kind: "targetReady", target });
+      if (lease.isReady) listener.become({ kind: "targetReady", target });
     }
   }
 
   /** Make before break: what serves is not replaced by what points at clusters that still warm. */
-  #awaitClusters(listener: Listener, names: Iterable<string>): void {
+  #awaitClusters(listener: Listener): void {
     if (!this.#sets.active.has(listener.name)) return;
-    for (const name of names) {
+    const routed = listener.dependencies.flatMap(({ clusterNames }) => clusterNames);
+    for (const name of new Set([...clustersOf(listener.decoded), ...routed])) {
       const target = `cluster ${name}`;
+      if (listener.isAwaiting(target)) continue;
       const onWarm = (): void => void this.#onTargetReady(listener, target);
       const wait = this.#context.warming?.waitFor([name], onWarm);
       if (!wait) continue;
@@ -358,11 +358,12 @@ export class ListenerManager {
     }
   }
 
-  #onTargetReady(listener: Listener, target: string, lease?: DependencyLease): Promise<void> {
+  #onTargetReady(listener: Listener, target: string): Promise<void> {
     return this.#run(async () => {
       if (listener.state.kind !== "warming") return;
-      this.#awaitClusters(listener, lease?.clusterNames ?? []);
       listener.become({ kind: "targetReady", target });
+      // Routes that came name clusters, and one that served when it was asked about may warm again by now.
+      this.#awaitClusters(listener);
       await this.#activateLate(listener);
     });
   }

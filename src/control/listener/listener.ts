@@ -108,6 +108,10 @@ export class Listener implements SocketOwner {
     return this.#state.kind === "warming" && this.#state.awaiting.size === 0;
   }
 
+  isAwaiting(target: string): boolean {
+    return this.#state.kind === "warming" && this.#state.awaiting.has(target);
+  }
+
   get isStopped(): boolean {
     return this.#isStopped;
   }
