@@ -234,7 +234,12 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#all.stats[Symbol.dispose]();
     this.#all = undefined;
     // Whoever subscribes next has to be told everything, so nothing may count as known.
-    for (const name of this.#held.keys()) if (!this.#named.has(name)) this.#held.delete(name);
+    for (const name of this.#held.keys()) {
+      if (this.#named.has(name)) continue;
+      this.#held.delete(name);
+      this.#expiry.stop(name);
+    }
+    this.#forgetErrorsUnlessWanted();
     this.#options.onInterest();
   }
 
@@ -268,14 +273,30 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#rejected.delete(name);
     this.#unavailable.delete(name);
     this.#released.add(name);
+    this.#forgetErrorsUnlessWanted();
     this.#options.onInterest();
+  }
+
+  #isWanted(name: string): boolean {
+    return this.#all !== undefined || this.#named.has(name);
+  }
+
+  /** Nobody wants anything of the type. */
+  get #isUnwanted(): boolean {
+    return !this.#all && this.#named.size === 0;
+  }
+
+  /** A refusal whose resource has no name goes with the last who wanted any of the type. */
+  #forgetErrorsUnlessWanted(): void {
+    if (!this.#isUnwanted) return;
+    this.#rejected.clear();
+    this.#unavailable.clear();
   }
 
   /** What was refused stays as it was before: bytes that are not held are judged again next time. */
   #keep(accepted: readonly Resource<T>[], comparison: Comparison): void {
     // What was released meanwhile may be wanted again before the server knows, and is not sent then.
-    const isWanted = (name: string): boolean =>
-      this.#all !== undefined || this.#named.has(name) || this.#released.has(name);
+    const isWanted = (name: string): boolean => this.#isWanted(name) || this.#released.has(name);
     for (const { name, version, bytes } of accepted)
       if (isWanted(name)) this.#held.set(name, { version, bytes });
     for (const name of comparison.removed) {
@@ -285,11 +306,14 @@ export class TypeSubscriptions<T> implements Disposable {
     const refreshed = new Set(accepted.map(({ name }) => name));
     for (const { name, wrapper } of comparison.candidates)
       if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
-    for (const { name, version, wrapper } of comparison.unchanged) {
+    for (const { name, version, wrapper, bytes, isSpelledAnew } of comparison.unchanged) {
       this.#expiry.restart(name, wrapper?.ttlMs);
       const held = this.#held.get(name);
+      // By the present spelling the next response tells at once that nothing changed.
+      if (held && isSpelledAnew) this.#held.set(name, { version, bytes: bytes.slice() });
       // A version of its own has to be kept for the next stream; one of the whole response does not.
-      if (wrapper && held && held.version !== version) this.#held.set(name, { ...held, version });
+      else if (wrapper && held && held.version !== version)
+        this.#held.set(name, { ...held, version });
     }
   }
 
@@ -305,11 +329,13 @@ export class TypeSubscriptions<T> implements Disposable {
       }
     for (const name of removedNames ?? []) this.#rejected.delete(name);
     for (const refusal of rejected) {
+      // The NACK names it; beyond that nobody asked, and nobody would ever take it back.
+      if (refusal.name === "" ? this.#isUnwanted : !this.#isWanted(refusal.name)) continue;
       const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
       this.#rejected.set(refusal.name, { ...refusal, errors });
     }
     for (const { name, code, message } of response.resourceErrors ?? [])
-      if (this.#all || this.#named.has(name))
+      if (this.#isWanted(name))
         this.#unavailable.set(name, `the management server cannot give it: ${message} (${code})`);
   }
 
