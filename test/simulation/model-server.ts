@@ -122,10 +122,11 @@ class SotwModel extends ModelSession {
     return { ...readDiscoveryRequest(message), ...none };
   }
 
-  write(response: ModelResponse): Uint8Array {
-    const { typeUrl, resources } = response;
+  write({ typeUrl, version, nonce, resources }: ModelResponse): Uint8Array {
     return writeDiscoveryResponse({
-      ...response,
+      typeUrl,
+      version,
+      nonce,
       resources: resources.map((resource) => ({ typeUrl, ...resource })),
     });
   }

@@ -9,6 +9,7 @@ import type { Dialect } from "../../src/control/xds/conversation.ts";
 import { noXdsStats } from "../../src/control/xds/xds-stats.ts";
 import type { Clock } from "../../src/shared/common/clock.ts";
 import type { Random } from "../../src/shared/common/random.ts";
+import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
 import { ListenerHarness } from "../support/listener-harness.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -138,27 +139,28 @@ interface Subject {
   readonly isGone: boolean;
 }
 
+/** What workers serve with, and the clusters that it leads to. */
 function subjectOf(command: WorkerCommand): Subject | undefined {
-  if (command.kind === "setRoutes") {
+  const { kind } = command;
+  if (kind === "setRoutes") {
     const { name, virtualHosts } = command.config;
     const named = virtualHosts.map((host) => host.name);
     return { name: `routes ${name}`, clusters: named, isGone: false };
   }
-  if (command.kind === "removeRoutes")
+  if (kind === "removeRoutes")
     return { name: `routes ${command.name}`, clusters: [], isGone: true };
-  if (command.kind === "updateFilterChains") {
-    const clusters = (command.config?.filterChains ?? []).flatMap(({ filters }) =>
-      filters.flatMap((filter) =>
-        filter.kind === "tcpProxy" ? filter.config.clusters.map(({ name }) => name) : [],
-      ),
-    );
-    return { name: `listener ${command.tag}`, clusters, isGone: false };
+  if (kind === "updateFilterChains")
+    return { name: `listener ${command.tag}`, clusters: proxiedTo(command.config), isGone: false };
+  if (kind === "addListener" || kind === "removeListener") {
+    const isGone = kind === "removeListener";
+    return { name: `listener ${command.tag}`, clusters: [], isGone };
   }
-  if (command.kind === "addListener" || command.kind === "removeListener")
-    return {
-      name: `listener ${command.tag}`,
-      clusters: [],
-      isGone: command.kind === "removeListener",
-    };
   return undefined;
+}
+
+function proxiedTo(config: ListenerConfig | undefined): readonly string[] {
+  const filters = (config?.filterChains ?? []).flatMap((chain) => chain.filters);
+  return filters.flatMap((filter) =>
+    filter.kind === "tcpProxy" ? filter.config.clusters.map(({ name }) => name) : [],
+  );
 }

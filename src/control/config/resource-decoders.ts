@@ -17,6 +17,7 @@ import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
@@ -34,6 +35,7 @@ export interface ResourceDecoders {
 
 export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   const { protos } = tools;
+  const isEquivalent = createEquivalence(protos);
   const decoder = <M extends Message, T>(
     shortName: string,
     schema: GenMessage<M>,
@@ -43,6 +45,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     shortName,
     isFullState: shortName === "LDS" || shortName === "CDS",
     decode: (bytes) => decode(tools, schema, { bytes, read }),
+    isEquivalent: (held, received) => isEquivalent(schema, held, received),
   });
   return {
     listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),

@@ -14,12 +14,17 @@ export interface ResourceType<T> {
   readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
+  /**
+   * Whether these bytes, which are those of what is held in another order, mean the same; then nobody hears of
+   * them. Never throws. Absent: other bytes are another resource.
+   */
+  isEquivalent?(held: Uint8Array, received: Uint8Array): boolean;
 }
 
 export interface Resource<T> {
   readonly name: string;
   readonly version: string;
-  /** As received; equal bytes are never delivered twice. */
+  /** As received; equal bytes are never delivered twice, nor are those that mean the same. */
   readonly bytes: Uint8Array;
   readonly value: T;
 }

@@ -306,11 +306,14 @@ export class TypeSubscriptions<T> implements Disposable {
     const refreshed = new Set(accepted.map(({ name }) => name));
     for (const { name, wrapper } of comparison.candidates)
       if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
-    for (const { name, version, wrapper } of comparison.unchanged) {
+    for (const { name, version, wrapper, bytes, isSpelledAnew } of comparison.unchanged) {
       this.#expiry.restart(name, wrapper?.ttlMs);
       const held = this.#held.get(name);
+      // By the present spelling the next response tells at once that nothing changed.
+      if (held && isSpelledAnew) this.#held.set(name, { version, bytes: bytes.slice() });
       // A version of its own has to be kept for the next stream; one of the whole response does not.
-      if (wrapper && held && held.version !== version) this.#held.set(name, { ...held, version });
+      else if (wrapper && held && held.version !== version)
+        this.#held.set(name, { ...held, version });
     }
   }
 
