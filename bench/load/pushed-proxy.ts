@@ -12,8 +12,6 @@ import type { PinnedProcess } from "../measure/pinned-process.ts";
 const stepTimeMs = 180_000;
 /** Asking takes some of the time that is measured, from the control plane's core. */
 const pollTimeMs = 4;
-/** Where `generate.go` lets its listeners listen. */
-const listenPort = 10_001;
 /** Beside the first, the last, and the one that changes. */
 const randomSamples = 5;
 
@@ -50,7 +48,10 @@ export class PushedProxy {
     if (order.rds && order.count > 0) await this.#acked("routes", undefined, deadline);
     await this.#until(deadline, async () => (await this.#activeCount()) === order.count);
     for (const index of sampleOf(order))
-      await this.#until(deadline, async () => (await markOf(index)) === expectedMark(index, order));
+      await this.#until(
+        deadline,
+        async () => (await markOf(index, order.port)) === expectedMark(index, order),
+      );
     return { pushedAtMs: pushedAt / 1e3, ackMs, answeringMs: nowMs() - pushedAt / 1e3 };
   }
 
@@ -103,10 +104,10 @@ function expectedMark(index: number, { changed, mark }: ListenerOrder): string {
 }
 
 /** What a new connection to the listener is answered; undefined where there is no such answer. */
-function markOf(index: number): Promise<string | undefined> {
+function markOf(index: number, port: number): Promise<string | undefined> {
   const host = `127.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
   return new Promise((resolve) => {
-    const request = get({ host, port: listenPort, path: "/mark", agent: false }, (response) => {
+    const request = get({ host, port, path: "/mark", agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (body += chunk));

@@ -12,6 +12,7 @@ import path from "node:path";
 import { findGo, GoControlPlane } from "../../src/cli/go-control-plane.ts";
 import { pushBootstrap } from "../load/push-bootstrap.ts";
 import { PushedProxy } from "../load/pushed-proxy.ts";
+import { freePort } from "../measure/free-port.ts";
 import { MainTurns } from "../measure/main-turns.ts";
 import { cores, leaveCoreToProxy, PinnedProcess } from "../measure/pinned-process.ts";
 import { pause } from "../measure/pause.ts";
@@ -102,12 +103,12 @@ function allPrograms(): readonly Program[] {
   ];
 }
 
-/** `--only` names proxies, or cases by how they begin (`delta`); a kind that it names nothing of is whole. */
+/** `--only` names proxies, cases or both; a kind that it names nothing of is whole. */
 function chosen<T extends { readonly name: string }>(
   all: readonly T[],
   only: readonly string[],
 ): readonly T[] {
-  const named = all.filter(({ name }) => only.some((word) => name.startsWith(word)));
+  const named = all.filter(({ name }) => only.includes(name));
   return named.length > 0 ? named : all;
 }
 
@@ -135,7 +136,7 @@ async function measure(
   );
   const admin = (): string => readFileSync(adminPath, "utf8").trim();
   const pushed = new PushedProxy({ proxy, controlPlane, node, admin });
-  const order = { count, rds, changed: count >> 1, mark: "a" };
+  const order = { count, port: await freePort(), rds, changed: count >> 1, mark: "a" };
   const longest = (sinceMs: number): Samples =>
     program.hasTurns ? { "longest turn of main": ms(turns.longestMs(sinceMs)) } : {};
 

@@ -33,6 +33,8 @@ export interface Answer {
 /** Listeners by the thousand, made in the control plane: see `test/interop/go-control-plane/generate.go`. */
 export interface ListenerOrder {
   readonly count: number;
+  /** Of all of them; each has a loopback address of its own, 127.1.0.0 and on. */
+  readonly port: number;
   /** Routes by RDS, not inline. */
   readonly rds: boolean;
   /** Index of the listener whose routes answer `mark` on `/mark`; all others answer `a`. */

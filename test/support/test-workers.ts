@@ -22,6 +22,7 @@ import { createNodeReactor } from "../../src/shared/io/node-reactor.ts";
 import type { ListenSocketRef } from "../../src/shared/io/reactor.ts";
 import {
   clusterLimitSlots,
+  type BlocksByPrefix,
   type ListenerSlots,
   type WorkerCommand,
 } from "../../src/shared/protocol/worker-command.ts";
@@ -228,8 +229,8 @@ export class TestWorkers {
     /** Under which runtime may limit its connections. */
     readonly name?: string;
   }): ListenerSlots {
-    const blocks = (names: readonly string[], group: StatGroup): Record<string, StatBlock> =>
-      Object.fromEntries(names.map((name) => [name, this.block(group)]));
+    const blocks = (names: readonly string[], group: StatGroup): BlocksByPrefix =>
+      names.map((name) => [name, this.block(group)] as const);
     return {
       listener: this.block(listenerStats),
       worker: this.block(listenerWorkerStats),
@@ -372,12 +373,14 @@ const entry = new URL("../../src/data/connection-handler/worker-main.ts", import
 function inThread(init: WorkerInit, onEvent: (event: WorkerEvent) => void): WorkerLink {
   const transferList = init.peers.filter((port) => port !== undefined);
   const worker = new Worker(entry, { workerData: init, transferList });
-  worker.on("message", onEvent);
+  worker.on("message", (events: readonly WorkerEvent[]) => {
+    for (const event of events) onEvent(event);
+  });
   const exited = new Promise<number>((resolve) => {
     worker.on("exit", resolve);
   });
   return {
-    post: (command) => worker.postMessage(command),
+    post: (command) => worker.postMessage([command]),
     exited,
     terminate: async () => void (await worker.terminate()),
   };
@@ -390,9 +393,9 @@ function inProcess(
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
   const exited = Promise.withResolvers<number>();
-  port1.on("message", (event: WorkerEvent) => {
-    onEvent(event);
-    if (event.kind !== "exited") return;
+  port1.on("message", (events: readonly WorkerEvent[]) => {
+    for (const event of events) onEvent(event);
+    if (events.at(-1)?.kind !== "exited") return;
     exited.resolve(0);
     port1.close();
   });
@@ -400,7 +403,7 @@ function inProcess(
     createNodeReactor(options, sockets);
   const worker = startWorker(init, port2, { createReactor });
   return {
-    post: (command) => port1.postMessage(command),
+    post: (command) => port1.postMessage([command]),
     exited: exited.promise,
     terminate: () => Promise.resolve(worker[Symbol.dispose]()),
   };

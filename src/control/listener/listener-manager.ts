@@ -8,6 +8,7 @@
 import { assert } from "../../shared/common/assert.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
@@ -114,7 +115,9 @@ export class ListenerManager {
       for (const unread of batch.rejected ?? [])
         this.#errors.addUnread(unread, this.#context.clock.wallTime());
       let isApplied = await this.#remove(batch.removed);
+      const slices = new TimeSlices(this.#context.clock);
       for (const { value } of batch.changed) {
+        if (slices.isOver) await slices.next();
         const resource = this.#resource(value, batch.version);
         const error = await this.#addOrUpdate(resource, false);
         if (error === undefined) isApplied = true;
@@ -134,7 +137,9 @@ export class ListenerManager {
     return this.#run(async () => {
       this.#hasStarted = true;
       this.#stats.setWorkersStarted();
+      const slices = new TimeSlices(this.#context.clock);
       for (const listener of this.#sets.warming.values()) {
+        if (slices.isOver) await slices.next();
         listener.become({ kind: "targetReady", target: workersTarget });
         await this.#activateLate(listener);
       }
@@ -222,7 +227,9 @@ export class ListenerManager {
     const { active, warming } = this.#sets;
     const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
     let isApplied = false;
+    let slices = new TimeSlices(this.#context.clock);
     for (const name of names) {
+      if (slices.isOver) await slices.next();
       this.#errors.endSkip(name);
       const listener = active.get(name);
       const dropped = warming.get(name);
@@ -233,9 +240,15 @@ export class ListenerManager {
       if (dropped) this.#dropWarming(dropped);
       if (listener) retired.push({ listener, drain: this.#retire(listener, undefined) });
     }
-    const accepting = retired.filter(({ listener }) => !listener.isStopped);
-    await Promise.all(accepting.map(({ listener }) => this.#workers.stop(listener)));
+    const stops: Promise<void>[] = [];
+    for (const { listener } of retired) {
+      if (slices.isOver) await slices.next();
+      if (!listener.isStopped) stops.push(this.#workers.stop(listener));
+    }
+    await Promise.all(stops);
+    slices = new TimeSlices(this.#context.clock);
     for (const { listener, drain } of retired) {
+      if (slices.isOver) await slices.next();
       listener.releaseSockets();
       this.#drains.tell(drain);
     }
@@ -471,8 +484,10 @@ export class ListenerManager {
   }
 
   #resolveInitialized(): void {
-    const warming = [...this.#sets.warming.values()];
-    if (!warming.every(isWaitingForWorkersOnly)) return;
+    if (this.#initialWaiters.length === 0) return;
+    // Of thousands that warm the first one answers, mostly.
+    for (const listener of this.#sets.warming.values())
+      if (!isWaitingForWorkersOnly(listener)) return;
     for (const resolve of this.#initialWaiters.splice(0)) resolve();
   }
 }

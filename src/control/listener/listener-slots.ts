@@ -5,7 +5,7 @@
  */
 import { formatAddress } from "../../shared/common/address.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
-import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -69,6 +69,6 @@ function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerF
 function byPrefix(
   prefixes: readonly string[],
   allocate: (prefix: string) => StatBlock,
-): Readonly<Record<string, StatBlock>> {
-  return Object.fromEntries(prefixes.map((prefix) => [prefix, allocate(prefix)]));
+): BlocksByPrefix {
+  return prefixes.map((prefix) => [prefix, allocate(prefix)] as const);
 }

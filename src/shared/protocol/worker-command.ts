@@ -40,15 +40,26 @@ export type WorkerCommand =
   /** Watchdog. */
   | { readonly kind: "ping"; readonly reply: ReplyId };
 
+/**
+ * By stat prefix, mostly one. Pairs: objects with a key of their own each would have a shape of their own
+ * each, and ten thousand shapes are dear to clone and to keep.
+ */
+export type BlocksByPrefix = readonly (readonly [statPrefix: string, block: StatBlock])[];
+
+/** 0, the sink, for a prefix that is not there. */
+export function blockOf(blocks: BlocksByPrefix, statPrefix: string): StatBlock {
+  return blocks.find(([prefix]) => prefix === statPrefix)?.[1] ?? 0;
+}
+
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
 export interface ListenerSlots {
   readonly listener: StatBlock;
   /** `listener.<address>.worker_N.`, one a worker. */
   readonly worker: StatBlock;
-  /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.` by stat prefix. */
-  readonly http: Readonly<Record<string, StatBlock>>;
-  readonly listenerHttp: Readonly<Record<string, StatBlock>>;
-  readonly tcp: Readonly<Record<string, StatBlock>>;
+  /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.`. */
+  readonly http: BlocksByPrefix;
+  readonly listenerHttp: BlocksByPrefix;
+  readonly tcp: BlocksByPrefix;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */

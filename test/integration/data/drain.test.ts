@@ -6,6 +6,7 @@ import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.
 import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
+import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
 
 async function echoClients(port: number, count: number): Promise<TestClient[]> {
   const clients = Array.from({ length: count }, () => new TestClient(port));
@@ -44,7 +45,7 @@ forEachWorkerKind("a removed listener drains alone, and is cut at its deadline",
       remaining: 0,
     });
     await workers.removeListener(removed);
-    const tcp = removed.slots.tcp["t"] ?? 0;
+    const tcp = blockOf(removed.slots.tcp, "t");
     assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 10);
     await Promise.all(untouched.map((client) => client.echo("never noticed")));
     for (const client of untouched) client.socket.destroy();

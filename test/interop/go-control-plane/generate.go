@@ -25,6 +25,8 @@ import (
 // would be most of what a benchmark of pushes measures.
 type order struct {
 	Count int `json:"count"`
+	// All listen on it.
+	Port uint32 `json:"port"`
 	// Every listener has a route configuration of its own: sent by RDS in place of inline.
 	RDS bool `json:"rds"`
 	// The routes of listener Changed answer Mark, all others "a".
@@ -111,7 +113,7 @@ func (o order) listener(i int) (*listener.Listener, *route.RouteConfiguration, e
 	}
 	return &listener.Listener{
 		Name:    "listener-" + name,
-		Address: tcpAddress(fmt.Sprintf("127.%d.%d.%d", 1+i>>16, i>>8&255, i&255), 10001),
+		Address: tcpAddress(fmt.Sprintf("127.%d.%d.%d", 1+i>>16, i>>8&255, i&255), o.Port),
 		FilterChains: []*listener.FilterChain{{Filters: []*listener.Filter{{
 			Name:       "envoy.filters.network.http_connection_manager",
 			ConfigType: &listener.Filter_TypedConfig{TypedConfig: filter},
