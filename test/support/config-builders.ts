@@ -55,7 +55,8 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     config,
     bytes: new TextEncoder().encode(text),
     hash: text,
-    rds: routes.map((routeConfigName) => ({
+    dependencies: routes.map((routeConfigName) => ({
+      kind: "rds",
       routeConfigName,
       source: { kind: "ads", initialFetchTimeoutMs: 15_000 },
       statPrefix: "http",

@@ -113,7 +113,7 @@ export class ListenerHarness {
       limits,
       stats,
       sockets: this.sockets,
-      routes: this.routes,
+      dependencies: (dependency, onReady) => this.routes.acquire(dependency, onReady),
       comparison: fakeComparison,
       hasCluster: (name) => this.clusters.has(name),
       warming: this.clusterWaits,
@@ -270,7 +270,8 @@ export class ListenerHarness {
 
 /** Compares what the sketches said, as the real one compares messages. */
 export const fakeComparison: ListenerComparison = {
-  equivalent: (a, b) => isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.rds, b.rds),
+  equivalent: (a, b) =>
+    isDeepStrictEqual(a.config, b.config) && isDeepStrictEqual(a.dependencies, b.dependencies),
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
   changedFields: (a, b) => changedFields(a, b),

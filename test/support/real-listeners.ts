@@ -85,16 +85,17 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       dataPlane.listenSockets.openListenSocket(address, { ...wanted, ipv6Only: true }),
     concurrency,
   );
+  const routes = new RdsApi({
+    pool,
+    source: () => of({ kind: "absent", reason: "timeout" }),
+    wallTime: () => 0,
+    log: silentLog,
+  });
   const manager = new ListenerManager({
     ...common,
     sockets,
     drains: new DrainRunner({ pool, registry: drains, clock: systemClock, log: silentLog }),
-    routes: new RdsApi({
-      pool,
-      source: () => of({ kind: "absent", reason: "timeout" }),
-      wallTime: () => 0,
-      log: silentLog,
-    }),
+    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
     drainManager: new DrainManager("modifyOnly", {
       clock: systemClock,
       isHealthCheckFailed: () => false,

@@ -99,7 +99,7 @@ function decodeMessage(
   judgeNode(node, usesGrpc(dynamicResources), context);
   const spokenToByGrpc = grpcClusters(dynamicResources, [
     ...clusters.map(({ edsSource }) => edsSource),
-    ...listeners.flatMap(({ rds }) => rds.map(({ source }) => source)),
+    ...listeners.flatMap(({ dependencies }) => dependencies.map(({ source }) => source)),
   ]);
   for (const { config } of clusters) {
     if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);

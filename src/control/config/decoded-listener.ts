@@ -8,8 +8,8 @@ export interface DecodedListener {
   readonly bytes: Uint8Array;
   /** Hash of the message with its maps sorted: equal hashes mean equal listeners. */
   readonly hash: string;
-  /** Route configurations that must arrive before the listener is warm, each name once. */
-  readonly rds: readonly RouteSubscription[];
+  /** What must arrive before the listener is warm, each once. */
+  readonly dependencies: readonly ListenerDependency[];
   /**
    * Clusters that inline routes name with `validate_clusters` on (its default there): all must be
    * known when the listener is added, else it is refused with `route: unknown cluster 'x'`.
@@ -17,6 +17,14 @@ export interface DecodedListener {
   readonly requiredClusters: readonly string[];
   /** The workers have the config: it need not stay in memory, whoever asks for it later waits for it. */
   forgetConfig?(): void;
+}
+
+/** By kind, a subscription that the listener holds as long as it lives. */
+export type ListenerDependency = { readonly kind: "rds" } & RouteSubscription;
+
+/** What tells dependencies apart, and what a warming listener says that it awaits: `rds front`. */
+export function dependencyName(dependency: ListenerDependency): string {
+  return `${dependency.kind} ${dependency.routeConfigName}`;
 }
 
 export interface RouteSubscription {

@@ -5,14 +5,14 @@ import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { RouteSubscription } from "./decoded-listener.ts";
+import type { ListenerDependency } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
 
 /** What a connection manager asks of the listener that holds it. */
 export interface ListenerNeeds {
-  readonly rds: RouteSubscription[];
+  readonly dependencies: ListenerDependency[];
   readonly requiredClusters: string[];
 }
 
@@ -114,7 +114,8 @@ function decodeRouteSpecifier(
     case "rds": {
       const { routeConfigName: name, configSource } = specifier.value;
       if (configSource)
-        needs.rds.push({
+        needs.dependencies.push({
+          kind: "rds",
           routeConfigName: name,
           source: decodeConfigSource(configSource, context),
           statPrefix,

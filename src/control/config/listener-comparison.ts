@@ -38,7 +38,8 @@ export function createListenerComparison(protos: ProtoRegistry): ListenerCompari
   return {
     equivalent: (a, b) =>
       a.hash === b.hash ||
-      (isDeepStrictEqual(a.rds, b.rds) && differingKeys(a.config, b.config).length === 0),
+      (isDeepStrictEqual(a.dependencies, b.dependencies) &&
+        differingKeys(a.config, b.config).length === 0),
     isFilterChainOnlyChange: (a, b) =>
       differingKeys(a.config, b.config).every((key) => chainFields.includes(key)),
     changedFields: (a, b) => {

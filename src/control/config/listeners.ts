@@ -16,7 +16,7 @@ import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
-import type { RouteSubscription } from "./decoded-listener.ts";
+import { dependencyName, type ListenerDependency } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
 import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
@@ -46,7 +46,7 @@ export function decodeListener(
 ): ReceivedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
   const bytes = received ?? toBinary(schema, message);
-  const needs: ListenerNeeds = { rds: [], requiredClusters: [] };
+  const needs: ListenerNeeds = { dependencies: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
   const filterChains = message.filterChains.map((chain) =>
     decodeFilterChain(chain, needs, context),
@@ -75,7 +75,7 @@ export function decodeListener(
     {
       config,
       bytes,
-      rds: uniqueSubscriptions(needs.rds),
+      dependencies: uniqueDependencies(needs.dependencies),
       requiredClusters: [...new Set(needs.requiredClusters)],
     },
     readerOf(context.tools),
@@ -193,7 +193,9 @@ function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void
   for (const conflict of filterChainConflicts(chains)) refuse(conflict);
 }
 
-/** Two connection managers may share a route configuration: it is fetched once. */
-function uniqueSubscriptions(rds: readonly RouteSubscription[]): readonly RouteSubscription[] {
-  return [...new Map(rds.map((one) => [one.routeConfigName, one])).values()];
+/** Two connection managers may share one: it is fetched once. */
+function uniqueDependencies(
+  dependencies: readonly ListenerDependency[],
+): readonly ListenerDependency[] {
+  return [...new Map(dependencies.map((one) => [dependencyName(one), one])).values()];
 }

@@ -3,7 +3,7 @@
  * thousand decoded listeners are 200 MB, and once workers know one main hardly ever looks into it.
  */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
-import type { DecodedListener, RouteSubscription } from "./decoded-listener.ts";
+import type { DecodedListener, ListenerDependency } from "./decoded-listener.ts";
 
 /** How bytes that were judged before become values again; throws if they cannot. */
 export interface ListenerReader {
@@ -14,18 +14,18 @@ export interface ListenerReader {
 /** Made with the config that was just decoded, and holds it until `forgetConfig`. */
 export class ReceivedListener implements DecodedListener {
   readonly bytes: Uint8Array;
-  readonly rds: readonly RouteSubscription[];
+  readonly dependencies: readonly ListenerDependency[];
   readonly requiredClusters: readonly string[];
   readonly #reader: ListenerReader;
   #config: ListenerConfig | WeakRef<ListenerConfig>;
   #hash: string | undefined = undefined;
 
   constructor(
-    decoded: Pick<DecodedListener, "config" | "bytes" | "rds" | "requiredClusters">,
+    decoded: Pick<DecodedListener, "config" | "bytes" | "dependencies" | "requiredClusters">,
     reader: ListenerReader,
   ) {
     this.bytes = decoded.bytes;
-    this.rds = decoded.rds;
+    this.dependencies = decoded.dependencies;
     this.requiredClusters = decoded.requiredClusters;
     this.#config = decoded.config;
     this.#reader = reader;

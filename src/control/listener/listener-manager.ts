@@ -12,13 +12,14 @@ import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ClusterWarming } from "../cluster/cluster-warming.ts";
-import type { DecodedListener } from "../config/decoded-listener.ts";
+import { type DecodedListener, dependencyName } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
+import type { AcquireDependency, DependencyLease } from "./listener-dependencies.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -32,7 +33,6 @@ import {
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
-import type { RdsApi, RouteLease } from "./rds-api.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 1_000;
@@ -44,7 +44,7 @@ const stoppedReason = "listeners are stopped by the admin";
 export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
   readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero">;
-  readonly routes: RdsApi;
+  readonly dependencies: AcquireDependency;
   readonly drains: DrainRunner;
   readonly drainDefaults: DrainPolicy;
   readonly comparison: ListenerComparison;
@@ -309,11 +309,11 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { config, requiredClusters, rds } = resource.decoded;
+    const { config, requiredClusters, dependencies } = resource.decoded;
     const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
     if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
     const active = this.#sets.active.get(config.name);
-    const targets = rds.map((each) => routeTarget(each.routeConfigName));
+    const targets = dependencies.map(dependencyName);
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
     const listener = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
@@ -327,18 +327,18 @@ export class ListenerManager {
     this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
-    this.#subscribeRoutes(listener);
+    this.#acquireDependencies(listener);
     this.#awaitClusters(listener, clustersOf(listener.decoded));
     return this.#activateIfWarm(listener);
   }
 
-  #subscribeRoutes(listener: Listener): void {
-    for (const subscription of listener.decoded.rds) {
-      const target = routeTarget(subscription.routeConfigName);
-      const lease = this.#context.routes.acquire(subscription, () => {
+  #acquireDependencies(listener: Listener): void {
+    for (const dependency of listener.decoded.dependencies) {
+      const target = dependencyName(dependency);
+      const lease = this.#context.dependencies(dependency, () => {
         void this.#onTargetReady(listener, target, lease);
       });
-      listener.routes.push(lease);
+      listener.dependencies.push(lease);
       if (!lease.isReady) continue;
       this.#awaitClusters(listener, lease.clusterNames);
       listener.become({ kind: "targetReady", target });
@@ -358,10 +358,10 @@ export class ListenerManager {
     }
   }
 
-  #onTargetReady(listener: Listener, target: string, routes?: RouteLease): Promise<void> {
+  #onTargetReady(listener: Listener, target: string, lease?: DependencyLease): Promise<void> {
     return this.#run(async () => {
       if (listener.state.kind !== "warming") return;
-      this.#awaitClusters(listener, routes?.clusterNames ?? []);
+      this.#awaitClusters(listener, lease?.clusterNames ?? []);
       listener.become({ kind: "targetReady", target });
       await this.#activateLate(listener);
     });
@@ -479,10 +479,6 @@ export class ListenerManager {
 function isWaitingForWorkersOnly({ state }: Listener): boolean {
   if (state.kind !== "warming") return true;
   return [...state.awaiting].every((target) => target === workersTarget);
-}
-
-function routeTarget(routeConfigName: string): string {
-  return `rds ${routeConfigName}`;
 }
 
 function addedText(listener: Listener): string {

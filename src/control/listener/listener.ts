@@ -1,6 +1,6 @@
 /**
- * One version of one listener: its configuration, its state, and what it holds (leases on sockets, routes,
- * stats). It decides nothing; the manager moves it between its sets. An in-place update is a new version
+ * One version of one listener: its configuration, its state, and what it holds (leases on sockets, on what it
+ * warmed on, on stats). It decides nothing; the manager moves it between its sets. An in-place update is a new version
  * with the tag of the one it supersedes.
  */
 import { assert } from "../../shared/common/assert.ts";
@@ -8,11 +8,11 @@ import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
+import type { DependencyLease } from "./listener-dependencies.ts";
 import type { ConnectionCount, ListenerSlotsLease } from "./listener-slots.ts";
 import type { SocketLease, SocketOwner } from "./listener-sockets.ts";
 import { type ListenerEvent, type ListenerState, nextState } from "./listener-state.ts";
 import type { ListenerView, UpdateClass } from "./listener-view.ts";
-import type { RouteLease } from "./rds-api.ts";
 
 /** What makes a version, fixed for its life. */
 export interface ListenerIdentity {
@@ -37,7 +37,7 @@ export class Listener implements SocketOwner {
   /** What is asked of a listener time and again: the rest of the config is in its bytes. */
   readonly facts: ListenerFacts;
   readonly holdings: ListenerHoldings;
-  readonly routes: RouteLease[] = [];
+  readonly dependencies: DependencyLease[] = [];
   /** For clusters, while it warms. */
   readonly waits: Disposable[] = [];
   #sockets: readonly SocketLease[];
@@ -153,7 +153,7 @@ export class Listener implements SocketOwner {
 
   /** Gives back what is this version's own, all but the sockets; a second call does nothing. */
   release(): void {
-    for (const lease of this.routes.splice(0)) lease[Symbol.dispose]();
+    for (const lease of this.dependencies.splice(0)) lease[Symbol.dispose]();
     for (const wait of this.waits.splice(0)) wait[Symbol.dispose]();
     this.holdings.slots[Symbol.dispose]();
   }

@@ -15,17 +15,12 @@ import type { ClusterWarming, WarmWait } from "../cluster/cluster-warming.ts";
 import type { RouteSubscription } from "../config/decoded-listener.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
+import type { DependencyLease } from "./listener-dependencies.ts";
 
 /** Where routes come from: chosen by the subscription's source when the server is put together. */
 export type RouteSource = (
   subscription: RouteSubscription,
 ) => Observable<ResourceState<DecodedRouteConfig>>;
-
-export interface RouteLease extends Disposable {
-  readonly isReady: boolean;
-  /** Clusters that the routes name which workers have now. */
-  readonly clusterNames: readonly string[];
-}
 
 /** A route configuration as `/config_dump` shows it. */
 export interface RouteView {
@@ -84,11 +79,8 @@ export class RdsApi {
     return this.#entries.size;
   }
 
-  /**
-   * Subscribes, or joins who has. `onReady` is called at the first state, once, and not at all when the
-   * lease is ready when it is returned.
-   */
-  acquire(subscription: RouteSubscription, onReady: () => void): RouteLease {
+  /** As `AcquireDependency`; `clusterNames` are of the routes that workers have now. */
+  acquire(subscription: RouteSubscription, onReady: () => void): DependencyLease {
     const name = subscription.routeConfigName;
     const entry = this.#entries.get(name) ?? this.#open(name, subscription);
     entry.references++;

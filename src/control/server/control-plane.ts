@@ -88,7 +88,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     pool,
     limits,
     stats,
-    routes,
+    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
     drainManager,
     drainDefaults,
     clock,

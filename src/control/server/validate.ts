@@ -2,6 +2,7 @@
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
+import { dependencyName } from "../config/decoded-listener.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
@@ -30,10 +31,10 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
       `cluster '${config.name}': eds_config`,
       edsSource,
     ]),
-    ...bootstrap.staticListeners.flatMap(({ config, rds }) =>
-      rds.map(({ routeConfigName, source }): [string, ConfigSource] => [
-        `listener '${config.name}': rds '${routeConfigName}'`,
-        source,
+    ...bootstrap.staticListeners.flatMap(({ config, dependencies }) =>
+      dependencies.map((dependency): [string, ConfigSource] => [
+        `listener '${config.name}': ${dependencyName(dependency)}`,
+        dependency.source,
       ]),
     ),
   ];

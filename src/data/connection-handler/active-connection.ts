@@ -114,7 +114,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
   }
 
   joinDrain(drain: ActiveDrain): void {
-    this.#drains ??= new ConnectionDrains(this, this.reactor, this.worker.random);
+    this.#drains ??= new ConnectionDrains(this, this.reactor);
     this.#drains.join(drain);
   }
 

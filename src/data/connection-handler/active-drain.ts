@@ -9,7 +9,9 @@ import {
   drainedProtocols,
   noDrainCounts,
 } from "../../shared/drain/drain.ts";
+import { drainInstant, evenPlace } from "../../shared/drain/drain-decision.ts";
 import { TimerSlot, type TimerWheel, type WheelTimer } from "../../shared/io/timer-wheel.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 
 /** How a connection left a drain. */
@@ -24,14 +26,27 @@ export class ActiveDrain implements WheelTimer {
   readonly start: DrainStart;
   readonly #timers: TimerWheel;
   readonly #post: (event: WorkerEvent) => void;
+  /** Where in the window the first connection has its place. */
+  readonly #offset: number;
+  #placesGiven = 0;
   readonly #reportTimer = new TimerSlot(this);
   readonly #counts = new Map<DrainedProtocol, MutableCounts>();
   #remaining = 0;
 
-  constructor(start: DrainStart, timers: TimerWheel, post: (event: WorkerEvent) => void) {
+  constructor(
+    start: DrainStart,
+    worker: Pick<WorkerContext, "reactor" | "random">,
+    post: (event: WorkerEvent) => void,
+  ) {
     this.start = start;
-    this.#timers = timers;
+    this.#timers = worker.reactor.timers;
     this.#post = post;
+    this.#offset = worker.random.next();
+  }
+
+  /** When the connection that joins now is told; `nowMs` at the earliest. */
+  nextInstant(nowMs: number): number {
+    return drainInstant(this.start, nowMs, evenPlace(this.#placesGiven++, this.#offset));
   }
 
   joined(protocol: DrainedProtocol): void {

@@ -140,8 +140,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   /** `chainIds`: undefined for the whole listener. */
   startDrain(start: DrainStart, chainIds: readonly string[] | undefined): void {
-    const { reactor } = this.worker;
-    const drain = new ActiveDrain(start, reactor.timers, (event) => this.#environment.post(event));
+    const drain = new ActiveDrain(start, this.worker, (event) => this.#environment.post(event));
     const chains = chainIds && this.#chainsToDrain(chainIds);
     if (chains) for (const chain of chains) chain.drains.push(drain);
     else this.#drains.push(drain);
@@ -153,8 +152,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   /** `share`: above 0, at most 1; picked evenly over the ages of the connections. */
   drainConnections(start: DrainStart, share: number): void {
-    const { reactor } = this.worker;
-    const drain = new ActiveDrain(start, reactor.timers, (event) => this.#environment.post(event));
+    const drain = new ActiveDrain(start, this.worker, (event) => this.#environment.post(event));
     // Told at once a connection may close itself and leave the set.
     const chosen = [...this.#connections].filter((_, index) => isInShare(index, share));
     for (const connection of chosen) connection.joinDrain(drain);

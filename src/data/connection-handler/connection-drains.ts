@@ -2,11 +2,10 @@
  * The drains that one connection is in: usually none, then one; a server-wide drain may overlap with a
  * listener's. Made when the first one comes, so that idle connections do not pay for it.
  *
- * The connection is told once, at the earliest instant drawn, and counts as told in all of them.
+ * The connection is told once, at the earliest of its instants, and counts as told in all of them.
  */
-import type { Random } from "../../shared/common/random.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
-import { drawDrainInstant, nextDrainStep } from "../../shared/drain/drain-decision.ts";
+import { nextDrainStep } from "../../shared/drain/drain-decision.ts";
 import type { CloseReason, Reactor } from "../../shared/io/reactor.ts";
 import { TimerSlot, type WheelTimer } from "../../shared/io/timer-wheel.ts";
 import type { ActiveDrain, DrainOutcome } from "./active-drain.ts";
@@ -28,16 +27,14 @@ interface Membership {
 export class ConnectionDrains implements WheelTimer {
   readonly #connection: DrainedConnection;
   readonly #reactor: Reactor;
-  readonly #random: Random;
   readonly #memberships: Membership[] = [];
   readonly #timer = new TimerSlot(this);
   #isTold = false;
   #isForced = false;
 
-  constructor(connection: DrainedConnection, reactor: Reactor, random: Random) {
+  constructor(connection: DrainedConnection, reactor: Reactor) {
     this.#connection = connection;
     this.#reactor = reactor;
-    this.#random = random;
   }
 
   get isTold(): boolean {
@@ -48,7 +45,7 @@ export class ConnectionDrains implements WheelTimer {
   join(drain: ActiveDrain): void {
     if (this.#memberships.some((membership) => membership.drain === drain)) return;
     const { protocol } = this.#connection;
-    const instantMs = drawDrainInstant(drain.start, this.#reactor.nowMs, this.#random);
+    const instantMs = drain.nextInstant(this.#reactor.nowMs);
     this.#memberships.push({ drain, instantMs, protocol });
     drain.joined(protocol);
     if (this.#isTold) drain.told(protocol);

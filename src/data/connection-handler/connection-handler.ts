@@ -177,10 +177,9 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   }
 
   #startServerDrain(command: ServerDrainCommand): void {
-    const { timers } = this.worker.reactor;
     // The end of the process closes what is left, not the drain's deadline.
     const start = { ...command.drain, atDeadline: "keep" as const };
-    const drain = new ActiveDrain(start, timers, (event) => this.post(event));
+    const drain = new ActiveDrain(start, this.worker, (event) => this.post(event));
     this.#serverDrains.push({ drain, inboundOnly: command.inboundOnly });
     for (const listener of this.#listeners.values()) {
       if (listener.concerns(command)) listener.joinServerDrain(drain);

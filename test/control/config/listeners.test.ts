@@ -15,10 +15,10 @@ const toCluster = routesYaml("{match: {prefix: /}, route: {cluster: c}}");
 const chain = (filter: string): string => `filter_chains: [{filters: [${filter}]}]`;
 
 test("decode() fills in Envoy's defaults", () => {
-  const { config, rds, requiredClusters } = valueOf(
+  const { config, dependencies, requiredClusters } = valueOf(
     decodeListenerYaml(listenerYaml(chain(tcpProxyYaml()))),
   );
-  assert.deepEqual(rds, []);
+  assert.deepEqual(dependencies, []);
   assert.deepEqual(requiredClusters, []);
   const { filterChains, ...rest } = config;
   assert.deepEqual(rest, {
@@ -69,8 +69,9 @@ test("decode() names the route configurations and clusters that the listener wai
       ),
     ),
   );
-  assert.deepEqual(decoded.rds, [
+  assert.deepEqual(decoded.dependencies, [
     {
+      kind: "rds",
       routeConfigName: "web",
       statPrefix: "web",
       source: { kind: "ads", initialFetchTimeoutMs: 15_000 },

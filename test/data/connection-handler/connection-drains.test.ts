@@ -20,9 +20,9 @@ class FakeConnection implements DrainedConnection {
   isClosed = false;
   readonly drains: ConnectionDrains;
 
-  constructor(wheel: VirtualWheel, seed: number) {
+  constructor(wheel: VirtualWheel) {
     // Only the time and the timers of a reactor are used.
-    this.drains = new ConnectionDrains(this, wheel as unknown as Reactor, seededRandom(seed));
+    this.drains = new ConnectionDrains(this, wheel as unknown as Reactor);
   }
 
   tellToDrain(drain: DrainStart): void {
@@ -44,6 +44,7 @@ class FakeConnection implements DrainedConnection {
 
 function setUp(overrides: Partial<DrainStart> = {}, seed = 1) {
   const wheel = new VirtualWheel();
+  const random = seededRandom(seed);
   const events: WorkerEvent[] = [];
   const newDrain = (more: Partial<DrainStart> = {}): ActiveDrain =>
     new ActiveDrain(
@@ -58,10 +59,10 @@ function setUp(overrides: Partial<DrainStart> = {}, seed = 1) {
         ...overrides,
         ...more,
       },
-      wheel.timers,
+      { reactor: wheel as unknown as Reactor, random },
       (event) => events.push(event),
     );
-  const newConnection = (): FakeConnection => new FakeConnection(wheel, seed++);
+  const newConnection = (): FakeConnection => new FakeConnection(wheel);
   return { wheel, events, newDrain, newConnection };
 }
 

@@ -71,7 +71,7 @@ const refused: readonly (readonly [name: string, text: string, message: RegExp])
     listener(
       `[{filters: [{name: hcm, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, rds: {route_config_name: r, config_source: {path_config_source: {path: /nonexistent}}}, http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]`,
     ),
-    /listener 'l1': rds 'r': .*'\/nonexistent' does not exist/,
+    /listener 'l1': rds r: .*'\/nonexistent' does not exist/,
   ],
   [
     "two listeners of one name",

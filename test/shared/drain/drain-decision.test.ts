@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import type { DrainStart } from "../../../src/shared/drain/drain.ts";
 import {
-  drawDrainInstant,
+  drainInstant,
+  evenPlace,
   gradualWindowMs,
   nextDrainStep,
 } from "../../../src/shared/drain/drain-decision.ts";
-import { seededRandom } from "../../support/seeded-random.ts";
 
 function drainStart(overrides: Partial<DrainStart> = {}): DrainStart {
   return {
@@ -33,49 +33,67 @@ const anyDrain = fc
     drainStart({ startMs, deadlineMs: startMs + durationMs, idleGraceMs }),
   );
 
-test("drawDrainInstant() lies between now and the deadline", () => {
+const anyShare = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+test("drainInstant() lies between now and the deadline", () => {
+  fc.assert(
+    fc.property(anyDrain, anyShare, anyShare, (drain, place, at) => {
+      const nowMs = drain.startMs + at * (drain.deadlineMs - drain.startMs);
+      const instant = drainInstant(drain, nowMs, place);
+      assert(instant >= nowMs && instant <= drain.deadlineMs);
+      assert(instant <= Math.max(nowMs, drain.startMs + gradualWindowMs(drain)));
+    }),
+  );
+});
+
+/** How many of `places` lie in each tenth of the window. */
+function tenths(places: readonly number[]): readonly number[] {
+  const counts = Array.from({ length: 10 }, () => 0);
+  for (const place of places) {
+    const tenth = Math.floor(place * 10);
+    counts[tenth] = (counts[tenth] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test("evenPlace() gives each tenth of the window its tenth, whichever connections are looked at", () => {
   fc.assert(
     fc.property(
-      anyDrain,
-      fc.nat(),
-      fc.double({ min: 0, max: 1, noNaN: true }),
-      (drain, seed, at) => {
-        const nowMs = drain.startMs + at * (drain.deadlineMs - drain.startMs);
-        const instant = drawDrainInstant(drain, nowMs, seededRandom(seed));
-        assert(instant >= nowMs && instant <= drain.deadlineMs);
-        assert(instant <= Math.max(nowMs, drain.startMs + gradualWindowMs(drain)));
+      anyShare,
+      fc.integer({ min: 1, max: 20 }),
+      fc.nat({ max: 20 }),
+      fc.integer({ min: 400, max: 2_000 }),
+      (offset, step, first, count) => {
+        const places = Array.from({ length: count }, (_, n) => evenPlace(first + n * step, offset));
+        for (const told of tenths(places)) assert(Math.abs(told / count - 0.1) <= 0.025, `${told}`);
       },
     ),
   );
 });
 
-test("drawDrainInstant() tells, by time t, a share of t over the window", () => {
-  const drain = drainStart();
-  const random = seededRandom(5);
-  const instants = Array.from({ length: 10_000 }, () =>
-    drawDrainInstant(drain, drain.startMs, random),
+test("evenPlace() tells 9 to 11 percent of 2,000 connections in each tenth, over two workers", () => {
+  fc.assert(
+    fc.property(anyShare, anyShare, fc.integer({ min: 500, max: 1_500 }), (one, other, split) => {
+      const places = Array.from({ length: 2_000 }, (_, n) =>
+        n < split ? evenPlace(n, one) : evenPlace(n - split, other),
+      );
+      for (const told of tenths(places)) assert(told >= 180 && told <= 220, `${told}`);
+    }),
   );
-  for (const share of [0.1, 0.5, 0.9]) {
-    const byThen = drain.startMs + share * gradualWindowMs(drain);
-    const told = instants.filter((instant) => instant <= byThen).length / instants.length;
-    assert(Math.abs(told - share) < 0.02, `${told} at ${share}`);
-  }
 });
 
-test("drawDrainInstant() tells late-accepted connections as if they had drawn at the start", () => {
+test("drainInstant() tells late-accepted connections as if they had been there at the start", () => {
   const drain = drainStart();
-  const random = seededRandom(5);
   const nowMs = drain.startMs + gradualWindowMs(drain) / 2;
-  const instants = Array.from({ length: 10_000 }, () => drawDrainInstant(drain, nowMs, random));
-  const atOnce = instants.filter((instant) => instant === nowMs).length / instants.length;
-  assert(Math.abs(atOnce - 0.5) < 0.02, `${atOnce}`);
+  const instants = Array.from({ length: 1_000 }, (_, n) =>
+    drainInstant(drain, nowMs, evenPlace(n, 0.3)),
+  );
+  const atOnce = instants.filter((instant) => instant === nowMs).length;
+  assert(Math.abs(atOnce - 500) < 5, `${atOnce}`);
 });
 
-test("drawDrainInstant() of an immediate drain is now", () => {
-  assert.equal(
-    drawDrainInstant(drainStart({ strategy: "immediate" }), 1_500, seededRandom(1)),
-    1_500,
-  );
+test("drainInstant() of an immediate drain is now", () => {
+  assert.equal(drainInstant(drainStart({ strategy: "immediate" }), 1_500, 0.9), 1_500);
 });
 
 test("gradualWindowMs() leaves the grace, or half of a short drain", () => {

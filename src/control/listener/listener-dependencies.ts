@@ -1,0 +1,21 @@
+/**
+ * What a listener warms on and keeps subscribed while it lives, whoever brings it. The manager knows
+ * leases alone; who serves which kind is decided where the server is put together.
+ */
+import type { ListenerDependency } from "../config/decoded-listener.ts";
+
+export interface DependencyLease extends Disposable {
+  /** It came, was refused, or did not come in time: each ends the wait. */
+  readonly isReady: boolean;
+  /** Clusters that what came points at; a replacement of a serving listener waits for them too. */
+  readonly clusterNames: readonly string[];
+}
+
+/**
+ * Subscribes, or joins who has. `onReady` is called once, at the first word of any kind, and not at all when the
+ * lease is ready when it is returned.
+ */
+export type AcquireDependency = (
+  dependency: ListenerDependency,
+  onReady: () => void,
+) => DependencyLease;
