@@ -74,3 +74,12 @@ const byUrl = new Map(servedTypes.map((type) => [type.typeUrl, type]));
 export function servedTypeOf(typeUrl: string): ServedType {
   return byUrl.get(typeUrl) ?? served(typeNameOf(typeUrl), [typeNameOf(typeUrl), typeUrl]);
 }
+/** By what people write: `LDS`, `listeners`, or a type URL; `undefined` for a word that is none of these. */
+export function servedTypeNamed(word: string): ServedType | undefined {
+  const wanted = word.toLowerCase();
+  const known = servedTypes.find(
+    ({ shortName, folder, messageName }) =>
+      shortName.toLowerCase() === wanted || folder === wanted || messageName === word,
+  );
+  return known ?? (word.includes("/") ? servedTypeOf(word) : undefined);
+}

@@ -57,6 +57,8 @@ export interface Session {
   heartbeat(): readonly PlannedResponse[];
   /** How the client took what was sent last; `undefined` if it never asked for the type. */
   verdictOn(typeUrl: string): Verdict | undefined;
+  /** The same once more, under a nonce of its own. */
+  again(planned: PlannedResponse): PlannedResponse;
   /** A nonce that no response of this stream has. */
   freshNonce(): string;
   status(): readonly TypeStatus[];
@@ -140,6 +142,12 @@ class StreamSession<Request extends RequestHead> implements Session {
     const subscription = this.#subscriptions.find(({ type }) => type.typeUrl === typeUrl);
     if (!subscription) return undefined;
     return this.#behind.has(subscription) ? { kind: "waiting" } : subscription.responses.verdict;
+  }
+
+  again(planned: PlannedResponse): PlannedResponse {
+    const nonce = this.freshNonce();
+    this.#subscriptionTo(planned.typeUrl).responses.sent(nonce, planned.version);
+    return { ...planned, nonce };
   }
 
   freshNonce(): string {

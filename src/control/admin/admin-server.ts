@@ -5,10 +5,10 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { messageOf } from "../../shared/common/errors.ts";
+import { refusalOf } from "../../shared/common/request-guard.ts";
 import type { AdminRouter } from "./admin-router.ts";
 import type { AdminStats } from "./admin-stats.ts";
 import { type AdminBody, type AdminResponse, textResponse } from "./endpoint.ts";
-import { refusalOf } from "./request-guard.ts";
 
 /** More than any form needs. */
 const bodyBytesMax = 64 * 1024;
@@ -136,7 +136,7 @@ function responseTo(
       origin: request.headers.origin,
       secFetchSite: headerText(request.headers["sec-fetch-site"]),
     },
-    { address, allowedHosts },
+    { address, allowedHosts, guarded: "the admin", allowFlag: "--admin-allowed-host" },
   );
   if (refusal !== undefined) return textResponse(`${refusal}\n`, 403);
   const target = request.url ?? "/";

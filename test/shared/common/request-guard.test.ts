@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type GuardedRequest, refusalOf } from "../../../src/control/admin/request-guard.ts";
+import { type GuardedRequest, refusalOf } from "../../../src/shared/common/request-guard.ts";
 import type { SocketAddress } from "../../../src/shared/common/address.ts";
 
 const loopback: SocketAddress = { kind: "ip", ip: "127.0.0.1", port: 9901 };
@@ -18,7 +18,8 @@ function refusal(
     secFetchSite: undefined,
     ...request,
   };
-  return refusalOf(whole, { address, allowedHosts });
+  const guarded = { guarded: "the admin", allowFlag: "--admin-allowed-host" };
+  return refusalOf(whole, { address, allowedHosts, ...guarded });
 }
 
 test("refusalOf() takes a Host that is the bound address, and no other name", () => {

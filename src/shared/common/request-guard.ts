@@ -1,11 +1,11 @@
 /**
- * Keeps web pages away from the admin, which has no password: a browser on the same machine or network
+ * Keeps web pages away from an HTTP API without a password: a browser on the same machine or network
  * reaches it as easily as curl. Two attacks are met: a page that posts to us (`Origin`, `Sec-Fetch-Site`), and a
  * page whose own name is made to resolve to our address (DNS rebinding: its name is then in `Host`).
  * curl and every other client that is no browser sends none of these and passes.
  */
 import { isIP } from "node:net";
-import type { SocketAddress } from "../../shared/common/address.ts";
+import type { SocketAddress } from "./address.ts";
 
 export interface GuardedRequest {
   readonly method: string;
@@ -15,9 +15,13 @@ export interface GuardedRequest {
 }
 
 export interface GuardPolicy {
-  /** Where the admin is bound. */
+  /** What is guarded, for the message: `the admin`. */
+  readonly guarded: string;
+  /** The flag that allows another name. */
+  readonly allowFlag: string;
+  /** Where it is bound. */
   readonly address: SocketAddress;
-  /** Further names that a `Host` may have (`--admin-allowed-host`), without port. */
+  /** Further names that a `Host` may have, without port. */
   readonly allowedHosts: readonly string[];
 }
 
@@ -25,7 +29,7 @@ export interface GuardPolicy {
 export function refusalOf(request: GuardedRequest, policy: GuardPolicy): string | undefined {
   // HTTP/1.0 and curl over a Unix socket; no browser leaves it out.
   if (request.host !== undefined && !isOurs(request.host, policy))
-    return `Host '${printable(request.host)}' is not the admin's address; allow it with --admin-allowed-host`;
+    return `Host '${printable(request.host)}' is not ${policy.guarded}'s address; allow it with ${policy.allowFlag}`;
   if (request.method === "GET" || request.method === "HEAD") return undefined;
   const site = request.secFetchSite;
   if (site !== undefined && site !== "same-origin" && site !== "none")
