@@ -62,6 +62,8 @@ export class SimulatedProxy {
           endpoints: ({ serviceName }) => client.resource$(endpoints, serviceName),
           resolve: async () => ({ ok: true, addresses: ["10.1.1.1"], ttlMs: undefined }),
           log: silentLog,
+          createProber: () => assert.fail("no cluster has health checks"),
+          healthLog: silentLog,
         });
         Object.assign(parts, { client, clusters: manager });
         return {

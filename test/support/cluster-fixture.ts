@@ -29,6 +29,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxConnectionDurationMs: 0,
     circuitBreakers: { default: breakers, high: breakers },
     healthyPanicThreshold: 50,
+    failTrafficOnPanic: false,
+    closeConnectionsOnHealthFailure: false,
     protocol: "http1",
     ...overrides,
   };
@@ -41,6 +43,7 @@ export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): H
     weight: 1,
     priority: 0,
     health: "healthy",
+    flags: [],
     ...overrides,
   };
 }

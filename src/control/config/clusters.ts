@@ -13,8 +13,9 @@ import { decodeLbPolicy } from "./cluster-lb-policy.ts";
 import { decodeClusterProtocol } from "./cluster-protocol.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { ClusterHealthConfig, DecodedCluster } from "./decoded-cluster.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import { decodeTransportSocket } from "./transport-sockets.ts";
 
@@ -56,6 +57,8 @@ export function decodeCluster(
     circuitBreakers: decodeCircuitBreakers(message),
     healthyPanicThreshold:
       message.commonLbConfig?.healthyPanicThreshold?.value ?? panicThresholdDefault,
+    failTrafficOnPanic: failsOnPanic(message),
+    closeConnectionsOnHealthFailure: message.closeConnectionsOnHostHealthFailure,
   };
   const isEds = discovery.kind === "eds";
   const rules = { isResolved: discovery.kind === "strictDns" };
@@ -65,10 +68,31 @@ export function decodeCluster(
     loadAssignment:
       loadAssignment && !isEds ? decodeLoadAssignment(loadAssignment, rules, context) : undefined,
     edsSource: edsConfig && decodeConfigSource(edsConfig, context),
+    health: decodeHealth(message, config, context),
     waitForWarmOnInit: message.waitForWarmOnInit ?? true,
     bytes: received ?? toBinary(schema, message),
     hash: hashOf(schema, message),
   };
+}
+
+function failsOnPanic({ commonLbConfig }: Cluster): boolean {
+  const { localityConfigSpecifier: locality } = commonLbConfig ?? {};
+  return locality?.case === "zoneAwareLbConfig" && locality.value.failTrafficOnPanic;
+}
+
+function decodeHealth(
+  message: Cluster,
+  { protocol }: ClusterConfig,
+  context: DecodeContext,
+): ClusterHealthConfig | undefined {
+  const check = decodeHealthCheck(message, protocol === "http2", context);
+  return (
+    check && {
+      check,
+      ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
+      ignoreNewHostsUntilFirstCheck: message.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
+    }
+  );
 }
 
 /** By the numbers of `Cluster.DiscoveryType`. */

@@ -28,7 +28,6 @@ import { homeEndpoints } from "../admin/home-endpoints.ts";
 import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
 import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
 import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint.ts";
-import { compileNameFilter } from "../admin/name-filter.ts";
 import {
   type MemoryUse,
   certsEndpoint,
@@ -44,6 +43,7 @@ import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoi
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig } from "../config/bootstrap-config.ts";
+import { stringTest } from "../config/string-test.ts";
 import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainWatchSource } from "../admin/drain-watch.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
@@ -159,28 +159,6 @@ export async function startClientStatus(
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */
 function pathFilter(matchers: readonly StringMatcher[]): (path: string) => boolean {
   if (matchers.length === 0) return () => true;
-  const tests = matchers.map(matcherTest);
+  const tests = matchers.map(stringTest);
   return (path) => tests.some((test) => test(path));
-}
-
-function matcherTest(matcher: StringMatcher): (path: string) => boolean {
-  if (matcher.kind === "regex") {
-    const filter = compileNameFilter(`^(?:${matcher.regex.source})$`);
-    return filter.ok ? filter.matches : () => false;
-  }
-  const { kind, ignoreCase } = matcher;
-  const fold = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
-  const value = fold(matcher.value);
-  switch (kind) {
-    case "exact":
-      return (path) => fold(path) === value;
-    case "prefix":
-      return (path) => fold(path).startsWith(value);
-    case "suffix":
-      return (path) => fold(path).endsWith(value);
-    case "contains":
-      return (path) => fold(path).includes(value);
-    default:
-      return kind satisfies never;
-  }
 }

@@ -11,6 +11,7 @@ import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
+import { createProber } from "../cluster/health-check/create-prober.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
@@ -62,15 +63,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     hasCluster: (name) => clusters.hasCluster(name),
   });
   // First of all: workers have its values before they have anything else.
-  const runtime = new RuntimeLoader({
-    layers: parts.bootstrap.runtimeLayers,
-    serviceCluster: parts.bootstrap.node.cluster,
-    source: sources.runtime,
-    valueOf: decoders.runtimeValue,
-    onSnapshot: ({ values }) => pool.post({ kind: "setRuntime", values }),
-    stats,
-    log: loggerOf("runtime"),
-  });
+  const runtime = createRuntime(parts, sources);
   const clusters = new ClusterManager({
     pool,
     limits,
@@ -78,8 +71,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     random,
     resolve: withDeadline(systemDns, clock),
+    createProber,
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
+    healthLog: loggerOf("health_checker"),
   });
   const routes = new RdsApi({
     pool,
@@ -123,6 +118,19 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   return Object.assign(members, {
     [Symbol.dispose]: () =>
       disposeAll([heapTrim, runtime, sources, clusters, listeners, drainManager]),
+  });
+}
+
+function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLoader {
+  const { bootstrap, decoders, pool, slabs, loggerOf } = parts;
+  return new RuntimeLoader({
+    layers: bootstrap.runtimeLayers,
+    serviceCluster: bootstrap.node.cluster,
+    source: sources.runtime,
+    valueOf: decoders.runtimeValue,
+    onSnapshot: ({ values }) => pool.post({ kind: "setRuntime", values }),
+    stats: slabs.stats,
+    log: loggerOf("runtime"),
   });
 }
 
