@@ -4,6 +4,7 @@
  */
 import { Subject, type Observer, type Unsubscribable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
+import { canonicalName } from "../proto/xdstp-name.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { NamedSubscription } from "./named-subscription.ts";
 import { decodeAll, PendingBatch } from "./pending-batch.ts";
@@ -14,7 +15,7 @@ import type {
   ResourceState,
   ResourceType,
 } from "./resource-batch.ts";
-import type { Comparison, HeldResource, Interest } from "./comparison.ts";
+import { type Comparison, type HeldResource, type Interest, isWanted } from "./comparison.ts";
 import type { Dialect } from "./conversation.ts";
 import { replyTo, type Reply } from "./reply.ts";
 import { ResourceExpiry } from "./resource-expiry.ts";
@@ -48,7 +49,13 @@ export class TypeSubscriptions<T> implements Disposable {
   readonly #expiry: ResourceExpiry;
   #lastTurn: Promise<unknown> = Promise.resolve();
   readonly #answered = Promise.withResolvers<"answered" | "timeout">();
-  #all: { readonly stats: SubscriptionStats; readonly timer: Disposable | undefined } | undefined;
+  #all:
+    | {
+        readonly stats: SubscriptionStats;
+        readonly timer: Disposable | undefined;
+        readonly collection: string | undefined;
+      }
+    | undefined;
   #allCount = 0;
   #acceptedVersion = "";
   #acceptedAtMs = 0;
@@ -63,7 +70,8 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   get interest(): Interest {
-    return { all: this.#all !== undefined, names: new Set(this.#named.keys()) };
+    const { collection } = this.#all ?? {};
+    return { all: this.#all !== undefined, collection, names: new Set(this.#named.keys()) };
   }
 
   get held(): ReadonlyMap<string, HeldResource> {
@@ -73,7 +81,7 @@ export class TypeSubscriptions<T> implements Disposable {
   /** A request is about to tell what is subscribed now: the server may send the rest anew from then on. */
   forgetReleased(): void {
     for (const name of this.#released) {
-      if (this.#named.has(name) || this.#all) continue;
+      if (this.#isWanted(name)) continue;
       this.#held.delete(name);
       this.#expiry.stop(name);
     }
@@ -96,12 +104,13 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   observeNamed(
-    name: string,
+    asked: string,
     observer: Partial<Observer<ResourceState<T>>>,
     options: SubscriptionOptions,
   ): Unsubscribable {
+    const name = canonicalName(asked);
     const known = this.#named.get(name);
-    const named = known ?? this.#createNamed(name, options);
+    const named = known ?? this.#createNamed(asked, options);
     if (!known) this.#named.set(name, named);
     const subscription = named.observe(observer);
     if (!known) this.#options.onInterest();
@@ -124,7 +133,7 @@ export class TypeSubscriptions<T> implements Disposable {
       new PendingBatch(
         response.version,
         { changed: decoded.changed, rejected: unread },
-        comparison.removed,
+        comparison.removed.map((name) => this.#held.get(name)?.ownName ?? name),
       ),
     );
     const rejected = [...unread, ...refused];
@@ -155,7 +164,8 @@ export class TypeSubscriptions<T> implements Disposable {
   /** Its time to live is over: as if the server had removed it, but there is nothing to answer. */
   async #expire(name: string): Promise<void> {
     if (!this.#held.has(name)) return;
-    const removal = new PendingBatch<T>("", { changed: [], rejected: [] }, [name]);
+    const { ownName = name } = this.#held.get(name) ?? {};
+    const removal = new PendingBatch<T>("", { changed: [], rejected: [] }, [ownName]);
     await this.#deliver(removal);
     this.#held.delete(name);
     this.#named.get(name)?.removed();
@@ -223,7 +233,7 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#answered.resolve("timeout");
     };
     const timer = timeoutMs === 0 ? undefined : clock.startTimer(timeoutMs, onTimeout);
-    this.#all = { stats: own, timer };
+    this.#all = { stats: own, timer, collection: options.collection };
     this.#options.onInterest();
   }
 
@@ -243,10 +253,11 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#options.onInterest();
   }
 
+  /** Counted under the name as it was asked for. */
   #createNamed(name: string, options: SubscriptionOptions): NamedSubscription<T> {
     const { clock, stats } = this.#options;
     return new NamedSubscription({
-      initial: this.#knownState(name),
+      initial: this.#knownState(canonicalName(name)),
       clock,
       stats: stats.subscription({
         shortName: this.type.shortName,
@@ -278,7 +289,8 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   #isWanted(name: string): boolean {
-    return this.#all !== undefined || this.#named.has(name);
+    const { collection } = this.#all ?? {};
+    return isWanted(name, { all: this.#all !== undefined, collection, names: this.#named });
   }
 
   /** Nobody wants anything of the type. */
@@ -296,21 +308,22 @@ export class TypeSubscriptions<T> implements Disposable {
   /** What was refused stays as it was before: bytes that are not held are judged again next time. */
   #keep(accepted: readonly Resource<T>[], comparison: Comparison): void {
     // What was released meanwhile may be wanted again before the server knows, and is not sent then.
-    const isWanted = (name: string): boolean => this.#isWanted(name) || this.#released.has(name);
-    for (const { name, version, bytes } of accepted)
-      if (isWanted(name)) this.#held.set(name, { version, bytes });
+    const isKept = (name: string): boolean => this.#isWanted(name) || this.#released.has(name);
+    for (const { name, ownName, version, bytes } of accepted)
+      if (isKept(name))
+        this.#held.set(name, { version, bytes, ...(ownName !== undefined && { ownName }) });
     for (const name of comparison.removed) {
       this.#held.delete(name);
       this.#expiry.stop(name);
     }
     const refreshed = new Set(accepted.map(({ name }) => name));
     for (const { name, wrapper } of comparison.candidates)
-      if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
+      if (refreshed.has(name) && isKept(name)) this.#expiry.restart(name, wrapper?.ttlMs);
     for (const { name, version, wrapper, bytes, isSpelledAnew } of comparison.unchanged) {
       this.#expiry.restart(name, wrapper?.ttlMs);
       const held = this.#held.get(name);
       // By the present spelling the next response tells at once that nothing changed.
-      if (held && isSpelledAnew) this.#held.set(name, { version, bytes: bytes.slice() });
+      if (held && isSpelledAnew) this.#held.set(name, { ...held, version, bytes: bytes.slice() });
       // A version of its own has to be kept for the next stream; one of the whole response does not.
       else if (wrapper && held && held.version !== version)
         this.#held.set(name, { ...held, version });

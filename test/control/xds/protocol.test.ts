@@ -215,6 +215,58 @@ const scenarios: Readonly<Record<string, (peer: XdsPeer) => Promise<void>>> = {
     assert.equal(batches.length, 1);
   },
 
+  "a collection is everything that is asked for, and nothing else is taken": async (peer) => {
+    const changes: (readonly string[])[] = [];
+    const folder = "xdstp://a/test.Cluster/foo";
+    peer.client.changes$(cds, { collection: `${folder}/*?k=v` }).subscribe((batch) => {
+      const { changed, removed } = batch;
+      changes.push([...changed.map(({ value }) => value), ...removed.map((name) => `-${name}`)]);
+      for (const { value } of changed)
+        if (value === "refused") batch.refuse("plain", "the manager says no");
+    });
+    const [first] = await peer.heard();
+    assert.deepEqual(first?.names, [`${folder}/*?k=v`]);
+    const one = { name: `${folder}/one?k=v`, text: "one" };
+    const others = [`${folder}/two`, `${folder}/deep/three?k=v`, "plain four"];
+    const strangers = others.map((name) => ({ name }));
+    await peer.send(cds.typeUrl, { resources: [one, ...strangers] });
+    assert.deepEqual(changes, [["one"]]);
+    await peer.send(cds.typeUrl, { resources: [], removed: [one.name] });
+    assert.deepEqual(changes[1], [`-${one.name}`]);
+    await peer.reconnect();
+    assert.deepEqual((await peer.heard())[0]?.names, [`${folder}/*?k=v`]);
+  },
+
+  "a resource of a collection may call itself otherwise, and is removed by that name": async (
+    peer,
+  ) => {
+    if (!peer.isDelta) return;
+    const removed: string[] = [];
+    const name = "xdstp://a/test.Cluster/one";
+    peer.client.changes$(cds, { collection: "xdstp://a/test.Cluster/*" }).subscribe((batch) => {
+      removed.push(...batch.removed);
+      if (batch.changed[0]?.value === "refused") batch.refuse("plain", "no");
+    });
+    const send = (text: string) =>
+      peer.send(cds.typeUrl, { resources: [{ name, innerName: "plain", text }] });
+    await send("good");
+    await send("refused");
+    assert.equal(peer.statusOf("CDS", name)?.state, "nacked");
+    await send("good");
+    assert.equal(peer.statusOf("CDS", name)?.state, "acked");
+    await peer.send(cds.typeUrl, { removed: [name] });
+    assert.deepEqual(removed, ["plain"]);
+  },
+
+  "two spellings of one name are one subscription": async (peer) => {
+    const name = "xdstp://a/test.Endpoints/x";
+    const [one, other] = [watch(peer, `${name}?b=2&a=1`), watch(peer, `${name}?a=%31&b=2`)];
+    const [request] = await peer.heard();
+    assert.deepEqual(request?.names, [`${name}?a=1&b=2`]);
+    await peer.send(eds.typeUrl, { resources: [{ name: `${name}?b=2&a=1` }] });
+    assert.deepEqual([one.kinds().at(-1), other.kinds().at(-1)], ["present", "present"]);
+  },
+
   "an alias is a name like its own": async (peer) => {
     const [own, alias] = [watch(peer, "x"), watch(peer, "other x")];
     const resource = { name: "x", version: "1", aliases: ["other x"] };
