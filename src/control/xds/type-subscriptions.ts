@@ -18,6 +18,7 @@ import type {
 import { type Comparison, type HeldResource, type Interest, isWanted } from "./comparison.ts";
 import type { Dialect } from "./conversation.ts";
 import { replyTo, type Reply } from "./reply.ts";
+import { ResourceFailures } from "./resource-failures.ts";
 import { ResourceExpiry } from "./resource-expiry.ts";
 import type { SubscriptionOptions } from "./xds-client.ts";
 import type { SubscriptionStats, XdsStats } from "./xds-stats.ts";
@@ -35,15 +36,16 @@ export interface TypeSubscriptionsOptions {
   readonly onInterest: () => void;
 }
 
+/** `acceptedAtMs`: milliseconds since 1970, of these bytes. */
+type StoredResource = HeldResource & { readonly acceptedAtMs: number };
+
 export class TypeSubscriptions<T> implements Disposable {
   readonly type: ResourceType<T>;
   readonly #options: TypeSubscriptionsOptions;
   readonly #batches = new Subject<ResourceBatch<T>>();
-  readonly #held = new Map<string, HeldResource>();
+  readonly #held = new Map<string, StoredResource>();
   readonly #named = new Map<string, NamedSubscription<T>>();
-  readonly #rejected = new Map<string, RejectedResource>();
-  /** By name, what the server said of a resource that it cannot give. */
-  readonly #unavailable = new Map<string, string>();
+  readonly #failures = new ResourceFailures();
   /** Nobody wants them any more, and the server does not know it yet. */
   readonly #released = new Set<string>();
   readonly #expiry: ResourceExpiry;
@@ -138,8 +140,12 @@ export class TypeSubscriptions<T> implements Disposable {
     );
     const rejected = [...unread, ...refused];
     this.#keep(accepted, comparison);
-    this.#remember(response, rejected);
-    this.#tellNamed(accepted, rejected, comparison);
+    this.#failures.note(response, rejected, {
+      isFullList: this.type.isFullState && !response.removedNames,
+      isWanted: (name) => this.#isWanted(name),
+      timeMs: clock.wallTime(),
+    });
+    this.#tellNamed(response, accepted, comparison);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
     const reply = replyTo(rejected, this.type);
@@ -192,12 +198,7 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   status(): TypeStatus {
-    const names = new Set([
-      ...this.#held.keys(),
-      ...this.#named.keys(),
-      ...this.#rejected.keys(),
-      ...this.#unavailable.keys(),
-    ]);
+    const names = new Set([...this.#held.keys(), ...this.#named.keys(), ...this.#failures.names]);
     return {
       typeUrl: this.type.typeUrl,
       shortName: this.type.shortName,
@@ -281,37 +282,37 @@ export class TypeSubscriptions<T> implements Disposable {
     if (named.isObserved || this.#named.get(name) !== named) return;
     this.#named.delete(name);
     named[Symbol.dispose]();
-    this.#rejected.delete(name);
-    this.#unavailable.delete(name);
+    this.#failures.forget(name);
     this.#released.add(name);
     this.#forgetErrorsUnlessWanted();
     this.#options.onInterest();
   }
 
+  /** Of the empty name: whether anything is. */
   #isWanted(name: string): boolean {
+    if (name === "") return this.#all !== undefined || this.#named.size > 0;
     const { collection } = this.#all ?? {};
     return isWanted(name, { all: this.#all !== undefined, collection, names: this.#named });
   }
 
-  /** Nobody wants anything of the type. */
-  get #isUnwanted(): boolean {
-    return !this.#all && this.#named.size === 0;
-  }
-
   /** A refusal whose resource has no name goes with the last who wanted any of the type. */
   #forgetErrorsUnlessWanted(): void {
-    if (!this.#isUnwanted) return;
-    this.#rejected.clear();
-    this.#unavailable.clear();
+    if (!this.#all && this.#named.size === 0) this.#failures.clear();
   }
 
   /** What was refused stays as it was before: bytes that are not held are judged again next time. */
   #keep(accepted: readonly Resource<T>[], comparison: Comparison): void {
     // What was released meanwhile may be wanted again before the server knows, and is not sent then.
+    const acceptedAtMs = this.#options.clock.wallTime();
     const isKept = (name: string): boolean => this.#isWanted(name) || this.#released.has(name);
     for (const { name, ownName, version, bytes } of accepted)
       if (isKept(name))
-        this.#held.set(name, { version, bytes, ...(ownName !== undefined && { ownName }) });
+        this.#held.set(name, {
+          version,
+          bytes,
+          acceptedAtMs,
+          ...(ownName !== undefined && { ownName }),
+        });
     for (const name of comparison.removed) {
       this.#held.delete(name);
       this.#expiry.stop(name);
@@ -330,36 +331,16 @@ export class TypeSubscriptions<T> implements Disposable {
     }
   }
 
-  /** The refusals that are still true: those of this response, and those of what it does not name. */
-  #remember(response: DiscoveryResponse, rejected: readonly RejectedResource[]): void {
-    const { removedNames } = response;
-    if (this.type.isFullState && !removedNames) this.#rejected.clear();
-    this.#rejected.delete("");
-    if (this.#rejected.size + this.#unavailable.size > 0)
-      for (const { name = "" } of response.resources) {
-        this.#rejected.delete(name);
-        this.#unavailable.delete(name);
-      }
-    for (const name of removedNames ?? []) this.#rejected.delete(name);
-    for (const refusal of rejected) {
-      // The NACK names it; beyond that nobody asked, and nobody would ever take it back.
-      if (refusal.name === "" ? this.#isUnwanted : !this.#isWanted(refusal.name)) continue;
-      const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
-      this.#rejected.set(refusal.name, { ...refusal, errors });
-    }
-    for (const { name, code, message } of response.resourceErrors ?? [])
-      if (this.#isWanted(name))
-        this.#unavailable.set(name, `the management server cannot give it: ${message} (${code})`);
-  }
-
   #tellNamed(
+    { resources, resourceErrors = [] }: DiscoveryResponse,
     accepted: readonly Resource<T>[],
-    rejected: readonly RejectedResource[],
     comparison: Comparison,
   ): void {
     for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
-    for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
-    for (const [name, error] of this.#unavailable) this.#named.get(name)?.rejected([error]);
+    for (const { name = "" } of [...resources, ...resourceErrors]) {
+      const failure = this.#failures.of(name);
+      if (failure) this.#named.get(name)?.rejected(failure.errors);
+    }
     for (const name of comparison.absent) this.#named.get(name)?.removed();
   }
 
@@ -394,16 +375,19 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   #resourceStatus(name: string): ResourceStatus {
-    const version = this.#held.get(name)?.version ?? "";
-    const errors = this.#rejected.get(name)?.errors;
-    if (errors) return { name, state: "nacked", version, errors };
-    const unavailable = this.#unavailable.get(name);
-    if (unavailable !== undefined)
-      return { name, state: "unavailable", version, errors: [unavailable] };
-    if (version !== "" || this.#held.has(name))
-      return { name, state: "acked", version, errors: [] };
-    const isAbsent = this.#named.get(name)?.state.kind === "absent";
-    return { name, state: isAbsent ? "absent" : "requested", version, errors: [] };
+    const held = this.#held.get(name);
+    const named = this.#named.get(name);
+    const version = held?.version ?? "";
+    const failure = this.#failures.of(name);
+    if (failure) {
+      const { kind, errors, timeMs, bytes } = failure;
+      const refused = kind === "nacked" ? { version: failure.version, bytes } : undefined;
+      return { name, version, state: kind, errors, sinceMs: timeMs, refused };
+    }
+    const common = { name, version, errors: [], refused: undefined };
+    if (held) return { ...common, state: "acked", sinceMs: held.acceptedAtMs };
+    const state = named?.state.kind === "absent" ? "absent" : "requested";
+    return { ...common, state, sinceMs: named?.sinceMs ?? 0 };
   }
 }
 

@@ -215,6 +215,28 @@ const scenarios: Readonly<Record<string, (peer: XdsPeer) => Promise<void>>> = {
     assert.equal(batches.length, 1);
   },
 
+  "each name says since when it is as it is, and what was refused of it": async (peer) => {
+    const bornMs = peer.clock.wallTime();
+    watch(peer, "x");
+    watch(peer, "y");
+    const since = (name: string): number | undefined => {
+      const sinceMs = peer.statusOf("EDS", name)?.sinceMs;
+      return sinceMs === undefined ? undefined : sinceMs - bornMs;
+    };
+    await peer.clock.advance(1_000);
+    assert.deepEqual([since("x"), since("y")], [0, 0]);
+    await peer.send(eds.typeUrl, { resources: [{ name: "x", version: "1" }], version: "1" });
+    await peer.clock.advance(1_000);
+    const bad = { name: "x", text: "bad", version: "2" };
+    await peer.send(eds.typeUrl, { resources: [bad], version: "2" });
+    await peer.clock.advance(20_000);
+    assert.deepEqual([since("x"), since("y")], [2_000, 15_000]);
+    const { state, version, refused } = peer.statusOf("EDS", "x") ?? {};
+    assert.deepEqual([state, version, refused?.version], ["nacked", "1", "2"]);
+    assert.deepEqual(refused?.bytes, textResource("x", "bad"));
+    assert.equal(peer.statusOf("EDS", "y")?.state, "absent");
+  },
+
   "a collection is everything that is asked for, and nothing else is taken": async (peer) => {
     const changes: (readonly string[])[] = [];
     const folder = "xdstp://a/test.Cluster/foo";
