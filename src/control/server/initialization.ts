@@ -98,7 +98,7 @@ export class Initialization {
       if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
       const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
       const changes = client.changes$(decoders.listeners, options);
-      new LdsApi(changes, plane.listeners, (count) => plane.heapTrim.afterPush(count));
+      new LdsApi(changes, plane.listeners);
       this.#listeners.addPromise(
         "LDS",
         client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),
