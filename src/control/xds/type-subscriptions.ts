@@ -4,6 +4,7 @@
  */
 import { Subject, type Observer, type Unsubscribable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { NamedSubscription } from "./named-subscription.ts";
 import { decodeAll, PendingBatch } from "./pending-batch.ts";
@@ -130,7 +131,7 @@ export class TypeSubscriptions<T> implements Disposable {
     const rejected = [...unread, ...refused];
     this.#keep(accepted, comparison);
     this.#remember(response, rejected);
-    this.#tellNamed(accepted, rejected, comparison);
+    await this.#tellNamed(accepted, rejected, comparison);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
     const reply = replyTo(rejected, this.type);
@@ -339,12 +340,16 @@ export class TypeSubscriptions<T> implements Disposable {
         this.#unavailable.set(name, `the management server cannot give it: ${message} (${code})`);
   }
 
-  #tellNamed(
+  async #tellNamed(
     accepted: readonly Resource<T>[],
     rejected: readonly RejectedResource[],
     comparison: Comparison,
-  ): void {
-    for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
+  ): Promise<void> {
+    const slices = new TimeSlices(this.#options.clock);
+    for (const resource of accepted) {
+      if (slices.isOver) await slices.next();
+      this.#named.get(resource.name)?.received(resource);
+    }
     for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
     for (const [name, error] of this.#unavailable) this.#named.get(name)?.rejected([error]);
     for (const name of comparison.absent) this.#named.get(name)?.removed();
