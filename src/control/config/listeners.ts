@@ -22,7 +22,8 @@ import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeFilterChain } from "./filter-chains.ts";
 import type { ListenerNeeds } from "./http-connection-manager.ts";
-import { type ListenerReader, ReceivedListener, RecentListeners } from "./received-listener.ts";
+import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
+import { RecentConfigs } from "./recent-configs.ts";
 
 export const listenerTypeName = "envoy.config.listener.v3.Listener" as const;
 
@@ -104,7 +105,7 @@ function readerOf(tools: DecodeTools): ListenerReader {
   const reader: ListenerReader = {
     config: (bytes) => decodeConfig(read(bytes), new DecodeContext(tools)).config,
     hash: (bytes) => hashOf(schema, read(bytes)),
-    recent: new RecentListeners(),
+    recent: new RecentConfigs(),
   };
   readers.set(tools, reader);
   return reader;

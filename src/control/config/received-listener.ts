@@ -1,40 +1,17 @@
 /**
- * A listener as main keeps it: its bytes, the few facts that it is asked for, and values that are made of the
- * bytes again when somebody wants them. Ten thousand decoded listeners are 200 MB, and main hardly ever looks
- * into one: workers ask for a configuration when the first connection comes.
+ * A listener as main keeps it: its bytes and the few facts that it is asked for. Workers ask for the whole
+ * configuration when the first connection comes.
  */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DecodedListener, ListenerDependency } from "./decoded-listener.ts";
 import { type ListenerFacts, listenerFactsOf } from "./listener-facts.ts";
-
-/**
- * So many of the configurations that were decoded last are held: more than workers are sent at once. Those of
- * a larger push die young, and cost the collector next to nothing.
- */
-const recentMax = 128;
+import type { RecentConfigs } from "./recent-configs.ts";
 
 /** How bytes that were judged before become values again; throws if they cannot. */
 export interface ListenerReader {
   config(bytes: Uint8Array): ListenerConfig;
   hash(bytes: Uint8Array): string;
-  /** Whose configurations are held. */
-  readonly recent: RecentListeners;
-}
-
-/** Of the listeners that share a reader, those that hold their configuration, oldest first. */
-export class RecentListeners {
-  readonly #recent = new Set<ReceivedListener>();
-
-  add(listener: ReceivedListener): void {
-    this.#recent.add(listener);
-    if (this.#recent.size <= recentMax) return;
-    const [oldest] = this.#recent;
-    oldest?.forgetConfig();
-  }
-
-  delete(listener: ReceivedListener): void {
-    this.#recent.delete(listener);
-  }
+  readonly recent: RecentConfigs;
 }
 
 /** Made with the config that was just decoded, and holds it until `forgetConfig`, or others are more recent. */

@@ -6,6 +6,7 @@ import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoin
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
+import { assert } from "../../shared/common/assert.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
@@ -20,6 +21,8 @@ import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { ReceivedRouteConfig, type RouteConfigReader } from "./received-route-config.ts";
+import { RecentConfigs } from "./recent-configs.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
 import type { RuntimeLayerValues } from "./runtime-layer.ts";
@@ -52,13 +55,8 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodePushedCluster),
     routes: decoder(
       "RDS",
-      protos.schema<RouteConfiguration>("envoy.config.route.v3.RouteConfiguration"),
-      (message, context, bytes) => {
-        const config = decodeRoutes(message, context);
-        // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
-        const validateClusters = message.validateClusters ?? false;
-        return { config, clusterNames: clusterNamesOf(config), validateClusters, bytes };
-      },
+      protos.schema<RouteConfiguration>(routeConfigTypeName),
+      pushedRoutesOf(tools),
     ),
     endpoints: decoder(
       "EDS",
@@ -70,6 +68,29 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),
       ({ layer = {} }, context) => decodeRuntimeValues(layer, context),
     ),
+  };
+}
+
+const routeConfigTypeName = "envoy.config.route.v3.RouteConfiguration" as const;
+
+function pushedRoutesOf(
+  tools: DecodeTools,
+): (message: RouteConfiguration, context: DecodeContext, bytes: Uint8Array) => DecodedRouteConfig {
+  const schema = tools.protos.schema<RouteConfiguration>(routeConfigTypeName);
+  const reader: RouteConfigReader = {
+    recent: new RecentConfigs(),
+    config(bytes) {
+      const message = readBinary(schema, bytes);
+      assert(message.ok, "routes that were decoded before");
+      return decodeRoutes(message.value, new DecodeContext(tools));
+    },
+  };
+  return (message, context, bytes) => {
+    const config = decodeRoutes(message, context);
+    // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
+    const validateClusters = message.validateClusters ?? false;
+    const clusterNames = clusterNamesOf(config);
+    return new ReceivedRouteConfig({ config, clusterNames, validateClusters, bytes }, reader);
   };
 }
 

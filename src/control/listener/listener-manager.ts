@@ -72,7 +72,7 @@ type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
 
 export class ListenerManager {
   readonly #context: ListenerManagerContext;
-  readonly #queue = new SerialQueue();
+  readonly #queue: SerialQueue;
   readonly #stats: ListenerManagerStats;
   readonly #workers: ListenerWorkers;
   readonly #drains: ListenerDrains;
@@ -89,6 +89,7 @@ export class ListenerManager {
 
   constructor(context: ListenerManagerContext) {
     this.#context = context;
+    this.#queue = new SerialQueue(context.clock);
     this.#stats = new ListenerManagerStats(context.stats);
     this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
@@ -227,7 +228,7 @@ export class ListenerManager {
     const { active, warming } = this.#sets;
     const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
     let isApplied = false;
-    let slices = new TimeSlices(this.#context.clock);
+    const slices = new TimeSlices(this.#context.clock);
     for (const name of names) {
       if (slices.isOver) await slices.next();
       this.#errors.endSkip(name);
@@ -246,7 +247,7 @@ export class ListenerManager {
       if (!listener.isStopped) stops.push(this.#workers.stop(listener));
     }
     await Promise.all(stops);
-    slices = new TimeSlices(this.#context.clock);
+    slices.restart();
     for (const { listener, drain } of retired) {
       if (slices.isOver) await slices.next();
       listener.releaseSockets();
@@ -467,6 +468,7 @@ export class ListenerManager {
     const listener = this.#sets.held.get(event.tag);
     if (!listener) return;
     const { tag, config } = listener;
+    listener.provideTo(worker);
     this.#context.pool.postTo(worker, { kind: "listenerConfig", tag, config });
   }
 

@@ -138,6 +138,11 @@ export class Listener implements SocketOwner {
     this.#configured.forgetConfig?.();
   }
 
+  /** Before a worker gets the configuration: first what that depends on. */
+  provideTo(worker: number): void {
+    for (const lease of this.dependencies) lease.provideTo(worker);
+  }
+
   /** Takes over bytes and version of an update that means the same. */
   adopt(resource: ListenerResource): void {
     this.#decoded = resource.decoded;

@@ -1,7 +1,7 @@
 /**
  * Route configurations by name (Envoy: `RdsRouteConfigSubscription`), counted by reference over all versions
- * of all listeners. Workers hold one table for each name and every connection sees a new one at once, so
- * nothing drains for a route.
+ * of all listeners. A worker has those of the listeners whose configuration it has, and every connection sees a new
+ * one at once, so nothing drains for a route.
  *
  * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
  * time make it serve 404, they never hold it back for ever.
@@ -55,12 +55,16 @@ interface Entry {
   view: RouteView | undefined;
   clusterNames: readonly string[];
   held: HeldRoutes | undefined;
+  /** What workers have, or would. */
+  value: DecodedRouteConfig | undefined;
+  /** Those that serve a listener with it; of the others none asks for it. */
+  readonly workers: Set<number>;
   subscription: Subscription | undefined;
   readonly waiting: Set<() => void>;
 }
 
 export interface RdsApiContext {
-  readonly pool: Pick<WorkerPool, "post">;
+  readonly pool: Pick<WorkerPool, "postTo">;
   readonly source: RouteSource;
   /** Absent: no cluster is ever waited for. */
   readonly warming?: ClusterWarming;
@@ -95,6 +99,7 @@ export class RdsApi {
       get clusterNames() {
         return entry.clusterNames;
       },
+      provideTo: (worker) => this.#provideTo(worker, entry),
       [Symbol.dispose]: () => {
         entry.waiting.delete(onReady);
         if (isHeld) this.#release(name, entry);
@@ -118,6 +123,8 @@ export class RdsApi {
       view: undefined,
       clusterNames: [],
       held: undefined,
+      value: undefined,
+      workers: new Set(),
       subscription: undefined,
       waiting: new Set(),
     };
@@ -161,7 +168,8 @@ export class RdsApi {
     const { name } = entry;
     const { version, bytes, value } = resource;
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
-    this.#context.pool.post({ kind: "setRoutes", config: { ...value.config, name } });
+    entry.value = value;
+    for (const worker of entry.workers) this.#send(worker, name, value);
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
   }
 
@@ -171,7 +179,20 @@ export class RdsApi {
     this.#entries.delete(name);
     entry.subscription?.unsubscribe();
     entry.held?.wait[Symbol.dispose]();
-    if (entry.view) this.#context.pool.post({ kind: "removeRoutes", name });
+    if (!entry.value) return;
+    for (const worker of entry.workers)
+      this.#context.pool.postTo(worker, { kind: "removeRoutes", name });
+  }
+
+  #provideTo(worker: number, { name, workers, value }: Entry): void {
+    if (workers.has(worker)) return;
+    workers.add(worker);
+    if (value) this.#send(worker, name, value);
+  }
+
+  /** `name`: as listeners ask for it; the resource may spell it otherwise. */
+  #send(worker: number, name: string, { config }: DecodedRouteConfig): void {
+    this.#context.pool.postTo(worker, { kind: "setRoutes", config: { ...config, name } });
   }
 }
 

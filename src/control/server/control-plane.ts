@@ -23,7 +23,6 @@ import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
-import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -51,7 +50,6 @@ export interface ControlPlane extends Disposable {
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
-  readonly heapTrim: HeapTrim;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
@@ -113,11 +111,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const heapTrim = new HeapTrim(clock);
-  const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime, heapTrim };
+  const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime };
   return Object.assign(members, {
-    [Symbol.dispose]: () =>
-      disposeAll([heapTrim, runtime, sources, clusters, listeners, drainManager]),
+    [Symbol.dispose]: () => disposeAll([runtime, sources, clusters, listeners, drainManager]),
   });
 }
 

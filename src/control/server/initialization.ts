@@ -100,7 +100,7 @@ export class Initialization {
       const { initialFetchTimeoutMs, collection } = lds;
       const options = { initialFetchTimeoutMs, collection };
       const changes = client.changes$(decoders.listeners, options);
-      new LdsApi(changes, plane.listeners, (count) => plane.heapTrim.afterPush(count));
+      new LdsApi(changes, plane.listeners);
       this.#listeners.addPromise(
         "LDS",
         client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),

@@ -5,6 +5,7 @@
 import { Subject, type Observer, type Unsubscribable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
 import { canonicalName } from "../proto/xdstp-name.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { NamedSubscription } from "./named-subscription.ts";
 import { decodeAll, PendingBatch } from "./pending-batch.ts";
@@ -145,7 +146,7 @@ export class TypeSubscriptions<T> implements Disposable {
       isWanted: (name) => this.#isWanted(name),
       timeMs: clock.wallTime(),
     });
-    this.#tellNamed(response, accepted, comparison);
+    await this.#tellNamed(response, accepted, comparison);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
     const reply = replyTo(rejected, this.type);
@@ -331,12 +332,16 @@ export class TypeSubscriptions<T> implements Disposable {
     }
   }
 
-  #tellNamed(
+  async #tellNamed(
     { resources, resourceErrors = [] }: DiscoveryResponse,
     accepted: readonly Resource<T>[],
     comparison: Comparison,
-  ): void {
-    for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
+  ): Promise<void> {
+    const slices = new TimeSlices(this.#options.clock);
+    for (const resource of accepted) {
+      if (slices.isOver) await slices.next();
+      this.#named.get(resource.name)?.received(resource);
+    }
     for (const { name = "" } of [...resources, ...resourceErrors]) {
       const failure = this.#failures.of(name);
       if (failure) this.#named.get(name)?.rejected(failure.errors);

@@ -16,6 +16,11 @@ export class TimeSlices {
     this.#endMs = clock.now() + sliceMs;
   }
 
+  /** What was waited for since was not work: a whole slice is to be had again. */
+  restart(): void {
+    this.#endMs = this.#clock.now() + sliceMs;
+  }
+
   /** The slice has been used up: await `next` before going on. */
   get isOver(): boolean {
     return this.#clock.now() >= this.#endMs;
@@ -26,6 +31,6 @@ export class TimeSlices {
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    this.#endMs = this.#clock.now() + sliceMs;
+    this.restart();
   }
 }

@@ -63,6 +63,19 @@ describe("adding", () => {
     assert.equal(harness.worker(1).listeners.get(tag)?.config, undefined);
   });
 
+  test("a worker that asks for a configuration gets the routes that it names before it", async () => {
+    const harness = await ListenerHarness.started({ lazyThreshold: 0 });
+    await harness.push([{ name: "a", routes: ["r"] }]);
+    await harness.sendRoutes("r");
+    const worker = harness.worker(0);
+    assert.equal(worker.routes.size, 0);
+    worker.connect(harness.activeTag("a"));
+    await harness.settle();
+    const kinds = worker.handled.map((command) => command.kind);
+    assert.deepEqual(kinds.slice(-2), ["setRoutes", "listenerConfig"]);
+    assert.equal(harness.worker(1).routes.size, 0);
+  });
+
   test("additional addresses and enable_reuse_port: one socket an address and a worker", async () => {
     const harness = await ListenerHarness.started({ workers: 3 });
     const config = { enableReusePort: true };
