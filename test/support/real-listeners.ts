@@ -1,6 +1,7 @@
 /** A listener manager over real workers, real sockets and real time: everything of a server but xDS and admin. */
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { createProber } from "../../src/control/cluster/health-check/create-prober.ts";
 import { systemDns } from "../../src/control/cluster/dns-resolver.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
@@ -75,6 +76,8 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     ...common,
     random: systemRandom,
     resolve: systemDns,
+    createProber,
+    healthLog: silentLog,
     endpoints: () => of({ kind: "absent", reason: "timeout" }),
   });
   const hosts = [`127.0.0.1:${options.upstreamPort}`];
@@ -103,7 +106,6 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     drainDefaults: options.drain,
     comparison: fakeComparison,
     hasCluster: (name) => clusters.hasCluster(name),
-    connectionLimit: () => undefined,
   });
   await manager.startWorkers();
   let version = 0;

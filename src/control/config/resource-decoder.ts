@@ -12,4 +12,6 @@ export interface ResourceDecoder<T> {
   readonly isFullState: boolean;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
+  /** Other bytes of the same meaning; never throws. */
+  isEquivalent(held: Uint8Array, received: Uint8Array): boolean;
 }

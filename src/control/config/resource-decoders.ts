@@ -5,6 +5,7 @@ import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
+import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
@@ -16,20 +17,25 @@ import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import type { RuntimeLayerValues } from "./runtime-layer.ts";
+import { decodeRuntimeValues } from "./runtime-layers.ts";
 
 export interface ResourceDecoders {
   readonly listeners: ResourceDecoder<DecodedListener>;
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
+  readonly runtimes: ResourceDecoder<RuntimeLayerValues>;
 }
 
 export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   const { protos } = tools;
+  const isEquivalent = createEquivalence(protos);
   const decoder = <M extends Message, T>(
     shortName: string,
     schema: GenMessage<M>,
@@ -39,6 +45,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     shortName,
     isFullState: shortName === "LDS" || shortName === "CDS",
     decode: (bytes) => decode(tools, schema, { bytes, read }),
+    isEquivalent: (held, received) => isEquivalent(schema, held, received),
   });
   return {
     listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
@@ -57,6 +64,11 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       "EDS",
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
+    ),
+    runtimes: decoder(
+      "RTDS",
+      protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),
+      ({ layer = {} }, context) => decodeRuntimeValues(layer, context),
     ),
   };
 }

@@ -8,6 +8,8 @@ import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
+import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
+import { runtimeValueOf } from "../config/runtime-layers.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
 import { createResourceDecoders } from "../config/resource-decoders.ts";
 import type { ListenerComparison } from "../listener/listener-update.ts";
@@ -23,6 +25,9 @@ export interface ConfigDecoders {
   readonly clusters: ResourceType<DecodedCluster>;
   readonly routes: ResourceType<DecodedRouteConfig>;
   readonly endpoints: ResourceType<LoadAssignment>;
+  readonly runtimes: ResourceType<RuntimeLayerValues>;
+  /** A runtime value from the text of the admin or of a file. */
+  readonly runtimeValue: (text: string) => RuntimeValue;
   readonly comparison: ListenerComparison;
   readonly protos: ProtoRegistry;
   readonly render: RenderMessage;
@@ -55,6 +60,8 @@ export function createConfigTools(log: Logger): ConfigTools {
       clusters: resourceType(typed.clusters),
       routes: resourceType(typed.routes),
       endpoints: resourceType(typed.endpoints),
+      runtimes: resourceType(typed.runtimes),
+      runtimeValue: (text) => runtimeValueOf(text, protos),
       comparison: createListenerComparison(protos),
       protos,
       render: (typeName, bytes) => renderMessage(protos, typeName, bytes),

@@ -38,6 +38,7 @@ export type HostsOf = (cluster: string) => readonly HostConfig[];
 const statPrefixes: ReadonlyMap<string, string> = new Map([
   ["LDS", "listener_manager.lds."],
   ["CDS", "cluster_manager.cds."],
+  ["RTDS", "runtime."],
 ]);
 
 export class XdsClients implements Disposable {

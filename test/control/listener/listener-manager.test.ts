@@ -270,6 +270,18 @@ describe("updating", () => {
     assert.deepEqual(harness.names("warming"), []);
   });
 
+  test("a cluster that warms again while its listener waits for something else is waited for", async () => {
+    const harness = await ListenerHarness.started();
+    harness.clusters.add("served");
+    await harness.push([{ name: "a" }]);
+    await harness.push([{ name: "a", requiredClusters: ["served"], routes: ["r"] }]);
+    harness.warming.add("served");
+    await harness.sendRoutes("r");
+    assert.deepEqual(harness.manager.view().listeners[0]?.awaiting, ["cluster served"]);
+    await harness.becomeWarm("served");
+    assert.deepEqual(harness.names("warming"), []);
+  });
+
   test("a new listener does not wait for clusters, and a dropped one forgets its wait", async () => {
     const harness = await ListenerHarness.started();
     harness.clusters.add("new");
@@ -360,7 +372,7 @@ describe("removing", () => {
 
   test("with `keep` waits past the deadline for the last connection", async () => {
     const harness = await ListenerHarness.started();
-    const config = { drainPolicy: { atDeadline: "keep", timeMs: 1_000 } as const };
+    const config = { drainPolicy: { tcp: "keep", timeMs: 1_000 } as const };
     await harness.push([{ name: "a", config }]);
     const connection = harness.worker(0).connect(harness.activeTag("a"));
     assert(connection);

@@ -95,6 +95,23 @@ test("routes never move to a warming cluster while older ones serve", () => {
   assert.deepEqual([api.views()[0]?.version, api.views()[0]?.held], ["2", undefined]);
 });
 
+test("routes that are held wait for all their clusters, also for one that warms again meanwhile", () => {
+  const { api, subscription, send, kinds, warming, clusters } = harness();
+  api.acquire(subscription, () => {});
+  send("1", ["old"]);
+  warming.add("new");
+  send("2", ["new", "served"]);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  // Removed and added again: it warms, though it served when the routes came.
+  warming.add("served");
+  warming.delete("new");
+  clusters.settle();
+  assert.deepEqual(kinds(), []);
+  warming.clear();
+  clusters.settle();
+  assert.deepEqual(kinds(), ["setRoutes"]);
+});
+
 test("the latest routes count: what was held before them is forgotten", () => {
   const { api, subscription, send, kinds, warming, clusters } = harness();
   const lease = api.acquire(subscription, () => {});

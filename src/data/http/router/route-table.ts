@@ -2,10 +2,9 @@
  * A route configuration made ready to be asked. Immutable: a new push is a new table, and whoever asks
  * the connection manager for its table sees the new one with the next request.
  */
-import type { Random } from "../../../shared/common/random.ts";
 import type { RouteConfig, VirtualHost } from "../../../shared/config/route-config.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
-import { CompiledRoute, type RoutedRequest } from "./compiled-route.ts";
+import { CompiledRoute, type RouteChance, type RoutedRequest } from "./compiled-route.ts";
 import { httpsRedirect } from "./https-redirect.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
 
@@ -20,13 +19,13 @@ export class RouteTable {
   readonly requestHeadersUsed: readonly string[];
   readonly #hosts: VirtualHostIndex<CompiledVirtualHost>;
 
-  constructor(config: RouteConfig, random: Random) {
+  constructor(config: RouteConfig, chance: RouteChance) {
     this.#hosts = new VirtualHostIndex(config.ignorePortInHostMatching);
     for (const host of config.virtualHosts) {
       const compiled = {
         name: host.name,
         requireTls: host.requireTls,
-        routes: host.routes.map((route) => new CompiledRoute(route, host, config, random)),
+        routes: host.routes.map((route) => new CompiledRoute(route, host, config, chance)),
       };
       for (const domain of host.domains) this.#hosts.add(domain, compiled);
     }
