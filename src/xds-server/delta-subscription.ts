@@ -62,6 +62,8 @@ export class DeltaSubscription implements TypeSubscription<ReadDeltaRequest> {
     for (const name of missing)
       if (this.type.isOnDemand) resources.push(unresolved(this.type, name, version));
       else removed.add(name);
+    if (this.#isGreetingDue && this.type.isOnDemand)
+      for (const name of namespacesOf(all)) resources.push(unresolved(this.type, name, version));
     const isDue = resources.length > 0 || removed.size > 0 || this.#isGreetingDue;
     return isDue ? { version, resources, removedNames: [...removed] } : undefined;
   }
@@ -129,4 +131,12 @@ function writtenOf(one: ServedResource, askedBy: readonly string[]): WrittenReso
 /** Nothing but the name: the proxy goes on with the request that waits for it, without. */
 function unresolved({ typeUrl }: ServedType, name: string, version: string): WrittenResource {
   return { name, typeUrl, bytes: undefined, version, aliases: [name] };
+}
+
+/**
+ * The route configurations that virtual hosts are on offer for, as names that stand for none of them. Envoy's first
+ * request names nothing, and its listener waits until it has heard of its route configuration.
+ */
+function namespacesOf(all: readonly ServedResource[]): ReadonlySet<string> {
+  return new Set(all.map(({ name }) => name.slice(0, name.indexOf("/") + 1)));
 }

@@ -182,9 +182,10 @@ class StreamSession<Request extends RequestHead> implements Session {
     const inOrder = this.#subscriptions.filter((one) => due.includes(one));
     const plans = new Map(inOrder.map((one) => [one, this.#nextOf(one, "held")]));
     const made = inOrder.flatMap((one) => {
-      const isFinal = !this.#isReferredTo(one, (other) => plans.get(other) !== undefined);
-      const isPlanFinal = !one.type.isReferredTo || !isFinal;
-      return this.#send(one, isPlanFinal ? plans.get(one) : this.#nextOf(one, "now"));
+      const plan = plans.get(one);
+      const mustHold = this.#isReferredTo(one, (other) => plans.get(other) !== undefined);
+      const isWhole = plan !== undefined && one.type.isReferredTo && !mustHold;
+      return this.#send(one, isWhole ? this.#nextOf(one, "now") : plan);
     });
     const broken = inOrder
       .toReversed()

@@ -3,7 +3,9 @@
  *
  * What one would get wrong: of listeners and clusters each response is everything, and what is missing is removed; of
  * all other types a response may be a part, and says nothing of what is not in it (xDS protocol, "Grouping
- * Resources into Responses"). And no names at all means everything only until the first name.
+ * Resources into Responses"). No names at all means everything only until the first name. And a client that comes
+ * back with the current version is sent everything all the same: it may have applied a part of what it then
+ * refused, or dropped what it did not want for a while, and the version that it accepted last tells neither.
  */
 import type { ReadRequest, ServedResource, WrittenResource } from "./discovery-wire.ts";
 import type { ServedType } from "./resource-types.ts";
@@ -24,7 +26,7 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
   /** Named since the last response. */
   readonly #fresh = new Set<string>();
   #lastSent: readonly string[] = [];
-  /** Of all that was wanted when something was sent last, or of what the client brought from another stream. */
+  /** Of all that was wanted when something was sent last. */
   #sentVersion = "";
 
   constructor(type: ServedType) {
@@ -43,7 +45,8 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
     if (this.responses.sentCount === 0) this.#fresh.delete("*");
     this.names = new Set(request.names);
     this.#hasNamed ||= request.names.length > 0;
-    if (request.nonce === "") this.#claim(request.version);
+    if (this.responses.sentCount === 0 && request.version !== "")
+      this.responses.verdict = { kind: "acked", version: request.version };
     for (const name of this.#fresh) if (!this.names.has(name)) this.#fresh.delete(name);
     // What is asked for again was forgotten: a cluster that warms anew wants its endpoints anew.
     for (const name of this.#held.keys()) if (!this.#wants(name)) this.#held.delete(name);
@@ -81,13 +84,6 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
     if (mortal.length === 0 || this.responses.sentCount === 0) return undefined;
     const resources = (this.type.isFullState ? wanted : mortal).map(toWritten);
     return { version: versionOf(wanted), resources, removedNames: [] };
-  }
-
-  #claim(version: string): void {
-    if (version === "" || this.responses.sentCount > 0) return;
-    this.responses.verdict = { kind: "acked", version };
-    // Of named resources it may have dropped one since, and want it again.
-    if (this.isAll) this.#sentVersion = version;
   }
 
   #hasMoreThan(wanted: readonly ServedResource[]): boolean {

@@ -30,7 +30,11 @@ export class ProxyProcess implements AsyncDisposable {
   }
 
   /** Resolves when the proxy says that it is LIVE. The bootstrap's admin must listen on port 0. */
-  static async start(bootstrap: object, flags: readonly string[] = []): Promise<ProxyProcess> {
+  static async start(
+    bootstrap: object,
+    flags: readonly string[] = [],
+    program = process.env["SLUICE_TEST_PROXY"] ?? path.resolve("bin/sluice"),
+  ): Promise<ProxyProcess> {
     const directory = await mkdtemp(path.join(tmpdir(), "sluice-proxy-"));
     const config = path.join(directory, "bootstrap.json");
     const adminPath = path.join(directory, "admin");
@@ -38,8 +42,7 @@ export class ProxyProcess implements AsyncDisposable {
     const args = ["-c", config, "--admin-address-path", adminPath];
     const concurrency = flags.includes("--concurrency") ? [] : ["--concurrency", "1"];
     const common = [...concurrency, "--disable-hot-restart", "-l", "warning"];
-    const binary = process.env["SLUICE_TEST_PROXY"] ?? path.resolve("bin/sluice");
-    const child = spawn(binary, [...args, ...common, ...flags]);
+    const child = spawn(program, [...args, ...common, ...flags]);
     let log = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));

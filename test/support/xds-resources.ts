@@ -51,10 +51,15 @@ export const xdsVariants: readonly XdsVariant[] = [
 export function variantBootstrap(
   node: string,
   xdsAddress: string,
-  { adsConfig, source }: XdsVariant,
+  { adsConfig, source, isRest }: XdsVariant,
 ): object {
+  const { staticResources, ...bootstrap } = adsBootstrap(node, xdsAddress);
+  const [controlPlane] = staticResources.clusters;
+  // A poll is HTTP/1.1: Envoy would speak what the cluster says.
+  const { typedExtensionProtocolOptions: _, ...polled } = controlPlane;
   return {
-    ...adsBootstrap(node, xdsAddress),
+    ...bootstrap,
+    staticResources: { clusters: [isRest ? polled : controlPlane] },
     dynamicResources: {
       ...(adsConfig && { adsConfig }),
       cdsConfig: source,
@@ -63,7 +68,18 @@ export function variantBootstrap(
   };
 }
 
-export function adsBootstrap(node: string, xdsAddress: string): object {
+interface AdsBootstrap {
+  readonly node: object;
+  readonly admin: object;
+  readonly dynamicResources: object;
+  readonly staticResources: {
+    readonly clusters: readonly [
+      Readonly<Record<string, unknown>> & { readonly typedExtensionProtocolOptions: object },
+    ];
+  };
+}
+
+export function adsBootstrap(node: string, xdsAddress: string): AdsBootstrap {
   const [address = "", port = ""] = xdsAddress.split(":");
   return {
     node: { id: node, cluster: node },

@@ -7,6 +7,7 @@ import { versionOf } from "../../src/xds-server/resource-version.ts";
 import type { ServedResource } from "../../src/xds-server/discovery-wire.ts";
 import { readDiscoveryResponse } from "../../src/control/xds/discovery-response.ts";
 import { writeDiscoveryRequest } from "../../src/control/xds/discovery-request.ts";
+import { SessionStage } from "../support/session-stage.ts";
 import { textResource } from "../support/text-resources.ts";
 
 const lds = "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -107,11 +108,88 @@ test("what a client says counts only if it answers the last response", () => {
   assert.equal(sent.length, 2, "what was refused is not sent again unchanged");
 });
 
-test("a client that comes back with the current version is not sent it again", () => {
+test("a client that comes back with the current version is sent it all the same", () => {
   const { set, ask, sent, session } = start();
   const resources = [{ name: "a", typeUrl: lds, bytes: textResource("a", "1") }];
-  set(lds, { a: "1" });
   ask({ version: versionOf(resources) });
-  assert.deepEqual(sent, []);
   assert.equal(session.verdictOn(lds)?.kind, "acked");
+  set(lds, { a: "1" });
+  assert.deepEqual(
+    sent.map(({ names }) => names),
+    ["a"],
+    "it may hold a part of what it refused since",
+  );
+});
+
+test("what is dropped and named again is sent again, though it did not change", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("EDS", { a: "1", b: "1" });
+  stage.ask("EDS", { resourceNames: ["a", "b"] });
+  const [first] = stage.taken();
+  const { nonce = "", version = "" } = first ?? {};
+  stage.ask("EDS", { resourceNames: ["b"], nonce, version });
+  assert.deepEqual(stage.said(), []);
+  stage.ask("EDS", { resourceNames: ["a", "b"], nonce, version });
+  assert.deepEqual(stage.said(), ["EDS a"]);
+});
+
+test("an outdated request changes nothing", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("RDS", { a: "1", b: "1" });
+  stage.ask("RDS", { resourceNames: ["a"] });
+  stage.taken();
+  stage.ask("RDS", { resourceNames: ["a", "b"], nonce: "" });
+  assert.deepEqual(stage.said(), []);
+});
+
+test("no names means everything until the first name, and nothing after it", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("LDS", { a: "1", b: "1" });
+  const ack = (resourceNames: readonly string[]): readonly string[] => {
+    const sent = stage.taken();
+    const { nonce, version } = sent.at(-1) ?? last;
+    last = { nonce, version };
+    stage.ask("LDS", { resourceNames: [...resourceNames], nonce, version });
+    return sent.map(({ resources }) => resources.map(({ name }) => name).join());
+  };
+  let last = { nonce: "", version: "" };
+  stage.ask("LDS");
+  assert.deepEqual(ack(["b"]), ["a,b"]);
+  assert.deepEqual(ack(["*", "b"]), ["b"], "whoever names one is answered");
+  assert.deepEqual(ack([]), ["a,b"]);
+  stage.offer("LDS", { c: "1" }).push();
+  assert.deepEqual(ack([]), []);
+});
+
+test("what was refused goes along with the next change", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("RDS", { a: "1", b: "1" });
+  stage.ask("RDS", { resourceNames: ["a", "b"] });
+  const { nonce = "" } = stage.taken()[0] ?? {};
+  stage.ask("RDS", { resourceNames: ["a", "b"], nonce, error: "b is bad" });
+  assert.deepEqual(stage.said(), []);
+  stage.offer("RDS", { a: "2", b: "1" }).push();
+  assert.deepEqual(stage.said(), ["RDS a,b"]);
+});
+
+test("scoped routes are wanted without names, and are full state", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("SRDS", { a: "1" });
+  stage.ask("SRDS");
+  stage.offer("SRDS", {}).push();
+  assert.deepEqual(stage.said(), ["SRDS a", "SRDS"]);
+});
+
+test("a TTL goes in a wrapper, to clients that read it, and is armed anew with everything", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("LDS", { a: "1" }, { ttlMs: 1_500 });
+  stage.ask("LDS");
+  const [first] = stage.taken();
+  assert(first);
+  const read = readDiscoveryResponse(encodeResponse(first));
+  assert(read.ok);
+  const [resource] = read.value.resources;
+  assert.deepEqual([resource?.name, resource?.wrapper?.ttlMs], ["a", 1_500]);
+  stage.heartbeat();
+  assert.deepEqual(stage.said(), ["LDS a"]);
 });

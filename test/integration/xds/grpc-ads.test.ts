@@ -119,11 +119,9 @@ test("the server goes away and returns on its port: configuration is kept, nothi
   second.setResources(lds.typeUrl, served(lds.typeUrl, { a: "one" }));
   await until(() => second.clientCount === 1, "the client is back");
   second.setResources(lds.typeUrl, served(lds.typeUrl, { a: "one", b: "two" }));
-  await until(() => batches.length === 2, "the second push");
-  assert.deepEqual(
-    batches[1]?.changed.map(({ name }) => name),
-    ["b"],
-  );
+  const changed = (): string[] => batches.flatMap((batch) => batch.changed.map(({ name }) => name));
+  await until(() => changed().includes("b"), "the second push");
+  assert.deepEqual(changed(), ["a", "b"]);
 });
 
 test("garbage and truncated messages cost the stream, not the configuration", async () => {
