@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type Agent, type IncomingMessage, request } from "node:http";
+import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 
 /** One request, made as an ordinary HTTP client makes it: what a proxy's client sees. */
 export interface Answered {
@@ -15,8 +15,9 @@ export async function get(
   port: number,
   target = "/",
   agent: Agent | false = false,
+  headers: OutgoingHttpHeaders = {},
 ): Promise<Answered> {
-  const sent = request({ host: "127.0.0.1", port, path: target, agent }).end();
+  const sent = request({ host: "127.0.0.1", port, path: target, agent, headers }).end();
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   let body = "";
   for await (const chunk of response) body += String(chunk);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -42,12 +43,19 @@ export class ProxyProcess implements AsyncDisposable {
     const args = ["-c", config, "--admin-address-path", adminPath];
     const concurrency = flags.includes("--concurrency") ? [] : ["--concurrency", "1"];
     const common = [...concurrency, "--disable-hot-restart", "-l", "warning"];
-    const child = spawn(program, [...args, ...common, ...flags]);
-    let log = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
+    // A file: Node's pipes are sockets, which nobody can open by the name of /dev/stdout, as access logs do.
+    const output = path.join(directory, "output");
+    const descriptor = openSync(output, "a");
+    const child = spawn(program, [...args, ...common, ...flags], {
+      stdio: ["ignore", descriptor, descriptor],
+    });
+    closeSync(descriptor);
+    const log = (): string => readFileSync(output, "utf8").slice(-20_000);
     const isUp = async (): Promise<string | undefined> => {
-      assert(child.exitCode === null && child.signalCode === null, `the proxy has ended:\n${log}`);
+      assert(
+        child.exitCode === null && child.signalCode === null,
+        `the proxy has ended:\n${log()}`,
+      );
       const address = await readFile(adminPath, "utf8").catch(() => "");
       if (address === "") return undefined;
       const url = `http://${address.trim()}`;
@@ -56,11 +64,12 @@ export class ProxyProcess implements AsyncDisposable {
     };
     try {
       const url = await until(isUp, "the proxy is live");
-      return new ProxyProcess(child, directory, url, () => log);
+      return new ProxyProcess(child, directory, url, log);
     } catch (error) {
       child.kill("SIGKILL");
+      const printed = log();
       await rm(directory, { recursive: true, force: true });
-      throw new Error(`the proxy did not start:\n${log}`, { cause: error });
+      throw new Error(`the proxy did not start:\n${printed}`, { cause: error });
     }
   }
 

@@ -81,11 +81,15 @@ function decodeFilter(
       };
     case "orFilter":
       return { kind: "or", filters: filter.value.filters.map((one) => decodeFilter(one, context)) };
+    case "extensionFilter": {
+      const { name } = filter.value;
+      findExtension("access log filter", { name, any: filter.value.configType.value }, context);
+      return noRequest;
+    }
     case "traceableFilter":
     case "runtimeFilter":
     case "headerFilter":
     case "grpcStatusFilter":
-    case "extensionFilter":
     case "metadataFilter":
     case "logTypeFilter":
     case undefined:

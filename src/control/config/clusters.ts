@@ -63,7 +63,7 @@ export function decodeCluster(
     closeConnectionsOnHealthFailure: message.closeConnectionsOnHostHealthFailure,
   };
   const isEds = discovery.kind === "eds";
-  const rules = { isResolved: discovery.kind === "strictDns" };
+  const rules = { isResolved: hasResolvedNames(message) };
   const edsConfig = isEds ? edsClusterConfig?.edsConfig : undefined;
   return {
     config,
@@ -134,6 +134,12 @@ function decodeDiscovery(message: Cluster, context: DecodeContext): ClusterDisco
     default:
       return type satisfies never;
   }
+}
+
+/** Also of a type that is refused: its host names are no further error. */
+function hasResolvedNames({ clusterDiscoveryType: chosen }: Cluster): boolean {
+  const type = discoveryTypes[chosen.case === "type" ? chosen.value : 0];
+  return type === "STRICT_DNS" || type === "LOGICAL_DNS";
 }
 
 function decodeCircuitBreakers({ circuitBreakers }: Cluster): ClusterConfig["circuitBreakers"] {

@@ -7,6 +7,7 @@ import type { TypedConfig } from "../proto/any.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
 export type ExtensionCategory =
+  | "access log filter"
   | "access logger"
   | "HTTP filter"
   | "listener filter"

@@ -181,7 +181,7 @@ describe("decode() refuses as Envoy does", () => {
     ],
     [
       "a type that is not built",
-      "{name: a, type: LOGICAL_DNS}",
+      `{name: a, type: LOGICAL_DNS, ${assignment(endpoint("localhost"))}}`,
       "cluster 'a': type LOGICAL_DNS is not supported",
     ],
     [

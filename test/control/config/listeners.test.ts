@@ -162,6 +162,13 @@ describe("decode() refuses as Envoy does", () => {
       "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' (listener filter: none is built)",
     ],
     [
+      "an access log filter that is not built",
+      listenerYaml(
+        `filter_chains: [{}], access_log: [{name: f, filter: {extension_filter: {name: cel, ${type("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter")}}}, ${type("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog")}}]`,
+      ),
+      "Didn't find a registered implementation for 'cel' with type URL: 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter' (access log filter: none is built)",
+    ],
+    [
       "two chains with the same match",
       listenerYaml("filter_chains: [{}, {}]"),
       "error adding listener '127.0.0.1:8080': filter chain '' has the same matching rules defined as ''. duplicate matcher is: {}",

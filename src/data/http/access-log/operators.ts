@@ -63,6 +63,8 @@ const operatorMakers: Readonly<Record<AccessLogOperator, OperatorMaker>> = {
   START_TIME: ([format = ""]) => startTime(format),
   TRAILER: (args) => header(args, (info, name) => info.responseTrailer(name)),
   UPSTREAM_CLUSTER: plain((info) => info.upstreamCluster),
+  // Envoy: the name whatever `alt_stat_name` says; here the other one says no more.
+  UPSTREAM_CLUSTER_RAW: plain((info) => info.upstreamCluster),
   UPSTREAM_HOST: plain((info) => address(info.upstreamHost)),
   UPSTREAM_HOST_NAME: plain((info) => info.upstreamHostname || address(info.upstreamHost)),
   UPSTREAM_LOCAL_ADDRESS: plain((info) => address(info.upstreamLocalAddress)),

@@ -68,6 +68,7 @@ test("text formats print operators between their literals", () => {
   assert.equal(line("%REQ(x-a):3% %REQ(x-none)% %REQ_WITHOUT_QUERY(:path)%"), "quo - /a");
   assert.equal(line("%REQUEST_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%"), "2 10 11");
   assert.equal(line("%UPSTREAM_HOST% %DOWNSTREAM_REMOTE_ADDRESS%"), "10.0.0.2:90 [::1]:4000");
+  assert.equal(line("%UPSTREAM_CLUSTER% %UPSTREAM_CLUSTER_RAW%"), "c c");
   assert.equal(line("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%"), "::1 80");
 });
 
