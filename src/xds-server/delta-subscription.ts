@@ -62,7 +62,7 @@ export class DeltaSubscription implements TypeSubscription<ReadDeltaRequest> {
     for (const name of missing)
       if (this.type.isOnDemand) resources.push(unresolved(this.type, name, version));
       else removed.add(name);
-    if (this.#isGreetingDue && this.type.isOnDemand)
+    if (this.#isGreetingDue && this.type.isOnDemand && this.names.size === 0)
       for (const name of namespacesOf(all)) resources.push(unresolved(this.type, name, version));
     const isDue = resources.length > 0 || removed.size > 0 || this.#isGreetingDue;
     return isDue ? { version, resources, removedNames: [...removed] } : undefined;
@@ -138,5 +138,6 @@ function unresolved({ typeUrl }: ServedType, name: string, version: string): Wri
  * request names nothing, and its listener waits until it has heard of its route configuration.
  */
 function namespacesOf(all: readonly ServedResource[]): ReadonlySet<string> {
-  return new Set(all.map(({ name }) => name.slice(0, name.indexOf("/") + 1)));
+  const names = all.map(({ name }) => name.slice(0, name.indexOf("/") + 1));
+  return new Set(names.filter((name) => name !== ""));
 }
