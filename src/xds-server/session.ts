@@ -222,7 +222,7 @@ class StreamSession<Request extends RequestHead> implements Session {
 
   #sent(subscription: TypeSubscription<Request>, next: NextResponse): PlannedResponse {
     const nonce = this.freshNonce();
-    subscription.sent(next);
+    subscription.sent(next, nonce);
     subscription.responses.sent(nonce, next.version);
     const { typeUrl } = subscription.type;
     const { isDelta } = this;

@@ -25,7 +25,8 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
   readonly #refused = new Set<string>();
   /** Named since the last response. */
   readonly #fresh = new Set<string>();
-  #lastSent: readonly string[] = [];
+  /** Names by nonce, the oldest first, of responses without an answer: a NACK may come when newer ones are under way. */
+  readonly #unanswered = new Map<string, readonly string[]>();
   /** Of all that was wanted when something was sent last. */
   #sentVersion = "";
 
@@ -38,7 +39,7 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
   }
 
   take(request: ReadRequest, answer: Answer | undefined): void {
-    if (answer?.kind === "nacked") for (const name of this.#lastSent) this.#refused.add(name);
+    this.#settle(request.nonce, answer);
     // Whatever an outdated request asks for, a newer one is on its way that says it again.
     if (request.nonce !== this.responses.lastNonce) return;
     for (const name of request.names) if (!this.names.has(name)) this.#fresh.add(name);
@@ -67,11 +68,14 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
     return { version, resources: part.map(toWritten), removedNames: [] };
   }
 
-  sent({ version, resources }: NextResponse): void {
+  sent({ version, resources }: NextResponse, nonce: string): void {
     this.#sentVersion = version;
     this.#fresh.clear();
     this.#refused.clear();
-    this.#lastSent = resources.map(({ name }) => name);
+    this.#unanswered.set(
+      nonce,
+      resources.map(({ name }) => name),
+    );
     if (this.type.isFullState) this.#held.clear();
     for (const { bytes, ...resource } of resources)
       if (bytes) this.#held.set(resource.name, toServed(resource, bytes));
@@ -84,6 +88,17 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
     if (mortal.length === 0 || this.responses.sentCount === 0) return undefined;
     const resources = (this.type.isFullState ? wanted : mortal).map(toWritten);
     return { version: versionOf(wanted), resources, removedNames: [] };
+  }
+
+  /** An answer settles what was sent before it too, as in the log of responses, so no more is kept than there. */
+  #settle(nonce: string, answer: Answer | undefined): void {
+    if (!answer) return;
+    const names = this.#unanswered.get(nonce) ?? [];
+    if (answer.kind === "nacked") for (const name of names) this.#refused.add(name);
+    for (const older of this.#unanswered.keys()) {
+      if (!this.#unanswered.has(nonce)) break;
+      this.#unanswered.delete(older);
+    }
   }
 
   #hasMoreThan(wanted: readonly ServedResource[]): boolean {

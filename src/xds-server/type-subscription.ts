@@ -29,8 +29,8 @@ export interface TypeSubscription<Request extends RequestHead> {
   take(request: Request, answer: Answer | undefined): void;
   /** What to send now, of all resources of the type; `undefined` if the client has it already. Changes nothing. */
   next(all: readonly ServedResource[], removals: Removals): NextResponse | undefined;
-  /** `next` is on its way. */
-  sent(next: NextResponse): void;
+  /** `next` is on its way under that nonce. */
+  sent(next: NextResponse, nonce: string): void;
   /** A sign of life for the resources that would expire without one. */
   heartbeat(all: readonly ServedResource[]): NextResponse | undefined;
 }

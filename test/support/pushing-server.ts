@@ -33,6 +33,11 @@ export class PushingServer implements AsyncDisposable {
   /** Resolves with what the proxy says of it. */
   async push(kind: string, resources: readonly object[]): Promise<Verdict> {
     this.offer(kind, resources);
+    return this.answered(kind);
+  }
+
+  /** What the proxy says of the last that it was sent. */
+  async answered(kind: string): Promise<Verdict> {
     const [first] = await this.#server.awaitAnswer(typeOf(kind).typeUrl);
     assert(first, `nobody has asked for ${kind}`);
     return first.verdict;

@@ -193,3 +193,16 @@ test("a TTL goes in a wrapper, to clients that read it, and is armed anew with e
   stage.heartbeat();
   assert.deepEqual(stage.said(), ["LDS a"]);
 });
+
+test("a NACK that comes when a newer response is under way is one of its own names", () => {
+  const stage = new SessionStage("sotw");
+  stage.offer("RDS", { bad: "1", good: "1" });
+  stage.ask("RDS", { resourceNames: ["bad", "good"] });
+  const [first] = stage.taken();
+  assert(first);
+  stage.offer("RDS", { bad: "1", good: "2" }).push();
+  assert.deepEqual(stage.said(), ["RDS good"]);
+  stage.ask("RDS", { resourceNames: ["bad", "good"], nonce: first.nonce, error: "bad is bad" });
+  stage.offer("RDS", { bad: "1", good: "3" }).push();
+  assert.deepEqual(stage.said(), ["RDS bad,good"], "what was refused is sent again");
+});

@@ -57,8 +57,9 @@ test("it stays up and pushes what is saved, and tells of what is broken", async 
   const example = mkdtempSync(path.join(tmpdir(), "sluice-example-"));
   cpSync("examples/story", example, { recursive: true });
   using story = new Story("--quiet", `--example=${example}`);
-  await until(() => story.output.includes("Edit a file"), "it is up");
-  const shop = /curl (http:\/\/127.0.0.1:\d+\/)/.exec(story.output)?.[1] ?? "";
+  const address = (): string | undefined =>
+    /curl (http:\/\/127.0.0.1:\d+\/)/.exec(story.output)?.[1];
+  const shop = await until(address, "it is up and says where");
   const answer = async (): Promise<string> => (await fetch(shop)).text();
   assert.equal(await answer(), "blue");
   const file = path.join(example, "resources/routes/shop.yaml");

@@ -22,6 +22,8 @@ test("routes that ask for it are refused while they name an unknown cluster", as
   server.offer("routes", [checked("nowhere"), routes("free", "nowhere", "v1")]);
   await using proxy = await ProxyProcess.start(adsBootstrap("node", server.address));
 
+  // A proxy is live before its NACK is out, and the server sends again what it knows to be refused.
+  assert.equal((await server.answered("routes")).kind, "nacked");
   const verdict = await server.push("routes", [
     checked("nowhere"),
     routes("free", "nowhere", "v2"),
