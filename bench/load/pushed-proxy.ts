@@ -39,14 +39,28 @@ export class PushedProxy {
     this.#parts = parts;
   }
 
-  /** Throws if the proxy refuses, ends, or takes too long. */
+  /** Listeners that come or go. Throws if the proxy refuses, ends, or takes too long. */
   async push(order: ListenerOrder): Promise<Push> {
+    return this.#push(order, async (deadline) => {
+      if (order.rds && order.count > 0) await this.#acked("routes", undefined, deadline);
+      await this.#until(deadline, async () => (await this.#activeCount()) === order.count);
+    });
+  }
+
+  /** The listeners are the same but for a mark: the admin need not be asked for all of them. */
+  change(order: ListenerOrder): Promise<Push> {
+    return this.#push(order, () => Promise.resolve());
+  }
+
+  async #push(
+    order: ListenerOrder,
+    whenActive: (deadline: number) => Promise<void>,
+  ): Promise<Push> {
     const { controlPlane, node } = this.#parts;
     const { version, pushedAt } = await controlPlane.generate(node, order);
     const deadline = performance.now() + stepTimeMs;
     const ackMs = ((await this.#acked("listeners", version, deadline)) - pushedAt) / 1e3;
-    if (order.rds && order.count > 0) await this.#acked("routes", undefined, deadline);
-    await this.#until(deadline, async () => (await this.#activeCount()) === order.count);
+    await whenActive(deadline);
     for (const index of sampleOf(order))
       await this.#until(
         deadline,

@@ -161,7 +161,7 @@ async function measure(
   };
 
   async function measureChange(): Promise<Samples> {
-    const { ackMs, pushedAtMs } = await pushed.push({ ...order, mark: "b" });
+    const { ackMs, pushedAtMs } = await pushed.change({ ...order, mark: "b" });
     await pause(settleTimeMs);
     return {
       "one changed, until the ACK": ms(ackMs),

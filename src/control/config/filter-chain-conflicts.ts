@@ -12,6 +12,8 @@ import type {
 /** Reasons without their prefix `error adding listener '…': `. */
 export function filterChainConflicts(chains: readonly FilterChainConfig[]): readonly string[] {
   const errors: string[] = [];
+  // Most listeners have one, and what it matches is then of no interest.
+  if (chains.length < 2) return chains.flatMap(partialWildcards);
   const chainOf = new Map<string, FilterChainConfig>();
   const taken = new Set<string>();
   for (const chain of chains) {

@@ -36,7 +36,7 @@ import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
-export const lazyThresholdDefault = 100;
+export const lazyThresholdDefault = 32;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
