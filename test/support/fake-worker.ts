@@ -59,6 +59,8 @@ export class FakeWorker implements WorkerPort {
   readonly #drains = new Map<DrainId, HeldDrain>();
   /** Deadlines of the drains after which listeners were removed. */
   readonly #removedAfter = new Map<ListenerTag, number>();
+  /** Whose configuration was asked of main. */
+  readonly #wanted = new Set<ListenerTag>();
   readonly #limits: Int32Array;
   #dueMs = 0;
   #laterCount = 0;
@@ -128,7 +130,10 @@ export class FakeWorker implements WorkerPort {
   }
 
   #accept(tag: ListenerTag, listener: HeldListener, chain: string | undefined): FakeConnection {
-    if (!listener.config) this.#handler.onEvent({ kind: "listenerConfigWanted", tag });
+    if (!listener.config) {
+      this.#wanted.add(tag);
+      this.#handler.onEvent({ kind: "listenerConfigWanted", tag });
+    }
     const connection = { tag, chain, drains: new Set<DrainId>() };
     this.connections.add(connection);
     Atomics.add(this.#limits, listener.connectionCount, 1);
@@ -169,7 +174,7 @@ export class FakeWorker implements WorkerPort {
         this.#held(command.tag).config = command.config;
         break;
       case "listenerConfig":
-        this.#held(command.tag).config = command.config;
+        this.#configure(command.tag, command.config);
         break;
       case "stopListener":
         this.#stop(command);
@@ -233,6 +238,13 @@ export class FakeWorker implements WorkerPort {
       isAccepting: true,
       connectionCount: command.slots.connectionCount,
     });
+  }
+
+  /** The removal may have been on its way already when main answered: as the real one, it is then of no use. */
+  #configure(tag: ListenerTag, config: ListenerConfig): void {
+    assert(this.#wanted.has(tag), `worker did not ask for the configuration of listener ${tag}`);
+    const held = this.listeners.get(tag);
+    if (held) held.config = config;
   }
 
   #stop(command: Extract<WorkerCommand, { kind: "stopListener" }>): void {
