@@ -42,6 +42,8 @@ export class FakeWorker implements WorkerPort {
   readonly listeners = new Map<ListenerTag, HeldListener>();
   readonly clusters = new Map<string, { config: ClusterConfig; hosts: readonly HostConfig[] }>();
   readonly routes = new Map<string, RouteConfig>();
+  /** Generic secrets by their ids. */
+  readonly secrets = new Map<string, string>();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
@@ -203,6 +205,12 @@ export class FakeWorker implements WorkerPort {
         break;
       case "setHealthCheckFailed":
         this.isHealthCheckFailed = command.failed;
+        break;
+      case "setSecret":
+        this.secrets.set(command.id, command.text);
+        break;
+      case "removeSecret":
+        this.secrets.delete(command.id);
         break;
       case "startServerDrain":
       case "reopenLogs":

@@ -7,11 +7,16 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { RouteView } from "../listener/rds-api.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A message in proto names; the server lends it the descriptors. Never throws. */
-export type RenderMessage = (typeName: string, bytes: Uint8Array) => Json;
+import type { SecretView } from "../secret/secret-view.ts";
+import {
+  type DumpedResource,
+  type DumpSection,
+  dumpedAny,
+  type Json,
+  type RenderMessage,
+  timestamp,
+} from "./dump-values.ts";
+import { secretsSection } from "./secrets-dump.ts";
 
 /** A field that was set, accepted and not honoured. */
 export interface UnsupportedField {
@@ -27,27 +32,8 @@ export interface ConfigDumpSource {
   readonly clusters: () => ClustersView;
   readonly listeners: () => ListenersView;
   readonly routes: () => readonly RouteView[];
+  readonly secrets: () => readonly SecretView[];
   readonly render: RenderMessage;
-}
-
-/** One element of a repeated field of a section. */
-export interface DumpedResource {
-  readonly name: string;
-  readonly json: Json;
-}
-
-export interface DumpSection {
-  readonly type: string;
-  /** Scalar fields (`version_info`) and the bootstrap. */
-  readonly fields: Json;
-  /** Repeated fields, with the message type of their elements. */
-  readonly lists: readonly DumpedList[];
-}
-
-export interface DumpedList {
-  readonly field: string;
-  readonly elementType: string;
-  readonly resources: readonly DumpedResource[];
 }
 
 /** In Envoy's order. */
@@ -62,7 +48,7 @@ export function dumpSections(
     listenersSection(source),
     { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },
     routesSection(source),
-    { type: "SecretsConfigDump", fields: {}, lists: [] },
+    secretsSection(source.secrets(), source.render),
   ];
 }
 
@@ -83,7 +69,7 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
     name: cluster.name,
     json: {
       ...version(cluster.version),
-      cluster: any(render, "envoy.config.cluster.v3.Cluster", cluster.bytes),
+      cluster: dumpedAny(render, "envoy.config.cluster.v3.Cluster", cluster.bytes),
       last_updated: timestamp(cluster.lastUpdatedMs),
     },
   });
@@ -93,7 +79,7 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
       name,
       json: {
         ...version(failedVersion),
-        cluster: any(render, "envoy.config.cluster.v3.Cluster", bytes),
+        cluster: dumpedAny(render, "envoy.config.cluster.v3.Cluster", bytes),
         error_state: { last_update_attempt: timestamp(lastAttemptMs), details },
       },
     }),
@@ -133,7 +119,7 @@ function endpointsSection({ clusters, render }: ConfigDumpSource): DumpSection {
             name,
             json: {
               ...version(assignment.version),
-              endpoint_config: any(
+              endpoint_config: dumpedAny(
                 render,
                 "envoy.config.endpoint.v3.ClusterLoadAssignment",
                 assignment.bytes,
@@ -160,7 +146,7 @@ function endpointsSection({ clusters, render }: ConfigDumpSource): DumpSection {
 function listenersSection({ listeners, render }: ConfigDumpSource): DumpSection {
   const view = listeners();
   const config = (bytes: Uint8Array): Json =>
-    any(render, "envoy.config.listener.v3.Listener", bytes);
+    dumpedAny(render, "envoy.config.listener.v3.Listener", bytes);
   const statics = view.listeners
     .filter((listener) => listener.isStatic)
     .map((listener) => ({
@@ -234,7 +220,7 @@ function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
     name: route.name,
     json: {
       ...version(route.version),
-      route_config: any(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
+      route_config: dumpedAny(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
       last_updated: timestamp(route.lastUpdatedMs),
     },
   }));
@@ -263,12 +249,4 @@ function unapplied<T extends { readonly details: string }>(view: {
 /** Absent when empty, as proto3 JSON leaves out defaults. */
 function version(text: string): Json {
   return text === "" ? {} : { version_info: text };
-}
-
-function any(render: RenderMessage, typeName: string, bytes: Uint8Array): Json {
-  return { "@type": `type.googleapis.com/${typeName}`, ...render(typeName, bytes) };
-}
-
-function timestamp(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

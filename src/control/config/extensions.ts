@@ -9,6 +9,7 @@ import type { DecodeContext } from "./decode-context.ts";
 export type ExtensionCategory =
   | "access logger"
   | "HTTP filter"
+  | "injected credential"
   | "listener filter"
   | "load balancing policy"
   | "network filter"
@@ -30,7 +31,9 @@ export interface Extension {
 }
 
 export type ExtensionKind =
+  | "credentialInjector"
   | "fileAccessLog"
+  | "genericCredential"
   | "httpConnectionManager"
   | "leastRequest"
   | "noop"
@@ -90,6 +93,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.router",
     typeName: "envoy.extensions.filters.http.router.v3.Router",
     kind: "router",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.credential_injector",
+    typeName: "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+    kind: "credentialInjector",
+  },
+  {
+    category: "injected credential",
+    name: "envoy.http.injected_credentials.generic",
+    typeName: "envoy.extensions.http.injected_credentials.generic.v3.Generic",
+    kind: "genericCredential",
   },
   {
     category: "upstream HTTP filter",

@@ -1,9 +1,14 @@
+import type { CredentialInjector } from "../../../gen/es/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.d.ts";
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
 import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
 import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import { credentialInjectorTypeName, decodeCredentialInjector } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
 import { type FoundExtension, findExtension, hasExtension } from "./extensions.ts";
 import { judgeFilterOrder } from "./filter-order.ts";
+
+const routerTypeName = "envoy.extensions.filters.http.router.v3.Router" as const;
 
 interface BuiltFilter extends FoundExtension {
   readonly name: string;
@@ -11,6 +16,7 @@ interface BuiltFilter extends FoundExtension {
 
 export function decodeHttpFilters(
   messages: readonly HttpFilter[],
+  needs: ListenerNeeds,
   context: DecodeContext,
 ): readonly HttpFilterConfig[] {
   const built = messages.flatMap((message) => findFilter(message, context) ?? []);
@@ -21,7 +27,7 @@ export function decodeHttpFilters(
   }));
   // An unknown filter was refused; its place in the order says nothing any more.
   if (built.length === messages.length) judgeFilterOrder(order, "http", context);
-  return built.flatMap((filter) => decodeFilter(filter, context) ?? []);
+  return built.flatMap((filter) => decodeFilter(filter, needs, context) ?? []);
 }
 
 function findFilter(message: HttpFilter, context: DecodeContext): BuiltFilter | undefined {
@@ -40,14 +46,21 @@ function findFilter(message: HttpFilter, context: DecodeContext): BuiltFilter | 
 
 function decodeFilter(
   { extension, config, name }: BuiltFilter,
+  needs: ListenerNeeds,
   context: DecodeContext,
 ): HttpFilterConfig | undefined {
-  if (extension.kind !== "router") return { kind: "noop", name };
-  const schema = context.protos.schema<Router>("envoy.extensions.filters.http.router.v3.Router");
-  const router = context.read(config, schema);
-  if (!router) return undefined;
-  judgeUpstreamFilters(router.upstreamHttpFilters, context);
-  return { kind: "router", suppressEnvoyHeaders: router.suppressEnvoyHeaders };
+  if (extension.kind === "router") {
+    const router = context.read(config, context.protos.schema<Router>(routerTypeName));
+    if (!router) return undefined;
+    judgeUpstreamFilters(router.upstreamHttpFilters, context);
+    return { kind: "router", suppressEnvoyHeaders: router.suppressEnvoyHeaders };
+  }
+  if (extension.kind === "credentialInjector") {
+    const schema = context.protos.schema<CredentialInjector>(credentialInjectorTypeName);
+    const injector = context.read(config, schema);
+    return injector && decodeCredentialInjector(injector, needs, context);
+  }
+  return { kind: "noop", name };
 }
 
 /** Of the router and of clusters: only filters without effect may stand before the codec. */

@@ -6,6 +6,7 @@ import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoin
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
+import type { Secret } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/secret_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
@@ -20,6 +21,8 @@ import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import type { DecodedSecret } from "./secret-config.ts";
+import { decodeSecret, secretTypeName } from "./secrets.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
 import type { RuntimeLayerValues } from "./runtime-layer.ts";
@@ -30,6 +33,7 @@ export interface ResourceDecoders {
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
+  readonly secrets: ResourceDecoder<DecodedSecret>;
   readonly runtimes: ResourceDecoder<RuntimeLayerValues>;
 }
 
@@ -39,7 +43,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   const decoder = <M extends Message, T>(
     shortName: string,
     schema: GenMessage<M>,
-    read: (message: M, context: DecodeContext, bytes: Uint8Array) => T,
+    read: (message: M, context: DecodeContext, bytes: Uint8Array) => T | undefined,
   ): ResourceDecoder<T> => ({
     typeUrl: typeUrlOf(schema.typeName),
     shortName,
@@ -65,6 +69,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
     ),
+    secrets: decoder("SDS", protos.schema<Secret>(secretTypeName), decodeSecret),
     runtimes: decoder(
       "RTDS",
       protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),
@@ -85,7 +90,8 @@ function decodePushedCluster(
 
 interface Work<M extends Message, T> {
   readonly bytes: Uint8Array;
-  readonly read: (message: M, context: DecodeContext, bytes: Uint8Array) => T;
+  /** Undefined: it was refused, and there is nothing to go on with. */
+  readonly read: (message: M, context: DecodeContext, bytes: Uint8Array) => T | undefined;
 }
 
 /**

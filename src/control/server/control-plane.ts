@@ -20,9 +20,13 @@ import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.t
 import { RdsApi } from "../listener/rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
+import { systemFiles } from "../secret/secret-files.ts";
+import { SecretManager, type SecretSource } from "../secret/secret-manager.ts";
+import { WorkerSecrets } from "../secret/worker-secrets.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import { acquireFrom, refusalFrom } from "./listener-dependencies.ts";
 import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
@@ -47,6 +51,7 @@ export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;
   readonly listeners: ListenerManager;
   readonly routes: RdsApi;
+  readonly secrets: SecretManager;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
@@ -61,7 +66,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
     hasCluster: (name) => clusters.hasCluster(name),
+    judgeSecret: (secret) => secrets.judge(secret),
   });
+  const secrets = createSecretManager(parts, sources.secrets);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = new ClusterManager({
@@ -83,18 +90,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
-  const drains = new DrainRegistry({ clock, stats, workers: pool.concurrency });
-  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
-  const drainManager = new DrainManager("modifyOnly", {
-    clock,
-    isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
-  });
+  const { drains, runner, drainManager } = createDraining(parts);
   const drainDefaults = drainDefaultsOf(parts.options);
   const listeners = new ListenerManager({
     pool,
     limits,
     stats,
-    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
+    dependencies: acquireFrom({ routes, workerSecrets: new WorkerSecrets(pool, secrets) }),
+    refusalOf: refusalFrom({ secrets }),
     drainManager,
     drainDefaults,
     clock,
@@ -114,10 +117,34 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const heapTrim = new HeapTrim(clock);
-  const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime, heapTrim };
+  const members = {
+    clusters,
+    listeners,
+    routes,
+    secrets,
+    drains,
+    serverDrain,
+    sources,
+    runtime,
+    heapTrim,
+  };
   return Object.assign(members, {
     [Symbol.dispose]: () =>
-      disposeAll([heapTrim, runtime, sources, clusters, listeners, drainManager]),
+      disposeAll([heapTrim, runtime, sources, clusters, listeners, secrets, drainManager]),
+  });
+}
+
+function createSecretManager(
+  { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
+  source: SecretSource,
+): SecretManager {
+  return new SecretManager({
+    statics: bootstrap.staticSecrets,
+    source,
+    files: systemFiles(process.env),
+    stats: slabs.stats,
+    wallTime: () => clock.wallTime(),
+    log: loggerOf("config"),
   });
 }
 
@@ -132,6 +159,16 @@ function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLo
     stats: slabs.stats,
     log: loggerOf("runtime"),
   });
+}
+
+function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
+  const drains = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
+  const drainManager = new DrainManager("modifyOnly", {
+    clock,
+    isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
+  });
+  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
+  return { drains, runner, drainManager };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -175,6 +175,7 @@ export class Server {
         clusters: () => this.#plane.clusters.view(),
         listeners: () => this.#plane.listeners.view(),
         routes: () => this.#plane.routes.views(),
+        secrets: () => this.#plane.secrets.views(),
         render: loaded.decoders.render,
       },
       controlPlanes: () => this.#plane.sources.status(),

@@ -22,12 +22,15 @@ export interface WorkerContext {
   readonly loggerOf: LoggerOf;
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
-  readonly routes: RouteConfigTable;
+  readonly routes: NamedValues<RouteConfig>;
+  /** Generic secrets by their ids. */
+  readonly secrets: NamedValues<string>;
   readonly createAccessLogger: CreateAccessLogger;
 }
 
-export interface RouteConfigTable {
-  get(name: string): RouteConfig | undefined;
+/** What main tells of by name. */
+export interface NamedValues<T> {
+  get(name: string): T | undefined;
   /** Calls at every change of `name`; undefined when it is removed. */
-  watch(name: string, onChange: (config: RouteConfig | undefined) => void): Disposable;
+  watch(name: string, onChange: (value: T | undefined) => void): Disposable;
 }

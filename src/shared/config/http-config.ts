@@ -44,5 +44,19 @@ export interface HttpConnectionManagerConfig {
 
 export type HttpFilterConfig =
   | { readonly kind: "router"; readonly suppressEnvoyHeaders: boolean }
+  /** `envoy.filters.http.credential_injector`, generic: puts a secret into a header. */
+  | {
+      readonly kind: "credentialInjector";
+      /** Where workers find it (`setSecret`). */
+      readonly secret: string;
+      /** In lower case. */
+      readonly header: string;
+      /** Before the secret: `Bearer `. */
+      readonly prefix: string;
+      /** A value that the request has is replaced; else it stays. */
+      readonly overwrite: boolean;
+      /** Without a secret the request goes on without it; else it is a 401. */
+      readonly allowsRequestWithoutCredential: boolean;
+    }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

@@ -120,6 +120,10 @@ export const httpFields: FieldTables = {
       allow_custom_methods: "any token is a method",
     },
   },
+  "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector": "whole",
+  "envoy.extensions.http.injected_credentials.generic.v3.Generic": {
+    honoured: ["credential", "header", "header_value_prefix"],
+  },
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],
     refused: { strict_check_headers: "other requests would pass" },
