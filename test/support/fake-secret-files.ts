@@ -5,7 +5,10 @@ import type { SecretFiles } from "../../src/control/secret/secret-files.ts";
 export class FakeSecretFiles implements SecretFiles {
   readonly variables = new Map<string, string>();
   readonly #files = new Map<string, string>();
-  readonly #watches = new Set<{ readonly folder: string; onMoved(name: string): void }>();
+  readonly #watches = new Set<{
+    readonly folder: string;
+    readonly onMoved: (name: string) => void;
+  }>();
 
   get watchCount(): number {
     return this.#watches.size;
@@ -15,7 +18,7 @@ export class FakeSecretFiles implements SecretFiles {
   move(file: string, text: string | undefined): void {
     if (text === undefined) this.#files.delete(file);
     else this.#files.set(file, text);
-    for (const { folder, onMoved } of [...this.#watches])
+    for (const { folder, onMoved } of this.#watches)
       if (folder === path.dirname(file)) onMoved(path.basename(file));
   }
 

@@ -53,3 +53,34 @@ export function secretFile(version: string, secrets: readonly object[]): string 
     resources: secrets.map((secret) => ({ "@type": typeUrl, ...secret })),
   });
 }
+
+const headerMutationUrl = `${types}.filters.http.header_mutation.v3.HeaderMutation`;
+
+/** An HTTP filter whose configuration comes by ECDS. */
+export const discoveredFilter = (
+  name: string,
+  fields: object = {},
+  typeUrls = [headerMutationUrl],
+): object => ({
+  name,
+  config_discovery: { config_source: fromAds, type_urls: typeUrls, ...fields },
+});
+
+/** Sets `x-version` of requests and responses. */
+export function versionMutation(version: string): object {
+  const mutation = {
+    append: {
+      header: { key: "x-version", value: version },
+      append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+    },
+  };
+  return {
+    "@type": headerMutationUrl,
+    mutations: { request_mutations: [mutation], response_mutations: [mutation] },
+  };
+}
+
+export const extensionConfig = (name: string, typedConfig: object): object => ({
+  name,
+  typed_config: typedConfig,
+});

@@ -6,6 +6,7 @@
  */
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
+import type { ExtensionView } from "../listener/ecds-api.ts";
 import type { RouteView } from "../listener/rds-api.ts";
 import type { SecretView } from "../secret/secret-view.ts";
 import {
@@ -16,6 +17,7 @@ import {
   type RenderMessage,
   timestamp,
 } from "./dump-values.ts";
+import { ecdsSections } from "./ecds-dump.ts";
 import { secretsSection } from "./secrets-dump.ts";
 
 /** A field that was set, accepted and not honoured. */
@@ -33,6 +35,7 @@ export interface ConfigDumpSource {
   readonly listeners: () => ListenersView;
   readonly routes: () => readonly RouteView[];
   readonly secrets: () => readonly SecretView[];
+  readonly extensions: () => readonly ExtensionView[];
   readonly render: RenderMessage;
 }
 
@@ -44,6 +47,7 @@ export function dumpSections(
   return [
     bootstrapSection(source),
     clustersSection(source),
+    ...ecdsSections(source.extensions(), source.render),
     ...(includeEds ? [endpointsSection(source)] : []),
     listenersSection(source),
     { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },

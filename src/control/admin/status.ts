@@ -7,6 +7,7 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
+import type { ExtensionView } from "../listener/ecds-api.ts";
 import type { RouteView } from "../listener/rds-api.ts";
 import type { SecretView } from "../secret/secret-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
@@ -17,6 +18,7 @@ export interface StatusSource {
   readonly clusters: () => ClustersView;
   readonly routes: () => readonly RouteView[];
   readonly secrets: () => readonly SecretView[];
+  readonly extensions: () => readonly ExtensionView[];
   readonly drains: () => DrainsView;
 }
 
@@ -72,6 +74,7 @@ export function statusView(source: StatusSource): StatusView {
     ...listenerStandings(source.listeners(), source.drains()),
     ...source.routes().flatMap(routeStandings),
     ...source.secrets().flatMap(secretStandings),
+    ...source.extensions().map(extensionStanding),
   ];
   const told = knownToXds(planes);
   const rows = standings.map(({ isStatic = false, ...standing }) => {
@@ -252,6 +255,11 @@ function secretStandings(view: SecretView): readonly Standing[] {
   }
 }
 
+function extensionStanding({ name, version, lastUpdatedMs }: ExtensionView): Standing {
+  const since = timestamp(lastUpdatedMs);
+  return { type: "ECDS", name, version, state: "active", since, awaiting: [], reason: null };
+}
+
 interface Failure {
   readonly name: string;
   readonly version: string;
@@ -296,7 +304,7 @@ function keyOf({ type, name }: { readonly type: string; readonly name: string })
   return `${type} ${name}`;
 }
 
-const typeOrder = ["LDS", "RDS", "CDS", "EDS", "SDS"];
+const typeOrder = ["LDS", "RDS", "CDS", "EDS", "SDS", "ECDS"];
 
 function byTypeAndName(a: StatusRow, b: StatusRow): number {
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);

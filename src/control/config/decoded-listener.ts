@@ -1,6 +1,7 @@
 /** What main knows of a listener beside the part that workers get. */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { ExtensionSubscription } from "./extension-config.ts";
 import { type SecretReference, secretId } from "./secret-config.ts";
 import type { ListenerFacts } from "./listener-facts.ts";
 
@@ -27,7 +28,8 @@ export interface DecodedListener {
 /** By kind, a subscription that the listener holds as long as it lives. */
 export type ListenerDependency =
   | ({ readonly kind: "rds" } & RouteSubscription)
-  | { readonly kind: "sds"; readonly secret: SecretReference };
+  | { readonly kind: "sds"; readonly secret: SecretReference }
+  | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription };
 
 /** What a filter asks of the listener that holds it. */
 export interface ListenerNeeds {
@@ -42,6 +44,8 @@ export function dependencyName(dependency: ListenerDependency): string {
       return `rds ${dependency.routeConfigName}`;
     case "sds":
       return `sds ${dependency.secret.name}`;
+    case "ecds":
+      return `ecds ${dependency.subscription.name}`;
     default:
       return dependency satisfies never;
   }
@@ -54,6 +58,8 @@ export function dependencySource(dependency: ListenerDependency): ConfigSource |
       return dependency.source;
     case "sds":
       return dependency.secret.source;
+    case "ecds":
+      return dependency.subscription.source;
     default:
       return dependency satisfies never;
   }
@@ -78,7 +84,17 @@ export function uniqueDependencies(
 }
 
 function keyOf(dependency: ListenerDependency): string {
-  return dependency.kind === "sds" ? secretId(dependency.secret) : dependencyName(dependency);
+  switch (dependency.kind) {
+    case "rds":
+      return dependencyName(dependency);
+    case "sds":
+      return secretId(dependency.secret);
+    case "ecds":
+      // Two filters may want one configuration and say of it what differs.
+      return JSON.stringify(dependency);
+    default:
+      return dependency satisfies never;
+  }
 }
 
 export interface RouteSubscription {

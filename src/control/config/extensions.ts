@@ -34,6 +34,7 @@ export type ExtensionKind =
   | "credentialInjector"
   | "fileAccessLog"
   | "genericCredential"
+  | "headerMutation"
   | "httpConnectionManager"
   | "leastRequest"
   | "noop"
@@ -99,6 +100,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.credential_injector",
     typeName: "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
     kind: "credentialInjector",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.header_mutation",
+    typeName: "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+    kind: "headerMutation",
   },
   {
     category: "injected credential",
@@ -191,6 +198,11 @@ export function findExtension(
   }
   if (extension.kind === "noop") context.warn(config.typeName, extension.reason ?? "has no effect");
   return { extension, config };
+}
+
+/** For types that are named before anything of them comes. */
+export function isBuilt(category: ExtensionCategory, typeName: string): boolean {
+  return lookUp(category, typeName) !== undefined;
 }
 
 /** As `findExtension`, without a word about one that is not built: for optional ones. */

@@ -73,5 +73,9 @@ function credentialStatPrefixes({
 }
 
 function injectsCredentials({ filters }: HttpConnectionManagerConfig): boolean {
-  return filters.some((filter) => filter.kind === "credentialInjector");
+  return filters.some(
+    (filter) =>
+      filter.kind === "credentialInjector" ||
+      (filter.kind === "discovered" && filter.mayInjectCredentials),
+  );
 }

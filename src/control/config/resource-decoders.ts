@@ -3,6 +3,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
+import type { TypedExtensionConfig } from "../../../gen/es/envoy/config/core/v3/extension_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
@@ -21,6 +22,8 @@ import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { decodeExtensionConfig, extensionConfigTypeName } from "./extension-configs.ts";
+import type { DecodedExtensionConfig } from "./extension-config.ts";
 import type { DecodedSecret } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
@@ -34,6 +37,7 @@ export interface ResourceDecoders {
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
   readonly secrets: ResourceDecoder<DecodedSecret>;
+  readonly extensions: ResourceDecoder<DecodedExtensionConfig>;
   readonly runtimes: ResourceDecoder<RuntimeLayerValues>;
 }
 
@@ -70,6 +74,11 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
     ),
     secrets: decoder("SDS", protos.schema<Secret>(secretTypeName), decodeSecret),
+    extensions: decoder(
+      "ECDS",
+      protos.schema<TypedExtensionConfig>(extensionConfigTypeName),
+      decodeExtensionConfig,
+    ),
     runtimes: decoder(
       "RTDS",
       protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),

@@ -10,6 +10,7 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
 import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
 import { runtimeValueOf } from "../config/runtime-layers.ts";
+import type { DecodedExtensionConfig } from "../config/extension-config.ts";
 import type { DecodedSecret } from "../config/secret-config.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
 import { createResourceDecoders } from "../config/resource-decoders.ts";
@@ -28,6 +29,7 @@ export interface ConfigDecoders {
   readonly routes: ResourceType<DecodedRouteConfig>;
   readonly endpoints: ResourceType<LoadAssignment>;
   readonly secrets: ResourceType<DecodedSecret>;
+  readonly extensions: ResourceType<DecodedExtensionConfig>;
   readonly runtimes: ResourceType<RuntimeLayerValues>;
   /** A runtime value from the text of the admin or of a file. */
   readonly runtimeValue: (text: string) => RuntimeValue;
@@ -64,6 +66,7 @@ export function createConfigTools(log: Logger): ConfigTools {
       routes: resourceType(typed.routes),
       endpoints: resourceType(typed.endpoints),
       secrets: resourceType(typed.secrets),
+      extensions: resourceType(typed.extensions),
       runtimes: resourceType(typed.runtimes),
       runtimeValue: (text) => runtimeValueOf(text, protos),
       comparison: createListenerComparison(protos),

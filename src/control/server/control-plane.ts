@@ -15,18 +15,17 @@ import { createProber } from "../cluster/health-check/create-prober.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
+import type { EcdsApi } from "../listener/ecds-api.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
-import { RdsApi } from "../listener/rds-api.ts";
+import type { RdsApi } from "../listener/rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
-import { systemFiles } from "../secret/secret-files.ts";
-import { SecretManager, type SecretSource } from "../secret/secret-manager.ts";
-import { WorkerSecrets } from "../secret/worker-secrets.ts";
+import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
-import { acquireFrom, refusalFrom } from "./listener-dependencies.ts";
+import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
@@ -52,6 +51,7 @@ export interface ControlPlane extends Disposable {
   readonly listeners: ListenerManager;
   readonly routes: RdsApi;
   readonly secrets: SecretManager;
+  readonly extensions: EcdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
@@ -67,8 +67,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     hosts: (name) => clusters.hosts(name) ?? [],
     hasCluster: (name) => clusters.hasCluster(name),
     judgeSecret: (secret) => secrets.judge(secret),
+    judgeExtension: (config) => extensions.judge(config),
+    onUnreadExtension: (name) => extensions.countUnread(name),
   });
-  const secrets = createSecretManager(parts, sources.secrets);
+  const secrets = createSecretManager(parts, sources);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = new ClusterManager({
@@ -83,21 +85,16 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     log: loggerOf("upstream"),
     healthLog: loggerOf("health_checker"),
   });
-  const routes = new RdsApi({
-    pool,
-    source: sources.routes,
-    warming: clusters.warming,
-    wallTime: () => clock.wallTime(),
-    log: loggerOf("config"),
-  });
+  const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
+  const { routes, extensions } = dependencies;
   const { drains, runner, drainManager } = createDraining(parts);
   const drainDefaults = drainDefaultsOf(parts.options);
   const listeners = new ListenerManager({
     pool,
     limits,
     stats,
-    dependencies: acquireFrom({ routes, workerSecrets: new WorkerSecrets(pool, secrets) }),
-    refusalOf: refusalFrom({ secrets }),
+    dependencies: dependencies.acquire,
+    refusalOf: dependencies.refusalOf,
     drainManager,
     drainDefaults,
     clock,
@@ -122,6 +119,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     listeners,
     routes,
     secrets,
+    extensions,
     drains,
     serverDrain,
     sources,
@@ -131,20 +129,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   return Object.assign(members, {
     [Symbol.dispose]: () =>
       disposeAll([heapTrim, runtime, sources, clusters, listeners, secrets, drainManager]),
-  });
-}
-
-function createSecretManager(
-  { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
-  source: SecretSource,
-): SecretManager {
-  return new SecretManager({
-    statics: bootstrap.staticSecrets,
-    source,
-    files: systemFiles(process.env),
-    stats: slabs.stats,
-    wallTime: () => clock.wallTime(),
-    log: loggerOf("config"),
   });
 }
 

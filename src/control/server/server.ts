@@ -176,6 +176,7 @@ export class Server {
         listeners: () => this.#plane.listeners.view(),
         routes: () => this.#plane.routes.views(),
         secrets: () => this.#plane.secrets.views(),
+        extensions: () => this.#plane.extensions.views(),
         render: loaded.decoders.render,
       },
       controlPlanes: () => this.#plane.sources.status(),

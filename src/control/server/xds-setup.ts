@@ -7,7 +7,10 @@ import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { DecodedExtensionConfig } from "../config/extension-config.ts";
 import type { DecodedSecret } from "../config/secret-config.ts";
+import type { ExtensionSource } from "../listener/ecds-api.ts";
+import { extensionStatPrefix } from "../listener/extension-stats.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { SecretSource } from "../secret/secret-manager.ts";
@@ -23,8 +26,18 @@ interface KnownToManagers {
   readonly hosts: HostsOf;
   /** Active or warming. */
   readonly hasCluster: (cluster: string) => boolean;
-  /** What is wrong with a secret that was pushed; empty: nothing. */
+  /** What is wrong with a secret or a filter's configuration that was pushed; empty: nothing. */
   readonly judgeSecret: (secret: DecodedSecret) => readonly string[];
+  readonly judgeExtension: (config: DecodedExtensionConfig) => readonly string[];
+  /** Of the name one came that could not be read. */
+  readonly onUnreadExtension: (name: string) => void;
+}
+
+interface Judge<T> {
+  /** What is wrong with a resource; empty: nothing. */
+  readonly judge: (value: T) => readonly string[];
+  /** One of the name could not be read. */
+  readonly onUnread?: (name: string) => void;
 }
 
 export class XdsSources implements Disposable {
@@ -85,9 +98,11 @@ export class XdsSources implements Disposable {
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
-    this.#check(client, type, (routes) => {
-      const unknown = unknownClusterOf(routes, this.#known.hasCluster);
-      return unknown === undefined ? [] : [`route: unknown cluster '${unknown}'`];
+    this.#check(client, type, {
+      judge: (routes) => {
+        const unknown = unknownClusterOf(routes, this.#known.hasCluster);
+        return unknown === undefined ? [] : [`route: unknown cluster '${unknown}'`];
+      },
     });
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
@@ -97,8 +112,19 @@ export class XdsSources implements Disposable {
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedSecret>>(noSource(client));
-    this.#check(client, type, this.#known.judgeSecret);
+    this.#check(client, type, { judge: this.#known.judgeSecret });
     return client.resource$(type, name, subscriptionOptions(source));
+  };
+
+  readonly extensions: ExtensionSource = ({ name, source }) => {
+    const type = this.#parts.decoders.extensions;
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
+    if (typeof client === "string")
+      return of<ResourceState<DecodedExtensionConfig>>(noSource(client));
+    const { judgeExtension: judge, onUnreadExtension: onUnread } = this.#known;
+    this.#check(client, type, { judge, onUnread });
+    return client.resource$(type, name, subscriptionOptions(source, extensionStatPrefix(name)));
   };
 
   readonly runtime: RuntimeSource = ({ resource, source }) => {
@@ -113,16 +139,13 @@ export class XdsSources implements Disposable {
   }
 
   /** What is refused here is seen by nobody, and joins the NACK: once for each client and type. */
-  #check<T>(
-    client: XdsClient,
-    type: ResourceType<T>,
-    judge: (value: T) => readonly string[],
-  ): void {
+  #check<T>(client: XdsClient, type: ResourceType<T>, { judge, onUnread }: Judge<T>): void {
     const types = this.#checked.get(client) ?? new Set();
     this.#checked.set(client, types);
     if (types.has(type)) return;
     types.add(type);
     client.changes$(type).subscribe((batch) => {
+      for (const { name } of batch.rejected) onUnread?.(name);
       for (const { name, value } of batch.changed)
         for (const error of judge(value)) batch.refuse(name, error);
     });

@@ -4,6 +4,7 @@
  */
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type {
   AddListener,
@@ -30,6 +31,7 @@ export interface ConnectionHandlerParts {
   readonly clusters: WorkerClusterTable;
   readonly routes: NamedTable<RouteConfig>;
   readonly secrets: NamedTable<string>;
+  readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
@@ -93,6 +95,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.routes.set(command.config.name, command.config);
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
+      case "setFilterConfig":
+        return this.#parts.filterConfigs.set(command.id, command.config);
+      case "removeFilterConfig":
+        return this.#parts.filterConfigs.remove(command.id);
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":

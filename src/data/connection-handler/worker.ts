@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
@@ -103,6 +104,7 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
   const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
   const routes = new NamedTable<RouteConfig>();
   const secrets = new NamedTable<string>();
+  const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
   const worker: WorkerContext = {
     init,
     reactor,
@@ -115,10 +117,11 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
     clusters,
     routes,
     secrets,
+    filterConfigs,
     createAccessLogger: (configs) => sinks.createLogger(configs),
   };
   const sinks = new AccessLogSinks(worker);
-  return { worker, runtime, clusters, routes, secrets, sinks };
+  return { worker, runtime, clusters, routes, secrets, filterConfigs, sinks };
 }
 
 function workerLoggers(

@@ -75,6 +75,7 @@ export class HttpContext implements Disposable {
       worker,
       slots,
       statPrefix: config.statPrefix,
+      onHeadersUsed: (names) => this.requestCapture.want(names),
     });
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);

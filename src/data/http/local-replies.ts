@@ -36,6 +36,7 @@ export const localReplies = {
   lowVersion: answer(426, "Upgrade Required", "low_version", "DPE"),
   upgrade: answer(403, "", "upgrade_failed", undefined),
   notRelative: answer(404, "", "absolute_path_rejected", undefined),
+  noFilterConfig: answer(500, "", "", "NFCF"),
   noCredential: answer(
     401,
     "Failed to inject credential.",

@@ -61,6 +61,7 @@ export class ResponseComposer {
     if (isChanged && !isEnvoyHeadersSuppressed)
       this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
     for (const change of changes) change.apply(writer.bytes, this.#extra, info);
+    this.#settleServer();
     writer.copyFields();
     this.#extra.write(writer);
     if (!isChanged && !isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
@@ -91,6 +92,7 @@ export class ResponseComposer {
       if (!extra.has("content-type")) extra.add("content-type", "text/plain");
     }
     for (const change of changes) change.apply(writer.bytes, extra, info);
+    this.#settleServer();
     extra.write(writer);
     if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
     this.#writeOwn(info, true, true);
@@ -123,6 +125,11 @@ export class ResponseComposer {
     return config.serverHeader === "appendIfAbsent" && serverIndex < 0;
   }
 
+  /** What changes of the head say of the server has no say where it is overwritten (Envoy sets it after them). */
+  #settleServer(): void {
+    if (this.#context.config.serverHeader === "overwrite") this.#extra.remove("server");
+  }
+
   /** Milliseconds from the request's end to this head. */
   #writeServiceTime(info: RequestInfo): void {
     const { writer } = this.#context;
@@ -138,8 +145,8 @@ export class ResponseComposer {
 
   #writeOwn(info: RequestInfo, writesDate: boolean, writesServer: boolean): void {
     const { writer, reactor, dates, serverLine, viaLine, config } = this.#context;
-    if (writesDate) writer.put(dates.line(reactor.nowMs));
-    if (writesServer) writer.put(serverLine);
+    if (writesDate && !this.#extra.has("date")) writer.put(dates.line(reactor.nowMs));
+    if (writesServer && !this.#extra.has("server")) writer.put(serverLine);
     writer.put(viaLine);
     if (config.alwaysSetRequestIdInResponse && info.requestId !== undefined) {
       writer.text(`x-request-id: ${info.requestId}\r\n`);

@@ -2,6 +2,7 @@
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -23,6 +24,8 @@ export interface WorkerContext {
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
   readonly routes: NamedValues<RouteConfig>;
+  /** Configurations of HTTP filters that came by ECDS, by their ids. */
+  readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
   /** Generic secrets by their ids. */
   readonly secrets: NamedValues<string>;
   readonly createAccessLogger: CreateAccessLogger;

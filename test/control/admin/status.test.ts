@@ -33,6 +33,7 @@ function statusOf(types: readonly TypeStatus[], source: Partial<StatusSource> = 
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
     secrets: () => [],
+    extensions: () => [],
     drains: () => ({ drains: [] }),
     ...source,
   });
@@ -171,6 +172,7 @@ test("/status filters by name and refuses a bad expression", () => {
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
     secrets: () => [],
+    extensions: () => [],
     drains: () => ({ drains: [] }),
   });
   const ask = (query: string) => endpoint.handle({ query: new URLSearchParams(query) });

@@ -41,7 +41,7 @@ async function replace(file: string, text: string): Promise<void> {
 
 interface Served {
   readonly proxy: ProxyProcess;
-  answer(headers?: Record<string, string>): Promise<string>;
+  readonly answer: (headers?: Record<string, string>) => Promise<string>;
 }
 
 /** The proxy with a static cluster `up`, and its listener `web` when it is bound. */

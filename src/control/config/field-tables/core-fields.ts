@@ -49,6 +49,15 @@ export const coreFields: FieldTables = {
     ],
     warned: { authorities: "resources are asked for where the source says, not by authority" },
   },
+  "envoy.config.core.v3.ExtensionConfigSource": {
+    honoured: [
+      "config_source",
+      "default_config",
+      "apply_default_config_without_warming",
+      "type_urls",
+    ],
+  },
+  "envoy.config.core.v3.TypedExtensionConfig": "whole",
   "envoy.config.core.v3.PathConfigSource": "whole",
   "envoy.config.core.v3.WatchedDirectory": "whole",
   "envoy.config.core.v3.AggregatedConfigSource": "whole",
