@@ -99,6 +99,9 @@ const newerFields = {
       "bool record_route_resolution_stats = 63",
     ],
   },
+  "envoy/extensions/http/injected_credentials/generic/v3/generic": {
+    Generic: ["string header_value_prefix = 3"],
+  },
   "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy": {
     imports: ["envoy/config/core/v3/backoff", "envoy/type/v3/percent"],
     TcpProxy: [

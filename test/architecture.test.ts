@@ -43,6 +43,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
   ],
   "control/workers": shared,
+  "control/secret": [
+    ...shared,
+    "control/proto",
+    "control/config",
+    "control/init",
+    "control/xds",
+    "control/workers",
+  ],
   "control/cluster": [
     ...shared,
     "control/proto",
@@ -50,6 +58,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/init",
     "control/xds",
     "control/workers",
+    "control/secret",
   ],
   "control/listener": [
     ...shared,
@@ -68,6 +77,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/runtime",
     "control/workers",
+    "control/secret",
     "control/cluster",
     "control/listener",
   ],
@@ -79,6 +89,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/runtime",
     "control/workers",
+    "control/secret",
     "control/cluster",
     "control/listener",
     "control/admin",

@@ -4,6 +4,7 @@ import type { Clock } from "../../src/shared/common/clock.ts";
 import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
+import type { PlainHttpFilterConfig } from "../../src/shared/config/http-config.ts";
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
@@ -42,6 +43,10 @@ export class FakeWorker implements WorkerPort {
   readonly listeners = new Map<ListenerTag, HeldListener>();
   readonly clusters = new Map<string, { config: ClusterConfig; hosts: readonly HostConfig[] }>();
   readonly routes = new Map<string, RouteConfig>();
+  /** Of HTTP filters, by their ids. */
+  readonly filterConfigs = new Map<string, PlainHttpFilterConfig>();
+  /** Generic secrets by their ids. */
+  readonly secrets = new Map<string, string>();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
@@ -208,6 +213,18 @@ export class FakeWorker implements WorkerPort {
         break;
       case "setHealthCheckFailed":
         this.isHealthCheckFailed = command.failed;
+        break;
+      case "setFilterConfig":
+        this.filterConfigs.set(command.id, command.config);
+        break;
+      case "removeFilterConfig":
+        this.filterConfigs.delete(command.id);
+        break;
+      case "setSecret":
+        this.secrets.set(command.id, command.text);
+        break;
+      case "removeSecret":
+        this.secrets.delete(command.id);
         break;
       case "startServerDrain":
       case "reopenLogs":

@@ -122,7 +122,10 @@ export class ListenerHarness {
       limits,
       stats,
       sockets: this.sockets,
-      dependencies: (dependency, onReady) => this.routes.acquire(dependency, onReady),
+      dependencies: (dependency, onReady) => {
+        assert(dependency.kind === "rds");
+        return this.routes.acquire(dependency, onReady);
+      },
       comparison: fakeComparison,
       hasCluster,
       warming,

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 /** A listener manager over real workers, real sockets and real time: everything of a server but xDS and admin. */
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
@@ -98,7 +99,10 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     ...common,
     sockets,
     drains: new DrainRunner({ pool, registry: drains, clock: systemClock, log: silentLog }),
-    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
+    dependencies: (dependency, onReady) => {
+      assert(dependency.kind === "rds");
+      return routes.acquire(dependency, onReady);
+    },
     drainManager: new DrainManager("modifyOnly", {
       clock: systemClock,
       isHealthCheckFailed: () => false,

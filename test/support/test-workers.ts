@@ -32,6 +32,7 @@ import { createSlab } from "../../src/shared/stats/slab.ts";
 import type { StatBlock, StatGroup } from "../../src/shared/stats/stat-group.ts";
 import {
   clusterStats,
+  credentialInjectorStats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -237,6 +238,7 @@ export class TestWorkers {
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
+      credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
     };

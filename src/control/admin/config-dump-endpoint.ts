@@ -1,11 +1,6 @@
 /** `/config_dump` with `resource`, `mask`, `name_regex` and `include_eds`. */
-import {
-  type ConfigDumpSource,
-  type DumpSection,
-  type DumpedList,
-  type Json,
-  dumpSections,
-} from "./config-dump.ts";
+import { type ConfigDumpSource, dumpSections } from "./config-dump.ts";
+import type { DumpedList, DumpSection, Json } from "./dump-values.ts";
 import { type AdminEndpoint, type AdminResponse, jsonResponse, textResponse } from "./endpoint.ts";
 import { type FieldMask, applyFieldMask, parseFieldMask } from "./field-mask.ts";
 import { compileNameFilter } from "./name-filter.ts";

@@ -6,14 +6,21 @@
  */
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
+import type { ExtensionView } from "../listener/ecds-api.ts";
 import type { RouteView } from "../listener/rds-api.ts";
 import { canonicalName } from "../proto/xdstp-name.ts";
+import type { SecretView } from "../secret/secret-view.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A message in proto names; the server lends it the descriptors. Never throws. */
-export type RenderMessage = (typeName: string, bytes: Uint8Array) => Json;
+import {
+  type DumpedResource,
+  type DumpSection,
+  dumpedAny,
+  type Json,
+  type RenderMessage,
+  timestamp,
+} from "./dump-values.ts";
+import { ecdsSections } from "./ecds-dump.ts";
+import { secretsSection } from "./secrets-dump.ts";
 
 /** A field that was set, accepted and not honoured. */
 export interface UnsupportedField {
@@ -31,27 +38,9 @@ export interface ConfigDumpSource {
   readonly routes: () => readonly RouteView[];
   /** For what xDS refused of the types whose managers do not hear of it. */
   readonly controlPlanes: () => readonly XdsStatus[];
+  readonly secrets: () => readonly SecretView[];
+  readonly extensions: () => readonly ExtensionView[];
   readonly render: RenderMessage;
-}
-
-/** One element of a repeated field of a section. */
-export interface DumpedResource {
-  readonly name: string;
-  readonly json: Json;
-}
-
-export interface DumpSection {
-  readonly type: string;
-  /** Scalar fields (`version_info`) and the bootstrap. */
-  readonly fields: Json;
-  /** Repeated fields, with the message type of their elements. */
-  readonly lists: readonly DumpedList[];
-}
-
-export interface DumpedList {
-  readonly field: string;
-  readonly elementType: string;
-  readonly resources: readonly DumpedResource[];
 }
 
 /** In Envoy's order. */
@@ -62,11 +51,12 @@ export function dumpSections(
   return [
     bootstrapSection(source),
     clustersSection(source),
+    ...ecdsSections(source.extensions(), source.render),
     ...(includeEds ? [endpointsSection(source)] : []),
     listenersSection(source),
     { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },
     routesSection(source),
-    { type: "SecretsConfigDump", fields: {}, lists: [] },
+    secretsSection(source.secrets(), source.render),
   ];
 }
 
@@ -87,7 +77,7 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
     name: cluster.name,
     json: {
       ...version(cluster.version),
-      cluster: any(render, "envoy.config.cluster.v3.Cluster", cluster.bytes),
+      cluster: dumpedAny(render, "envoy.config.cluster.v3.Cluster", cluster.bytes),
       last_updated: timestamp(cluster.lastUpdatedMs),
     },
   });
@@ -97,7 +87,7 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
       name,
       json: {
         ...version(failedVersion),
-        cluster: any(render, "envoy.config.cluster.v3.Cluster", bytes),
+        cluster: dumpedAny(render, "envoy.config.cluster.v3.Cluster", bytes),
         error_state: { last_update_attempt: timestamp(lastAttemptMs), details },
       },
     }),
@@ -137,7 +127,7 @@ function endpointsSection(source: ConfigDumpSource): DumpSection {
     const { discovery } = config;
     const json = {
       ...version(assignment.version),
-      endpoint_config: any(source.render, typeName, assignment.bytes),
+      endpoint_config: dumpedAny(source.render, typeName, assignment.bytes),
       last_updated: timestamp(lastUpdatedMs),
     };
     return [{ name: discovery.kind === "eds" ? discovery.serviceName : cluster.name, json }];
@@ -158,7 +148,7 @@ function endpointsSection(source: ConfigDumpSource): DumpSection {
 function listenersSection({ listeners, render }: ConfigDumpSource): DumpSection {
   const view = listeners();
   const config = (bytes: Uint8Array): Json =>
-    any(render, "envoy.config.listener.v3.Listener", bytes);
+    dumpedAny(render, "envoy.config.listener.v3.Listener", bytes);
   const statics = view.listeners
     .filter((listener) => listener.isStatic)
     .map((listener) => ({
@@ -224,7 +214,7 @@ function routesSection(source: ConfigDumpSource): DumpSection {
     name: route.name,
     json: {
       ...version(route.version),
-      route_config: any(source.render, typeName, route.bytes),
+      route_config: dumpedAny(source.render, typeName, route.bytes),
       last_updated: timestamp(route.lastUpdatedMs),
     },
   }));
@@ -259,7 +249,7 @@ function withRefusals(
     .flatMap(({ name, errors, sinceMs, refused }) => {
       if (!refused) return [];
       const failure = { ...refused, details: errors.join("; "), lastAttemptMs: sinceMs };
-      const config = any(source.render, typeName, refused.bytes);
+      const config = dumpedAny(source.render, typeName, refused.bytes);
       return [[name, errorState(failure, config)] as const];
     });
   const errors = new Map(refusals);
@@ -299,12 +289,4 @@ function unapplied<T extends { readonly details: string }>(view: {
 /** Absent when empty, as proto3 JSON leaves out defaults. */
 function version(text: string): Json {
   return text === "" ? {} : { version_info: text };
-}
-
-function any(render: RenderMessage, typeName: string, bytes: Uint8Array): Json {
-  return { "@type": `type.googleapis.com/${typeName}`, ...render(typeName, bytes) };
-}
-
-function timestamp(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

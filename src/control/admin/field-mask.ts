@@ -1,5 +1,5 @@
 /** `google.protobuf.FieldMask` over JSON in proto names: keeps what the paths name, and `@type`. */
-import type { Json } from "./config-dump.ts";
+import type { Json } from "./dump-values.ts";
 
 export type FieldMask = readonly (readonly string[])[];
 

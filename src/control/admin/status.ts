@@ -7,7 +7,9 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
+import type { ExtensionView } from "../listener/ecds-api.ts";
 import type { RouteView } from "../listener/rds-api.ts";
+import type { SecretView } from "../secret/secret-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
 export interface StatusSource {
@@ -15,6 +17,8 @@ export interface StatusSource {
   readonly listeners: () => ListenersView;
   readonly clusters: () => ClustersView;
   readonly routes: () => readonly RouteView[];
+  readonly secrets: () => readonly SecretView[];
+  readonly extensions: () => readonly ExtensionView[];
   readonly drains: () => DrainsView;
 }
 
@@ -72,6 +76,8 @@ export function statusView(source: StatusSource): StatusView {
     ...endpointStandings(source.clusters().clusters),
     ...listenerStandings(source.listeners(), source.drains()),
     ...source.routes().flatMap(routeStandings),
+    ...source.secrets().flatMap(secretStandings),
+    ...source.extensions().map(extensionStanding),
   ];
   const told = knownToXds(planes);
   const rows = standings.map(({ isStatic = false, ...standing }) => {
@@ -234,6 +240,27 @@ function routeStandings({ name, version, lastUpdatedMs, held }: RouteView): read
   return [active, { ...common, version: next, awaiting, state: "warming", since: heldSince }];
 }
 
+/** Of one that did not come yet xDS tells more. */
+function secretStandings(view: SecretView): readonly Standing[] {
+  const { name, state } = view;
+  const common = { type: "SDS", name, state: "active", awaiting: [], reason: null } as const;
+  switch (state) {
+    case "static":
+      return [{ ...common, version: "", isStatic: true, since: null }];
+    case "active":
+      return [{ ...common, version: view.version, since: timestamp(view.sinceMs) }];
+    case "warming":
+      return [];
+    default:
+      return view satisfies never;
+  }
+}
+
+function extensionStanding({ name, version, lastUpdatedMs }: ExtensionView): Standing {
+  const since = timestamp(lastUpdatedMs);
+  return { type: "ECDS", name, version, state: "active", since, awaiting: [], reason: null };
+}
+
 interface Failure {
   readonly name: string;
   readonly version: string;
@@ -278,7 +305,7 @@ function keyOf({ type, name }: { readonly type: string; readonly name: string })
   return `${type} ${name}`;
 }
 
-const typeOrder = ["LDS", "RDS", "CDS", "EDS"];
+const typeOrder = ["LDS", "RDS", "CDS", "EDS", "SDS", "ECDS"];
 
 function byTypeAndName(a: StatusRow, b: StatusRow): number {
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);

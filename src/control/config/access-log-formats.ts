@@ -8,7 +8,7 @@ import type {
   AccessLogPart,
 } from "../../shared/config/access-log-config.ts";
 import { type CommandFormat, parseCommandFormat } from "../../shared/config/command-format.ts";
-import { decodeDataSource } from "./data-sources.ts";
+import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
 /** Envoy's own (docs: configuration/observability/access_log/usage, "Default format string"). */
@@ -47,7 +47,7 @@ export function decodeFormat(
     case "textFormat":
       return textFormat(format.value, context);
     case "textFormatSource":
-      return textFormat(decodeDataSource(format.value), context);
+      return textFormat(decodeInlineText(format.value, context), context);
     case "jsonFormat":
       return jsonFormat(
         format.value,

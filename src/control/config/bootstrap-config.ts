@@ -5,6 +5,7 @@ import type { StringMatcher } from "../../shared/config/matchers.ts";
 import type { Authorities } from "./authorities.ts";
 import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { DecodedSecret } from "./secret-config.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { RuntimeLayer } from "./runtime-layer.ts";
 
@@ -15,6 +16,8 @@ export interface BootstrapConfig {
   /** In the order of the bootstrap; names are unique among each. */
   readonly staticListeners: readonly DecodedListener[];
   readonly staticClusters: readonly DecodedCluster[];
+  /** Names are unique among each kind. */
+  readonly staticSecrets: readonly DecodedSecret[];
   readonly dynamicResources: DynamicResources;
   readonly authorities: Authorities;
   /** `cluster_manager.local_cluster_name`; empty: none. */

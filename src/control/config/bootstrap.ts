@@ -5,6 +5,7 @@
 import { mergeFromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Admin, Bootstrap } from "../../../gen/es/envoy/config/bootstrap/v3/bootstrap_pb.d.ts";
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
+import type { Secret } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/secret_pb.d.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
 import { readText, readTextLeniently } from "../proto/json.ts";
@@ -22,9 +23,12 @@ import { type Authorities, decodeAuthorities } from "./authorities.ts";
 import type { ConfigSource } from "./config-source.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeDynamicResources } from "./dynamic-resources.ts";
+import { dependencySource } from "./decoded-listener.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeStringMatcher } from "./matchers.ts";
 import { type NodeFlags, completeNode } from "./node.ts";
+import { type DecodedSecret, secretMessages } from "./secret-config.ts";
+import { decodeSecret, secretTypeName } from "./secrets.ts";
 import { decodeRuntimeLayers } from "./runtime-layers.ts";
 
 export interface BootstrapSource {
@@ -101,7 +105,7 @@ function decodeMessage(
   const spokenToByGrpc = grpcClusters(dynamicResources, authorities, [
     ...runtimeSources,
     ...clusters.map(({ edsSource }) => edsSource),
-    ...listeners.flatMap(({ dependencies }) => dependencies.map(({ source }) => source)),
+    ...listeners.flatMap(({ dependencies }) => dependencies.map(dependencySource)),
   ]);
   for (const { config } of clusters) {
     if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);
@@ -111,6 +115,7 @@ function decodeMessage(
     admin: message.admin && decodeAdmin(message.admin, context),
     staticListeners: listeners,
     staticClusters: clusters,
+    staticSecrets: decodeStaticSecrets(staticResources?.secrets ?? [], context),
     dynamicResources,
     authorities,
     localClusterName: message.clusterManager?.localClusterName ?? "",
@@ -120,6 +125,25 @@ function decodeMessage(
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
     bytes,
   };
+}
+
+function decodeStaticSecrets(
+  messages: readonly Secret[],
+  context: DecodeContext,
+): readonly DecodedSecret[] {
+  const schema = context.protos.schema<Secret>(secretTypeName);
+  const secrets = messages.flatMap((one) =>
+    context.within(
+      `secret '${one.name}'`,
+      () => decodeSecret(one, context, toBinary(schema, one)) ?? [],
+    ),
+  );
+  judgeDuplicates(
+    secrets.map(({ name, value }) => `${secretMessages[value.kind]} secret name ${name}`),
+    (secret) => `Duplicate static ${secret}`,
+    context,
+  );
+  return secrets;
 }
 
 function judgeDuplicates(

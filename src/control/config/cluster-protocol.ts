@@ -8,7 +8,7 @@ import type { HttpProtocolOptions } from "../../../gen/es/envoy/extensions/upstr
 import type { ClusterConfig } from "../../shared/config/cluster-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { judgeUpstreamFilters } from "./http-filters.ts";
+import { judgeUpstreamFilters } from "./http-filter-configs.ts";
 
 const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" as const;
 

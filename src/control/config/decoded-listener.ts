@@ -1,6 +1,8 @@
 /** What main knows of a listener beside the part that workers get. */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { ExtensionSubscription } from "./extension-config.ts";
+import { type SecretReference, secretId } from "./secret-config.ts";
 import type { ListenerFacts } from "./listener-facts.ts";
 
 export interface DecodedListener {
@@ -24,11 +26,75 @@ export interface DecodedListener {
 }
 
 /** By kind, a subscription that the listener holds as long as it lives. */
-export type ListenerDependency = { readonly kind: "rds" } & RouteSubscription;
+export type ListenerDependency =
+  | ({ readonly kind: "rds" } & RouteSubscription)
+  | { readonly kind: "sds"; readonly secret: SecretReference }
+  | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription };
 
-/** What tells dependencies apart, and what a warming listener says that it awaits: `rds front`. */
+/** What a filter asks of the listener that holds it. */
+export interface ListenerNeeds {
+  readonly dependencies: ListenerDependency[];
+  readonly requiredClusters: string[];
+}
+
+/** For people: `rds front`. */
 export function dependencyName(dependency: ListenerDependency): string {
-  return `${dependency.kind} ${dependency.routeConfigName}`;
+  switch (dependency.kind) {
+    case "rds":
+      return `rds ${dependency.routeConfigName}`;
+    case "sds":
+      return `sds ${dependency.secret.name}`;
+    case "ecds":
+      return `ecds ${dependency.subscription.name}`;
+    default:
+      return dependency satisfies never;
+  }
+}
+
+/** Undefined: it is in the bootstrap. */
+export function dependencySource(dependency: ListenerDependency): ConfigSource | undefined {
+  switch (dependency.kind) {
+    case "rds":
+      return dependency.source;
+    case "sds":
+      return dependency.secret.source;
+    case "ecds":
+      return dependency.subscription.source;
+    default:
+      return dependency satisfies never;
+  }
+}
+
+/** What a warming listener says that it awaits, for each dependency: names, and a number where two have the same. */
+export function dependencyTargets(dependencies: readonly ListenerDependency[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return dependencies.map((dependency) => {
+    const name = dependencyName(dependency);
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count === 1 ? name : `${name} #${count}`;
+  });
+}
+
+/** Two filters may share one: it is fetched once. A name means something within its source only. */
+export function uniqueDependencies(
+  dependencies: readonly ListenerDependency[],
+): readonly ListenerDependency[] {
+  return [...new Map(dependencies.map((one) => [keyOf(one), one])).values()];
+}
+
+function keyOf(dependency: ListenerDependency): string {
+  switch (dependency.kind) {
+    case "rds":
+      return dependencyName(dependency);
+    case "sds":
+      return secretId(dependency.secret);
+    case "ecds":
+      // Two filters may want one configuration and say of it what differs.
+      return JSON.stringify(dependency);
+    default:
+      return dependency satisfies never;
+  }
 }
 
 export interface RouteSubscription {

@@ -10,6 +10,7 @@ export type ExtensionCategory =
   | "access log filter"
   | "access logger"
   | "HTTP filter"
+  | "injected credential"
   | "listener filter"
   | "load balancing policy"
   | "network filter"
@@ -31,7 +32,10 @@ export interface Extension {
 }
 
 export type ExtensionKind =
+  | "credentialInjector"
   | "fileAccessLog"
+  | "genericCredential"
+  | "headerMutation"
   | "httpConnectionManager"
   | "leastRequest"
   | "noop"
@@ -91,6 +95,24 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.router",
     typeName: "envoy.extensions.filters.http.router.v3.Router",
     kind: "router",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.credential_injector",
+    typeName: "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+    kind: "credentialInjector",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.header_mutation",
+    typeName: "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+    kind: "headerMutation",
+  },
+  {
+    category: "injected credential",
+    name: "envoy.http.injected_credentials.generic",
+    typeName: "envoy.extensions.http.injected_credentials.generic.v3.Generic",
+    kind: "genericCredential",
   },
   {
     category: "upstream HTTP filter",
@@ -177,6 +199,11 @@ export function findExtension(
   }
   if (extension.kind === "noop") context.warn(config.typeName, extension.reason ?? "has no effect");
   return { extension, config };
+}
+
+/** For types that are named before anything of them comes. */
+export function isBuilt(category: ExtensionCategory, typeName: string): boolean {
+  return lookUp(category, typeName) !== undefined;
 }
 
 /** As `findExtension`, without a word about one that is not built: for optional ones. */

@@ -12,6 +12,7 @@ import type { FieldTable } from "./field-tables/field-table.ts";
 import { httpFields } from "./field-tables/http-fields.ts";
 import { listenerFields } from "./field-tables/listener-fields.ts";
 import { routeFields } from "./field-tables/route-fields.ts";
+import { tlsFields } from "./field-tables/tls-fields.ts";
 
 export interface PolicySink {
   refuse(error: string): void;
@@ -19,9 +20,15 @@ export interface PolicySink {
 }
 
 const tables: ReadonlyMap<string, FieldTable> = new Map(
-  [coreFields, bootstrapFields, listenerFields, httpFields, routeFields, clusterFields].flatMap(
-    (group) => Object.entries(group),
-  ),
+  [
+    coreFields,
+    bootstrapFields,
+    listenerFields,
+    httpFields,
+    routeFields,
+    clusterFields,
+    tlsFields,
+  ].flatMap((group) => Object.entries(group)),
 );
 
 const notBuilt = "not built, has no effect";

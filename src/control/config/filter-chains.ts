@@ -12,7 +12,7 @@ import { durationMsOr } from "../proto/duration.ts";
 import { decodeCidrRange } from "./addresses.ts";
 import { hashOfValue } from "./canonical.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { ListenerNeeds } from "./http-connection-manager.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
 import { decodeTransportSocket } from "./transport-sockets.ts";
 

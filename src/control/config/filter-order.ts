@@ -9,7 +9,8 @@ export interface OrderedFilter {
   readonly name: string;
   /** Envoy's canonical name. */
   readonly type: string;
-  readonly isTerminal: boolean;
+  /** Undefined: not known yet. */
+  readonly isTerminal: boolean | undefined;
 }
 
 export function judgeFilterOrder(
@@ -19,11 +20,11 @@ export function judgeFilterOrder(
 ): void {
   for (const [index, { name, type, isTerminal }] of filters.entries()) {
     const isLast = index === filters.length - 1;
-    if (isTerminal && !isLast)
+    if (isTerminal === true && !isLast)
       context.refuse(
         `Error: terminal filter named ${name} of type ${type} must be the last filter in a ${chain} filter chain.`,
       );
-    else if (!isTerminal && isLast)
+    else if (isTerminal === false && isLast)
       context.refuse(
         `Error: non-terminal filter named ${name} of type ${type} is the last filter in a ${chain} filter chain.`,
       );

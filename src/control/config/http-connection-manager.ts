@@ -5,17 +5,11 @@ import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { ListenerDependency } from "./decoded-listener.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
-
-/** What a connection manager asks of the listener that holds it. */
-export interface ListenerNeeds {
-  readonly dependencies: ListenerDependency[];
-  readonly requiredClusters: string[];
-}
 
 const hourMs = 3_600_000;
 /** By the numbers of `HttpConnectionManager.CodecType`; HTTP/3 is refused. */
@@ -36,7 +30,7 @@ export function decodeHttpConnectionManager(
     statPrefix: message.statPrefix,
     codec: codecs[Number(message.codecType)] ?? "auto",
     routes: decodeRouteSpecifier(message, needs, context),
-    filters: decodeHttpFilters(message.httpFilters, context),
+    filters: decodeHttpFilters(message.httpFilters, needs, context),
     serverName: message.serverName === "" ? "envoy" : message.serverName,
     serverHeader: serverHeaders[message.serverHeaderTransformation] ?? "overwrite",
     via: message.via,

@@ -1,34 +1,42 @@
+/** The HTTP filters of a connection manager, in their order. */
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
 import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { type FoundExtension, findExtension, hasExtension } from "./extensions.ts";
-import { judgeFilterOrder } from "./filter-order.ts";
-
-interface BuiltFilter extends FoundExtension {
-  readonly name: string;
-}
+import type { ListenerNeeds } from "./decoded-listener.ts";
+import { type DiscoveredFilter, decodeDiscoveredFilter } from "./discovered-filters.ts";
+import { findExtension, hasExtension } from "./extensions.ts";
+import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
+import {
+  type BuiltFilter,
+  decodeHttpFilterConfig,
+  isTerminalFilter,
+} from "./http-filter-configs.ts";
 
 export function decodeHttpFilters(
   messages: readonly HttpFilter[],
+  needs: ListenerNeeds,
   context: DecodeContext,
 ): readonly HttpFilterConfig[] {
-  const built = messages.flatMap((message) => findFilter(message, context) ?? []);
-  const order = built.map(({ name, extension }) => ({
-    name,
-    type: extension.name,
-    isTerminal: extension.kind === "router",
-  }));
+  const found = messages.flatMap((message, index) => {
+    const isLast = index === messages.length - 1;
+    return findFilter(message, isLast, context) ?? [];
+  });
   // An unknown filter was refused; its place in the order says nothing any more.
-  if (built.length === messages.length) judgeFilterOrder(order, "http", context);
-  return built.flatMap((filter) => decodeFilter(filter, context) ?? []);
+  if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "http", context);
+  return found.flatMap((filter) => {
+    if ("source" in filter) return decodeDiscoveredFilter(filter, needs, context) ?? [];
+    return decodeHttpFilterConfig(filter, needs, context) ?? [];
+  });
 }
 
-function findFilter(message: HttpFilter, context: DecodeContext): BuiltFilter | undefined {
-  const { name, configType, isOptional, disabled } = message;
+function findFilter(
+  { name, configType, isOptional, disabled }: HttpFilter,
+  isLast: boolean,
+  context: DecodeContext,
+): BuiltFilter | DiscoveredFilter | undefined {
   if (disabled)
     context.refuse(`HTTP filter '${name}': enabling a filter by route is not supported`);
-  if (configType.case === "configDiscovery") return undefined;
+  if (configType.case === "configDiscovery") return { name, source: configType.value, isLast };
   const request = { name, any: configType.value };
   if (isOptional && !hasExtension("HTTP filter", request, context)) {
     context.warn(`http_filters.${name}`, "optional, and no such filter is built");
@@ -38,21 +46,9 @@ function findFilter(message: HttpFilter, context: DecodeContext): BuiltFilter | 
   return found && { ...found, name };
 }
 
-function decodeFilter(
-  { extension, config, name }: BuiltFilter,
-  context: DecodeContext,
-): HttpFilterConfig | undefined {
-  if (extension.kind !== "router") return { kind: "noop", name };
-  const schema = context.protos.schema<Router>("envoy.extensions.filters.http.router.v3.Router");
-  const router = context.read(config, schema);
-  if (!router) return undefined;
-  judgeUpstreamFilters(router.upstreamHttpFilters, context);
-  return { kind: "router", suppressEnvoyHeaders: router.suppressEnvoyHeaders };
-}
-
-/** Of the router and of clusters: only filters without effect may stand before the codec. */
-export function judgeUpstreamFilters(filters: readonly HttpFilter[], context: DecodeContext): void {
-  for (const { name, configType } of filters)
-    if (configType.case !== "configDiscovery")
-      findExtension("upstream HTTP filter", { name, any: configType.value }, context);
+/** One that is discovered is judged when it comes. */
+function ordered(filter: BuiltFilter | DiscoveredFilter): OrderedFilter {
+  const { name } = filter;
+  if ("source" in filter) return { name, type: "", isTerminal: undefined };
+  return { name, type: filter.extension.name, isTerminal: isTerminalFilter(filter.extension) };
 }

@@ -2,6 +2,7 @@
  * What main asks of a listener time and again. All else of its configuration is in its bytes, so ten thousand
  * listeners can be applied, shown and drained without one of them being decoded a second time.
  */
+import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { ListenerConfig, NetworkFilterConfig } from "../../shared/config/listener-config.ts";
 
 export interface ListenerFacts extends Pick<
@@ -22,6 +23,8 @@ export interface ListenerFacts extends Pick<
   /** Of its connection managers and TCP proxies, each once. */
   readonly httpStatPrefixes: readonly string[];
   readonly tcpStatPrefixes: readonly string[];
+  /** Of its connection managers that may put credentials into requests. */
+  readonly credentialStatPrefixes: readonly string[];
 }
 
 export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
@@ -40,6 +43,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
     tcpStatPrefixes: statPrefixes(config, "tcpProxy"),
+    credentialStatPrefixes: credentialStatPrefixes(config),
   };
 }
 
@@ -54,4 +58,24 @@ function statPrefixes(
     for (const filter of chain.filters)
       if (filter.kind === kind) found.add(filter.config.statPrefix);
   return found.size === 0 ? none : [...found];
+}
+
+function credentialStatPrefixes({
+  filterChains,
+  defaultFilterChain,
+}: ListenerConfig): readonly string[] {
+  const found = new Set<string>();
+  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
+    for (const filter of chain.filters)
+      if (filter.kind === "httpConnectionManager" && injectsCredentials(filter.config))
+        found.add(filter.config.statPrefix);
+  return found.size === 0 ? none : [...found];
+}
+
+function injectsCredentials({ filters }: HttpConnectionManagerConfig): boolean {
+  return filters.some(
+    (filter) =>
+      filter.kind === "credentialInjector" ||
+      (filter.kind === "discovered" && filter.mayInjectCredentials),
+  );
 }

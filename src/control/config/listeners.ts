@@ -16,12 +16,11 @@ import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
-import { dependencyName, type ListenerDependency } from "./decoded-listener.ts";
+import { type ListenerNeeds, uniqueDependencies } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
 import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeFilterChain } from "./filter-chains.ts";
-import type { ListenerNeeds } from "./http-connection-manager.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 import { RecentConfigs } from "./recent-configs.ts";
 
@@ -206,11 +205,4 @@ function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void
     context.refuse(`error adding listener '${where}': ${reason}`);
   if (chains.length === 0 && !config.defaultFilterChain) refuse("no filter chains specified");
   for (const conflict of filterChainConflicts(chains)) refuse(conflict);
-}
-
-/** Two connection managers may share one: it is fetched once. */
-function uniqueDependencies(
-  dependencies: readonly ListenerDependency[],
-): readonly ListenerDependency[] {
-  return [...new Map(dependencies.map((one) => [dependencyName(one), one])).values()];
 }

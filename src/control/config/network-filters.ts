@@ -3,9 +3,10 @@ import type { TcpProxy } from "../../../gen/es/envoy/extensions/filters/network/
 import type { Filter } from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
 import type { NetworkFilterConfig } from "../../shared/config/listener-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
 import { type FoundExtension, findExtension } from "./extensions.ts";
 import { judgeFilterOrder } from "./filter-order.ts";
-import { type ListenerNeeds, decodeHttpConnectionManager } from "./http-connection-manager.ts";
+import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
 import { decodeTcpProxy } from "./tcp-proxy.ts";
 
 export function decodeNetworkFilters(

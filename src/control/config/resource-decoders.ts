@@ -3,10 +3,12 @@ import type { Message } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
+import type { TypedExtensionConfig } from "../../../gen/es/envoy/config/core/v3/extension_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
 import { assert } from "../../shared/common/assert.ts";
+import type { Secret } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/secret_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
@@ -23,6 +25,10 @@ import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import { ReceivedRouteConfig, type RouteConfigReader } from "./received-route-config.ts";
 import { RecentConfigs } from "./recent-configs.ts";
+import { decodeExtensionConfig, extensionConfigTypeName } from "./extension-configs.ts";
+import type { DecodedExtensionConfig } from "./extension-config.ts";
+import type { DecodedSecret } from "./secret-config.ts";
+import { decodeSecret, secretTypeName } from "./secrets.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
 import type { RuntimeLayerValues } from "./runtime-layer.ts";
@@ -33,6 +39,8 @@ export interface ResourceDecoders {
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
+  readonly secrets: ResourceDecoder<DecodedSecret>;
+  readonly extensions: ResourceDecoder<DecodedExtensionConfig>;
   readonly runtimes: ResourceDecoder<RuntimeLayerValues>;
 }
 
@@ -42,7 +50,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   const decoder = <M extends Message, T>(
     shortName: string,
     schema: GenMessage<M>,
-    read: (message: M, context: DecodeContext, bytes: Uint8Array) => T,
+    read: (message: M, context: DecodeContext, bytes: Uint8Array) => T | undefined,
   ): ResourceDecoder<T> => ({
     typeUrl: typeUrlOf(schema.typeName),
     shortName,
@@ -62,6 +70,12 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       "EDS",
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
+    ),
+    secrets: decoder("SDS", protos.schema<Secret>(secretTypeName), decodeSecret),
+    extensions: decoder(
+      "ECDS",
+      protos.schema<TypedExtensionConfig>(extensionConfigTypeName),
+      decodeExtensionConfig,
     ),
     runtimes: decoder(
       "RTDS",
@@ -106,7 +120,8 @@ function decodePushedCluster(
 
 interface Work<M extends Message, T> {
   readonly bytes: Uint8Array;
-  readonly read: (message: M, context: DecodeContext, bytes: Uint8Array) => T;
+  /** Undefined: it was refused, and there is nothing to go on with. */
+  readonly read: (message: M, context: DecodeContext, bytes: Uint8Array) => T | undefined;
 }
 
 /**

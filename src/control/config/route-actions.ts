@@ -14,7 +14,7 @@ import type {
   WeightedCluster,
 } from "../../shared/config/route-config.ts";
 import { durationMs, durationMsOr } from "../proto/duration.ts";
-import { decodeDataSource } from "./data-sources.ts";
+import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeRegexRewrite } from "./matchers.ts";
 
@@ -173,7 +173,7 @@ function decodeDirectResponse(
   { directResponseBytesMax }: RouteDefaults,
   context: DecodeContext,
 ): RouteAction {
-  const text = body ? decodeDataSource(body) : "";
+  const text = body ? decodeInlineText(body, context) : "";
   const size = Buffer.byteLength(text);
   if (size > directResponseBytesMax)
     context.refuse(`response body size is ${size} bytes; maximum is ${directResponseBytesMax}`);

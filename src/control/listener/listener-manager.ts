@@ -13,7 +13,11 @@ import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ClusterWarming } from "../cluster/cluster-warming.ts";
-import { type DecodedListener, dependencyName } from "../config/decoded-listener.ts";
+import {
+  type DecodedListener,
+  dependencyTargets,
+  type ListenerDependency,
+} from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainRecord } from "./drain-record.ts";
@@ -46,6 +50,8 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
   readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero">;
   readonly dependencies: AcquireDependency;
+  /** Why a dependency can never be served; absent: each may. */
+  readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
   readonly drains: DrainRunner;
   readonly drainDefaults: DrainPolicy;
   readonly comparison: ListenerComparison;
@@ -327,7 +333,11 @@ export class ListenerManager {
     const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
     if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
     const active = this.#sets.active.get(facts.name);
-    const targets = dependencies.map(dependencyName);
+    for (const dependency of dependencies) {
+      const refusal = this.#context.refusalOf?.(dependency);
+      if (refusal !== undefined) return refusal;
+    }
+    const targets = [...dependencyTargets(dependencies)];
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
     const listener = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
@@ -347,8 +357,10 @@ export class ListenerManager {
   }
 
   #acquireDependencies(listener: Listener): void {
-    for (const dependency of listener.decoded.dependencies) {
-      const target = dependencyName(dependency);
+    const { dependencies } = listener.decoded;
+    const targets = dependencyTargets(dependencies);
+    for (const [index, dependency] of dependencies.entries()) {
+      const target = targets[index] ?? "";
       const lease = this.#context.dependencies(dependency, () => {
         void this.#onTargetReady(listener, target);
       });

@@ -9,6 +9,7 @@ import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
+  credentialInjectorStats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -44,6 +45,9 @@ export function allocateListenerSlots(
     listener: allocate(listenerStats, prefix),
     http: byPrefix(http, (p) => allocate(httpStats, `http.${p}.`)),
     listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
+    credentialInjector: byPrefix(facts.credentialStatPrefixes, (p) =>
+      allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
+    ),
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
     name: facts.name,
@@ -66,9 +70,12 @@ function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerF
   return `listener.${name.replaceAll(":", "_")}.`;
 }
 
+const none: BlocksByPrefix = [];
+
 function byPrefix(
   prefixes: readonly string[],
   allocate: (prefix: string) => StatBlock,
 ): BlocksByPrefix {
+  if (prefixes.length === 0) return none;
   return prefixes.map((prefix) => [prefix, allocate(prefix)] as const);
 }

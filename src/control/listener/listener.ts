@@ -140,7 +140,7 @@ export class Listener implements SocketOwner {
 
   /** Before a worker gets the configuration: first what that depends on. */
   provideTo(worker: number): void {
-    for (const lease of this.dependencies) lease.provideTo(worker);
+    for (const lease of this.dependencies) lease.provideTo?.(worker);
   }
 
   /** Takes over bytes and version of an update that means the same. */

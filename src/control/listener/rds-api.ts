@@ -86,7 +86,7 @@ export class RdsApi {
   }
 
   /** As `AcquireDependency`; `clusterNames` are of the routes that workers have now. */
-  acquire(subscription: RouteSubscription, onReady: () => void): DependencyLease {
+  acquire(subscription: RouteSubscription, onReady: () => void): Required<DependencyLease> {
     const name = subscription.routeConfigName;
     const entry = this.#entries.get(name) ?? this.#open(name, subscription);
     entry.references++;

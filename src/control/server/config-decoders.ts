@@ -1,7 +1,7 @@
 /** Everything that reads protos, made once: the descriptors are 28 MB and several processor milliseconds. */
 import type { Logger } from "../../shared/common/log.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
-import type { Json, RenderMessage } from "../admin/config-dump.ts";
+import type { Json, RenderMessage } from "../admin/dump-values.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { DecodeTools } from "../config/decode-context.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
@@ -10,12 +10,15 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
 import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
 import { runtimeValueOf } from "../config/runtime-layers.ts";
+import type { DecodedExtensionConfig } from "../config/extension-config.ts";
+import type { DecodedSecret } from "../config/secret-config.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
 import { createResourceDecoders } from "../config/resource-decoders.ts";
 import type { ListenerComparison } from "../listener/listener-update.ts";
 import { readBinary } from "../proto/binary.ts";
 import { writeJson } from "../proto/json.ts";
 import { MessageValidator } from "../proto/message-validator.ts";
+import { Redaction } from "../proto/redact.ts";
 import { type ProtoRegistry, createProtoRegistry } from "../proto/proto-registry.ts";
 import type { ResourceType } from "../xds/resource-batch.ts";
 import { ConfigWarnings } from "./config-warnings.ts";
@@ -25,6 +28,8 @@ export interface ConfigDecoders {
   readonly clusters: ResourceType<DecodedCluster>;
   readonly routes: ResourceType<DecodedRouteConfig>;
   readonly endpoints: ResourceType<LoadAssignment>;
+  readonly secrets: ResourceType<DecodedSecret>;
+  readonly extensions: ResourceType<DecodedExtensionConfig>;
   readonly runtimes: ResourceType<RuntimeLayerValues>;
   /** A runtime value from the text of the admin or of a file. */
   readonly runtimeValue: (text: string) => RuntimeValue;
@@ -60,21 +65,28 @@ export function createConfigTools(log: Logger): ConfigTools {
       clusters: resourceType(typed.clusters),
       routes: resourceType(typed.routes),
       endpoints: resourceType(typed.endpoints),
+      secrets: resourceType(typed.secrets),
+      extensions: resourceType(typed.extensions),
       runtimes: resourceType(typed.runtimes),
       runtimeValue: (text) => runtimeValueOf(text, protos),
       comparison: createListenerComparison(protos),
       protos,
-      render: (typeName, bytes) => renderMessage(protos, typeName, bytes),
+      render: renderer(protos),
       warnings,
     },
   };
 }
 
 /** What cannot be read is shown as what is wrong with it: a dump is asked for when something is. */
-function renderMessage(protos: ProtoRegistry, typeName: string, bytes: Uint8Array): Json {
-  const schema = protos.schema(typeName);
-  const message = readBinary(schema, bytes);
-  if (!message.ok) return { unreadable: message.errors.join("; ") };
-  const json = writeJson(protos, schema, message.value);
-  return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Json) : {};
+function renderer(protos: ProtoRegistry): RenderMessage {
+  const redaction = new Redaction(protos);
+  return (typeName, bytes) => {
+    const schema = protos.schema(typeName);
+    const message = readBinary(schema, bytes);
+    if (!message.ok) return { unreadable: message.errors.join("; ") };
+    const json = writeJson(protos, schema, message.value);
+    if (typeof json !== "object" || json === null || Array.isArray(json)) return {};
+    redaction.apply(schema, json);
+    return json as Json;
+  };
 }

@@ -15,14 +15,17 @@ import { createProber } from "../cluster/health-check/create-prober.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
+import type { EcdsApi } from "../listener/ecds-api.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
-import { RdsApi } from "../listener/rds-api.ts";
+import type { RdsApi } from "../listener/rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
+import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -46,6 +49,8 @@ export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;
   readonly listeners: ListenerManager;
   readonly routes: RdsApi;
+  readonly secrets: SecretManager;
+  readonly extensions: EcdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
@@ -59,7 +64,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
     hasCluster: (name) => clusters.hasCluster(name),
+    judgeSecret: (secret) => secrets.judge(secret),
+    judgeExtension: (config) => extensions.judge(config),
+    onUnreadExtension: (name) => extensions.countUnread(name),
   });
+  const secrets = createSecretManager(parts, sources);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = new ClusterManager({
@@ -74,25 +83,16 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     log: loggerOf("upstream"),
     healthLog: loggerOf("health_checker"),
   });
-  const routes = new RdsApi({
-    pool,
-    source: sources.routes,
-    warming: clusters.warming,
-    wallTime: () => clock.wallTime(),
-    log: loggerOf("config"),
-  });
-  const drains = new DrainRegistry({ clock, stats, workers: pool.concurrency });
-  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
-  const drainManager = new DrainManager("modifyOnly", {
-    clock,
-    isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
-  });
+  const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
+  const { routes, extensions } = dependencies;
+  const { drains, runner, drainManager } = createDraining(parts);
   const drainDefaults = drainDefaultsOf(parts.options);
   const listeners = new ListenerManager({
     pool,
     limits,
     stats,
-    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
+    dependencies: dependencies.acquire,
+    refusalOf: dependencies.refusalOf,
     drainManager,
     drainDefaults,
     clock,
@@ -111,9 +111,20 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime };
+  const members = {
+    clusters,
+    listeners,
+    routes,
+    secrets,
+    extensions,
+    drains,
+    serverDrain,
+    sources,
+    runtime,
+  };
   return Object.assign(members, {
-    [Symbol.dispose]: () => disposeAll([runtime, sources, clusters, listeners, drainManager]),
+    [Symbol.dispose]: () =>
+      disposeAll([runtime, sources, clusters, listeners, secrets, drainManager]),
   });
 }
 
@@ -128,6 +139,16 @@ function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLo
     stats: slabs.stats,
     log: loggerOf("runtime"),
   });
+}
+
+function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
+  const drains = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
+  const drainManager = new DrainManager("modifyOnly", {
+    clock,
+    isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
+  });
+  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
+  return { drains, runner, drainManager };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -176,6 +176,8 @@ export class Server {
         clusters: () => this.#plane.clusters.view(),
         listeners: () => this.#plane.listeners.view(),
         routes: () => this.#plane.routes.views(),
+        secrets: () => this.#plane.secrets.views(),
+        extensions: () => this.#plane.extensions.views(),
         render: loaded.decoders.render,
       },
       drains: {

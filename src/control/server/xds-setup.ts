@@ -8,33 +8,50 @@ import type { EndpointSource } from "../cluster/host-source.ts";
 import { authoritySource } from "../config/authorities.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { DecodedExtensionConfig } from "../config/extension-config.ts";
+import type { DecodedSecret } from "../config/secret-config.ts";
+import type { ExtensionSource } from "../listener/ecds-api.ts";
+import { extensionStatPrefix } from "../listener/extension-stats.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
-import type { XdsClient } from "../xds/xds-client.ts";
+import type { SecretSource } from "../secret/secret-manager.ts";
+import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { type HostsOf, XdsClients } from "./xds-clients.ts";
 
-/** What sources ask of the clusters, which are there before the first stream is. */
-interface KnownClusters {
+/** What sources ask of the managers, which are there before the first stream is. */
+interface KnownToManagers {
   /** Those present now. */
   readonly hosts: HostsOf;
   /** Active or warming. */
   readonly hasCluster: (cluster: string) => boolean;
+  /** What is wrong with a secret or a filter's configuration that was pushed; empty: nothing. */
+  readonly judgeSecret: (secret: DecodedSecret) => readonly string[];
+  readonly judgeExtension: (config: DecodedExtensionConfig) => readonly string[];
+  /** Of the name one came that could not be read. */
+  readonly onUnreadExtension: (name: string) => void;
+}
+
+interface Judge<T> {
+  /** What is wrong with a resource; empty: nothing. */
+  readonly judge: (value: T) => readonly string[];
+  /** One of the name could not be read. */
+  readonly onUnread?: (name: string) => void;
 }
 
 export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #clients: XdsClients;
-  readonly #clusters: KnownClusters;
-  /** Whose route configurations are checked for the clusters that they name. */
-  readonly #checked = new Set<XdsClient>();
+  readonly #known: KnownToManagers;
+  /** By client, the types whose resources are judged before a push is answered. */
+  readonly #checked = new Map<XdsClient, Set<ResourceType<unknown>>>();
 
-  constructor(parts: ControlPlaneParts, clusters: KnownClusters) {
+  constructor(parts: ControlPlaneParts, known: KnownToManagers) {
     this.#parts = parts;
-    this.#clusters = clusters;
-    this.#clients = new XdsClients(parts, clusters.hosts);
+    this.#known = known;
+    this.#clients = new XdsClients(parts, known.hosts);
   }
 
   status(): readonly XdsStatus[] {
@@ -92,8 +109,33 @@ export class XdsSources implements Disposable {
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.clientOf(routeConfigName, this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
-    this.#checkRoutesOf(client);
+    this.#check(client, type, {
+      judge: (routes) => {
+        const unknown = unknownClusterOf(routes, this.#known.hasCluster);
+        return unknown === undefined ? [] : [`route: unknown cluster '${unknown}'`];
+      },
+    });
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly secrets: SecretSource = ({ name, source }) => {
+    const type = this.#parts.decoders.secrets;
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
+    if (typeof client === "string") return of<ResourceState<DecodedSecret>>(noSource(client));
+    this.#check(client, type, { judge: this.#known.judgeSecret });
+    return client.resource$(type, name, subscriptionOptions(source));
+  };
+
+  readonly extensions: ExtensionSource = ({ name, source }) => {
+    const type = this.#parts.decoders.extensions;
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
+    if (typeof client === "string")
+      return of<ResourceState<DecodedExtensionConfig>>(noSource(client));
+    const { judgeExtension: judge, onUnreadExtension: onUnread } = this.#known;
+    this.#check(client, type, { judge, onUnread });
+    return client.resource$(type, name, subscriptionOptions(source, extensionStatPrefix(name)));
   };
 
   readonly runtime: RuntimeSource = ({ resource, source }) => {
@@ -107,23 +149,28 @@ export class XdsSources implements Disposable {
     this.#clients[Symbol.dispose]();
   }
 
-  /** `validate_clusters`: a configuration that names an unknown cluster is refused, and joins the NACK. */
-  #checkRoutesOf(client: XdsClient): void {
-    if (this.#checked.has(client)) return;
-    this.#checked.add(client);
-    client.changes$(this.#parts.decoders.routes).subscribe((batch) => {
-      for (const { name, value } of batch.changed) {
-        const unknown = unknownClusterOf(value, this.#clusters.hasCluster);
-        if (unknown !== undefined) batch.refuse(name, `route: unknown cluster '${unknown}'`);
-      }
+  /** What is refused here is seen by nobody, and joins the NACK: once for each client and type. */
+  #check<T>(client: XdsClient, type: ResourceType<T>, { judge, onUnread }: Judge<T>): void {
+    const types = this.#checked.get(client) ?? new Set();
+    this.#checked.set(client, types);
+    if (types.has(type)) return;
+    types.add(type);
+    client.changes$(type).subscribe((batch) => {
+      for (const { name } of batch.rejected) onUnread?.(name);
+      for (const { name, value } of batch.changed)
+        for (const error of judge(value)) batch.refuse(name, error);
     });
   }
 }
 
-function subscriptionOptions(source: ConfigSource | undefined, statPrefix: string) {
-  return source
-    ? { statPrefix, initialFetchTimeoutMs: source.initialFetchTimeoutMs }
-    : { statPrefix };
+function subscriptionOptions(
+  source: ConfigSource | undefined,
+  statPrefix?: string,
+): SubscriptionOptions {
+  return {
+    ...(statPrefix === undefined ? {} : { statPrefix }),
+    ...(source ? { initialFetchTimeoutMs: source.initialFetchTimeoutMs } : {}),
+  };
 }
 
 /** The owner warms without it, and the reason is shown. */

@@ -89,6 +89,8 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
       return statPrefix ?? `cluster.${safeName}.`;
     case "RDS":
       return `http.${statPrefix ?? "unknown"}.rds.${safeName}.`;
+    case "ECDS":
+      return statPrefix ?? `ecds.${safeName}.`;
     case "RTDS":
       return "runtime.";
     default:

@@ -4,6 +4,8 @@
  */
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type {
   AddListener,
   RemoveListener,
@@ -21,13 +23,15 @@ import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
-import type { WorkerRouteTable } from "./route-table.ts";
+import type { NamedTable } from "./named-table.ts";
 
 export interface ConnectionHandlerParts {
   readonly worker: WorkerContext;
   readonly runtime: WorkerRuntime;
   readonly clusters: WorkerClusterTable;
-  readonly routes: WorkerRouteTable;
+  readonly routes: NamedTable<RouteConfig>;
+  readonly secrets: NamedTable<string>;
+  readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
@@ -88,9 +92,17 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
       case "setRoutes":
-        return this.#parts.routes.set(command.config);
+        return this.#parts.routes.set(command.config.name, command.config);
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
+      case "setFilterConfig":
+        return this.#parts.filterConfigs.set(command.id, command.config);
+      case "removeFilterConfig":
+        return this.#parts.filterConfigs.remove(command.id);
+      case "setSecret":
+        return this.#parts.secrets.set(command.id, command.text);
+      case "removeSecret":
+        return this.#parts.secrets.remove(command.id);
       case "ping":
         return this.#done(command.reply);
       default:

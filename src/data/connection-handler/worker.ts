@@ -5,6 +5,8 @@
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
@@ -18,7 +20,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
-import { WorkerRouteTable } from "./route-table.ts";
+import { NamedTable } from "./named-table.ts";
 
 /** The worker's end of a channel: a `MessagePort`, or something that behaves like one. */
 export interface WorkerPort {
@@ -100,7 +102,9 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
   const limits = new Int32Array(init.limits);
   const runtime = new WorkerRuntime();
   const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
-  const routes = new WorkerRouteTable();
+  const routes = new NamedTable<RouteConfig>();
+  const secrets = new NamedTable<string>();
+  const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
   const worker: WorkerContext = {
     init,
     reactor,
@@ -112,10 +116,12 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
     loggerOf,
     clusters,
     routes,
+    secrets,
+    filterConfigs,
     createAccessLogger: (configs) => sinks.createLogger(configs),
   };
   const sinks = new AccessLogSinks(worker);
-  return { worker, runtime, clusters, routes, sinks };
+  return { worker, runtime, clusters, routes, secrets, filterConfigs, sinks };
 }
 
 function workerLoggers(

@@ -12,7 +12,9 @@ import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { never } from "./deadline-timer.ts";
+import { noHttpFilters } from "./filters/http-filter.ts";
 import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts";
+import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
 import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
@@ -47,6 +49,8 @@ export interface ResponseSink extends ByteSink {
   atLatest(dueMs: number): void;
 }
 
+const noChanges: readonly HeadChange[] = [];
+
 type Phase = "none" | "active" | "answering";
 
 export class ActiveRequest implements ExchangeOwner, ComposedRequest {
@@ -63,6 +67,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #action: ClusterAction | undefined;
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
+  /** Of this request from its beginning to its end. */
+  #filters = noHttpFilters;
+  #isFiltered = false;
   #isHead = false;
   #isRepeatable = false;
   #isRequestChunked = false;
@@ -93,6 +100,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return this.#sink.isOutputFull;
   }
 
+  /** Filters have changed the head: our own fields stand beside it already. */
+  get isFiltered(): boolean {
+    return this.#isFiltered;
+  }
+
   get target(): RequestTarget {
     return this.#context.view.target;
   }
@@ -110,6 +122,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#phase = "active";
     this.#route = undefined;
     this.#action = undefined;
+    this.#filters = context.filters.current;
+    this.#isFiltered = false;
     this.#isSending = false;
     this.#isRequestChunked = requestHead.fields.isChunked;
     this.#lastActivityMs = reactor.nowMs;
@@ -132,6 +146,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { reactor } = this.#context;
     this.#phase = "active";
     this.#route = undefined;
+    this.#filters = this.#context.filters.current;
     this.#isHead = false;
     this.info.begin(reactor.nowMs, 1);
     this.#context.count(httpStat.rqTotal);
@@ -225,8 +240,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
     framing.closes = this.#sink.decidesToClose() || isUnframed;
     this.#phase = "answering";
-    const mutations = this.#route?.responseMutations ?? [];
-    if (!this.#context.responseComposer.compose(info, mutations, framing)) {
+    if (!this.#context.responseComposer.compose(info, this.#responseChanges, framing)) {
       this.#exchange.cancel();
       this.#phase = "active";
       this.#reply("responseTooLarge");
@@ -266,6 +280,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   atLatest(dueMs: number): void {
     this.#sink.atLatest(dueMs);
+  }
+
+  /** The router's own come first: filters see what it did. */
+  get #responseChanges(): readonly HeadChange[] {
+    const ofRoute = this.#route?.responseMutations ?? noChanges;
+    const { ofResponses } = this.#filters;
+    return ofResponses.length === 0 ? ofRoute : [...ofRoute, ...ofResponses];
   }
 
   get #idleTimeoutMs(): number {
@@ -309,15 +330,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   #routeRequest(): void {
     const context = this.#context;
+    // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.table?.find(context.view);
+    if (route !== undefined) {
+      this.info.routeName = route.name;
+      this.info.virtualHostName = route.virtualHostName;
+    }
+    const refusal = this.#filters.ofRequests.length > 0 ? this.#filterRequest() : undefined;
+    if (refusal !== undefined) return this.#reply(refusal);
     if (route === undefined) {
       context.count(httpStat.noRoute);
       this.#reply("noRoute");
       return;
     }
     this.#route = route;
-    this.info.routeName = route.name;
-    this.info.virtualHostName = route.virtualHostName;
     const { action } = route;
     switch (action.kind) {
       case "cluster":
@@ -336,6 +362,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       default:
         action satisfies never;
     }
+  }
+
+  #filterRequest(): LocalReplyReason | undefined {
+    const { requestComposer, reactor } = this.#context;
+    const extra = requestComposer.prepare(this);
+    this.#isFiltered = true;
+    let refusal: LocalReplyReason | undefined;
+    for (const filter of this.#filters.ofRequests) {
+      refusal = filter.onRequest?.(reactor.arena.bytes, extra, this.info);
+      if (refusal !== undefined) break;
+    }
+    requestComposer.capture(this.info);
+    return refusal;
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction): void {
@@ -419,8 +458,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    const mutations = this.#route?.responseMutations;
-    this.#context.responseComposer.composeLocal(this.info, reply, framing, mutations);
+    this.#context.responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
     this.#sink.write(writer.start, writer.at);
     this.#end();
   }

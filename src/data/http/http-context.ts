@@ -10,6 +10,7 @@ import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.t
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { DateHeader } from "./date-header.ts";
+import { HttpFilterChain } from "./filters/filter-chain.ts";
 import { RemoteLinesTable } from "./headers/forwarding-fields.ts";
 import { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
@@ -42,7 +43,7 @@ export class HttpContext implements Disposable {
   readonly remoteLines = new RemoteLinesTable();
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
-  readonly isEnvoyHeadersSuppressed: boolean;
+  readonly filters: HttpFilterChain;
   /** `server: …` and `via: …` lines; empty where there is none. */
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
@@ -70,9 +71,12 @@ export class HttpContext implements Disposable {
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
     this.#http = blockOf(slots.http, config.statPrefix);
     this.#listenerHttp = blockOf(slots.listenerHttp, config.statPrefix);
-    this.isEnvoyHeadersSuppressed = config.filters.some(
-      (filter) => filter.kind === "router" && filter.suppressEnvoyHeaders,
-    );
+    this.filters = new HttpFilterChain(config.filters, {
+      worker,
+      slots,
+      statPrefix: config.statPrefix,
+      onHeadersUsed: (names) => this.requestCapture.want(names),
+    });
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
     if (config.accessLog.length > 0) {
@@ -86,6 +90,10 @@ export class HttpContext implements Disposable {
   /** The route table of this moment; undefined: no configuration has come (every request is a 404). */
   get table(): RouteTable | undefined {
     return this.#table;
+  }
+
+  get isEnvoyHeadersSuppressed(): boolean {
+    return this.filters.current.suppressesEnvoyHeaders;
   }
 
   count(offset: number): void {
@@ -112,6 +120,7 @@ export class HttpContext implements Disposable {
 
   [Symbol.dispose](): void {
     this.#routesWatch?.[Symbol.dispose]();
+    this.filters[Symbol.dispose]();
     this.accessLogger?.[Symbol.dispose]();
   }
 

@@ -36,6 +36,13 @@ export const localReplies = {
   lowVersion: answer(426, "Upgrade Required", "low_version", "DPE"),
   upgrade: answer(403, "", "upgrade_failed", undefined),
   notRelative: answer(404, "", "absolute_path_rejected", undefined),
+  noFilterConfig: answer(500, "", "", "NFCF"),
+  noCredential: answer(
+    401,
+    "Failed to inject credential.",
+    "failed_to_inject_credential",
+    undefined,
+  ),
   noRoute: answer(404, "", "route_not_found", "NR"),
   headerTimeout: answer(408, "request header timeout", "request_header_timeout", undefined),
   requestTimeout: answer(408, "request timeout", "request_overall_timeout", undefined),

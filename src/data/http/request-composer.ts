@@ -36,6 +36,8 @@ export interface ComposedRequest {
   readonly info: RequestInfo;
   readonly target: RequestTarget;
   readonly remoteLines: RemoteLines;
+  /** `prepare` was called for it. */
+  readonly isFiltered: boolean;
 }
 
 export class RequestComposer {
@@ -46,11 +48,23 @@ export class RequestComposer {
     this.#context = context;
   }
 
+  /**
+   * Puts the connection manager's own fields beside those of the head, so that filters find all of them; what follows
+   * is `compose`, or an answer.
+   */
+  prepare(request: ComposedRequest): ExtraFields {
+    if (requestHead.hasEnvoyFields) dropUntrustedFields(this.#context.config.useRemoteAddress);
+    this.#extra.clear();
+    this.#collectOwn(request);
+    return this.#extra;
+  }
+
   /** Leaves the head in the context's writer. False: it is too large. */
   compose(request: ComposedRequest, route: CompiledRoute, upstreamHostname: string): boolean {
     const { writer, config } = this.#context;
     writer.begin();
-    if (requestHead.hasEnvoyFields) dropUntrustedFields(config.useRemoteAddress);
+    if (requestHead.hasEnvoyFields && !request.isFiltered)
+      dropUntrustedFields(config.useRemoteAddress);
     const host = hostFor(request.target, route, upstreamHostname);
     if (host !== undefined && requestHead.hostIndex >= 0) {
       headers.isDropped[requestHead.hostIndex] = 1;
@@ -62,7 +76,7 @@ export class RequestComposer {
       writer.text(host);
       writer.endLine();
     }
-    const isMutated = route.requestMutations.length > 0;
+    const isMutated = request.isFiltered || route.requestMutations.length > 0;
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
@@ -188,18 +202,18 @@ export class RequestComposer {
   #writeMutated(request: ComposedRequest, route: CompiledRoute): void {
     const { writer, reactor } = this.#context;
     const extra = this.#extra;
-    extra.clear();
-    this.#collectOwn(request, route);
+    if (!request.isFiltered) this.prepare(request);
+    this.#collectRouters(request, route);
     for (const level of route.requestMutations) {
       level.apply(reactor.arena.bytes, extra, request.info);
     }
     writer.copyFields();
     extra.write(writer);
-    this.#captureMutated(request.info);
+    this.capture(request.info);
   }
 
-  /** Logs print what was sent. */
-  #captureMutated({ requestValues }: RequestInfo): void {
+  /** Logs print what the request has become. */
+  capture({ requestValues }: RequestInfo): void {
     const { requestCapture, reactor } = this.#context;
     requestCapture.capture(reactor.arena.buffer, requestValues);
     for (const name of requestCapture.names) {
@@ -209,8 +223,8 @@ export class RequestComposer {
   }
 
   /** Our own fields as text, so that mutations find them. */
-  #collectOwn({ info, target, remoteLines }: ComposedRequest, route: CompiledRoute): void {
-    const { config, requestIds, viaLine, isEnvoyHeadersSuppressed, reactor } = this.#context;
+  #collectOwn({ info, remoteLines }: ComposedRequest): void {
+    const { config, requestIds, viaLine, reactor } = this.#context;
     const extra = this.#extra;
     const ip = Buffer.from(remoteLines.ip).toString("latin1");
     if (config.useRemoteAddress) {
@@ -226,6 +240,13 @@ export class RequestComposer {
       info.requestId = requestIds.text();
       extra.add("x-request-id", info.requestId);
     }
+    if (viaLine.length > 0) extra.add("via", config.via);
+  }
+
+  /** What the router adds before the route's own mutations. */
+  #collectRouters({ target }: ComposedRequest, route: CompiledRoute): void {
+    const { isEnvoyHeadersSuppressed, reactor } = this.#context;
+    const extra = this.#extra;
     if (!isEnvoyHeadersSuppressed) {
       if (route.expectedTimeoutMs > 0) {
         extra.add("x-envoy-expected-rq-timeout-ms", String(route.expectedTimeoutMs));
@@ -237,7 +258,6 @@ export class RequestComposer {
         );
       }
     }
-    if (viaLine.length > 0) extra.add("via", config.via);
     if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
       dropFields(knownHeader["x-envoy-original-host"]);
       extra.add(

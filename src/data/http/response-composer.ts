@@ -4,7 +4,7 @@
  */
 import { STATUS_CODES } from "node:http";
 import { ExtraFields } from "./headers/extra-fields.ts";
-import type { CompiledMutations } from "./headers/header-mutations.ts";
+import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { latin1 } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
@@ -37,7 +37,7 @@ export interface LocalReply {
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-const noMutations: readonly CompiledMutations[] = [];
+const serviceTime = "x-envoy-upstream-service-time";
 
 export class ResponseComposer {
   readonly #context: HttpContext;
@@ -48,11 +48,7 @@ export class ResponseComposer {
   }
 
   /** The upstream's head, which was parsed last. False: it is too large. */
-  compose(
-    info: RequestInfo,
-    mutations: readonly CompiledMutations[],
-    framing: ResponseFraming,
-  ): boolean {
+  compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
     const { writer, isEnvoyHeadersSuppressed } = this.#context;
     writer.begin();
     writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
@@ -60,13 +56,18 @@ export class ResponseComposer {
     writer.endLine();
     const writesServer = this.#dropReplaced();
     this.#extra.clear();
-    for (const level of mutations) level.apply(writer.bytes, this.#extra, info);
+    const isChanged = changes.length > 0;
+    // The router sets it before anything changes the head.
+    if (isChanged && !isEnvoyHeadersSuppressed)
+      this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
+    for (const change of changes) change.apply(writer.bytes, this.#extra, info);
+    this.#settleServer();
     writer.copyFields();
     this.#extra.write(writer);
-    if (!isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
+    if (!isChanged && !isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
     this.#writeOwn(info, !responseHead.hasDate, writesServer);
     this.#writeFraming(framing);
-    this.#capture(info);
+    this.#capture(info, isChanged);
     return !writer.hasOverflowed;
   }
 
@@ -75,7 +76,7 @@ export class ResponseComposer {
     info: RequestInfo,
     reply: LocalReply,
     framing: ResponseFraming & { readonly isHeadRequest: boolean },
-    mutations: readonly CompiledMutations[] = noMutations,
+    changes: readonly HeadChange[],
   ): void {
     const { writer } = this.#context;
     const body = Buffer.from(reply.body, "utf8");
@@ -90,7 +91,8 @@ export class ResponseComposer {
       extra.add("content-length", String(body.length));
       if (!extra.has("content-type")) extra.add("content-type", "text/plain");
     }
-    for (const level of mutations) level.apply(writer.bytes, extra, info);
+    for (const change of changes) change.apply(writer.bytes, extra, info);
+    this.#settleServer();
     extra.write(writer);
     if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
     this.#writeOwn(info, true, true);
@@ -123,19 +125,28 @@ export class ResponseComposer {
     return config.serverHeader === "appendIfAbsent" && serverIndex < 0;
   }
 
+  /** What changes of the head say of the server has no say where it is overwritten (Envoy sets it after them). */
+  #settleServer(): void {
+    if (this.#context.config.serverHeader === "overwrite") this.#extra.remove("server");
+  }
+
   /** Milliseconds from the request's end to this head. */
   #writeServiceTime(info: RequestInfo): void {
-    const { writer, reactor } = this.#context;
-    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    const { writer } = this.#context;
     writer.put(lines.serviceTime);
-    writer.decimal(Math.floor(reactor.nowMs - fromMs));
+    writer.decimal(this.#serviceTimeMs(info));
     writer.endLine();
+  }
+
+  #serviceTimeMs(info: RequestInfo): number {
+    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    return Math.floor(this.#context.reactor.nowMs - fromMs);
   }
 
   #writeOwn(info: RequestInfo, writesDate: boolean, writesServer: boolean): void {
     const { writer, reactor, dates, serverLine, viaLine, config } = this.#context;
-    if (writesDate) writer.put(dates.line(reactor.nowMs));
-    if (writesServer) writer.put(serverLine);
+    if (writesDate && !this.#extra.has("date")) writer.put(dates.line(reactor.nowMs));
+    if (writesServer && !this.#extra.has("server")) writer.put(serverLine);
     writer.put(viaLine);
     if (config.alwaysSetRequestIdInResponse && info.requestId !== undefined) {
       writer.text(`x-request-id: ${info.requestId}\r\n`);
@@ -150,19 +161,14 @@ export class ResponseComposer {
     writer.endLine();
   }
 
-  #capture(info: RequestInfo): void {
+  #capture(info: RequestInfo, isChanged: boolean): void {
     const { responseCapture, reactor } = this.#context;
     if (responseCapture.isEmpty) return;
     responseCapture.capture(reactor.arena.buffer, info.responseValues);
     for (const name of responseCapture.names) {
-      const value = this.#ownValue(info, name);
+      const isPlain = name === serviceTime && !isChanged;
+      const value = isPlain ? String(this.#serviceTimeMs(info)) : this.#extra.get(name);
       if (value !== undefined) responseCapture.set(info.responseValues, name, value);
     }
-  }
-
-  #ownValue(info: RequestInfo, name: string): string | undefined {
-    if (name !== "x-envoy-upstream-service-time") return this.#extra.get(name);
-    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
-    return String(Math.floor(this.#context.reactor.nowMs - fromMs));
   }
 }

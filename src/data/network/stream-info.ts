@@ -86,5 +86,6 @@ export const responseFlags = {
   UPE: "UpstreamProtocolError",
   UMSDR: "UpstreamMaxStreamDurationReached",
   OM: "OverloadManagerTerminated",
+  NFCF: "NoFilterConfigFound",
 } as const;
 export type ResponseFlag = keyof typeof responseFlags;

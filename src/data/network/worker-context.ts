@@ -2,6 +2,7 @@
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -22,12 +23,17 @@ export interface WorkerContext {
   readonly loggerOf: LoggerOf;
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
-  readonly routes: RouteConfigTable;
+  readonly routes: NamedValues<RouteConfig>;
+  /** Configurations of HTTP filters that came by ECDS, by their ids. */
+  readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
+  /** Generic secrets by their ids. */
+  readonly secrets: NamedValues<string>;
   readonly createAccessLogger: CreateAccessLogger;
 }
 
-export interface RouteConfigTable {
-  get(name: string): RouteConfig | undefined;
+/** What main tells of by name. */
+export interface NamedValues<T> {
+  get(name: string): T | undefined;
   /** Calls at every change of `name`; undefined when it is removed. */
-  watch(name: string, onChange: (config: RouteConfig | undefined) => void): Disposable;
+  watch(name: string, onChange: (value: T | undefined) => void): Disposable;
 }

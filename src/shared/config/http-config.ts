@@ -1,6 +1,6 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
-import type { RouteConfig } from "./route-config.ts";
+import type { HeaderMutations, RouteConfig } from "./route-config.ts";
 
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
@@ -43,6 +43,37 @@ export interface HttpConnectionManagerConfig {
 }
 
 export type HttpFilterConfig =
+  | PlainHttpFilterConfig
+  /** By ECDS: workers have it under its id (`setFilterConfig`), or the fallback; without any a request gets 500. */
+  | {
+      readonly kind: "discovered";
+      readonly id: string;
+      /** By the types that may come. */
+      readonly mayInjectCredentials: boolean;
+      readonly fallback: PlainHttpFilterConfig | undefined;
+    };
+
+export type PlainHttpFilterConfig =
   | { readonly kind: "router"; readonly suppressEnvoyHeaders: boolean }
+  /** `envoy.filters.http.credential_injector`, generic: puts a secret into a header. */
+  | {
+      readonly kind: "credentialInjector";
+      /** Where workers find it (`setSecret`). */
+      readonly secret: string;
+      /** In lower case. */
+      readonly header: string;
+      /** Before the secret: `Bearer `. */
+      readonly prefix: string;
+      /** A value that the request has is replaced; else it stays. */
+      readonly overwrite: boolean;
+      /** Without a secret the request goes on without it; else it is a 401. */
+      readonly allowsRequestWithoutCredential: boolean;
+    }
+  /** `envoy.filters.http.header_mutation`: each in its turn. */
+  | {
+      readonly kind: "headerMutation";
+      readonly request: readonly HeaderMutations[];
+      readonly response: readonly HeaderMutations[];
+    }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

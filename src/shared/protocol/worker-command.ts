@@ -4,6 +4,7 @@
  */
 import type { ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
+import type { PlainHttpFilterConfig } from "../config/http-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
 import type { RouteConfig } from "../config/route-config.ts";
 import type { RuntimeValues } from "../config/runtime-values.ts";
@@ -27,6 +28,16 @@ export type WorkerCommand =
   | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
   | { readonly kind: "setRoutes"; readonly config: RouteConfig }
   | { readonly kind: "removeRoutes"; readonly name: string }
+  /** By ECDS; requests that begin from now on have it. Removed: the fallback. */
+  | {
+      readonly kind: "setFilterConfig";
+      readonly id: string;
+      readonly config: PlainHttpFilterConfig;
+    }
+  | { readonly kind: "removeFilterConfig"; readonly id: string }
+  /** A generic secret that a filter's configuration names by its id; requests see it from now on. */
+  | { readonly kind: "setSecret"; readonly id: string; readonly text: string }
+  | { readonly kind: "removeSecret"; readonly id: string }
   /** All of them: a key that is missing has no value any more. */
   | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
@@ -60,6 +71,8 @@ export interface ListenerSlots {
   readonly http: BlocksByPrefix;
   readonly listenerHttp: BlocksByPrefix;
   readonly tcp: BlocksByPrefix;
+  /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
+  readonly credentialInjector: BlocksByPrefix;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */

@@ -104,6 +104,11 @@ export const listenerHttpStats = defineStats({
   ],
 });
 
+/** `http.<stat_prefix>.credential_injector.` */
+export const credentialInjectorStats = defineStats({
+  counters: ["injected", "failed", "already_exists"],
+});
+
 /** `tcp.<stat_prefix>.` */
 export const tcpStats = defineStats({
   counters: [

@@ -43,6 +43,8 @@ function statusOf(types: readonly TypeStatus[], source: Partial<StatusSource> = 
     listeners: () => ({ version: "", listeners: [], errors: [], skipped: [] }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    secrets: () => [],
+    extensions: () => [],
     drains: () => ({ drains: [] }),
     ...source,
   });
@@ -114,6 +116,8 @@ test("a resource that is not here says since when: asked for, refused or missed"
     listeners: () => ({ version: "", listeners: [], errors: [], skipped: [] }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    secrets: () => [],
+    extensions: () => [],
     drains: () => ({ drains: [] }),
   });
   assert.deepEqual(
@@ -198,6 +202,8 @@ test("/status filters by name and refuses a bad expression", () => {
     }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    secrets: () => [],
+    extensions: () => [],
     drains: () => ({ drains: [] }),
   });
   const ask = (query: string) => endpoint.handle({ query: new URLSearchParams(query) });

@@ -52,8 +52,7 @@ export const bootstrapFields: FieldTables = {
     },
   },
   "envoy.config.bootstrap.v3.Bootstrap.StaticResources": {
-    honoured: ["listeners", "clusters"],
-    warned: { secrets: "TLS is not built" },
+    honoured: ["listeners", "clusters", "secrets"],
   },
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": {
     honoured: [

@@ -27,14 +27,8 @@ export const coreFields: FieldTables = {
     honoured: ["header", "append", "append_action"],
     warned: { keep_empty_value: "an empty value is left out" },
   },
-  "envoy.config.core.v3.DataSource": {
-    honoured: ["inline_string", "inline_bytes"],
-    refused: {
-      filename: "data sources are inline here",
-      environment_variable: "data sources are inline here",
-    },
-    warned: { watched_directory: "nothing is watched" },
-  },
+  // Where only inline ones are built, the decoder refuses the others.
+  "envoy.config.core.v3.DataSource": "whole",
   "envoy.config.core.v3.SocketOption": {
     honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
   },
@@ -56,6 +50,15 @@ export const coreFields: FieldTables = {
     ],
   },
   "xds.core.v3.Authority": "whole",
+  "envoy.config.core.v3.ExtensionConfigSource": {
+    honoured: [
+      "config_source",
+      "default_config",
+      "apply_default_config_without_warming",
+      "type_urls",
+    ],
+  },
+  "envoy.config.core.v3.TypedExtensionConfig": "whole",
   "envoy.config.core.v3.PathConfigSource": "whole",
   "envoy.config.core.v3.WatchedDirectory": "whole",
   "envoy.config.core.v3.AggregatedConfigSource": "whole",

@@ -77,8 +77,7 @@ export const httpFields: FieldTables = {
     honoured: ["config_source", "route_config_name"],
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
-    honoured: ["name", "typed_config", "is_optional", "disabled"],
-    refused: { config_discovery: "extension discovery is not built" },
+    honoured: ["name", "typed_config", "config_discovery", "is_optional", "disabled"],
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension": {
     honoured: ["typed_config"],
@@ -119,6 +118,18 @@ export const httpFields: FieldTables = {
       use_balsa_parser: "there is one parser",
       allow_custom_methods: "any token is a method",
     },
+  },
+  "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": {
+    honoured: ["mutations"],
+    warned: { most_specific_header_mutations_wins: "no mutations by route are built" },
+  },
+  "envoy.extensions.filters.http.header_mutation.v3.Mutations": {
+    honoured: ["request_mutations", "response_mutations"],
+  },
+  "envoy.config.common.mutation_rules.v3.HeaderMutation": { honoured: ["remove", "append"] },
+  "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector": "whole",
+  "envoy.extensions.http.injected_credentials.generic.v3.Generic": {
+    honoured: ["credential", "header", "header_value_prefix"],
   },
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],

@@ -20,7 +20,12 @@ interface Addition {
   readonly value: Formatter;
 }
 
-export class CompiledMutations {
+/** Changes the head that was parsed last, and the fields beside it. */
+export interface HeadChange {
+  apply(bytes: Uint8Array, extra: ExtraFields, info: StreamInfo): void;
+}
+
+export class CompiledMutations implements HeadChange {
   readonly #removals: readonly HeaderName[];
   readonly #additions: readonly Addition[];
 
@@ -72,10 +77,25 @@ function add(bytes: Uint8Array, extra: ExtraFields, addition: Addition, info: St
   const { name, action } = addition;
   const value = singleLine(addition.value(info));
   if (value === "") return;
-  const exists = extra.has(name.text) || findHeader(bytes, name) >= 0;
+  const exists = hasField(bytes, extra, name);
   if (action === "addIfAbsent" && exists) return;
   if (action === "overwriteIfExists" && !exists) return;
   if (action === "overwrite" || action === "overwriteIfExists") remove(bytes, extra, name);
+  extra.add(name.text, value);
+}
+
+export function hasField(bytes: Uint8Array, extra: ExtraFields, name: HeaderName): boolean {
+  return extra.has(name.text) || findHeader(bytes, name) >= 0;
+}
+
+/** In the place of all values that it has. */
+export function setField(
+  bytes: Uint8Array,
+  extra: ExtraFields,
+  name: HeaderName,
+  value: string,
+): void {
+  remove(bytes, extra, name);
   extra.add(name.text, value);
 }
 

@@ -1,0 +1,117 @@
+/** From what a secret says to what it holds: reads its sources and judges them, in Envoy's words. */
+import { createSecureContext } from "node:tls";
+import { messageOf } from "../../shared/common/errors.ts";
+import type {
+  SecretValue,
+  TlsCertificateConfig,
+  ValidationContextConfig,
+} from "../config/secret-config.ts";
+import { judgePrivateKey, readCertificates } from "./certificate-files.ts";
+import { readSource, SecretError } from "./data-source-reader.ts";
+import type { SecretFiles } from "./secret-files.ts";
+import type {
+  SecretMaterial,
+  TlsCertificateMaterial,
+  ValidationMaterial,
+} from "./secret-material.ts";
+
+export type LoadResult =
+  | { readonly ok: true; readonly material: SecretMaterial }
+  | { readonly ok: false; readonly error: string };
+
+/** Docs: `TlsSessionTicketKeys.keys`, 80 bytes: a name, and two keys. */
+const ticketKeyBytes = 80;
+
+/** Never throws. */
+export function loadSecret(value: SecretValue, files: SecretFiles): LoadResult {
+  try {
+    return { ok: true, material: load(value, files) };
+  } catch (error) {
+    // Anything else is a bug, and one secret's trouble all the same.
+    return { ok: false, error: messageOf(error) };
+  }
+}
+
+function load(value: SecretValue, files: SecretFiles): SecretMaterial {
+  switch (value.kind) {
+    case "tlsCertificate":
+      return loadCertificate(value.certificate, files);
+    case "validationContext":
+      return loadValidation(value.context, files);
+    case "sessionTicketKeys":
+      return {
+        kind: "sessionTicketKeys",
+        keys: value.keys.map((key) => judgeTicketKey(readSource(key, files).bytes)),
+      };
+    case "genericSecret": {
+      const { bytes } = readSource(value.secret, files);
+      return { kind: "genericSecret", text: bytes.toString("utf8").replace(/[\r\n]+$/, "") };
+    }
+    default:
+      return value satisfies never;
+  }
+}
+
+function loadCertificate(config: TlsCertificateConfig, files: SecretFiles): TlsCertificateMaterial {
+  const chain = readSource(config.certificateChain, files);
+  const key = readSource(config.privateKey, files);
+  const password = readSource(config.password, files);
+  if (key.bytes.length === 0)
+    throw new SecretError(`Failed to load incomplete private key from path: ${key.where}`);
+  if (chain.bytes.length === 0)
+    throw new SecretError(
+      `Failed to load incomplete certificate from ${chain.where}: certificate chain not set`,
+    );
+  const file = readCertificates(chain, `Failed to load certificate chain from ${chain.where}`);
+  const passphrase = password.where === "" ? undefined : password.bytes.toString("utf8").trim();
+  judgePrivateKey(key, passphrase, file.certificates[0]);
+  return { kind: "tlsCertificate", chain: file, privateKey: key.bytes, passphrase };
+}
+
+function loadValidation(
+  { trustedCa, usesSystemRoots, crl, ...rules }: ValidationContextConfig,
+  files: SecretFiles,
+): ValidationMaterial {
+  const ca = readSource(trustedCa, files);
+  const revoked = readSource(crl, files);
+  if (trustedCa && ca.bytes.length === 0) throw new SecretError("DataSource cannot be empty");
+  const hasCa = trustedCa !== undefined || usesSystemRoots;
+  if (!hasCa && rules.subjectAltNames.length > 0)
+    throw new SecretError(
+      "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
+    );
+  if (!hasCa && crl)
+    throw new SecretError(`Failed to load CRL from ${revoked.where} without trusted CA`);
+  if (crl) judgeCrl(revoked.bytes, revoked.where);
+  const { certificateHashes, spkiHashes, subjectAltNames, acceptsUntrusted } = rules;
+  return {
+    kind: "validationContext",
+    authorities: trustedCa
+      ? readCertificates(ca, `Failed to load trusted CA certificates from ${ca.where}`)
+      : usesSystemRoots
+        ? "system"
+        : undefined,
+    crl: crl && revoked.bytes,
+    certificateHashes,
+    spkiHashes,
+    subjectAltNames,
+    acceptsUntrusted,
+  };
+}
+
+/** Envoy takes a broken one without a word, and then revokes nothing. */
+function judgeCrl(crl: Buffer, where: string): void {
+  try {
+    createSecureContext({ crl });
+  } catch (error) {
+    throw new SecretError(`Failed to load CRL from ${where}`, { cause: error });
+  }
+}
+
+function judgeTicketKey(key: Buffer): Buffer {
+  if (key.length !== ticketKeyBytes)
+    throw new SecretError(
+      `Incorrect TLS session ticket key length. Length ${key.length}, expected length ${ticketKeyBytes}.`,
+    );
+  return key;
+}

@@ -1,0 +1,68 @@
+/** What listeners wait for and hold while they live, and who serves which kind of it. */
+import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { ListenerDependency } from "../config/decoded-listener.ts";
+import { EcdsApi } from "../listener/ecds-api.ts";
+import type { AcquireDependency } from "../listener/listener-dependencies.ts";
+import { RdsApi } from "../listener/rds-api.ts";
+import { systemFiles } from "../secret/secret-files.ts";
+import { SecretManager } from "../secret/secret-manager.ts";
+import { WorkerSecrets } from "../secret/worker-secrets.ts";
+import type { ControlPlaneParts } from "./control-plane.ts";
+import type { XdsSources } from "./xds-setup.ts";
+
+export interface ListenerDependencies {
+  readonly routes: RdsApi;
+  readonly extensions: EcdsApi;
+  readonly acquire: AcquireDependency;
+  /** Why a dependency can never be served; undefined: it may. */
+  readonly refusalOf: (dependency: ListenerDependency) => string | undefined;
+}
+
+export function createSecretManager(
+  { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
+  sources: XdsSources,
+): SecretManager {
+  return new SecretManager({
+    statics: bootstrap.staticSecrets,
+    source: sources.secrets,
+    files: systemFiles(process.env),
+    stats: slabs.stats,
+    wallTime: () => clock.wallTime(),
+    log: loggerOf("config"),
+  });
+}
+
+export function createListenerDependencies(
+  { pool, slabs, clock, loggerOf }: ControlPlaneParts,
+  sources: XdsSources,
+  { clusters, secrets }: { readonly clusters: ClusterManager; readonly secrets: SecretManager },
+): ListenerDependencies {
+  const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
+  const workerSecrets = new WorkerSecrets(pool, secrets);
+  const routes = new RdsApi({ ...common, source: sources.routes, warming: clusters.warming });
+  const acquire: AcquireDependency = (dependency, onReady) => {
+    switch (dependency.kind) {
+      case "rds":
+        return routes.acquire(dependency, onReady);
+      case "sds":
+        return workerSecrets.acquire(dependency.secret, onReady);
+      case "ecds":
+        return extensions.acquire(dependency.subscription, onReady);
+      default:
+        return dependency satisfies never;
+    }
+  };
+  const extensions = new EcdsApi({
+    ...common,
+    stats: slabs.stats,
+    source: sources.extensions,
+    dependencies: acquire,
+  });
+  return {
+    routes,
+    extensions,
+    acquire,
+    refusalOf: (dependency) =>
+      dependency.kind === "sds" ? secrets.refusalOf(dependency.secret) : undefined,
+  };
+}

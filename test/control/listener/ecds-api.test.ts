@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Subject } from "rxjs";
+import type { ListenerDependency } from "../../../src/control/config/decoded-listener.ts";
+import type {
+  DecodedExtensionConfig,
+  ExtensionSubscription,
+} from "../../../src/control/config/extension-config.ts";
+import { EcdsApi } from "../../../src/control/listener/ecds-api.ts";
+import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
+import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";
+import { FakeStats } from "../../support/fake-stats.ts";
+import { silentLog } from "../../support/silent-log.ts";
+
+const mutation = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+const routerType = "envoy.extensions.filters.http.router.v3.Router";
+const token: ListenerDependency = {
+  kind: "sds",
+  secret: { name: "token", kind: "genericSecret", source: undefined },
+};
+
+const wanted: ExtensionSubscription = {
+  name: "e",
+  source: { kind: "ads", initialFetchTimeoutMs: 1 },
+  typeNames: [mutation],
+  isLast: false,
+  isWaitedFor: true,
+};
+
+function config(
+  tag: string,
+  { dependencies = [] as readonly ListenerDependency[], typeName = mutation } = {},
+): DecodedExtensionConfig {
+  const isTerminal = typeName === routerType;
+  const type = isTerminal ? "envoy.filters.http.router" : "envoy.filters.http.header_mutation";
+  const filter = { config: { kind: "noop", name: tag }, type, isTerminal, dependencies } as const;
+  return { name: "e", typeName, filter, bytes: new Uint8Array() };
+}
+
+function harness() {
+  const posted: WorkerCommand[] = [];
+  const states = new Subject<ResourceState<DecodedExtensionConfig>>();
+  const stats = new FakeStats();
+  const needs = { isReady: true, held: 0, onReady: (): void => {} };
+  const api = new EcdsApi({
+    pool: { post: (command) => void posted.push(command) },
+    source: () => states,
+    dependencies: (_dependency, onReady) => {
+      needs.held++;
+      needs.onReady = onReady;
+      return {
+        get isReady() {
+          return needs.isReady;
+        },
+        clusterNames: [],
+        [Symbol.dispose]: () => void needs.held--,
+      };
+    },
+    stats,
+    wallTime: () => 7,
+    log: silentLog,
+  });
+  const send = (value: DecodedExtensionConfig, version = "1"): void =>
+    states.next({
+      kind: "present",
+      resource: { name: "e", version, bytes: new Uint8Array(), value },
+    });
+  const sent = (): readonly string[] =>
+    posted
+      .splice(0)
+      .map((command) =>
+        command.kind === "setFilterConfig" && command.config.kind === "noop"
+          ? command.config.name
+          : command.kind,
+      );
+  const count = (name: string): number =>
+    stats.value(`extension_config_discovery.http_filter.e.${name}`);
+  return { api, states, needs, send, sent, count };
+}
+
+test("all who want a configuration share it, and it goes with the last of them", () => {
+  const { api, states, send, sent, count } = harness();
+  let ready = 0;
+  const leases = [api.acquire(wanted, () => ready++), api.acquire(wanted, () => ready++)];
+  send(config("one"));
+  assert.equal(ready, 2);
+  send(config("two"), "2");
+  assert.deepEqual(sent(), ["one", "two"]);
+  assert.equal(count("config_reload"), 2);
+  assert.deepEqual(api.views(), [
+    { name: "e", version: "2", bytes: new Uint8Array(), lastUpdatedMs: 7 },
+  ]);
+  for (const lease of [...leases, ...leases]) lease[Symbol.dispose]();
+  assert.deepEqual(sent(), ["removeFilterConfig"]);
+  assert.equal(states.observed, false);
+});
+
+test("judge() asks everybody who wants the name", () => {
+  const { api, count } = harness();
+  assert.deepEqual(api.judge(config("x", { typeName: routerType })), []);
+  using _first = api.acquire(wanted, () => {});
+  using _second = api.acquire(
+    { ...wanted, typeNames: [mutation, routerType], isLast: true },
+    () => {},
+  );
+  assert.deepEqual(api.judge(config("x", { typeName: routerType })), [
+    `Error: filter config has type URL ${routerType} but expect ${mutation}.`,
+  ]);
+  assert.deepEqual(api.judge(config("x")), [
+    "Error: non-terminal filter named e of type envoy.filters.http.header_mutation is the last filter in a http filter chain.",
+  ]);
+  assert.deepEqual(api.judge({ ...config("x"), typeName: "other", filter: undefined }), [
+    `Error: filter config has type URL other but expect ${mutation}.`,
+    `Error: filter config has type URL other but expect ${mutation}, ${routerType}.`,
+  ]);
+  assert.equal(count("config_fail"), 3);
+});
+
+test("removed by the server: the default serves; refused or late: the wait ends", () => {
+  const { api, states, send, sent, count } = harness();
+  let ready = 0;
+  using lease = api.acquire(wanted, () => ready++);
+  states.next({ kind: "absent", reason: "timeout" });
+  assert.deepEqual([ready, lease.isReady, count("config_fail")], [1, true, 1]);
+  send(config("one"));
+  states.next({ kind: "absent", reason: "removed" });
+  assert.deepEqual(sent(), ["one", "removeFilterConfig"]);
+  assert.deepEqual(api.views(), []);
+  assert.equal(ready, 1);
+});
+
+test("one that is not waited for is ready from the start", () => {
+  const { api } = harness();
+  using lease = api.acquire({ ...wanted, isWaitedFor: false }, assert.fail);
+  assert.equal(lease.isReady, true);
+});
+
+test("a configuration that needs a secret takes its place when that is there", () => {
+  const { api, needs, send, sent } = harness();
+  let ready = 0;
+  const lease = api.acquire(wanted, () => ready++);
+  needs.isReady = false;
+  send(config("one", { dependencies: [token] }));
+  assert.deepEqual([sent(), ready, needs.held], [[], 0, 1]);
+  const forgotten = needs.onReady;
+  send(config("two", { dependencies: [token] }), "2");
+  assert.equal(needs.held, 1);
+  needs.isReady = true;
+  forgotten();
+  assert.deepEqual(sent(), []);
+  needs.onReady();
+  assert.deepEqual([sent(), ready], [["two"], 1]);
+  send(config("three"), "3");
+  assert.deepEqual([sent(), needs.held], [["three"], 0]);
+  send(config("four", { dependencies: [token] }), "4");
+  lease[Symbol.dispose]();
+  assert.equal(needs.held, 0);
+});

@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+export interface TestCertificate {
+  /** PEM. */
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** A certificate authority of the test's own, which lives as long as its folder. */
+export class TestAuthority implements Disposable {
+  /** PEM. */
+  readonly certificate: string;
+  readonly #folder = mkdtempSync(path.join(tmpdir(), "sluice-ca-"));
+
+  constructor(name = "test CA") {
+    this.#openssl(
+      ["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem"],
+      ["-days", "2", "-subj", `/CN=${name}`],
+    );
+    this.certificate = this.#read("ca.pem");
+  }
+
+  /** Of a server or a client; `names` as OpenSSL writes them: `DNS:a.test`, `IP:127.0.0.1`, `URI:spiffe://a`. */
+  issue(names: readonly string[], days = 2): TestCertificate {
+    writeFileSync(path.join(this.#folder, "names"), `subjectAltName=${names.join(",")}\n`);
+    this.#openssl([
+      "req",
+      ...newKey,
+      "-keyout",
+      "leaf.key",
+      "-out",
+      "leaf.csr",
+      "-subj",
+      "/CN=leaf",
+    ]);
+    this.#openssl(
+      ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
+      ["-out", "leaf.pem", "-days", String(days), "-extfile", "names"],
+    );
+    return { certificate: this.#read("leaf.pem"), privateKey: this.#read("leaf.key") };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #openssl(...args: readonly (readonly string[])[]): void {
+    execFileSync("openssl", args.flat(), {
+      cwd: this.#folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+  }
+
+  #read(name: string): string {
+    return readFileSync(path.join(this.#folder, name), "utf8");
+  }
+}
+
+const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
