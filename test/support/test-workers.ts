@@ -135,6 +135,7 @@ export class TestWorkers {
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
         fileFlushMinBytes: 1024,
+        accessLogBytes: this.#nextLimit++,
       };
       const onEvent = (event: WorkerEvent): void => this.#onEvent(index, event);
       return kind === "node" ? inProcess(init, nodeSockets, onEvent) : inThread(init, onEvent);

@@ -25,6 +25,7 @@ import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
+import { createReports, type Reports } from "./report-setup.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
@@ -52,6 +53,7 @@ export interface ControlPlane extends Disposable {
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
   readonly heapTrim: HeapTrim;
+  readonly reports: Reports;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
@@ -114,10 +116,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const heapTrim = new HeapTrim(clock);
+  const reports = createReports(parts, clusters);
   const members = { clusters, listeners, routes, drains, serverDrain, sources, runtime, heapTrim };
   return Object.assign(members, {
+    reports,
     [Symbol.dispose]: () =>
-      disposeAll([heapTrim, runtime, sources, clusters, listeners, drainManager]),
+      disposeAll([reports, heapTrim, runtime, sources, clusters, listeners, drainManager]),
   });
 }
 

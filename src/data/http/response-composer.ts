@@ -95,6 +95,7 @@ export class ResponseComposer {
     if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
     this.#writeOwn(info, true, true);
     this.#writeFraming(framing);
+    this.#captureOwn(info, (name) => extra.get(name));
     if (!framing.isHeadRequest) writer.put(body);
   }
 
@@ -154,8 +155,13 @@ export class ResponseComposer {
     const { responseCapture, reactor } = this.#context;
     if (responseCapture.isEmpty) return;
     responseCapture.capture(reactor.arena.buffer, info.responseValues);
+    this.#captureOwn(info, (name) => this.#ownValue(info, name));
+  }
+
+  #captureOwn(info: RequestInfo, valueOf: (name: string) => string | undefined): void {
+    const { responseCapture } = this.#context;
     for (const name of responseCapture.names) {
-      const value = this.#ownValue(info, name);
+      const value = valueOf(name);
       if (value !== undefined) responseCapture.set(info.responseValues, name, value);
     }
   }

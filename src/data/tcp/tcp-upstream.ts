@@ -6,6 +6,7 @@ import type { CloseReason, Reactor, Socket, SocketHandler } from "../../shared/i
 import { TimerSlot, type WheelTimer } from "../../shared/io/timer-wheel.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { transportFailureReason } from "../network/transport-failure.ts";
 import type { UpstreamHost } from "../upstream/cluster-table.ts";
 
 export interface TcpUpstreamHandler {
@@ -124,7 +125,10 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#release(wasConnected);
     this.#countEnd(reason, wasConnected);
     if (wasConnected) this.#handler.onUpstreamClosed(reason);
-    else this.#handler.onUpstreamFailed(this.#isTimedOut ? "connection timeout" : detail);
+    else
+      this.#handler.onUpstreamFailed(
+        this.#isTimedOut ? "connection timeout" : transportFailureReason(detail),
+      );
   }
 
   #release(wasConnected: boolean): void {

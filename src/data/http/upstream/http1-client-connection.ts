@@ -6,6 +6,7 @@
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import { transportFailureReason } from "../../network/transport-failure.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
@@ -14,7 +15,7 @@ import { incomplete } from "../http1/parse-headers.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { clusterStat } from "../stat-offsets.ts";
 import type { Acquired, Http1Pool } from "./http1-pool.ts";
-import { type ResetReason, transportFailureReason } from "./reset-reason.ts";
+import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */

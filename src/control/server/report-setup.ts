@@ -1,0 +1,68 @@
+/** What main sends out on its own account: gRPC access logs. */
+import type { BackoffOptions } from "../../shared/common/backoff.ts";
+import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { GrpcService } from "../config/config-source.ts";
+import { GrpcAccessLogs } from "../reports/grpc-access-logs.ts";
+import { streamAccessLogs } from "../reports/report-methods.ts";
+import { AdsStream, type AdsStreamHandlers } from "../xds/ads-stream.ts";
+import { GrpcTransport } from "../xds/grpc-transport.ts";
+import type { ControlPlaneParts } from "./control-plane.ts";
+import { targetOf } from "./xds-clients.ts";
+
+export type Reports = Disposable;
+
+/** Where reports go to, and how often that is tried. */
+interface ReportService {
+  readonly services: readonly GrpcService[];
+  readonly backoff?: BackoffOptions | undefined;
+}
+
+/** Of a cluster that came by CDS, whose own is not asked for (Envoy's default). */
+const connectTimeoutMsDefault = 5_000;
+
+export function createReports(parts: ControlPlaneParts, clusters: ClusterManager): Reports {
+  const { clock, random, bootstrap, loggerOf, pool, slabs } = parts;
+  const openStream = (
+    { services, backoff }: ReportService,
+    method: GrpcTransport["method"],
+    handlers: AdsStreamHandlers,
+  ): AdsStream => {
+    const hostsOf = (name: string) => clusters.hosts(name) ?? [];
+    const targets = services.map((service) => targetOf(service, hostsOf));
+    const transport = new GrpcTransport({ method, targets });
+    const connectTimeoutMs = connectTimeoutMsOf(services, parts);
+    return new AdsStream({ transport, clock, random, backoff, connectTimeoutMs }, handlers);
+  };
+  const accessLogs = new GrpcAccessLogs({
+    clock,
+    stats: slabs.stats,
+    log: loggerOf("config"),
+    node: bootstrap.node.bytes,
+    open: ({ service, backoff }, handlers) =>
+      openStream({ services: [service], backoff }, streamAccessLogs, handlers),
+  });
+  const events = pool.subscribe({
+    onEvent(_worker, event) {
+      if (event.kind === "accessLogEntries") accessLogs.add(event.batch);
+    },
+  });
+  return {
+    [Symbol.dispose]() {
+      events[Symbol.dispose]();
+      accessLogs[Symbol.dispose]();
+    },
+  };
+}
+
+/** The longest of the clusters that are known from the start, as each of them may be the one that is tried. */
+function connectTimeoutMsOf(
+  services: readonly GrpcService[],
+  { bootstrap }: ControlPlaneParts,
+): number {
+  const timeouts = services.flatMap(({ target }) =>
+    bootstrap.staticClusters
+      .filter(({ config }) => target.kind === "cluster" && config.name === target.clusterName)
+      .map(({ config }) => config.connectTimeoutMs),
+  );
+  return timeouts.length > 0 ? Math.max(...timeouts) : connectTimeoutMsDefault;
+}
