@@ -2,6 +2,7 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { Authorities } from "./authorities.ts";
 import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
@@ -15,6 +16,7 @@ export interface BootstrapConfig {
   readonly staticListeners: readonly DecodedListener[];
   readonly staticClusters: readonly DecodedCluster[];
   readonly dynamicResources: DynamicResources;
+  readonly authorities: Authorities;
   /** `cluster_manager.local_cluster_name`; empty: none. */
   readonly localClusterName: string;
   /** In order, later ones over earlier ones; never empty. */
@@ -49,6 +51,12 @@ export interface AdminConfig {
 
 export interface DynamicResources {
   readonly ads: GrpcApiSource | undefined;
-  readonly lds: ConfigSource | undefined;
-  readonly cds: ConfigSource | undefined;
+  readonly lds: CollectionSource | undefined;
+  readonly cds: CollectionSource | undefined;
 }
+
+/** Where all listeners, or all clusters, come from. */
+export type CollectionSource = ConfigSource & {
+  /** The `xdstp` collection that they are, in canonical form; undefined: everything that the source has. */
+  readonly collection: string | undefined;
+};

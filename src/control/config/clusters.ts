@@ -7,6 +7,7 @@ import type {
   ClusterConfig,
   ClusterDiscovery,
 } from "../../shared/config/cluster-config.ts";
+import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { hashOf } from "./canonical.ts";
 import { decodeLbPolicy } from "./cluster-lb-policy.ts";
@@ -17,6 +18,7 @@ import type { ClusterHealthConfig, DecodedCluster } from "./decoded-cluster.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { judgeResourceName } from "./resource-names.ts";
 import { decodeTransportSocket } from "./transport-sockets.ts";
 
 export const clusterTypeName = "envoy.config.cluster.v3.Cluster" as const;
@@ -48,7 +50,7 @@ export function decodeCluster(
   judgeNetworkFilters(message, context);
   const config: ClusterConfig = {
     name: message.name,
-    statName: (message.altStatName || message.name).replaceAll(":", "_"),
+    statName: sanitizeStatsName(message.altStatName || message.name),
     discovery,
     ...decodeLbPolicy(message, context),
     connectTimeoutMs: durationMsOr(message.connectTimeout, connectTimeoutMsDefault),
@@ -123,6 +125,7 @@ function decodeDiscovery(message: Cluster, context: DecodeContext): ClusterDisco
           `${clusterTypeName}.load_assignment`,
           "the endpoints of an EDS cluster come by EDS",
         );
+      judgeResourceName(edsClusterConfig?.serviceName ?? "", context);
       return { kind: "eds", serviceName: edsClusterConfig?.serviceName || message.name };
     case "LOGICAL_DNS":
     case "ORIGINAL_DST":

@@ -48,6 +48,8 @@ interface HeldRoutes {
 }
 
 interface Entry {
+  /** As listeners ask for it, and so as workers look for it, whatever the resource calls itself. */
+  readonly name: string;
   references: number;
   isReady: boolean;
   view: RouteView | undefined;
@@ -110,6 +112,7 @@ export class RdsApi {
 
   #open(name: string, subscription: RouteSubscription): Entry {
     const entry: Entry = {
+      name,
       references: 0,
       isReady: false,
       view: undefined,
@@ -155,9 +158,10 @@ export class RdsApi {
   #apply(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
     entry.held = undefined;
     entry.clusterNames = resource.value.clusterNames;
-    const { name, version, bytes, value } = resource;
+    const { name } = entry;
+    const { version, bytes, value } = resource;
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
-    this.#context.pool.post({ kind: "setRoutes", config: value.config });
+    this.#context.pool.post({ kind: "setRoutes", config: { ...value.config, name } });
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
   }
 

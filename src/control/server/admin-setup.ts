@@ -46,13 +46,11 @@ import type { AdminConfig } from "../config/bootstrap-config.ts";
 import { stringTest } from "../config/string-test.ts";
 import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainWatchSource } from "../admin/drain-watch.ts";
-import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
-  readonly controlPlanes: () => readonly XdsStatus[];
   readonly drains: DrainWatchSource;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
@@ -82,7 +80,7 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     configDumpEndpoint(parts.dump),
     statusEndpoint({
       ...parts.dump,
-      controlPlanes: parts.controlPlanes,
+      controlPlanes: parts.dump.controlPlanes,
       drains: parts.drains.view,
     }),
     statsEndpoint(stats),

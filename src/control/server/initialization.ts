@@ -75,7 +75,8 @@ export class Initialization {
     if (cds) {
       const client = plane.sources.client(cds, decoders.clusters);
       if (typeof client === "string") return `dynamic_resources.cds_config: ${client}`;
-      const options = { initialFetchTimeoutMs: cds.initialFetchTimeoutMs };
+      const { initialFetchTimeoutMs, collection } = cds;
+      const options = { initialFetchTimeoutMs, collection };
       new CdsApi(client.changes$(decoders.clusters, options), plane.clusters);
       this.#clusters.addPromise(
         "CDS",
@@ -96,7 +97,8 @@ export class Initialization {
     if (lds) {
       const client = plane.sources.client(lds, decoders.listeners);
       if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
-      const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
+      const { initialFetchTimeoutMs, collection } = lds;
+      const options = { initialFetchTimeoutMs, collection };
       const changes = client.changes$(decoders.listeners, options);
       new LdsApi(changes, plane.listeners, (count) => plane.heapTrim.afterPush(count));
       this.#listeners.addPromise(

@@ -170,6 +170,7 @@ export class Server {
         node: loaded.decoders.render("envoy.config.core.v3.Node", loaded.bootstrap.node.bytes),
       }),
       dump: {
+        controlPlanes: () => this.#plane.sources.status(),
         unsupportedFields: () => loaded.decoders.warnings.view(),
         bootstrap: { bytes: loaded.bootstrap.bytes, loadedAtMs: this.#loadedAtMs },
         clusters: () => this.#plane.clusters.view(),
@@ -177,7 +178,6 @@ export class Server {
         routes: () => this.#plane.routes.views(),
         render: loaded.decoders.render,
       },
-      controlPlanes: () => this.#plane.sources.status(),
       drains: {
         view: () => this.#plane.drains.view(),
         subscribe: (onChange) => this.#plane.drains.subscribe(onChange),

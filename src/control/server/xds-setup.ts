@@ -5,6 +5,7 @@
 import { of } from "rxjs";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
+import { authoritySource } from "../config/authorities.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
@@ -58,6 +59,16 @@ export class XdsSources implements Disposable {
     }
   }
 
+  /** As `client`, for one resource: an `xdstp` name may have a server of its own. */
+  clientOf(
+    name: string,
+    source: ConfigSource | undefined,
+    type: ResourceType<unknown>,
+  ): XdsClient | string {
+    const own = authoritySource(name, this.#parts.bootstrap.authorities);
+    return own ? this.#clients.aggregated(own) : this.client(source, type);
+  }
+
   /** `self` is the server that sent the resource which says so: `parent` says where that was. */
   #resolved(
     source: ConfigSource | undefined,
@@ -70,7 +81,7 @@ export class XdsSources implements Disposable {
   readonly endpoints: EndpointSource = ({ serviceName, source, statPrefix }) => {
     const type = this.#parts.decoders.endpoints;
     const { cds } = this.#parts.bootstrap.dynamicResources;
-    const client = this.client(this.#resolved(source, cds), type);
+    const client = this.clientOf(serviceName, this.#resolved(source, cds), type);
     return typeof client === "string"
       ? of<ResourceState<LoadAssignment>>(noSource(client))
       : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
@@ -79,7 +90,7 @@ export class XdsSources implements Disposable {
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
     const type = this.#parts.decoders.routes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
-    const client = this.client(this.#resolved(source, lds), type);
+    const client = this.clientOf(routeConfigName, this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#checkRoutesOf(client);
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));

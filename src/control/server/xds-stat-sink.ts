@@ -1,6 +1,7 @@
 /** Where the xDS client's news is counted: Envoy's subscription block under the prefix of its subject. */
 import { createHash } from "node:crypto";
 import type { StatSlab } from "../../shared/stats/slab.ts";
+import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
 import type { SubscriptionIdentity, SubscriptionStats, XdsStats } from "../xds/xds-stats.ts";
@@ -78,7 +79,7 @@ function countSubscription(prefix: string, store: StatStore, slab: StatSlab): Su
 }
 
 function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string {
-  const safeName = name.replaceAll(":", "_");
+  const safeName = sanitizeStatsName(name);
   switch (shortName) {
     case "LDS":
       return "listener_manager.lds.";

@@ -2,6 +2,7 @@
  * A response against what is held: what is new, what is the same, what is at fault. The same for both variants of
  * the protocol, which differ in what a missing name means.
  */
+import { isInCollection } from "../proto/xdstp-name.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { isPermutation } from "./permutation.ts";
 import type { ReceivedResource } from "./received-resource.ts";
@@ -9,13 +10,31 @@ import type { RejectedResource, ResourceType } from "./resource-batch.ts";
 
 /** What is subscribed of a type: all, some by name, or both. */
 export interface Interest {
+  /** Everything, or everything in a collection. */
   readonly all: boolean;
+  /** The glob collection that `all` means; absent: no matter which. */
+  readonly collection?: string | undefined;
   readonly names: ReadonlySet<string>;
+}
+
+/** Whether a resource of this name was asked for. */
+export function isWanted(
+  name: string,
+  {
+    all,
+    collection,
+    names,
+  }: Omit<Interest, "names"> & { readonly names: Pick<ReadonlySet<string>, "has"> },
+): boolean {
+  if (names.has(name)) return true;
+  return all && (collection === undefined || isInCollection(name, collection));
 }
 
 /** An accepted resource, kept as bytes to compare the next response with. */
 export interface HeldResource {
   readonly version: string;
+  /** What it calls itself, where that is not the name it is held by. */
+  readonly ownName?: string;
   readonly bytes: Uint8Array;
 }
 
@@ -139,11 +158,10 @@ function nameFault(name: string, { wrapper, fault }: ReceivedResource): Fault | 
 
 /** Under each name it was asked for: its own and its aliases. */
 function wantedNames({ name, wrapper }: NamedResource, interest: Interest): readonly string[] {
-  if (!wrapper || wrapper.aliases.length === 0)
-    return interest.all || interest.names.has(name) ? [name] : [];
+  if (!wrapper || wrapper.aliases.length === 0) return isWanted(name, interest) ? [name] : [];
   const names = new Set([name, ...wrapper.aliases]);
   return [...names].filter(
-    (known) => interest.names.has(known) || (interest.all && known === name),
+    (known) => interest.names.has(known) || (known === name && isWanted(name, interest)),
   );
 }
 

@@ -25,11 +25,12 @@ export async function decodeAll<T>(
   const changed: Resource<T>[] = [];
   const rejected: RejectedResource[] = [];
   const slices = new TimeSlices(clock);
-  for (const { name, version, bytes: view } of candidates) {
+  for (const { name, ownName, version, bytes: view } of candidates) {
     // Kept from here on, so out of the message that it came in.
     const bytes = view.slice();
     const result = type.decode(bytes);
-    if (result.ok) changed.push({ name, version, bytes, value: result.value });
+    const naming = ownName === undefined ? { name } : { name, ownName };
+    if (result.ok) changed.push({ ...naming, version, bytes, value: result.value });
     else rejected.push({ name, version, bytes, errors: result.errors });
     if (slices.isOver) await slices.next();
   }
@@ -68,9 +69,10 @@ export class PendingBatch<T> implements ResourceBatch<T> {
       done = this.#works.length;
       await withinLimit(Promise.all(works), clock, (reason) => this.refuse("", reason));
     }
-    const changed = new Map(this.changed.map((resource) => [resource.name, resource]));
+    // Observers know a resource by what it calls itself.
+    const changed = new Map(this.changed.map((each) => [each.ownName ?? each.name, each]));
     return [...this.#refusals].map(([name, errors]) => ({
-      name,
+      name: changed.get(name)?.name ?? name,
       version: changed.get(name)?.version ?? this.version,
       bytes: changed.get(name)?.bytes ?? new Uint8Array(0),
       errors,

@@ -23,6 +23,8 @@ export interface ResourceType<T> {
 
 export interface Resource<T> {
   readonly name: string;
+  /** What it calls itself, where that is not its name: a plain name under an `xdstp` one. */
+  readonly ownName?: string;
   readonly version: string;
   /** As received; equal bytes are never delivered twice, nor are those that mean the same. */
   readonly bytes: Uint8Array;
@@ -45,10 +47,11 @@ export interface RejectedResource {
 export interface ResourceBatch<T> {
   readonly version: string;
   readonly changed: readonly Resource<T>[];
+  /** As the resources called themselves. */
   readonly removed: readonly string[];
   /** Refused before anybody saw a value (unreadable, invalid, sent twice): to show, not to apply. */
   readonly rejected: readonly RejectedResource[];
-  /** A resource that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
+  /** A resource, by either name, that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
   refuse(name: string, message: string): void;
   /** Delays the ACK or NACK until the work is done. */
   waitFor(work: Promise<void>): void;

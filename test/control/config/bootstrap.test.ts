@@ -89,11 +89,12 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
       rateLimit: undefined,
       backoff: undefined,
     },
-    lds: { kind: "ads", initialFetchTimeoutMs: 0 },
+    lds: { kind: "ads", initialFetchTimeoutMs: 0, collection: undefined },
     cds: {
       kind: "path",
       path: "/x/cds.yaml",
       watchedDirectory: "/x",
+      collection: undefined,
       initialFetchTimeoutMs: 15_000,
     },
   });

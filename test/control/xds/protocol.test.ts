@@ -215,6 +215,80 @@ const scenarios: Readonly<Record<string, (peer: XdsPeer) => Promise<void>>> = {
     assert.equal(batches.length, 1);
   },
 
+  "each name says since when it is as it is, and what was refused of it": async (peer) => {
+    const bornMs = peer.clock.wallTime();
+    watch(peer, "x");
+    watch(peer, "y");
+    const since = (name: string): number | undefined => {
+      const sinceMs = peer.statusOf("EDS", name)?.sinceMs;
+      return sinceMs === undefined ? undefined : sinceMs - bornMs;
+    };
+    await peer.clock.advance(1_000);
+    assert.deepEqual([since("x"), since("y")], [0, 0]);
+    await peer.send(eds.typeUrl, { resources: [{ name: "x", version: "1" }], version: "1" });
+    await peer.clock.advance(1_000);
+    const bad = { name: "x", text: "bad", version: "2" };
+    await peer.send(eds.typeUrl, { resources: [bad], version: "2" });
+    await peer.clock.advance(20_000);
+    assert.deepEqual([since("x"), since("y")], [2_000, 15_000]);
+    const { state, version, refused } = peer.statusOf("EDS", "x") ?? {};
+    assert.deepEqual([state, version, refused?.version], ["nacked", "1", "2"]);
+    assert.deepEqual(refused?.bytes, textResource("x", "bad"));
+    assert.equal(peer.statusOf("EDS", "y")?.state, "absent");
+  },
+
+  "a collection is everything that is asked for, and nothing else is taken": async (peer) => {
+    const changes: (readonly string[])[] = [];
+    const folder = "xdstp://a/test.Cluster/foo";
+    peer.client.changes$(cds, { collection: `${folder}/*?k=v` }).subscribe((batch) => {
+      const { changed, removed } = batch;
+      changes.push([...changed.map(({ value }) => value), ...removed.map((name) => `-${name}`)]);
+      for (const { value } of changed)
+        if (value === "refused") batch.refuse("plain", "the manager says no");
+    });
+    const [first] = await peer.heard();
+    assert.deepEqual(first?.names, [`${folder}/*?k=v`]);
+    const one = { name: `${folder}/one?k=v`, text: "one" };
+    const others = [`${folder}/two`, `${folder}/deep/three?k=v`, "plain four"];
+    const strangers = others.map((name) => ({ name }));
+    await peer.send(cds.typeUrl, { resources: [one, ...strangers] });
+    assert.deepEqual(changes, [["one"]]);
+    await peer.send(cds.typeUrl, { resources: [], removed: [one.name] });
+    assert.deepEqual(changes[1], [`-${one.name}`]);
+    await peer.reconnect();
+    assert.deepEqual((await peer.heard())[0]?.names, [`${folder}/*?k=v`]);
+  },
+
+  "a resource of a collection may call itself otherwise, and is removed by that name": async (
+    peer,
+  ) => {
+    if (!peer.isDelta) return;
+    const removed: string[] = [];
+    const name = "xdstp://a/test.Cluster/one";
+    peer.client.changes$(cds, { collection: "xdstp://a/test.Cluster/*" }).subscribe((batch) => {
+      removed.push(...batch.removed);
+      if (batch.changed[0]?.value === "refused") batch.refuse("plain", "no");
+    });
+    const send = (text: string) =>
+      peer.send(cds.typeUrl, { resources: [{ name, innerName: "plain", text }] });
+    await send("good");
+    await send("refused");
+    assert.equal(peer.statusOf("CDS", name)?.state, "nacked");
+    await send("good");
+    assert.equal(peer.statusOf("CDS", name)?.state, "acked");
+    await peer.send(cds.typeUrl, { removed: [name] });
+    assert.deepEqual(removed, ["plain"]);
+  },
+
+  "two spellings of one name are one subscription": async (peer) => {
+    const name = "xdstp://a/test.Endpoints/x";
+    const [one, other] = [watch(peer, `${name}?b=2&a=1`), watch(peer, `${name}?a=%31&b=2`)];
+    const [request] = await peer.heard();
+    assert.deepEqual(request?.names, [`${name}?a=1&b=2`]);
+    await peer.send(eds.typeUrl, { resources: [{ name: `${name}?b=2&a=1` }] });
+    assert.deepEqual([one.kinds().at(-1), other.kinds().at(-1)], ["present", "present"]);
+  },
+
   "an alias is a name like its own": async (peer) => {
     const [own, alias] = [watch(peer, "x"), watch(peer, "other x")];
     const resource = { name: "x", version: "1", aliases: ["other x"] };

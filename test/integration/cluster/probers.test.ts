@@ -34,7 +34,11 @@ function proberTo(
 
 function outcomeOf(prober: Prober): Promise<CheckOutcome> {
   return new Promise((resolve) => {
-    prober.probe(resolve);
+    const check = prober.probe((outcome) => {
+      // As a session does at its end.
+      check[Symbol.dispose]();
+      resolve(outcome);
+    });
   });
 }
 

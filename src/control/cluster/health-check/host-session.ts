@@ -35,7 +35,6 @@ export class HostSession implements Disposable {
   readonly #prober: Prober;
   readonly #onReport: (report: CheckReport) => void;
   #state: CheckState;
-  #isDisposed = false;
   /** Of the next check, or what the present one holds. */
   #pending: Disposable[] = [];
 
@@ -62,7 +61,6 @@ export class HostSession implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#isDisposed = true;
     this.#clear();
     this.#prober[Symbol.dispose]();
   }
@@ -104,10 +102,9 @@ export class HostSession implements Disposable {
       transition: step.transition,
       hasTraffic: hasTraffic(),
     };
+    // Before it is told: whoever hears of it may dispose the session, and the timer with it.
     this.#wait(nextCheckMs(config.intervals, last, random));
     this.#onReport({ ...step, outcome, wasFirst });
-    // Whoever heard of it may have removed the host.
-    if (this.#isDisposed) this.#clear();
   }
 
   #clear(): void {
