@@ -19,6 +19,16 @@ export function readAccessLogs(bytes: Uint8Array): Message {
   return accessLogService["StreamAccessLogs"]?.requestDeserialize(Buffer.from(bytes)) as Message;
 }
 
+/** Reads one `LoadStatsRequest`. */
+export function readLoadStats(bytes: Uint8Array): Message {
+  return loadService["StreamLoadStats"]?.requestDeserialize(Buffer.from(bytes)) as Message;
+}
+
+/** Writes one `LoadStatsResponse`. */
+export function writeLoadRequest(request: Message): Uint8Array {
+  return loadService["StreamLoadStats"]?.responseSerialize(request) as Buffer;
+}
+
 /** One stream as the server sees it. */
 export class ReportStream {
   readonly received: Message[] = [];

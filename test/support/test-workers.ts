@@ -32,6 +32,7 @@ import { createSlab } from "../../src/shared/stats/slab.ts";
 import type { StatBlock, StatGroup } from "../../src/shared/stats/stat-group.ts";
 import {
   clusterStats,
+  hostStats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -274,11 +275,16 @@ export class TestWorkers {
   setCluster(
     config: ClusterConfig,
     hosts: readonly HostConfig[],
-  ): { readonly stats: StatBlock; readonly limits: number } {
+  ): {
+    readonly stats: StatBlock;
+    readonly limits: number;
+    readonly hostBlocks: readonly StatBlock[];
+  } {
     const stats = this.block(clusterStats);
     const limits = this.limit(clusterLimitSlots);
-    this.post({ kind: "setCluster", config, hosts, stats, limits });
-    return { stats, limits };
+    const hostBlocks = hosts.map(() => this.block(hostStats));
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, limits });
+    return { stats, limits, hostBlocks };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

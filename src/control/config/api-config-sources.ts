@@ -117,6 +117,11 @@ function judgeMetadata(key: string, value: string, context: DecodeContext): void
     context.refuse(`initial_metadata: command operators in '${key}' are not supported`);
 }
 
+/** The cluster that the service is reached through; empty where it is not one of ours. */
+export function clusterOf({ target }: GrpcService): readonly string[] {
+  return target.kind === "cluster" ? [target.clusterName] : [];
+}
+
 /** Between attempts to reach the service. */
 export function decodeServiceBackoff(
   service: GrpcMessage,

@@ -13,8 +13,9 @@ import type {
   GrpcLogConfig,
   GrpcLogEntryKind,
 } from "../../shared/config/access-log-config.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
-import { decodeGrpcService, decodeServiceBackoff } from "./api-config-sources.ts";
+import { clusterOf, decodeGrpcService, decodeServiceBackoff } from "./api-config-sources.ts";
 import type { GrpcService } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { FoundExtension } from "./extensions.ts";
@@ -103,4 +104,17 @@ function writeDestination(destination: AccessLogDestination): string {
 /** The text was written by `writeDestination`, and workers hand it back as it is. */
 export function readDestination(text: string): AccessLogDestination {
   return JSON.parse(text) as AccessLogDestination;
+}
+
+/** The clusters that a listener's logs over gRPC go through. */
+export function logClustersOf(config: ListenerConfig): readonly string[] {
+  const chains = config.defaultFilterChain
+    ? [...config.filterChains, config.defaultFilterChain]
+    : config.filterChains;
+  const ofFilters = chains.flatMap(({ filters }) =>
+    filters.flatMap((filter) => (filter.kind === "noop" ? [] : filter.config.accessLog)),
+  );
+  return [...config.accessLog, ...ofFilters].flatMap((log) =>
+    log.kind === "grpc" ? clusterOf(readDestination(log.destination).service) : [],
+  );
 }

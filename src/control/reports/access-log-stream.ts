@@ -7,16 +7,10 @@
 import type { AccessLogBatch, AccessLogEntry } from "../../shared/protocol/access-log-entry.ts";
 import type { AdsStreamHandlers } from "../xds/ads-stream.ts";
 import type { LogIdentity } from "./access-log-messages.ts";
+import type { ReportStream } from "./report-stream.ts";
 
 /** Most bytes that wait for one log's server. A batch above it is taken when nothing else waits. */
 export const waitingBytesMax = 1024 * 1024;
-
-/** What it needs of a stream that reopens by itself (`AdsStream`). */
-export interface ReportStream extends Disposable {
-  start(): void;
-  readonly canSend: boolean;
-  send(message: Uint8Array): void;
-}
 
 export interface AccessLogStreamParts {
   readonly identity: LogIdentity;

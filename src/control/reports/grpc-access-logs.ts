@@ -10,7 +10,8 @@ import { defineStats } from "../../shared/stats/stat-group.ts";
 import { type AccessLogDestination, readDestination } from "../config/grpc-access-logs.ts";
 import type { AdsStreamHandlers } from "../xds/ads-stream.ts";
 import { writeAccessLogs } from "./access-log-messages.ts";
-import { AccessLogStream, type ReportStream } from "./access-log-stream.ts";
+import { AccessLogStream } from "./access-log-stream.ts";
+import type { ReportStream } from "./report-stream.ts";
 
 /** `access_logs.grpc_access_log.` */
 const logStats = defineStats({

@@ -4,6 +4,8 @@ import type { BytesMethod } from "../proto/discovery-services.ts";
 /** Its one answer, which never comes, makes no difference on the wire to a stream of answers. */
 export const streamAccessLogs = streamMethod("accesslog.v3.AccessLogService/StreamAccessLogs");
 
+export const streamLoadStats = streamMethod("load_stats.v3.LoadReportingService/StreamLoadStats");
+
 function streamMethod(name: string): BytesMethod {
   const same = (bytes: Buffer): Buffer => bytes;
   return {

@@ -1,21 +1,30 @@
-/** What main sends out on its own account: gRPC access logs. */
+/** What main sends out on its own account: gRPC access logs, and load. */
 import type { BackoffOptions } from "../../shared/common/backoff.ts";
+import { clusterStats } from "../../shared/stats/stat-names.ts";
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import { readHostCounts } from "../cluster/host-counters.ts";
 import type { GrpcService } from "../config/config-source.ts";
 import { GrpcAccessLogs } from "../reports/grpc-access-logs.ts";
-import { streamAccessLogs } from "../reports/report-methods.ts";
+import { LoadReporter } from "../reports/load-reporter.ts";
+import { streamAccessLogs, streamLoadStats } from "../reports/report-methods.ts";
 import { AdsStream, type AdsStreamHandlers } from "../xds/ads-stream.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { targetOf } from "./xds-clients.ts";
 
-export type Reports = Disposable;
+export interface Reports extends Disposable {
+  /** Begins what is not begun by something to report: once the clusters are there. */
+  start(): void;
+}
 
 /** Where reports go to, and how often that is tried. */
 interface ReportService {
   readonly services: readonly GrpcService[];
   readonly backoff?: BackoffOptions | undefined;
 }
+
+/** Requests that circuit breakers let in no more: Envoy reports them as dropped. */
+const droppedOffset = clusterStats.offset("upstream_rq_pending_overflow");
 
 /** Of a cluster that came by CDS, whose own is not asked for (Envoy's default). */
 const connectTimeoutMsDefault = 5_000;
@@ -41,15 +50,32 @@ export function createReports(parts: ControlPlaneParts, clusters: ClusterManager
     open: ({ service, backoff }, handlers) =>
       openStream({ services: [service], backoff }, streamAccessLogs, handlers),
   });
+  const { loadStats } = bootstrap;
+  const loadReporter =
+    loadStats &&
+    new LoadReporter({
+      clock,
+      stats: slabs.stats,
+      log: loggerOf("upstream"),
+      node: bootstrap.node.bytes,
+      counters: {
+        host: (block) => readHostCounts(slabs.store, block),
+        dropped: (block) => slabs.store.total(block, droppedOffset),
+      },
+      clusters: () => clusters.loads(),
+      open: (handlers) => openStream(loadStats, streamLoadStats, handlers),
+    });
   const events = pool.subscribe({
     onEvent(_worker, event) {
       if (event.kind === "accessLogEntries") accessLogs.add(event.batch);
     },
   });
   return {
+    start: () => loadReporter?.start(),
     [Symbol.dispose]() {
       events[Symbol.dispose]();
       accessLogs[Symbol.dispose]();
+      loadReporter?.[Symbol.dispose]();
     },
   };
 }
