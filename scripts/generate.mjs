@@ -128,8 +128,7 @@ const newerMessages = [
 /** What the proxy reads, and what it must be able to name when it refuses it. */
 const wanted = [
   "envoy/{admin,config,data,extensions,type}/**/v3/*.proto",
-  "envoy/service/{accesslog,auth,cluster,discovery,endpoint,listener,route,runtime,secret,status}/v3/*.proto",
-  "envoy/service/extension/v3/*.proto",
+  "envoy/service/{accesslog,auth,cluster,discovery,endpoint,extension,listener,load_stats,route,runtime,secret,status}/v3/*.proto",
   "udpa/type/**/*.proto",
   "xds/type/**/*.proto",
 ];

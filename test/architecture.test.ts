@@ -69,6 +69,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/workers",
     "control/cluster",
   ],
+  // What main sends out: access logs and load.
+  "control/reports": [
+    ...shared,
+    "control/proto",
+    "control/config",
+    "control/init",
+    "control/xds",
+    "control/workers",
+    "control/cluster",
+  ],
   "control/admin": [
     ...shared,
     "control/proto",
@@ -92,6 +102,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/secret",
     "control/cluster",
     "control/listener",
+    "control/reports",
     "control/admin",
   ],
   // Programs of their own: a management server, and clients of the admin.

@@ -64,6 +64,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
         flags: [],
       },
     ],
+    hostBlocks: [],
     awaiting: [],
     bytes: new Uint8Array(),
     assignment: undefined,

@@ -1,6 +1,6 @@
 /** Clusters and hosts for tests, with defaults for all that a test does not care about. */
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
-import type { SetCluster } from "../../src/shared/protocol/worker-command.ts";
+import type { SetCluster, SetHosts } from "../../src/shared/protocol/worker-command.ts";
 import { clusterLimitSlots } from "../../src/shared/protocol/worker-command.ts";
 import { StatSlab } from "../../src/shared/stats/slab.ts";
 import type { ClusterEnvironment } from "../../src/data/upstream/cluster.ts";
@@ -59,5 +59,10 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
 }
 
 export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]): SetCluster {
-  return { kind: "setCluster", config, hosts, stats: 1, limits: 0 };
+  return { kind: "setCluster", config, hosts, hostBlocks: [], stats: 1, limits: 0 };
+}
+
+/** Of the cluster `c`. */
+export function setHosts(hosts: readonly HostConfig[]): SetHosts {
+  return { kind: "setHosts", cluster: "c", hosts, hostBlocks: [] };
 }

@@ -8,6 +8,8 @@ export class FakeStats implements MainStats {
   readonly slab = new StatSlab(new SharedArrayBuffer(1024 * 1024 * 8));
   readonly #blocks = new Map<string, { block: number; group: StatGroup; references: number }>();
   #next = 1;
+  /** Blocks without a name that somebody holds. */
+  unnamed = 0;
 
   readonly allocator = {
     allocate: (group: StatGroup, prefix: string): number => {
@@ -30,6 +32,14 @@ export class FakeStats implements MainStats {
         return;
       }
       assert.fail(`block ${block} is released and was not held`);
+    },
+    allocateUnnamed: (group: StatGroup): number => {
+      this.unnamed++;
+      return (this.#next += group.size) - group.size;
+    },
+    releaseUnnamed: (block: number, group: StatGroup): void => {
+      this.unnamed--;
+      this.slab.values.fill(0, block, block + group.size);
     },
     total: (block: number, offset: number): number => this.slab.values[block + offset] ?? 0,
   };

@@ -92,6 +92,7 @@ export class ListenerHarness {
         arenaBytesMax: 1,
         fileFlushIntervalMs: 1,
         fileFlushMinBytes: 1,
+        accessLogBytes: 0,
       }),
     });
     const drainDefaults: DrainPolicy = {

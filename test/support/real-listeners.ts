@@ -69,6 +69,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       arenaBytesMax: 64 * 1024 * 1024,
       fileFlushIntervalMs: 100,
       fileFlushMinBytes: 1024,
+      accessLogBytes: limits.allocate(1) ?? 0,
     }),
   });
   await pool.ready;

@@ -33,6 +33,7 @@ import type { StatBlock, StatGroup } from "../../src/shared/stats/stat-group.ts"
 import {
   clusterStats,
   credentialInjectorStats,
+  hostStats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -136,6 +137,7 @@ export class TestWorkers {
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
         fileFlushMinBytes: 1024,
+        accessLogBytes: this.#nextLimit++,
       };
       const onEvent = (event: WorkerEvent): void => this.#onEvent(index, event);
       return kind === "node" ? inProcess(init, nodeSockets, onEvent) : inThread(init, onEvent);
@@ -275,11 +277,16 @@ export class TestWorkers {
   setCluster(
     config: ClusterConfig,
     hosts: readonly HostConfig[],
-  ): { readonly stats: StatBlock; readonly limits: number } {
+  ): {
+    readonly stats: StatBlock;
+    readonly limits: number;
+    readonly hostBlocks: readonly StatBlock[];
+  } {
     const stats = this.block(clusterStats);
     const limits = this.limit(clusterLimitSlots);
-    this.post({ kind: "setCluster", config, hosts, stats, limits });
-    return { stats, limits };
+    const hostBlocks = hosts.map(() => this.block(hostStats));
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, limits });
+    return { stats, limits, hostBlocks };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

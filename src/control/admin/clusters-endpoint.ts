@@ -1,19 +1,25 @@
 /**
- * `/clusters`: every active cluster with its limits and hosts. Envoy also prints counters of each host;
- * none are kept here, and a line that would always say 0 is left out.
+ * `/clusters`: every active cluster with its limits, its hosts and their counters. Of canaries and success rates,
+ * which nobody keeps here, it says what Envoy says where nobody does.
  */
 import { formatAddress } from "../../shared/common/address.ts";
 import type {
   CircuitBreakerLimits,
   HealthFlag,
   HostConfig,
+  Locality,
 } from "../../shared/config/cluster-config.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
+import type { HostCounts } from "../cluster/host-counters.ts";
 import { addressJson } from "./address-json.ts";
 import { type AdminEndpoint, jsonResponse, textResponse } from "./endpoint.ts";
 import { compileNameFilter } from "./name-filter.ts";
 
-export function clustersEndpoint(view: () => ClustersView): AdminEndpoint {
+/** What is counted of a host in its block. */
+export type CountsOf = (block: StatBlock) => HostCounts;
+
+export function clustersEndpoint(view: () => ClustersView, countsOf: CountsOf): AdminEndpoint {
   return {
     path: "/clusters",
     isMutation: false,
@@ -28,15 +34,27 @@ export function clustersEndpoint(view: () => ClustersView): AdminEndpoint {
       const clusters = view()
         .clusters.filter(({ name, state }) => state === "active" && names.matches(name))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      if (query.get("format") !== "json") return textResponse(clusters.map(clusterText).join(""));
-      return jsonResponse(
-        clusters.length > 0 ? { cluster_statuses: clusters.map(clusterJson) } : {},
-      );
+      const write = query.get("format") === "json" ? clusterJson : clusterText;
+      const written = clusters.map((cluster) => write(cluster, countedHosts(cluster, countsOf)));
+      if (write === clusterText) return textResponse(written.join(""));
+      return jsonResponse(written.length > 0 ? { cluster_statuses: written } : {});
     },
   };
 }
 
-function clusterText({ name, config, version, isStatic, hosts }: ClusterView): string {
+interface CountedHost {
+  readonly host: HostConfig;
+  readonly counts: HostCounts;
+}
+
+function countedHosts({ hosts, hostBlocks }: ClusterView, countsOf: CountsOf): CountedHost[] {
+  return hosts.map((host, i) => ({ host, counts: countsOf(hostBlocks[i] ?? 0) }));
+}
+
+function clusterText(
+  { name, config, version, isStatic }: ClusterView,
+  hosts: readonly CountedHost[],
+): string {
   const { default: normal, high } = config.circuitBreakers;
   const lines = [
     `observability_name::${config.statName}`,
@@ -44,8 +62,10 @@ function clusterText({ name, config, version, isStatic, hosts }: ClusterView): s
     ...limitLines("high_priority", high),
     `added_via_api::${!isStatic}`,
     ...(isStatic ? [] : [`version_info::${version}`]),
-    ...hosts.flatMap((host) =>
-      hostFacts(host).map(([key, value]) => `${formatAddress(host.address)}::${key}::${value}`),
+    ...hosts.flatMap((counted) =>
+      hostFacts(counted).map(
+        ([key, value]) => `${formatAddress(counted.host.address)}::${key}::${value}`,
+      ),
     ),
   ];
   return lines.map((line) => `${name}::${line}\n`).join("");
@@ -55,12 +75,41 @@ function limitLines(priority: string, limits: CircuitBreakerLimits): string[] {
   return Object.entries(limitsJson(limits)).map(([key, value]) => `${priority}::${key}::${value}`);
 }
 
-function hostFacts(host: HostConfig): readonly (readonly [string, string | number])[] {
+/** Counters, by their names and in the order of the JSON form; the text form sorts them in with the gauges. */
+function countersOf(counts: HostCounts): readonly (readonly [string, number])[] {
   return [
+    ["cx_connect_fail", counts.cxConnectFail],
+    ["cx_total", counts.cxTotal],
+    ["rq_error", counts.rqError],
+    ["rq_success", counts.rqSuccess],
+    ["rq_timeout", counts.rqTimeout],
+    ["rq_total", counts.rqTotal],
+  ];
+}
+
+function gaugesOf(counts: HostCounts): readonly (readonly [string, number])[] {
+  return [
+    ["cx_active", counts.cxActive],
+    ["rq_active", counts.rqActive],
+    ["rq_pending_active", counts.rqPendingActive],
+  ];
+}
+
+function hostFacts({ host, counts }: CountedHost): readonly (readonly [string, string | number])[] {
+  const { region = "", zone = "", subZone = "" } = host.locality ?? {};
+  const stats = [...countersOf(counts), ...gaugesOf(counts)];
+  return [
+    ...stats.toSorted(([a], [b]) => (a < b ? -1 : 1)),
     ["hostname", host.hostname],
     ["health_flags", flagsText(host)],
     ["weight", host.weight],
+    ["region", region],
+    ["zone", zone],
+    ["sub_zone", subZone],
+    ["canary", "false"],
     ["priority", host.priority],
+    ["success_rate", -1],
+    ["local_origin_success_rate", -1],
   ];
 }
 
@@ -92,7 +141,10 @@ function edsStatus(flags: readonly HealthFlag[]): string {
   return flags.includes("degraded_eds_health") ? "DEGRADED" : "HEALTHY";
 }
 
-function clusterJson({ name, config, isStatic, hosts }: ClusterView): unknown {
+function clusterJson(
+  { name, config, isStatic }: ClusterView,
+  hosts: readonly CountedHost[],
+): unknown {
   const { default: normal, high } = config.circuitBreakers;
   return {
     name,
@@ -105,14 +157,30 @@ function clusterJson({ name, config, isStatic, hosts }: ClusterView): unknown {
   };
 }
 
-function hostJson(host: HostConfig): unknown {
+function hostJson({ host, counts }: CountedHost): unknown {
+  const { locality } = host;
   return {
     address: addressJson(host.address),
+    stats: [
+      ...countersOf(counts).map(([name, value]) => statJson(name, value)),
+      ...gaugesOf(counts).map(([name, value]) => ({ type: "GAUGE", ...statJson(name, value) })),
+    ],
     health_status: healthStatus(host),
     weight: host.weight,
     ...(host.hostname === "" ? {} : { hostname: host.hostname }),
     ...(host.priority === 0 ? {} : { priority: host.priority }),
+    ...(locality ? { locality: localityJson(locality) } : {}),
   };
+}
+
+/** `envoy.admin.v3.SimpleMetric`: a counter unless it says otherwise; zero is left out. */
+function statJson(name: string, value: number): object {
+  return value === 0 ? { name } : { value: String(value), name };
+}
+
+function localityJson({ region, zone, subZone }: Locality): object {
+  const fields = { region, zone, sub_zone: subZone };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 }
 
 function limitsJson(limits: CircuitBreakerLimits): Readonly<Record<string, number>> {

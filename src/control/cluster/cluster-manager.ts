@@ -15,7 +15,8 @@ import type { RejectedResource } from "../xds/resource-batch.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
-import type { ClusterErrorView, ClustersView } from "./cluster-view.ts";
+import type { ClusterErrorView, ClusterLoad, ClustersView } from "./cluster-view.ts";
+import { HostCounters } from "./host-counters.ts";
 import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
 import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
@@ -55,6 +56,7 @@ export class ClusterManager {
   readonly #warming = new Map<string, Cluster>();
   readonly #active = new Map<string, Cluster>();
   readonly #slots = new Map<string, ClusterSlots>();
+  readonly #hostCounters: HostCounters;
   /** Of removed clusters whose connections workers still close. */
   #retired: ClusterSlots[] = [];
   readonly #errors = new Map<string, ClusterErrorView>();
@@ -67,6 +69,7 @@ export class ClusterManager {
   constructor(context: ClusterManagerContext) {
     this.#context = context;
     this.#stats = new ClusterManagerStats(context.stats);
+    this.#hostCounters = new HostCounters(context.stats.allocator, context.pool);
   }
 
   /** Applies a push. Good clusters are applied whatever the others are; each bad one is refused. */
@@ -119,11 +122,22 @@ export class ClusterManager {
   /** Sets the gauges that follow what workers count: before somebody reads them. */
   refreshGauges(): void {
     const { limits } = this.#context;
+    this.#hostCounters.sweep();
     for (const { decoded, slots } of this.#active.values()) {
       const { statName, circuitBreakers } = decoded.config;
       const { breakers } = slots.blocks(statName);
       breakers.refresh(circuitBreakers, slots.limits, (index) => limits.read(index));
     }
+  }
+
+  /** What is reported of the active clusters as load. */
+  loads(): readonly ClusterLoad[] {
+    return [...this.#active.values()].map(({ decoded: { config }, slots, hosts, hostBlocks }) => ({
+      config,
+      hosts,
+      hostBlocks,
+      stats: slots.blocks(config.statName).worker,
+    }));
   }
 
   view(): ClustersView {
@@ -242,10 +256,12 @@ export class ClusterManager {
     old?.remove();
     const { worker, membership } = cluster.slots.blocks(statName);
     const { hosts, slots } = cluster;
+    cluster.hostBlocks = this.#hostCounters.assign(name, hosts);
     this.#context.pool.post({
       kind: "setCluster",
       config,
       hosts,
+      hostBlocks: cluster.hostBlocks,
       stats: worker,
       limits: slots.limits,
     });
@@ -258,7 +274,9 @@ export class ClusterManager {
     const { name, statName } = cluster.decoded.config;
     const hasChanged = !areSameMembers(cluster.hosts, hosts);
     cluster.hosts = hosts;
-    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts });
+    const hostBlocks = this.#hostCounters.assign(name, hosts);
+    cluster.hostBlocks = hostBlocks;
+    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts, hostBlocks });
     this.#stats.count("cluster_updated");
     const { membership } = cluster.slots.blocks(statName);
     membership.setHosts(hosts);
@@ -282,6 +300,7 @@ export class ClusterManager {
     }
     this.#active.delete(name);
     active.remove();
+    this.#hostCounters.remove(name);
     const removed = this.#context.pool.broadcast((reply) => ({
       kind: "removeCluster",
       name,

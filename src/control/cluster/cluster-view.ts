@@ -1,5 +1,6 @@
 /** What the cluster manager shows of itself: to `/clusters`, `/config_dump` and `/init_dump`. Snapshots. */
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 
 export interface ClusterView {
   readonly name: string;
@@ -9,6 +10,8 @@ export interface ClusterView {
   readonly isStatic: boolean;
   readonly config: ClusterConfig;
   readonly hosts: readonly HostConfig[];
+  /** Where workers count each host (`hostStats`), in the order of the hosts; empty while it warms. */
+  readonly hostBlocks: readonly StatBlock[];
   /** What a warming cluster waits for: `eds <name>`, `dns <host>`. */
   readonly awaiting: readonly string[];
   /** The `envoy.config.cluster.v3.Cluster` as received. */
@@ -40,4 +43,13 @@ export interface ClustersView {
   readonly errors: readonly ClusterErrorView[];
   /** Taken with an ACK and not applied, with the reason: the bootstrap has a cluster of the name. */
   readonly skipped: readonly ClusterErrorView[];
+}
+
+/** An active cluster as load reports see it: not a snapshot, what is counted goes on. */
+export interface ClusterLoad {
+  readonly config: ClusterConfig;
+  readonly hosts: readonly HostConfig[];
+  readonly hostBlocks: readonly StatBlock[];
+  /** Where workers count the cluster itself (`clusterStats`). */
+  readonly stats: StatBlock;
 }

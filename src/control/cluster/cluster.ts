@@ -3,6 +3,7 @@
  * first hosts; the manager decides what that means.
  */
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { ClusterSlots } from "./cluster-slots.ts";
 import type { ClusterView } from "./cluster-view.ts";
@@ -29,6 +30,8 @@ export class Cluster {
   readonly slots: ClusterSlots;
   state: ClusterState = { kind: "warming" };
   hosts: readonly HostConfig[] = [];
+  /** Where workers count each host, in the order of the hosts. */
+  hostBlocks: readonly StatBlock[] = [];
   readonly #source: HostSource;
 
   constructor(
@@ -65,6 +68,7 @@ export class Cluster {
       isStatic: this.identity.isStatic,
       config,
       hosts: this.hosts,
+      hostBlocks: this.hostBlocks,
       awaiting: this.state.kind === "warming" ? this.#source.awaiting : [],
       bytes,
       assignment: this.#source.assignment,

@@ -1,21 +1,35 @@
 /** From an assignment to the flat list of hosts that workers balance over. */
 import { formatAddress } from "../../shared/common/address.ts";
-import type { Endpoint, HostConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
+import type {
+  Endpoint,
+  HostConfig,
+  LoadAssignment,
+  LocalityEndpoints,
+} from "../../shared/config/cluster-config.ts";
 import { endpointFlags, healthOf } from "./host-health.ts";
 
-export function hostOf(endpoint: Endpoint, priority: number): HostConfig {
+/** What an endpoint has of the others in its locality. */
+export type Group = Pick<HostConfig, "priority" | "locality">;
+
+export function groupOf({ priority, region, zone, subZone }: LocalityEndpoints): Group {
+  const isNamed = region !== "" || zone !== "" || subZone !== "";
+  return isNamed ? { priority, locality: { region, zone, subZone } } : { priority };
+}
+
+export function hostOf(endpoint: Endpoint, group: Group): HostConfig {
   const { address, hostname, weight, health, check } = endpoint;
-  const host = { address, hostname, weight, priority, ...healthOf(endpointFlags(health)) };
+  const host = { address, hostname, weight, ...group, ...healthOf(endpointFlags(health)) };
   return check ? { ...host, check } : host;
 }
 
 /** An address that comes twice in a priority counts once, as in Envoy: the first wins. */
 export function hostsOf(assignment: LoadAssignment): readonly HostConfig[] {
   const hosts = new Map<string, HostConfig>();
-  for (const { priority, endpoints } of assignment.localities) {
-    for (const endpoint of endpoints) {
-      const key = `${priority} ${formatAddress(endpoint.address)}`;
-      if (!hosts.has(key)) hosts.set(key, hostOf(endpoint, priority));
+  for (const locality of assignment.localities) {
+    const group = groupOf(locality);
+    for (const endpoint of locality.endpoints) {
+      const key = `${group.priority} ${formatAddress(endpoint.address)}`;
+      if (!hosts.has(key)) hosts.set(key, hostOf(endpoint, group));
     }
   }
   return [...hosts.values()];

@@ -13,7 +13,7 @@ import type {
   LoadAssignment,
 } from "../../shared/config/cluster-config.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
-import { hostOf } from "./host-list.ts";
+import { type Group, groupOf, hostOf } from "./host-list.ts";
 
 type StrictDns = Extract<ClusterDiscovery, { kind: "strictDns" }>;
 
@@ -36,7 +36,7 @@ interface Target {
   readonly host: string;
   /** An IP address or a path: nothing to resolve. */
   readonly isAddress: boolean;
-  readonly endpoints: readonly { readonly endpoint: Endpoint; readonly priority: number }[];
+  readonly endpoints: readonly { readonly endpoint: Endpoint; readonly group: Group }[];
   /** Undefined until it was tried once. */
   addresses: readonly string[] | undefined;
   timer: Disposable | undefined;
@@ -109,12 +109,13 @@ export class StrictDnsHosts implements Disposable {
 
 /** Endpoints by the name they share, so that a name is asked for once. */
 function targetsOf(assignment: LoadAssignment): readonly Target[] {
-  const byHost = new Map<string, { endpoint: Endpoint; priority: number }[]>();
-  for (const { priority, endpoints } of assignment.localities) {
-    for (const endpoint of endpoints) {
+  const byHost = new Map<string, { endpoint: Endpoint; group: Group }[]>();
+  for (const locality of assignment.localities) {
+    const group = groupOf(locality);
+    for (const endpoint of locality.endpoints) {
       const { address } = endpoint;
       const host = address.kind === "ip" ? address.ip : address.path;
-      byHost.set(host, [...(byHost.get(host) ?? []), { endpoint, priority }]);
+      byHost.set(host, [...(byHost.get(host) ?? []), { endpoint, group }]);
     }
   }
   return [...byHost].map(([host, endpoints]) => ({
@@ -128,12 +129,12 @@ function targetsOf(assignment: LoadAssignment): readonly Target[] {
 }
 
 function hostsOf({ host, endpoints, addresses }: Target): readonly HostConfig[] {
-  return endpoints.flatMap(({ endpoint, priority }) =>
+  return endpoints.flatMap(({ endpoint, group }) =>
     (addresses ?? []).map((address) => {
       const { address: original } = endpoint;
       const resolved = original.kind === "ip" ? { ...original, ip: address } : original;
       const hostname = endpoint.hostname || host;
-      return hostOf({ ...endpoint, address: resolved, hostname }, priority);
+      return hostOf({ ...endpoint, address: resolved, hostname }, group);
     }),
   );
 }

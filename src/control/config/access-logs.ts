@@ -9,11 +9,16 @@ import type {
   StderrAccessLog,
   StdoutAccessLog,
 } from "../../../gen/es/envoy/extensions/access_loggers/stream/v3/stream_pb.d.ts";
-import type { AccessLogConfig, AccessLogFilter } from "../../shared/config/access-log-config.ts";
+import type {
+  AccessLogConfig,
+  AccessLogFilter,
+  LineLogConfig,
+} from "../../shared/config/access-log-config.ts";
 import type { RuntimeDefault } from "../../shared/config/runtime-values.ts";
 import { decodeFileFormat, decodeFormat } from "./access-log-formats.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { type FoundExtension, findExtension } from "./extensions.ts";
+import { decodeHttpGrpcLog, decodeTcpGrpcLog } from "./grpc-access-logs.ts";
 
 export function decodeAccessLogs(
   logs: readonly AccessLog[],
@@ -22,16 +27,28 @@ export function decodeAccessLogs(
   return logs.flatMap((log) => {
     const request = { name: log.name, any: log.configType.value };
     const found = findExtension("access logger", request, context);
-    const output = found && decodeOutput(found, context);
-    if (!output) return [];
-    return { ...output, filter: log.filter ? decodeFilter(log.filter, context) : undefined };
+    if (!found) return [];
+    const filter = log.filter ? decodeFilter(log.filter, context) : undefined;
+    return decodeLogger(found, filter, context) ?? [];
   });
 }
 
-function decodeOutput(
+function decodeLogger(
+  found: FoundExtension,
+  filter: AccessLogFilter | undefined,
+  context: DecodeContext,
+): AccessLogConfig | undefined {
+  const { kind } = found.extension;
+  if (kind === "httpGrpcAccessLog") return decodeHttpGrpcLog(found, filter, context);
+  if (kind === "tcpGrpcAccessLog") return decodeTcpGrpcLog(found, filter, context);
+  const lines = decodeLines(found, context);
+  return lines && { kind: "line", ...lines, filter };
+}
+
+function decodeLines(
   { extension, config }: FoundExtension,
   context: DecodeContext,
-): Pick<AccessLogConfig, "sink" | "format"> | undefined {
+): Pick<LineLogConfig, "sink" | "format"> | undefined {
   if (extension.kind === "fileAccessLog") {
     const schema = context.protos.schema<FileAccessLog>(
       "envoy.extensions.access_loggers.file.v3.FileAccessLog",

@@ -68,7 +68,7 @@ function decodeGrpc(
     services: message.grpcServices.map((service) => decodeGrpcService(service, context)),
     setNodeOnFirstMessageOnly: message.setNodeOnFirstMessageOnly,
     rateLimit: message.rateLimitSettings && decodeRateLimit(message.rateLimitSettings),
-    backoff: first && decodeBackoff(retryPolicyOf(first), context),
+    backoff: first && decodeServiceBackoff(first, context),
   };
 }
 
@@ -89,7 +89,7 @@ function decodeRest(message: ApiMessage, context: DecodeContext): RestApiSource 
   };
 }
 
-function decodeGrpcService(message: GrpcMessage, context: DecodeContext): GrpcService {
+export function decodeGrpcService(message: GrpcMessage, context: DecodeContext): GrpcService {
   const { targetSpecifier, initialMetadata, timeout } = message;
   for (const { key, value } of initialMetadata) judgeMetadata(key, value, context);
   const authority = targetSpecifier.case === "envoyGrpc" ? targetSpecifier.value.authority : "";
@@ -115,6 +115,19 @@ function judgeMetadata(key: string, value: string, context: DecodeContext): void
     context.refuse(`initial_metadata: the value of '${key}' is not printable ASCII`);
   if (/%[A-Z_]+(\(|:|%)/.test(value))
     context.refuse(`initial_metadata: command operators in '${key}' are not supported`);
+}
+
+/** The cluster that the service is reached through; empty where it is not one of ours. */
+export function clusterOf({ target }: GrpcService): readonly string[] {
+  return target.kind === "cluster" ? [target.clusterName] : [];
+}
+
+/** Between attempts to reach the service. */
+export function decodeServiceBackoff(
+  service: GrpcMessage,
+  context: DecodeContext,
+): BackoffOptions | undefined {
+  return decodeBackoff(retryPolicyOf(service), context);
 }
 
 function retryPolicyOf(service: GrpcMessage): RetryPolicy | undefined {

@@ -20,6 +20,8 @@ export interface BootstrapConfig {
   readonly staticSecrets: readonly DecodedSecret[];
   readonly dynamicResources: DynamicResources;
   readonly authorities: Authorities;
+  /** `cluster_manager.load_stats_config`: who is told of the clusters' load; undefined: nobody. */
+  readonly loadStats: GrpcApiSource | undefined;
   /** `cluster_manager.local_cluster_name`; empty: none. */
   readonly localClusterName: string;
   /** In order, later ones over earlier ones; never empty. */

@@ -19,12 +19,15 @@ import type {
 } from "./bootstrap-config.ts";
 import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
+import { clusterOf } from "./api-config-sources.ts";
 import { type Authorities, decodeAuthorities } from "./authorities.ts";
 import type { ConfigSource } from "./config-source.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeDynamicResources } from "./dynamic-resources.ts";
 import { dependencySource } from "./decoded-listener.ts";
+import { logClustersOf } from "./grpc-access-logs.ts";
 import { decodeListener } from "./listeners.ts";
+import { decodeLoadStats } from "./load-stats.ts";
 import { decodeStringMatcher } from "./matchers.ts";
 import { type NodeFlags, completeNode } from "./node.ts";
 import { type DecodedSecret, secretMessages } from "./secret-config.ts";
@@ -107,8 +110,16 @@ function decodeMessage(
     ...clusters.map(({ edsSource }) => edsSource),
     ...listeners.flatMap(({ dependencies }) => dependencies.map(dependencySource)),
   ]);
+  const loadStatsConfig = message.clusterManager?.loadStatsConfig;
+  const loadStats =
+    loadStatsConfig && decodeLoadStats(loadStatsConfig, clusters.map(name), context);
+  const reportedTo = new Set([
+    ...(loadStats?.services.flatMap(clusterOf) ?? []),
+    ...listeners.flatMap(({ config }) => logClustersOf(config)),
+  ]);
   for (const { config } of clusters) {
-    if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);
+    if (!spokenToByGrpc.has(config.name) && !reportedTo.has(config.name))
+      warnOfHttp2(config, context);
   }
   return {
     node,
@@ -118,6 +129,7 @@ function decodeMessage(
     staticSecrets: decodeStaticSecrets(staticResources?.secrets ?? [], context),
     dynamicResources,
     authorities,
+    loadStats,
     localClusterName: message.clusterManager?.localClusterName ?? "",
     runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
@@ -195,9 +207,7 @@ function grpcClusters(
   const services = [...aggregated.filter((source) => source !== undefined), ...sources].flatMap(
     (source) => ("services" in source ? source.services : []),
   );
-  return new Set(
-    services.flatMap(({ target }) => (target.kind === "cluster" ? [target.clusterName] : [])),
-  );
+  return new Set(services.flatMap(clusterOf));
 }
 
 function usesGrpc({ ads, lds, cds }: DynamicResources, others: readonly ConfigSource[]): boolean {

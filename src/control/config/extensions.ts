@@ -37,6 +37,7 @@ export type ExtensionKind =
   | "genericCredential"
   | "headerMutation"
   | "httpConnectionManager"
+  | "httpGrpcAccessLog"
   | "leastRequest"
   | "noop"
   | "random"
@@ -45,6 +46,7 @@ export type ExtensionKind =
   | "router"
   | "stderrAccessLog"
   | "stdoutAccessLog"
+  | "tcpGrpcAccessLog"
   | "tcpProxy"
   | "upstreamCodec"
   | "uuid";
@@ -71,6 +73,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.access_loggers.stderr",
     typeName: "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
     kind: "stderrAccessLog",
+  },
+  {
+    category: "access logger",
+    name: "envoy.access_loggers.http_grpc",
+    typeName: "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+    kind: "httpGrpcAccessLog",
+  },
+  {
+    category: "access logger",
+    name: "envoy.access_loggers.tcp_grpc",
+    typeName: "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
+    kind: "tcpGrpcAccessLog",
   },
   {
     category: "transport socket",

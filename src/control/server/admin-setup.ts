@@ -1,4 +1,5 @@
 /** Puts the admin together: every endpoint with the view or control it needs, and the server where the bootstrap says. */
+import { readHostCounts } from "../cluster/host-counters.ts";
 import { writeFileSync } from "node:fs";
 import { formatAddress } from "../../shared/common/address.ts";
 import { messageOf } from "../../shared/common/errors.ts";
@@ -76,7 +77,7 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     readyEndpoint(parts.state),
     serverInfoEndpoint(parts.info),
     listenersEndpoint(listeners),
-    clustersEndpoint(clusters),
+    clustersEndpoint(clusters, (block) => readHostCounts(parts.store, block)),
     configDumpEndpoint(parts.dump),
     statusEndpoint({
       ...parts.dump,

@@ -27,6 +27,7 @@ import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
+import { createReports, type Reports } from "./report-setup.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
@@ -55,6 +56,7 @@ export interface ControlPlane extends Disposable {
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
+  readonly reports: Reports;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
@@ -111,6 +113,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
+  const reports = createReports(parts, clusters);
   const members = {
     clusters,
     listeners,
@@ -123,8 +126,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     runtime,
   };
   return Object.assign(members, {
+    reports,
     [Symbol.dispose]: () =>
-      disposeAll([runtime, sources, clusters, listeners, secrets, drainManager]),
+      disposeAll([reports, runtime, sources, clusters, listeners, secrets, drainManager]),
   });
 }
 

@@ -40,6 +40,7 @@ export class Initialization {
     const staticError = this.#addStaticClusters() ?? this.#startRuntime();
     if (staticError !== undefined) return staticError;
     await ready(this.#runtime);
+    this.#parts.plane.reports.start();
     const clusterError = this.#addClusters();
     if (clusterError !== undefined) return clusterError;
     await ready(this.#clusters);

@@ -1,4 +1,5 @@
 /** The workers: how many, what each is born with, and what becomes of what they say beside the managers' business. */
+import { assert } from "../../shared/common/assert.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { createSlab, StatSlab } from "../../shared/stats/slab.ts";
 import { sluiceWorkerStats, workerStats } from "../../shared/stats/stat-names.ts";
@@ -41,6 +42,8 @@ export interface WorkerSetup {
 /** Spawns them. One that dies without being asked takes the process with it: its connections are lost already. */
 export function startWorkers(setup: WorkerSetup): WorkerPool {
   const { dataPlane, options, slabs, log } = setup;
+  const accessLogBytes = setup.limits.allocate(setup.concurrency);
+  assert(accessLogBytes !== undefined, "nothing has taken the shared limits yet");
   const pool = new WorkerPool({
     concurrency: setup.concurrency,
     spawn: dataPlane.spawn,
@@ -56,11 +59,15 @@ export function startWorkers(setup: WorkerSetup): WorkerPool {
       arenaBytesMax,
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinBytes: options.fileFlushMinBytes,
+      accessLogBytes: accessLogBytes + index,
     }),
   });
   pool.subscribe({
-    onEvent(_worker, event) {
+    onEvent(worker, event) {
       if (event.kind === "log") log.sink.write(event.record);
+      // Main has it now, and has bounds of its own for it.
+      else if (event.kind === "accessLogEntries")
+        setup.limits.subtract(accessLogBytes + worker, event.batch.bytes);
     },
     onExit(worker, reason, expected) {
       if (!expected) setup.die(`worker ${worker} died: ${reason}`);

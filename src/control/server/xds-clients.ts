@@ -204,7 +204,8 @@ function isDeltaApi({ apiType }: GrpcApiSource): boolean {
 /** What a URL may hold as a host; other names of clusters are no `:authority`, and the endpoint stands in. */
 const authorityPattern = /^[\w.-]+(:\d+)?$/;
 
-function targetOf(service: GrpcService, hostsOf: HostsOf): GrpcTarget {
+/** Where a service is: asked for its hosts before each attempt. */
+export function targetOf(service: GrpcService, hostsOf: HostsOf): GrpcTarget {
   const { target, authority, initialMetadata } = service;
   if (target.kind === "uri")
     return { name: target.uri, endpoints: () => [target.uri], initialMetadata };

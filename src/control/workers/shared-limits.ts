@@ -47,6 +47,11 @@ export class SharedLimits {
     return true;
   }
 
+  /** Main's part where it counts down what workers count up. */
+  subtract(index: number, amount: number): void {
+    Atomics.sub(this.#values, index, amount);
+  }
+
   read(index: number): number {
     return Atomics.load(this.#values, index);
   }

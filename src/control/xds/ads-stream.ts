@@ -21,7 +21,7 @@ type AdsStreamState =
   | { readonly kind: "idle" }
   /** A call was made; what is sent waits for the connection. */
   | { readonly kind: "connecting"; readonly call: AdsCall }
-  | { readonly kind: "open"; readonly call: AdsCall }
+  | { readonly kind: "open"; readonly call: AdsCall; readonly sinceMs: number }
   | {
       readonly kind: "backingOff";
       readonly retryAtMs: number;
@@ -56,6 +56,7 @@ export class AdsStream implements Disposable {
   readonly #transport: AdsTransport;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
+  readonly #backoffMaxMs: number;
   readonly #handlers: AdsStreamHandlers;
   readonly #connectTimeoutMs: number;
   /** Runs while connecting: an address that swallows packets must not stop the others from being tried. */
@@ -65,7 +66,9 @@ export class AdsStream implements Disposable {
   constructor(options: AdsStreamOptions, handlers: AdsStreamHandlers) {
     this.#transport = options.transport;
     this.#clock = options.clock;
-    this.#backoff = new Backoff(options.backoff ?? defaultBackoff, options.random);
+    const backoff = options.backoff ?? defaultBackoff;
+    this.#backoff = new Backoff(backoff, options.random);
+    this.#backoffMaxMs = backoff.maxMs;
     this.#handlers = handlers;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 0;
   }
@@ -111,12 +114,16 @@ export class AdsStream implements Disposable {
     return state.kind === "connecting" || state.kind === "open" ? state.call : undefined;
   }
 
+  #openForMs(): number {
+    return this.#state.kind === "open" ? this.#clock.now() - this.#state.sinceMs : 0;
+  }
+
   #open(): void {
     const call = this.#transport.open({
       connected: () => {
         if (this.#call() !== call) return;
         this.#connectTimer?.[Symbol.dispose]();
-        this.#state = { kind: "open", call };
+        this.#state = { kind: "open", call, sinceMs: this.#clock.now() };
         this.#handlers.connected();
       },
       received: async (message) => {
@@ -142,6 +149,8 @@ export class AdsStream implements Disposable {
 
   #fail(reason: string): void {
     if (this.#call() === undefined) return;
+    // Where the server has nothing to answer, a stream that lasted is the proof.
+    if (this.#openForMs() >= this.#backoffMaxMs) this.#backoff.reset();
     this.#connectTimer?.[Symbol.dispose]();
     const delayMs = this.#backoff.nextMs();
     const timer = this.#clock.startTimer(delayMs, () => this.#open());

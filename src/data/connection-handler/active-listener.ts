@@ -22,6 +22,7 @@ import type {
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import { lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
@@ -255,7 +256,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       createNetworkFilterFactory(chain, this.worker, this.#slots),
     );
     if (config.accessLog.length > 0)
-      this.#logger ??= this.worker.createAccessLogger(config.accessLog);
+      this.#logger ??= this.worker.createAccessLogger(config.accessLog, "notSet");
     const before = this.#state;
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
@@ -271,6 +272,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       config,
       descriptor,
     );
+    if (this.#logger) lookAtAddresses(connection.socket);
     connection.chain.connectionOpened();
     if (connection.chain.isUnmatched) {
       this.#unmatched.add(connection);

@@ -87,7 +87,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setCluster":
         return this.#parts.clusters.set(command);
       case "setHosts":
-        return this.#parts.clusters.setHosts(command.cluster, command.hosts);
+        return this.#parts.clusters.setHosts(command);
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);

@@ -62,7 +62,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const { arenaBytesMax } = init;
   const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
   const random = parts.random ?? systemRandom;
-  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random });
+  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
   let hasEnded = false;
@@ -96,9 +96,10 @@ interface Foundation {
   readonly reactor: Reactor;
   readonly clock: Clock;
   readonly random: Random;
+  readonly post: (event: WorkerEvent) => void;
 }
 
-function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) {
+function assemble({ init, slab, loggerOf, reactor, clock, random, post }: Foundation) {
   const limits = new Int32Array(init.limits);
   const runtime = new WorkerRuntime();
   const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
@@ -118,9 +119,9 @@ function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) 
     routes,
     secrets,
     filterConfigs,
-    createAccessLogger: (configs) => sinks.createLogger(configs),
+    createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
-  const sinks = new AccessLogSinks(worker);
+  const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
   return { worker, runtime, clusters, routes, secrets, filterConfigs, sinks };
 }
 

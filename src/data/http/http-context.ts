@@ -80,7 +80,7 @@ export class HttpContext implements Disposable {
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
     if (config.accessLog.length > 0) {
-      this.accessLogger = worker.createAccessLogger(config.accessLog);
+      this.accessLogger = worker.createAccessLogger(config.accessLog, "downstreamEnd");
       this.requestCapture.want(requestHeadersLogged(config.accessLog));
       this.responseCapture.want(responseHeadersLogged(config.accessLog));
     }

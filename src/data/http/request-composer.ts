@@ -82,7 +82,21 @@ export class RequestComposer {
     } else this.#writePlain(request, route);
     this.#writeLength();
     writer.endLine();
+    if (request.info.path !== undefined) this.#keepRewritten(request, route, host);
     return !writer.hasOverflowed;
+  }
+
+  /** Logs print what was sent; header values made before this print what came. */
+  #keepRewritten(
+    { info, target }: ComposedRequest,
+    { rewrite }: CompiledRoute,
+    host: string | undefined,
+  ): void {
+    if (rewrite !== undefined) {
+      const query = target.query(this.#context.writer.buffer);
+      info.path = rewrite(target.path) + (query === "" ? "" : `?${query}`);
+    }
+    if (host !== undefined) info.authority = host;
   }
 
   #writeLength(): void {

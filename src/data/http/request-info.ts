@@ -168,7 +168,7 @@ export class RequestInfo implements StreamInfo {
   }
 
   responseHeader(name: string): string | undefined {
-    if (name === ":status") return String(this.responseCode);
+    if (name === ":status") return this.responseCode > 0 ? String(this.responseCode) : undefined;
     return this.#context.responseCapture.get(this.responseValues, name);
   }
 

@@ -97,6 +97,7 @@ export class ResponseComposer {
     if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
     this.#writeOwn(info, true, true);
     this.#writeFraming(framing);
+    this.#captureOwn(info, (name) => extra.get(name));
     if (!framing.isHeadRequest) writer.put(body);
   }
 
@@ -165,9 +166,17 @@ export class ResponseComposer {
     const { responseCapture, reactor } = this.#context;
     if (responseCapture.isEmpty) return;
     responseCapture.capture(reactor.arena.buffer, info.responseValues);
-    for (const name of responseCapture.names) {
+    this.#captureOwn(info, (name) => {
+      // Written as it stands, not among the others, where nothing changed the head.
       const isPlain = name === serviceTime && !isChanged;
-      const value = isPlain ? String(this.#serviceTimeMs(info)) : this.#extra.get(name);
+      return isPlain ? String(this.#serviceTimeMs(info)) : this.#extra.get(name);
+    });
+  }
+
+  #captureOwn(info: RequestInfo, valueOf: (name: string) => string | undefined): void {
+    const { responseCapture } = this.#context;
+    for (const name of responseCapture.names) {
+      const value = valueOf(name);
       if (value !== undefined) responseCapture.set(info.responseValues, name, value);
     }
   }

@@ -5,6 +5,7 @@
 import {
   clusterStats,
   countedStatusCodes,
+  hostStats,
   httpStats,
   listenerHttpStats,
 } from "../../shared/stats/stat-names.ts";
@@ -111,6 +112,20 @@ export const clusterStat = {
   cxConnectMs: cluster("upstream_cx_connect_ms"),
   cxLengthMs: cluster("upstream_cx_length_ms"),
   rqTime: cluster("upstream_rq_time"),
+} as const;
+
+/** Of one host. */
+export const hostStat = {
+  cxTotal: hostStats.offset("cx_total"),
+  cxEnded: hostStats.offset("cx_ended"),
+  cxConnectFail: hostStats.offset("cx_connect_fail"),
+  rqTotal: hostStats.offset("rq_total"),
+  rqEnded: hostStats.offset("rq_ended"),
+  rqSuccess: hostStats.offset("rq_success"),
+  rqError: hostStats.offset("rq_error"),
+  rqTimeout: hostStats.offset("rq_timeout"),
+  rqPendingTotal: hostStats.offset("rq_pending_total"),
+  rqPendingEnded: hostStats.offset("rq_pending_ended"),
 } as const;
 
 /** `upstream_rq_<code>` by code; -1 where the code has no counter of its own. */

@@ -3,6 +3,7 @@
  * implements it; `data/tcp` may not import it, so factories are given loggers ready made.
  */
 import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
+import type { AccessLogType } from "../../shared/protocol/access-log-entry.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 export interface AccessLogger {
@@ -11,4 +12,7 @@ export interface AccessLogger {
 }
 
 /** One logger over several `access_log` entries; files of the same path share one buffer. */
-export type CreateAccessLogger = (configs: readonly AccessLogConfig[]) => AccessLogger & Disposable;
+export type CreateAccessLogger = (
+  configs: readonly AccessLogConfig[],
+  type: AccessLogType,
+) => AccessLogger & Disposable;

@@ -3,6 +3,7 @@
  * connection. Requests have their own (`data/http`).
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import type { Socket } from "../../shared/io/reactor.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { ResponseFlag, StreamInfo } from "./stream-info.ts";
 
@@ -23,6 +24,11 @@ export interface UpstreamOutcome {
   readonly bytesSent: number;
   readonly attempts: number;
   readonly failureReason: string | undefined;
+}
+
+/** For a log: a socket that is closed has no name any more, but keeps what was asked for before. */
+export function lookAtAddresses(socket: Socket): void {
+  void [socket.localAddress, socket.remoteAddress];
 }
 
 export class ConnectionStreamInfo implements StreamInfo {
@@ -86,7 +92,7 @@ export class ConnectionStreamInfo implements StreamInfo {
     this.upstreamCluster = upstream?.cluster;
     this.upstreamHost = upstream?.host;
     this.upstreamHostname = upstream?.hostname;
-    this.upstreamLocalAddress = upstream?.localAddress;
+    this.upstreamLocalAddress = named(upstream?.localAddress);
     this.upstreamTransportFailureReason = upstream?.failureReason;
     this.upstreamAttemptCount = upstream?.attempts ?? 0;
   }
@@ -102,4 +108,9 @@ export class ConnectionStreamInfo implements StreamInfo {
   responseTrailer(): undefined {
     return undefined;
   }
+}
+
+/** A connection that never came about has no local address. */
+function named(address: SocketAddress | undefined): SocketAddress | undefined {
+  return address?.kind === "pipe" && address.path === "" ? undefined : address;
 }

@@ -11,7 +11,9 @@ export function createTcpProxyFactory(
   slots: ListenerSlots,
 ): NetworkFilterFactory {
   const isLogged = config.accessLog.length > 0;
-  const logger = isLogged ? worker.createAccessLogger(config.accessLog) : undefined;
+  const logger = isLogged
+    ? worker.createAccessLogger(config.accessLog, "tcpConnectionEnd")
+    : undefined;
   const shared = { config, worker, stats: blockOf(slots.tcp, config.statPrefix), logger };
   return {
     create: (connection) => new TcpProxy(shared, connection),

@@ -13,7 +13,7 @@ import { TimerSlot } from "../../shared/io/timer-wheel.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats, tcpStats } from "../../shared/stats/stat-names.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
-import { ConnectionStreamInfo } from "../network/connection-stream-info.ts";
+import { ConnectionStreamInfo, lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
@@ -77,6 +77,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const { config, worker } = this.#shared;
     const { reactor, socket } = this.#connection;
     this.#count(cxTotal);
+    if (this.#shared.logger) lookAtAddresses(socket);
     socket.setReading(false);
     if (config.maxDownstreamConnectionDurationMs > 0) {
       reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
@@ -152,6 +153,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const { idleTimeoutMs } = this.#shared.config;
     if (idleTimeoutMs > 0) reactor.timers.arm(this.#idleTimer, idleTimeoutMs);
     this.#lastByteMs = reactor.nowMs;
+    if (this.#shared.logger) lookAtAddresses(upstream.socket);
     socket.setReading(true);
     socket.pipeTo(upstream.socket);
   }

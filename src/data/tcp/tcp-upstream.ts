@@ -5,7 +5,8 @@
 import type { CloseReason, Reactor, Socket, SocketHandler } from "../../shared/io/reactor.ts";
 import { TimerSlot, type WheelTimer } from "../../shared/io/timer-wheel.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
-import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { clusterStats, hostStats } from "../../shared/stats/stat-names.ts";
+import { transportFailureReason } from "../network/transport-failure.ts";
 import type { UpstreamHost } from "../upstream/cluster-table.ts";
 
 export interface TcpUpstreamHandler {
@@ -29,6 +30,14 @@ const txBytes = clusterStats.offset("upstream_cx_tx_bytes_total");
 const rqTotal = clusterStats.offset("upstream_rq_total");
 const rqPendingTotal = clusterStats.offset("upstream_rq_pending_total");
 const rqPendingEject = clusterStats.offset("upstream_rq_pending_failure_eject");
+
+const hostCxTotal = hostStats.offset("cx_total");
+const hostCxEnded = hostStats.offset("cx_ended");
+const hostConnectFail = hostStats.offset("cx_connect_fail");
+const hostRqTotal = hostStats.offset("rq_total");
+const hostRqEnded = hostStats.offset("rq_ended");
+const hostPendingTotal = hostStats.offset("rq_pending_total");
+const hostPendingEnded = hostStats.offset("rq_pending_ended");
 
 type State = "connecting" | "connected" | "closed";
 
@@ -67,6 +76,8 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     activity.pendingStarted();
     this.#count(cxTotal);
     this.#count(rqPendingTotal);
+    this.#countHost(hostCxTotal);
+    this.#countHost(hostPendingTotal);
   }
 
   get bytesReceived(): number {
@@ -100,6 +111,8 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     activity.pendingEnded();
     activity.requestStarted();
     this.#count(rqTotal);
+    this.#countHost(hostPendingEnded);
+    this.#countHost(hostRqTotal);
     this.#handler.onUpstreamConnected();
   }
 
@@ -124,7 +137,10 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#release(wasConnected);
     this.#countEnd(reason, wasConnected);
     if (wasConnected) this.#handler.onUpstreamClosed(reason);
-    else this.#handler.onUpstreamFailed(this.#isTimedOut ? "connection timeout" : detail);
+    else
+      this.#handler.onUpstreamFailed(
+        this.#isTimedOut ? "connection timeout" : transportFailureReason(detail),
+      );
   }
 
   #release(wasConnected: boolean): void {
@@ -133,6 +149,8 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.host.tcpConnections.delete(this);
     breakers.release("connections");
     activity.connectionClosed();
+    this.#countHost(hostCxEnded);
+    this.#countHost(wasConnected ? hostRqEnded : hostPendingEnded);
     if (wasConnected) activity.requestEnded();
     else activity.pendingEnded();
   }
@@ -144,8 +162,13 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     // Ended by us before it connected: the downstream went. That is no failure of the host.
     if (wasConnected || (reason === "local" && !this.#isTimedOut)) return;
     this.#count(connectFail);
+    this.#countHost(hostConnectFail);
     this.#count(rqPendingEject);
     if (this.#isTimedOut) this.#count(connectTimeout);
+  }
+
+  #countHost(offset: number): void {
+    this.#slab.add(this.host.stats, offset);
   }
 
   #count(offset: number): void {

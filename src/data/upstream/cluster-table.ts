@@ -28,6 +28,8 @@ export interface UpstreamHost {
   readonly cluster: UpstreamCluster;
   /** Requests and TCP connections under way from this worker: least request compares it. */
   activeRequests: number;
+  /** Where it is counted (`hostStats`). */
+  readonly stats: StatBlock;
   /** Set by the protocol's pool; closed when the host or the cluster goes. */
   pool: HostPool | undefined;
   /** Of TCP proxies, open to it from this worker. */

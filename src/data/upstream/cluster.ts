@@ -78,7 +78,7 @@ export class Cluster implements UpstreamCluster {
     return this.#hostSet.choose();
   }
 
-  setHosts(hosts: readonly HostConfig[]): void {
-    this.#hostSet.update(hosts);
+  setHosts(hosts: readonly HostConfig[], blocks: readonly StatBlock[]): void {
+    this.#hostSet.update(hosts, blocks);
   }
 }

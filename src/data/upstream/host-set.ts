@@ -9,6 +9,7 @@ import {
   type HostConfig,
   isExcluded,
 } from "../../shared/config/cluster-config.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { Host } from "./host.ts";
 import { type HostPicker, createHostPicker } from "./host-picker.ts";
 import type { UpstreamCluster } from "./cluster-table.ts";
@@ -45,13 +46,13 @@ export class HostSet {
   }
 
   /** Replaces the hosts; a second host of one address is dropped, as in Envoy. */
-  update(configs: readonly HostConfig[]): void {
+  update(configs: readonly HostConfig[], blocks: readonly StatBlock[]): void {
     const before = this.#byAddress;
     this.#byAddress = new Map();
-    for (const config of configs) {
+    for (const [i, config] of configs.entries()) {
       const key = formatAddress(config.address);
       if (this.#byAddress.has(key)) continue;
-      const host = before.get(key) ?? new Host(this.#cluster, config);
+      const host = before.get(key) ?? new Host(this.#cluster, config, blocks[i] ?? 0);
       host.update(config);
       this.#byAddress.set(key, host);
     }

@@ -3,6 +3,7 @@
  * holders ask `isMember` before they keep anything open to it.
  */
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { HostPool, TcpConnection, UpstreamCluster, UpstreamHost } from "./cluster-table.ts";
 
 export class Host implements UpstreamHost {
@@ -10,11 +11,13 @@ export class Host implements UpstreamHost {
   activeRequests = 0;
   pool: HostPool | undefined = undefined;
   readonly tcpConnections = new Set<TcpConnection>();
+  readonly stats: StatBlock;
   #config: HostConfig;
   #isMember = true;
 
-  constructor(cluster: UpstreamCluster, config: HostConfig) {
+  constructor(cluster: UpstreamCluster, config: HostConfig, stats: StatBlock) {
     this.cluster = cluster;
+    this.stats = stats;
     this.#config = config;
   }
 

@@ -1,6 +1,5 @@
 /** The clusters of one worker, as main's commands change them (Envoy: `ThreadLocalClusterManagerImpl`). */
-import type { HostConfig } from "../../shared/config/cluster-config.ts";
-import type { SetCluster } from "../../shared/protocol/worker-command.ts";
+import type { SetCluster, SetHosts } from "../../shared/protocol/worker-command.ts";
 import { Cluster, type ClusterEnvironment } from "./cluster.ts";
 import { ClusterActivity } from "./cluster-activity.ts";
 import type { ClusterTable } from "./cluster-table.ts";
@@ -26,14 +25,14 @@ export class WorkerClusterTable implements ClusterTable {
         ? before.activity
         : new ClusterActivity(this.#environment.slab, command.stats);
     const cluster = new Cluster({ ...command, activity }, this.#environment);
-    cluster.setHosts(command.hosts);
+    cluster.setHosts(command.hosts, command.hostBlocks);
     this.#clusters.set(command.config.name, cluster);
-    before?.setHosts([]);
+    before?.setHosts([], []);
   }
 
   /** Does nothing for a cluster that is not there: it was removed while the hosts were under way. */
-  setHosts(name: string, hosts: readonly HostConfig[]): void {
-    this.#clusters.get(name)?.setHosts(hosts);
+  setHosts({ cluster, hosts, hostBlocks }: SetHosts): void {
+    this.#clusters.get(cluster)?.setHosts(hosts, hostBlocks);
   }
 
   /** A runtime key may override a limit of a cluster. */
@@ -44,6 +43,6 @@ export class WorkerClusterTable implements ClusterTable {
   remove(name: string): void {
     const cluster = this.#clusters.get(name);
     this.#clusters.delete(name);
-    cluster?.setHosts([]);
+    cluster?.setHosts([], []);
   }
 }

@@ -55,13 +55,17 @@ export interface LoadAssignment {
   readonly localities: readonly LocalityEndpoints[];
 }
 
-export interface LocalityEndpoints {
+export interface LocalityEndpoints extends Locality {
   readonly priority: number;
   readonly weight: number | undefined;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** `core.v3.Locality`. */
+export interface Locality {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
-  readonly endpoints: readonly Endpoint[];
 }
 
 export interface Endpoint {
@@ -124,4 +128,6 @@ export interface HostConfig {
   readonly flags: readonly HealthFlag[];
   /** Of its endpoint; main's alone. */
   readonly check?: EndpointCheck;
+  /** Where it is; main's alone, undefined where nobody said. */
+  readonly locality?: Locality;
 }

@@ -5,12 +5,12 @@
  * "nothing left" once the peer's FIN or an error was announced (`isEndAnnounced`), because no further
  * edge will come for it.
  */
-import type { SocketAddress } from "../common/address.ts";
+import { type SocketAddress, unnamed } from "../common/address.ts";
 import { arenaLayout } from "./arena.ts";
 import { BlockQueue } from "./block-queue.ts";
 import type { BlockPool } from "./block-pool.ts";
 import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
-import { localAddressOf, remoteAddressOf, unnamed } from "./socket-address.ts";
+import { localAddressOf, remoteAddressOf } from "./socket-address.ts";
 import { errno, errnoName, errnoOf, linux, recv, send, shutdown } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 import { assertInWindows } from "./windows.ts";

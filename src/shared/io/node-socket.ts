@@ -5,7 +5,7 @@
  */
 import type net from "node:net";
 import { assert } from "../common/assert.ts";
-import type { SocketAddress } from "../common/address.ts";
+import { type SocketAddress, unnamed } from "../common/address.ts";
 import { arenaLayout, type Arena } from "./arena.ts";
 import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
 import { assertInWindows } from "./windows.ts";
@@ -30,7 +30,8 @@ export class NodeSocket implements Socket {
   readonly #raw: net.Socket;
   readonly #loop: NodeSocketLoop;
   readonly #bufferLimitBytes: number;
-  readonly #remoteAddress: SocketAddress | undefined;
+  #localAddress: SocketAddress | undefined;
+  #remoteAddress: SocketAddress | undefined;
 
   #state: "connecting" | "open" | "flushing" | "closed" = "open";
   #isReading = true;
@@ -73,12 +74,15 @@ export class NodeSocket implements Socket {
     return this.#state === "open" || this.#state === "connecting";
   }
 
+  /** Kept after the first look, as a closed socket has no name any more. */
   get localAddress(): SocketAddress {
-    return addressOf(this.#raw.localAddress, this.#raw.localPort);
+    this.#localAddress ??= addressOf(this.#raw.localAddress, this.#raw.localPort);
+    return this.#localAddress ?? unnamed;
   }
 
   get remoteAddress(): SocketAddress {
-    return this.#remoteAddress ?? addressOf(this.#raw.remoteAddress, this.#raw.remotePort);
+    this.#remoteAddress ??= addressOf(this.#raw.remoteAddress, this.#raw.remotePort);
+    return this.#remoteAddress ?? unnamed;
   }
 
   write(start: number, end: number): void {
@@ -278,7 +282,6 @@ export class NodeSocket implements Socket {
   }
 }
 
-function addressOf(ip: string | undefined, port: number | undefined): SocketAddress {
-  if (ip === undefined || port === undefined) return { kind: "pipe", path: "", mode: 0 };
-  return { kind: "ip", ip, port };
+function addressOf(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
+  return ip === undefined || port === undefined ? undefined : { kind: "ip", ip, port };
 }

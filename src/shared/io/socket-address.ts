@@ -2,7 +2,7 @@
  * struct sockaddr in the system area's address slot, to and from `SocketAddress`.
  * Abstract Unix names start with a zero byte on the wire and with `@` in text, and have no terminator.
  */
-import type { SocketAddress } from "../common/address.ts";
+import { type SocketAddress, unnamed } from "../common/address.ts";
 import { formatIp, parseIp } from "./ip-address.ts";
 import { getpeername, getsockname, linux } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
@@ -51,8 +51,6 @@ export function remoteAddressOf(area: SystemArea, fd: number): SocketAddress {
   const failed = getpeername(fd, area.addressAddress, area.addressLengthAddress) !== 0;
   return failed ? unnamed : decodeAddress(area);
 }
-
-export const unnamed: SocketAddress = { kind: "pipe", path: "", mode: 0 };
 
 function decodeAddress(area: SystemArea): SocketAddress {
   const slot = area.addressBytes;

@@ -151,6 +151,8 @@ export interface SetCluster {
   readonly kind: "setCluster";
   readonly config: ClusterConfig;
   readonly hosts: readonly HostConfig[];
+  /** Where each host is counted (`hostStats`), in the order of the hosts. */
+  readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
@@ -160,6 +162,7 @@ export interface SetHosts {
   readonly kind: "setHosts";
   readonly cluster: string;
   readonly hosts: readonly HostConfig[];
+  readonly hostBlocks: readonly StatBlock[];
 }
 
 /** Shared counters of a cluster, Int32, exact over all workers; `high` follows `default`. */

@@ -2,6 +2,7 @@
 import type { DrainId, ListenerTag } from "../common/brand.ts";
 import type { LogRecord } from "../common/log.ts";
 import type { DrainCounts, DrainedProtocol } from "../drain/drain.ts";
+import type { AccessLogBatch } from "./access-log-entry.ts";
 import type { ReplyId } from "./worker-command.ts";
 
 export type WorkerEvent =
@@ -16,4 +17,6 @@ export type WorkerEvent =
       readonly counts: Readonly<Partial<Record<DrainedProtocol, DrainCounts>>>;
     }
   | { readonly kind: "log"; readonly record: LogRecord }
+  /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */
+  | { readonly kind: "accessLogEntries"; readonly batch: AccessLogBatch }
   | { readonly kind: "exited" };

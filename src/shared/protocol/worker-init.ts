@@ -21,6 +21,8 @@ export interface WorkerInit {
   /** Bytes and milliseconds after which access logs are flushed (`--file-flush-*`). */
   readonly fileFlushIntervalMs: number;
   readonly fileFlushMinBytes: number;
+  /** In the shared limits: bytes of access log entries on their way to main, which counts them down. */
+  readonly accessLogBytes: number;
 }
 
 /** The first Int32s of the shared limits are each worker's open connections, for balancing; then main allocates. */

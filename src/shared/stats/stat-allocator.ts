@@ -15,6 +15,9 @@ export interface StatAllocator {
   allocate(group: StatGroup, prefix: string): StatBlock;
   /** Gives one reference back. At the last one the names vanish and the slots are zeroed. */
   release(block: StatBlock): void;
+  /** A block without names, for what is in no list of stats. Without room it gives block 0, the sink. */
+  allocateUnnamed(group: StatGroup): StatBlock;
+  releaseUnnamed(block: StatBlock, group: StatGroup): void;
   /** Of one counter or gauge over all threads. */
   total(block: StatBlock, offset: number): number;
 }

@@ -188,6 +188,25 @@ export const clusterStats = defineStats({
   histograms: ["upstream_cx_connect_ms", "upstream_cx_length_ms", "upstream_rq_time"],
 });
 
+/**
+ * Of one host of a cluster: in no list of stats, as in Envoy, but shown by `/clusters` and reported as load. What is
+ * active is what began less what ended, so workers only ever count up.
+ */
+export const hostStats = defineStats({
+  counters: [
+    "cx_total",
+    "cx_ended",
+    "cx_connect_fail",
+    "rq_total",
+    "rq_ended",
+    "rq_success",
+    "rq_error",
+    "rq_timeout",
+    "rq_pending_total",
+    "rq_pending_ended",
+  ],
+});
+
 /** `server.worker_N.` and Sluice's own of one worker. */
 export const workerStats = defineStats({
   counters: ["watchdog_miss", "watchdog_mega_miss"],

@@ -65,11 +65,8 @@ export class StatStore implements StatAllocator {
       known.references++;
       return known.block;
     }
-    const block = this.#take(group.size);
-    if (block === undefined) {
-      this.#refused++;
-      return 0;
-    }
+    const block = this.allocateUnnamed(group);
+    if (block === 0) return block;
     const entry: Entry = {
       block,
       group,
@@ -92,10 +89,21 @@ export class StatStore implements StatAllocator {
     const groups = this.#byPrefix.get(entry.prefix);
     groups?.delete(entry.group);
     if (groups?.size === 0) this.#byPrefix.delete(entry.prefix);
-    for (const slab of this.#slabs) slab.fill(0, block, block + entry.group.size);
-    const free = this.#free.get(entry.group.size);
+    this.releaseUnnamed(block, entry.group);
+  }
+
+  allocateUnnamed({ size }: StatGroup): StatBlock {
+    const block = this.#take(size);
+    if (block === undefined) this.#refused++;
+    return block ?? 0;
+  }
+
+  releaseUnnamed(block: StatBlock, { size }: StatGroup): void {
+    if (block === 0) return;
+    for (const slab of this.#slabs) slab.fill(0, block, block + size);
+    const free = this.#free.get(size);
     if (free) free.push(block);
-    else this.#free.set(entry.group.size, [block]);
+    else this.#free.set(size, [block]);
   }
 
   total(block: StatBlock, offset: number): number {

@@ -64,14 +64,57 @@ test("/listeners lists active listeners by bound address", () => {
 });
 
 test("/clusters prints limits and hosts, in text and JSON, filtered", () => {
-  const clusters = [clusterView(), clusterView({ name: "api", isStatic: false, version: "3" })];
-  const endpoint = clustersEndpoint(() => ({ version: "", clusters, errors: [], skipped: [] }));
+  const clusters = [
+    clusterView({ hostBlocks: [7] }),
+    clusterView({ name: "api", isStatic: false, version: "3" }),
+  ];
+  const counts = {
+    cxTotal: 3,
+    cxActive: 1,
+    cxConnectFail: 0,
+    rqTotal: 9,
+    rqActive: 2,
+    rqPendingActive: 0,
+    rqSuccess: 6,
+    rqError: 1,
+    rqTimeout: 0,
+  };
+  const none = { ...counts, cxTotal: 0, cxActive: 0, rqTotal: 0, rqActive: 0 };
+  const endpoint = clustersEndpoint(
+    () => ({ version: "", clusters, errors: [], skipped: [] }),
+    (block) => (block === 7 ? counts : none),
+  );
   const lines = ask(endpoint).body.split("\n");
   assert(lines.includes("c::default_priority::max_retries::3"));
   assert(lines.includes("c::high_priority::max_connections::1024"));
   assert(lines.includes("c::added_via_api::false"));
   assert(lines.includes("c::127.0.0.1:1::health_flags::healthy"));
   assert(lines.includes("api::version_info::3"));
+  const ofHost = lines.filter((line) => line.startsWith("c::127.0.0.1:1::"));
+  assert.deepEqual(
+    ofHost.map((line) => line.split("::").slice(2).join("=")),
+    [
+      "cx_active=1",
+      "cx_connect_fail=0",
+      "cx_total=3",
+      "rq_active=2",
+      "rq_error=1",
+      "rq_pending_active=0",
+      "rq_success=6",
+      "rq_timeout=0",
+      "rq_total=9",
+      "hostname=",
+      "health_flags=healthy",
+      "weight=1",
+      "region=",
+      "zone=",
+      "sub_zone=",
+      "canary=false",
+      "priority=0",
+      "success_rate=-1",
+      "local_origin_success_rate=-1",
+    ],
+  );
   const { cluster_statuses: statuses } = JSON.parse(ask(endpoint, "format=json&filter=^a").body);
   assert.equal(statuses.length, 1);
   assert.equal(statuses[0].added_via_api, true);

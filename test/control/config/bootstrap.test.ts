@@ -241,3 +241,30 @@ test("unknown fields are warned of where the command line allows them", () => {
   });
   assert.match(errorsOf(wrong).join(), /^invalid JSON .* @ node.id: string: /);
 });
+
+describe("load_stats_config", () => {
+  const decodeLoadStats = (config: string) =>
+    decode(
+      `{static_resources: {clusters: [{name: lrs, load_assignment: {cluster_name: lrs}, http2_protocol_options: {}}]}, cluster_manager: {load_stats_config: {transport_api_version: V3, ${config}}}}`,
+    );
+  const grpc = (cluster: string): string =>
+    `api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: ${cluster}}}]`;
+
+  test("names the server of load reports, whose cluster speaks gRPC", () => {
+    const result = decodeLoadStats(grpc("lrs"));
+    const { loadStats } = valueOf(result);
+    assert.deepEqual(loadStats?.services[0]?.target, { kind: "cluster", clusterName: "lrs" });
+    assert.deepEqual(result.ok && result.warnings, []);
+  });
+
+  test("is refused where nothing could be sent", () => {
+    const errors = (config: string): string => errorsOf(decodeLoadStats(config)).join();
+    assert.match(errors(grpc("nope")), /load_stats_config: Unknown gRPC client cluster 'nope'/);
+    const type = /load_stats_config: ApiConfigSource type must be of non-aggregated gRPC/;
+    assert.match(
+      errors("api_type: DELTA_GRPC, grpc_services: [{envoy_grpc: {cluster_name: lrs}}]"),
+      type,
+    );
+    assert.match(errors("api_type: REST, cluster_names: [lrs], refresh_delay: 1s"), type);
+  });
+});

@@ -23,6 +23,7 @@ function startPool(concurrency: number, delayMs: () => number = () => 0) {
       arenaBytesMax: 1,
       fileFlushIntervalMs: 1,
       fileFlushMinBytes: 1,
+      accessLogBytes: 0,
     }),
   });
   return { clock, workers, pool };

@@ -8,6 +8,7 @@ import {
   clusterEnvironment,
   hostConfig,
   setCluster,
+  setHosts,
 } from "../../support/cluster-fixture.ts";
 
 /** A pool that only knows whether it was told to drain. */
@@ -26,7 +27,7 @@ test("setHosts() keeps the pools of hosts that stay and drains those of hosts th
   const pools = [new FakePool(), new FakePool()] as const;
   [stays.pool, leaves.pool] = pools;
 
-  table.setHosts("c", [hostConfig(3), hostConfig(1, { weight: 5 })]);
+  table.setHosts(setHosts([hostConfig(3), hostConfig(1, { weight: 5 })]));
 
   const hosts = table.get("c")?.hosts ?? [];
   assert.deepEqual(
@@ -54,7 +55,7 @@ test("remove() leaves no cluster, and hosts for it that come late are ignored", 
   const table = new WorkerClusterTable(clusterEnvironment());
   table.set(setCluster(clusterConfig(), [hostConfig(1)]));
   table.remove("c");
-  table.setHosts("c", [hostConfig(2)]);
+  table.setHosts(setHosts([hostConfig(2)]));
   assert.equal(table.get("c"), undefined);
 });
 
@@ -69,10 +70,12 @@ test("a host that a health check fails loses what is pooled, and its TCP connect
     host.pool = pool;
     let closed = 0;
     host.tcpConnections.add({ close: () => void closed++ });
-    table.setHosts("c", [hostConfig(1, { health: "unhealthy", flags: ["failed_eds_health"] })]);
+    table.setHosts(
+      setHosts([hostConfig(1, { health: "unhealthy", flags: ["failed_eds_health"] })]),
+    );
     assert.deepEqual([pool.isDrained, closed], [false, 0], "an endpoint's status ends nothing");
-    table.setHosts("c", [failed]);
-    table.setHosts("c", [failed]);
+    table.setHosts(setHosts([failed]));
+    table.setHosts(setHosts([failed]));
     assert.deepEqual([pool.isDrained, closed], [true, closeConnectionsOnHealthFailure ? 1 : 0]);
   }
 });
@@ -93,7 +96,7 @@ test("excluded hosts do not count for panic, and in panic nobody may be asked", 
   };
   table.set(setCluster(clusterConfig(), [healthy, draining(2), draining(3)]));
   assert.deepEqual(chosen(), new Set([1]));
-  table.setHosts("c", [healthy, failed(2), failed(3)]);
+  table.setHosts(setHosts([healthy, failed(2), failed(3)]));
   assert.deepEqual(chosen(), new Set([1, 2, 3]), "in panic everybody is asked");
   table.set(
     setCluster(clusterConfig({ failTrafficOnPanic: true }), [healthy, failed(2), failed(3)]),
@@ -132,6 +135,6 @@ test("chooseHost() counts each choice made in panic, and finds none without host
   table.set(setCluster(clusterConfig(), [hostConfig(1, { health: "unhealthy" })]));
   assert(table.get("c")?.chooseHost());
   assert.equal(environment.slab.values[1 + clusterStats.offset("lb_healthy_panic")], 1);
-  table.setHosts("c", []);
+  table.setHosts(setHosts([]));
   assert.equal(table.get("c")?.chooseHost(), undefined);
 });

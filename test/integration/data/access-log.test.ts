@@ -15,6 +15,7 @@ function logTo(file: string, prefix: string, ...operators: string[]): AccessLogC
     { kind: "literal", text: name === operators.at(-1) ? "\n" : " " } as const,
   ]);
   return {
+    kind: "line",
     sink: { kind: "file", path: file },
     format: { kind: "text", parts: [{ kind: "literal", text: `${prefix} ` }, ...parts] },
     filter: undefined,

@@ -4,8 +4,6 @@
  */
 export const notBuilt: ReadonlySet<string> = new Set([
   "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-  "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
-  "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
   "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
   "envoy.extensions.filters.http.cors.v3.Cors",
   "envoy.extensions.filters.http.cors.v3.CorsPolicy",

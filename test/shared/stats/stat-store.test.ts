@@ -92,6 +92,17 @@ test("allocate() without room gives the sink, counts that, and hits nobody's slo
   assert.equal(main.values[sinkSlots], 0);
 });
 
+test("a block without names is in no list, is summed, and comes back empty", () => {
+  const { store, main } = createStore();
+  const block = store.allocateUnnamed(group);
+  main.set(block, 0, 3);
+  assert.equal(store.total(block, 0), 3);
+  assert.deepEqual(store.snapshot().counters, []);
+  store.releaseUnnamed(block, group);
+  assert.equal(store.allocateUnnamed(group), block);
+  assert.equal(store.total(block, 0), 0);
+});
+
 test("two groups that name the same stat are shown once, as their sum", () => {
   const { store, main } = createStore();
   const again = defineStats({ counters: ["a"] });

@@ -64,11 +64,10 @@ export const bootstrapFields: FieldTables = {
     ],
   },
   "envoy.config.bootstrap.v3.ClusterManager": {
-    honoured: ["local_cluster_name"],
+    honoured: ["local_cluster_name", "load_stats_config"],
     refused: { upstream_bind_config: "connections would come from another address" },
     warned: {
       outlier_detection: "no host is ejected",
-      load_stats_config: "load is not reported",
       enable_deferred_cluster_creation: "clusters are cheap",
     },
   },

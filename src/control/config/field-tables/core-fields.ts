@@ -151,6 +151,31 @@ export const coreFields: FieldTables = {
   },
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": { honoured: ["log_format"] },
   "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": { honoured: ["log_format"] },
+  "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig": {
+    honoured: [
+      "common_config",
+      "additional_request_headers_to_log",
+      "additional_response_headers_to_log",
+      "additional_response_trailers_to_log",
+    ],
+  },
+  "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig": {
+    honoured: ["common_config"],
+  },
+  "envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig": {
+    honoured: [
+      "log_name",
+      "grpc_service",
+      "transport_api_version",
+      "buffer_flush_interval",
+      "buffer_size_bytes",
+    ],
+    warned: {
+      filter_state_objects_to_log: "no filter keeps such objects",
+      grpc_stream_retry_policy: "streams are reopened for ever",
+      custom_tags: "entries have no tags",
+    },
+  },
   "envoy.config.core.v3.SubstitutionFormatString": {
     honoured: ["text_format", "json_format", "text_format_source", "omit_empty_values"],
     refused: { formatters: "formatter extensions are not built" },

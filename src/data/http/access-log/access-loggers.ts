@@ -1,77 +1,93 @@
 /**
- * Makes the access loggers of a worker. Entries that name one file share one buffer, whichever
- * listener or connection manager they come from; the sink closes with its last user.
+ * Makes the access loggers of a worker. Entries that go to one place share one buffer, whichever listener or
+ * connection manager they come from; it closes with its last user.
  */
-import type { AccessLogConfig } from "../../../shared/config/access-log-config.ts";
+import type {
+  AccessLogConfig,
+  AccessLogFormat,
+  GrpcLogConfig,
+  LineLogConfig,
+} from "../../../shared/config/access-log-config.ts";
+import type { AccessLogBatch, AccessLogType } from "../../../shared/protocol/access-log-entry.ts";
 import { sluiceWorkerStats } from "../../../shared/stats/stat-names.ts";
 import type { AccessLogger, CreateAccessLogger } from "../../network/access-logger.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
-import type { Runtime } from "../../upstream/worker-runtime.ts";
 import type { WorkerContext } from "../../network/worker-context.ts";
+import { entryBytes, makeEntry } from "./entry.ts";
+import { EntryBudget, EntryBuffer } from "./entry-buffer.ts";
 import { passesFilter } from "./filter.ts";
 import { compileFormat, type Formatter } from "./format.ts";
 import { LogSink, type SinkTarget } from "./log-sink.ts";
+import { SharedSinks } from "./shared-sinks.ts";
 
 const droppedOffset = sluiceWorkerStats.offset("access_log_dropped");
 
-/** All sinks of one worker, by path. */
+/** Everything that one worker logs to. */
 export class AccessLogSinks implements Disposable {
   readonly #worker: WorkerContext;
-  readonly #sinks = new Map<string, { readonly sink: LogSink; users: number }>();
+  readonly #handOver: (batch: AccessLogBatch) => void;
+  readonly #budget: EntryBudget;
+  readonly #lines = new SharedSinks<LogSink>();
+  readonly #entries = new SharedSinks<EntryBuffer>();
 
-  constructor(worker: WorkerContext) {
+  /** `handOver` gives entries to main. */
+  constructor(worker: WorkerContext, handOver: (batch: AccessLogBatch) => void) {
     this.#worker = worker;
+    this.#handOver = handOver;
+    this.#budget = new EntryBudget(worker.limits, worker.init.accessLogBytes);
   }
 
   /** One logger over all entries; dispose it when nothing logs to it any more. */
-  readonly createLogger: CreateAccessLogger = (configs) => {
-    const entries = configs.map(
-      (config) => new LogEntry(config, this.#acquire(config), this.#worker.runtime),
-    );
+  readonly createLogger: CreateAccessLogger = (configs, type) => {
+    const { runtime } = this.#worker;
+    const entries = configs.map((config) => ({
+      filter: config.filter,
+      logger: this.#createOne(config, type),
+    }));
     return {
       log: (info) => {
-        for (const entry of entries) entry.log(info);
+        for (const { filter, logger } of entries)
+          if (filter === undefined || passesFilter(filter, info, runtime)) logger.log(info);
       },
       [Symbol.dispose]: () => {
-        for (const config of configs) this.#release(config);
+        for (const { logger } of entries) logger[Symbol.dispose]();
       },
     };
   };
 
   /** Opens all files anew (SIGUSR1, `/reopen_logs`). */
   reopen(): void {
-    for (const { sink } of this.#sinks.values()) sink.reopen();
+    for (const sink of this.#lines) sink.reopen();
   }
 
   flush(): void {
-    for (const { sink } of this.#sinks.values()) sink.flush();
+    for (const sink of this.#lines) sink.flush();
+    for (const buffer of this.#entries) buffer.flush();
   }
 
   [Symbol.dispose](): void {
-    for (const { sink } of this.#sinks.values()) sink[Symbol.dispose]();
-    this.#sinks.clear();
+    this.#lines[Symbol.dispose]();
+    this.#entries[Symbol.dispose]();
   }
 
-  #acquire(config: AccessLogConfig): LogSink {
-    const key = sinkKey(config);
-    let shared = this.#sinks.get(key);
-    if (shared === undefined) {
-      shared = { sink: this.#open(targetOf(config)), users: 0 };
-      this.#sinks.set(key, shared);
+  #createOne(config: AccessLogConfig, type: AccessLogType): AccessLogger & Disposable {
+    if (config.kind === "line") {
+      const key = sinkKey(config);
+      const sink = this.#lines.acquire(key, () => this.#openSink(targetOf(config)));
+      return new LineLogger(config.format, sink, () => this.#lines.release(key));
     }
-    shared.users++;
-    return shared.sink;
+    const key = `${config.destination} ${config.flushIntervalMs} ${config.flushMinBytes}`;
+    const buffer = this.#entries.acquire(key, () => this.#openBuffer(config));
+    return {
+      log: (info) => {
+        const entry = makeEntry(info, config, type);
+        buffer.append(entry, entryBytes(entry));
+      },
+      [Symbol.dispose]: () => this.#entries.release(key),
+    };
   }
 
-  #release(config: AccessLogConfig): void {
-    const key = sinkKey(config);
-    const shared = this.#sinks.get(key);
-    if (shared === undefined || --shared.users > 0) return;
-    this.#sinks.delete(key);
-    shared.sink[Symbol.dispose]();
-  }
-
-  #open(target: SinkTarget): LogSink {
+  #openSink(target: SinkTarget): LogSink {
     const { init, slab, clock, loggerOf } = this.#worker;
     const logger = loggerOf("main");
     return new LogSink(target, {
@@ -82,34 +98,39 @@ export class AccessLogSinks implements Disposable {
       onError: (message) => logger.warning(`access log: ${message}`),
     });
   }
+
+  #openBuffer(config: GrpcLogConfig): EntryBuffer {
+    const { clock } = this.#worker;
+    return new EntryBuffer(config, { clock, budget: this.#budget, handOver: this.#handOver });
+  }
 }
 
-/** One `access_log` entry. */
-class LogEntry implements AccessLogger {
-  readonly #filter: AccessLogConfig["filter"];
+/** One `access_log` entry of lines. */
+class LineLogger implements AccessLogger, Disposable {
   readonly #format: Formatter;
   readonly #sink: LogSink;
-  readonly #runtime: Runtime;
+  readonly #release: () => void;
 
-  constructor(config: AccessLogConfig, sink: LogSink, runtime: Runtime) {
-    this.#filter = config.filter;
-    this.#format = compileFormat(config.format);
+  constructor(format: AccessLogFormat, sink: LogSink, release: () => void) {
+    this.#format = compileFormat(format);
     this.#sink = sink;
-    this.#runtime = runtime;
+    this.#release = release;
   }
 
   log(info: StreamInfo): void {
-    if (this.#filter === undefined || passesFilter(this.#filter, info, this.#runtime)) {
-      this.#sink.append(this.#format(info));
-    }
+    this.#sink.append(this.#format(info));
+  }
+
+  [Symbol.dispose](): void {
+    this.#release();
   }
 }
 
-function sinkKey({ sink }: AccessLogConfig): string {
+function sinkKey({ sink }: LineLogConfig): string {
   return sink.kind === "file" ? `file:${sink.path}` : sink.kind;
 }
 
-function targetOf({ sink }: AccessLogConfig): SinkTarget {
+function targetOf({ sink }: LineLogConfig): SinkTarget {
   if (sink.kind === "file") return sink;
   return { kind: "descriptor", descriptor: sink.kind === "stdout" ? 1 : 2 };
 }

@@ -3,25 +3,46 @@ import type {
   AccessLogConfig,
   AccessLogJsonObject,
   AccessLogPart,
+  LineLogConfig,
 } from "../../../shared/config/access-log-config.ts";
 
+/** Those that have a field of their own in every HTTP entry (Envoy: `HTTPRequestProperties`). */
+const entryHeaders = [
+  "user-agent",
+  "referer",
+  "x-forwarded-for",
+  "x-request-id",
+  "x-envoy-original-path",
+];
+
 export function requestHeadersLogged(configs: readonly AccessLogConfig[]): readonly string[] {
-  return headersOf(configs, ["REQ", "REQ_WITHOUT_QUERY"]);
+  return lowerCase(
+    configs.flatMap((config) => {
+      if (config.kind === "line") return headersOf(config, ["REQ", "REQ_WITHOUT_QUERY"]);
+      return config.entryKind === "http" ? [...entryHeaders, ...config.requestHeaders] : streamIds;
+    }),
+  );
 }
+
+/** What a TCP entry says of a request: its `stream_id`. */
+const streamIds = ["x-request-id"];
 
 export function responseHeadersLogged(configs: readonly AccessLogConfig[]): readonly string[] {
-  return headersOf(configs, ["RESP"]);
+  return lowerCase(
+    configs.flatMap((config) =>
+      config.kind === "line" ? headersOf(config, ["RESP"]) : config.responseHeaders,
+    ),
+  );
 }
 
-function headersOf(
-  configs: readonly AccessLogConfig[],
-  operators: readonly string[],
-): readonly string[] {
-  const names = configs
-    .flatMap(({ format }) => (format.kind === "text" ? format.parts : partsOf(format.fields)))
-    .flatMap((part) =>
-      part.kind === "operator" && operators.includes(part.name) ? part.args : [],
-    );
+function headersOf({ format }: LineLogConfig, operators: readonly string[]): readonly string[] {
+  const parts = format.kind === "text" ? format.parts : partsOf(format.fields);
+  return parts.flatMap((part) =>
+    part.kind === "operator" && operators.includes(part.name) ? part.args : [],
+  );
+}
+
+function lowerCase(names: readonly string[]): readonly string[] {
   return [...new Set(names.map((name) => name.toLowerCase()))];
 }
 

@@ -19,7 +19,7 @@ import { sendJoined } from "../http1/joined-bytes.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
-import { clusterStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
+import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
 import type { Http1ClientConnection } from "./http1-client-connection.ts";
 import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
@@ -179,6 +179,7 @@ export class Exchange implements UpstreamRequest {
     if (transportFailure !== "") {
       this.#owner.info.upstreamTransportFailureReason = transportFailure;
     }
+    if (reason !== "overflow") this.#countHost(this.#pool?.host, hostStat.rqError);
     this.#onAttemptFailed(reason, transportFailure);
   }
 
@@ -193,6 +194,7 @@ export class Exchange implements UpstreamRequest {
       this.#owner.onResponseBroken(flag, details);
       return;
     }
+    this.#countHost(connection?.host, hostStat.rqError);
     if (connection !== undefined && this.#mayReplay(connection, reason)) {
       this.#hasReplayed = true;
       this.#tryAgain();
@@ -204,6 +206,7 @@ export class Exchange implements UpstreamRequest {
   onResponseHead(body: ResponseBody): void {
     const { status } = responseHead;
     const { info } = this.#owner;
+    this.#countHost(this.#connection?.host, status < 500 ? hostStat.rqSuccess : hostStat.rqError);
     if (this.#retry?.wantsRetryOfStatus(status) === true && this.#mayRetry()) {
       if (body.isEnd) this.#connection = undefined;
       else this.#abandonConnection();
@@ -334,6 +337,7 @@ export class Exchange implements UpstreamRequest {
     this.#count(clusterStat.rqTimeout);
     const isResponding = this.#phase === "responding";
     if (this.#phase === "waiting") this.#pool?.cancel(this);
+    this.#countTimedOut(isResponding);
     this.#abandonConnection();
     if (!isResponding) {
       this.#fail(failures.timeout);
@@ -346,6 +350,7 @@ export class Exchange implements UpstreamRequest {
   #onTryTimeout(): void {
     this.#count(clusterStat.rqPerTryTimeout);
     this.#tryTimeoutAtMs = never;
+    this.#countTimedOut(false);
     this.#abandonConnection();
     if (this.#retry?.wantsRetryOfPerTryTimeout() === true && this.#mayRetry())
       this.#scheduleRetry();
@@ -464,6 +469,17 @@ export class Exchange implements UpstreamRequest {
     (values[stats + clusterStat.rq1xx + statusClass(status)] as number)++;
     const codeOffset = statusCodeOffset[status] ?? -1;
     if (codeOffset >= 0) (values[stats + codeOffset] as number)++;
+  }
+
+  #countTimedOut(isResponding: boolean): void {
+    const host = this.#connection?.host;
+    this.#countHost(host, hostStat.rqTimeout);
+    if (!isResponding) this.#countHost(host, hostStat.rqError);
+  }
+
+  /** As Envoy counts a host: each try's outcome, by the status that came or by its failure. */
+  #countHost(host: UpstreamHost | undefined, offset: number): void {
+    if (host !== undefined) this.#context.worker.slab.add(host.stats, offset);
   }
 
   #count(offset: number): void {

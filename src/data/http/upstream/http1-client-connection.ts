@@ -6,15 +6,16 @@
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import { transportFailureReason } from "../../network/transport-failure.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
 import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
 import { responseHead } from "../http1/response-head.ts";
-import { clusterStat } from "../stat-offsets.ts";
+import { clusterStat, hostStat } from "../stat-offsets.ts";
 import type { Acquired, Http1Pool } from "./http1-pool.ts";
-import { type ResetReason, transportFailureReason } from "./reset-reason.ts";
+import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
@@ -71,6 +72,7 @@ export class Http1ClientConnection implements SocketHandler {
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
     this.#count(clusterStat.cxTotal);
     this.#count(clusterStat.cxHttp1Total);
+    this.#countHost(hostStat.cxTotal);
     activity.connectionOpened();
   }
 
@@ -85,6 +87,7 @@ export class Http1ClientConnection implements SocketHandler {
     this.host.activeRequests++;
     this.host.cluster.activity.requestStarted();
     this.#count(clusterStat.rqTotal);
+    this.#countHost(hostStat.rqTotal);
     return true;
   }
 
@@ -185,6 +188,7 @@ export class Http1ClientConnection implements SocketHandler {
     this.#pool.closed(this, wasConnecting);
     if (!wasConnecting) return;
     this.#count(clusterStat.cxConnectFail);
+    this.#countHost(hostStat.cxConnectFail);
     if (isTimeout) this.#pool.failWaiting("connectionTimeout", "");
     else this.#pool.failWaiting("connectionFailure", transportFailureReason(detail));
   }
@@ -377,6 +381,7 @@ export class Http1ClientConnection implements SocketHandler {
     request.breakers.release("requests");
     this.host.activeRequests--;
     this.host.cluster.activity.requestEnded();
+    this.#countHost(hostStat.rqEnded);
   }
 
   #countDestroyedWithRequest(): void {
@@ -385,6 +390,7 @@ export class Http1ClientConnection implements SocketHandler {
 
   #countDestroyed(reason: CloseReason): void {
     this.#count(clusterStat.cxDestroy);
+    this.#countHost(hostStat.cxEnded);
     const isRemote = reason === "remote" || reason === "reset";
     this.#count(
       isRemote || !this.#isClosedByUs ? clusterStat.cxDestroyRemote : clusterStat.cxDestroyLocal,
@@ -395,6 +401,10 @@ export class Http1ClientConnection implements SocketHandler {
 
   #count(offset: number): void {
     this.#pool.environment.slab.add(this.host.cluster.stats, offset);
+  }
+
+  #countHost(offset: number): void {
+    this.#pool.environment.slab.add(this.host.stats, offset);
   }
 
   #add(offset: number, amount: number): void {

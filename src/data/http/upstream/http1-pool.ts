@@ -8,7 +8,7 @@
 import type { Reactor } from "../../../shared/io/reactor.ts";
 import type { StatSlab } from "../../../shared/stats/slab.ts";
 import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
-import { clusterStat } from "../stat-offsets.ts";
+import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { Http1ClientConnection } from "./http1-client-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
@@ -116,6 +116,7 @@ export class Http1Pool implements HostPool {
     this.#waiting.push(request);
     this.host.cluster.activity.pendingStarted();
     this.#count(clusterStat.rqPendingTotal);
+    this.environment.slab.add(this.host.stats, hostStat.rqPendingTotal);
     if (this.#waiting.length > this.#connectingCount) this.#open();
     return true;
   }
@@ -123,6 +124,7 @@ export class Http1Pool implements HostPool {
   #leftQueue(request: UpstreamRequest): void {
     request.breakers.release("pending");
     this.host.cluster.activity.pendingEnded();
+    this.environment.slab.add(this.host.stats, hostStat.rqPendingEnded);
   }
 
   #open(): void {

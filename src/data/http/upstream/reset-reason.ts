@@ -35,25 +35,6 @@ function answer(status: number, flag: ResponseFlag, words: string): ResetAnswer 
   return { status, flag, words, details };
 }
 
-const errnoWords: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "Connection refused",
-  ECONNRESET: "Connection reset by peer",
-  EHOSTUNREACH: "No route to host",
-  ENETUNREACH: "Network is unreachable",
-  ETIMEDOUT: "Connection timed out",
-  EACCES: "Permission denied",
-  ENOENT: "No such file or directory",
-};
-
-/**
- * Envoy's transport failure reason of a failed connect, as logs print it: without blanks. Empty where the
- * system named nothing.
- */
-export function transportFailureReason(errnoName: string): string {
-  if (errnoName === "") return "";
-  return `delayed connect error: ${errnoWords[errnoName] ?? errnoName}`.replaceAll(" ", "_");
-}
-
 /** The local reply's body (Envoy: `Filter::onUpstreamReset`). The transport's reason is for logs alone. */
 export function resetBody(reason: ResetReason, wasRetried: boolean): string {
   const latest = wasRetried ? "retried and the latest reset reason" : "reset reason";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resetFailure } from "../../../../src/data/http/upstream/exchange-failure.ts";
-import { transportFailureReason } from "../../../../src/data/http/upstream/reset-reason.ts";
+import { transportFailureReason } from "../../../../src/data/network/transport-failure.ts";
 
 test("the transport's reason is in the details, not in the body", () => {
   const reason = transportFailureReason("ECONNREFUSED");

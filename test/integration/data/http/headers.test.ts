@@ -205,6 +205,7 @@ forEachWorkerKind("the access log says what happened", {}, async (workers) => {
       preserveExternalRequestId: true,
       accessLog: [
         {
+          kind: "line",
           sink: { kind: "file", path: file },
           format: { kind: "text", parts: parsed.parts },
           filter: undefined,
@@ -234,6 +235,6 @@ forEachWorkerKind("the access log says what happened", {}, async (workers) => {
   assert.equal(posted, 'POST /a?b HTTP/1.1 200 - "127.0.0.1" via_upstream 5 5 c A t 5 idx');
   assert.match(direct ?? "", /^GET \/d HTTP\/1\.1 204 - "-" direct_response 0 0 - - test - /);
   assert.match(missing ?? "", /^GET \/none HTTP\/1\.1 404 NR "-" route_not_found 0 0 - - test/);
-  assert.match(bad ?? "", /^- - HTTP\/1\.1 400 DPE "-" http1\.codec_error 0 11 - - - - -/);
+  assert.match(bad ?? "", /^- - HTTP\/1\.1 400 DPE "-" http1\.codec_error 0 11 - - - 11 -/);
   rmSync(folder, { recursive: true });
 });
