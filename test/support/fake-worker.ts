@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { WorkerPort, WorkerPortHandler } from "../../src/control/workers/worker-port.ts";
+import { WorkerScopeTable } from "../../src/data/connection-handler/scope-table.ts";
 import type { Clock } from "../../src/shared/common/clock.ts";
 import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
@@ -8,6 +9,7 @@ import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
+import type { WorkerEvent } from "../../src/shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
 export interface FakeConnection {
@@ -41,6 +43,7 @@ export class FakeWorker implements WorkerPort {
   readonly listeners = new Map<ListenerTag, HeldListener>();
   readonly clusters = new Map<string, { config: ClusterConfig; hosts: readonly HostConfig[] }>();
   readonly routes = new Map<string, RouteConfig>();
+  readonly scopes = new WorkerScopeTable();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
@@ -83,6 +86,11 @@ export class FakeWorker implements WorkerPort {
     this.#hasExited = true;
     for (const drain of this.#drains.values()) drain.deadline?.[Symbol.dispose]();
     this.#handler.onExit(reason);
+  }
+
+  /** An event of the test's choice. */
+  say(event: WorkerEvent): void {
+    this.#handler.onEvent(event);
   }
 
   /** A client connects; `undefined` where the listener does not accept here. */
@@ -192,6 +200,14 @@ export class FakeWorker implements WorkerPort {
         break;
       case "removeRoutes":
         assert(this.routes.delete(command.name), `worker holds no routes ${command.name}`);
+        break;
+      case "setScopes":
+        this.scopes.set(command);
+        break;
+      case "removeScopes":
+        this.scopes.remove(command.name);
+        break;
+      case "answered":
         break;
       case "setHealthCheckFailed":
         this.isHealthCheckFailed = command.failed;

@@ -1,4 +1,5 @@
 /** A listener manager over real workers, real sockets and real time: everything of a server but xDS and admin. */
+import assert from "node:assert/strict";
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
 import { systemDns } from "../../src/control/cluster/dns-resolver.ts";
@@ -95,7 +96,10 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     ...common,
     sockets,
     drains: new DrainRunner({ pool, registry: drains, clock: systemClock, log: silentLog }),
-    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
+    dependencies: (dependency, onReady) => {
+      assert(dependency.kind === "rds", dependency.kind);
+      return routes.acquire(dependency, onReady);
+    },
     drainManager: new DrainManager("modifyOnly", {
       clock: systemClock,
       isHealthCheckFailed: () => false,

@@ -7,6 +7,7 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { RouteView } from "../listener/rds-api.ts";
+import type { ScopeSetView } from "../listener/scope-view.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -27,6 +28,7 @@ export interface ConfigDumpSource {
   readonly clusters: () => ClustersView;
   readonly listeners: () => ListenersView;
   readonly routes: () => readonly RouteView[];
+  readonly scopedRoutes: () => readonly ScopeSetView[];
   readonly render: RenderMessage;
 }
 
@@ -60,7 +62,7 @@ export function dumpSections(
     clustersSection(source),
     ...(includeEds ? [endpointsSection(source)] : []),
     listenersSection(source),
-    { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },
+    scopedRoutesSection(source),
     routesSection(source),
     { type: "SecretsConfigDump", fields: {}, lists: [] },
   ];
@@ -227,6 +229,38 @@ function dynamicListeners(
     const others = furtherDraining.map((listener) => ({ name, draining_state: state(listener) }));
     return [first, ...others].map((json) => ({ name, json }));
   });
+}
+
+function scopedRoutesSection({ scopedRoutes, render }: ConfigDumpSource): DumpSection {
+  const sets = scopedRoutes();
+  const json = (set: ScopeSetView): DumpedResource => ({
+    name: set.name,
+    json: {
+      name: set.name,
+      ...version(set.version),
+      scoped_route_configs: set.scopes.map(({ bytes }) =>
+        any(render, "envoy.config.route.v3.ScopedRouteConfiguration", bytes),
+      ),
+      last_updated: timestamp(set.lastUpdatedMs),
+    },
+  });
+  return {
+    type: "ScopedRoutesConfigDump",
+    fields: {},
+    lists: [
+      {
+        field: "inline_scoped_route_configs",
+        elementType: "InlineScopedRouteConfigs",
+        resources: sets.filter(({ isInline }) => isInline).map(json),
+      },
+      {
+        field: "dynamic_scoped_route_configs",
+        elementType: "DynamicScopedRouteConfigs",
+        // Envoy shows none before the first push.
+        resources: sets.filter((set) => !set.isInline && set.lastUpdatedMs > 0).map(json),
+      },
+    ],
+  };
 }
 
 function routesSection({ routes, render }: ConfigDumpSource): DumpSection {

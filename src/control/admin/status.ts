@@ -8,6 +8,7 @@ import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { RouteView } from "../listener/rds-api.ts";
+import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
 export interface StatusSource {
@@ -15,6 +16,7 @@ export interface StatusSource {
   readonly listeners: () => ListenersView;
   readonly clusters: () => ClustersView;
   readonly routes: () => readonly RouteView[];
+  readonly scopedRoutes: () => readonly ScopeSetView[];
   readonly drains: () => DrainsView;
 }
 
@@ -40,7 +42,7 @@ export type StatusState =
 
 /** One row; the JSON shape itself, so its names are those of the wire. */
 export interface StatusRow {
-  /** `LDS`, `CDS`, `RDS`, `EDS`, … */
+  /** `LDS`, `CDS`, `RDS`, `SRDS`, `EDS`, … */
   readonly type: string;
   readonly name: string;
   readonly version: string;
@@ -69,6 +71,7 @@ export function statusView(source: StatusSource): StatusView {
     ...endpointStandings(source.clusters().clusters),
     ...listenerStandings(source.listeners(), source.drains()),
     ...source.routes().flatMap(routeStandings),
+    ...source.scopedRoutes().flatMap(scopeStandings),
   ];
   const told = knownToXds(planes);
   const rows = standings.map(({ isStatic = false, ...standing }) => {
@@ -233,6 +236,20 @@ function routeStandings({ name, version, lastUpdatedMs, held }: RouteView): read
   return [active, { ...common, version: next, awaiting, state: "warming", since: heldSince }];
 }
 
+/** Those that stand in a listener are part of it. */
+function scopeStandings({ isInline, scopes }: ScopeSetView): readonly Standing[] {
+  if (isInline) return [];
+  return scopes.map(({ name, version, lastUpdatedMs, routeConfigName, state }) => ({
+    type: "SRDS",
+    name,
+    version,
+    state: state === "loading" ? "warming" : "active",
+    since: timestamp(lastUpdatedMs),
+    awaiting: state === "loading" ? [`rds ${routeConfigName}`] : [],
+    reason: state === "unasked" ? "on demand, no request has come yet" : null,
+  }));
+}
+
 interface Failure {
   readonly name: string;
   readonly version: string;
@@ -277,7 +294,7 @@ function keyOf({ type, name }: { readonly type: string; readonly name: string })
   return `${type} ${name}`;
 }
 
-const typeOrder = ["LDS", "RDS", "CDS", "EDS"];
+const typeOrder = ["LDS", "SRDS", "RDS", "CDS", "EDS"];
 
 function byTypeAndName(a: StatusRow, b: StatusRow): number {
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);

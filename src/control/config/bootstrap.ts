@@ -26,6 +26,7 @@ import { decodeCluster } from "./clusters.ts";
 import { decodeApiConfigSource } from "./api-config-sources.ts";
 import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
+import { sourcesOf } from "./decoded-listener.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeStringMatcher } from "./matchers.ts";
@@ -99,7 +100,7 @@ function decodeMessage(
   judgeNode(node, usesGrpc(dynamicResources), context);
   const spokenToByGrpc = grpcClusters(dynamicResources, [
     ...clusters.map(({ edsSource }) => edsSource),
-    ...listeners.flatMap(({ dependencies }) => dependencies.map(({ source }) => source)),
+    ...listeners.flatMap(({ dependencies }) => dependencies.flatMap(sourcesOf)),
   ]);
   for (const { config } of clusters) {
     if (!spokenToByGrpc.has(config.name)) warnOfHttp2(config, context);

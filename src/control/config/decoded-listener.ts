@@ -1,6 +1,7 @@
 /** What main knows of a listener beside the part that workers get. */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { ScopeSubscription } from "./decoded-scope.ts";
 
 export interface DecodedListener {
   readonly config: ListenerConfig;
@@ -20,11 +21,27 @@ export interface DecodedListener {
 }
 
 /** By kind, a subscription that the listener holds as long as it lives. */
-export type ListenerDependency = { readonly kind: "rds" } & RouteSubscription;
+export type ListenerDependency =
+  | ({ readonly kind: "rds" } & RouteSubscription)
+  | ({ readonly kind: "srds" } & ScopeSubscription);
 
 /** What tells dependencies apart, and what a warming listener says that it awaits: `rds front`. */
 export function dependencyName(dependency: ListenerDependency): string {
-  return `${dependency.kind} ${dependency.routeConfigName}`;
+  switch (dependency.kind) {
+    case "rds":
+      return `rds ${dependency.routeConfigName}`;
+    case "srds":
+      return `srds ${dependency.name}`;
+    default:
+      return dependency satisfies never;
+  }
+}
+
+/** Every place that it, and what it leads to, comes from. */
+export function sourcesOf(dependency: ListenerDependency): readonly ConfigSource[] {
+  if (dependency.kind === "rds") return [dependency.source];
+  const { scopes } = dependency;
+  return scopes.kind === "srds" ? [scopes.source, scopes.rdsSource] : [];
 }
 
 export interface RouteSubscription {

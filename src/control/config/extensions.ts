@@ -34,6 +34,7 @@ export type ExtensionKind =
   | "httpConnectionManager"
   | "leastRequest"
   | "noop"
+  | "onDemand"
   | "random"
   | "rawBuffer"
   | "roundRobin"
@@ -90,6 +91,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.router",
     typeName: "envoy.extensions.filters.http.router.v3.Router",
     kind: "router",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.on_demand",
+    typeName: "envoy.extensions.filters.http.on_demand.v3.OnDemand",
+    kind: "onDemand",
   },
   {
     category: "upstream HTTP filter",

@@ -9,6 +9,7 @@ import type { ListenerDependency } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeScopedRoutes } from "./scoped-routes.ts";
 
 /** What a connection manager asks of the listener that holds it. */
 export interface ListenerNeeds {
@@ -130,6 +131,10 @@ function decodeRouteSpecifier(
       return { kind: "inline", config };
     }
     case "scopedRoutes":
+      return {
+        kind: "scoped",
+        config: decodeScopedRoutes(specifier.value, statPrefix, needs, context),
+      };
     case undefined:
       return { kind: "rds", name: "" };
     default:

@@ -1,6 +1,8 @@
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
+import type { OnDemand } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
 import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
 import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { TypedConfig } from "../proto/any.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { type FoundExtension, findExtension, hasExtension } from "./extensions.ts";
 import { judgeFilterOrder } from "./filter-order.ts";
@@ -42,12 +44,23 @@ function decodeFilter(
   { extension, config, name }: BuiltFilter,
   context: DecodeContext,
 ): HttpFilterConfig | undefined {
+  if (extension.kind === "onDemand") return decodeOnDemand(config, context);
   if (extension.kind !== "router") return { kind: "noop", name };
   const schema = context.protos.schema<Router>("envoy.extensions.filters.http.router.v3.Router");
   const router = context.read(config, schema);
   if (!router) return undefined;
   judgeUpstreamFilters(router.upstreamHttpFilters, context);
   return { kind: "router", suppressEnvoyHeaders: router.suppressEnvoyHeaders };
+}
+
+/** Without `odcds` it lets requests wait for routes alone. */
+function decodeOnDemand(config: TypedConfig, context: DecodeContext): HttpFilterConfig | undefined {
+  const schema = context.protos.schema<OnDemand>(
+    "envoy.extensions.filters.http.on_demand.v3.OnDemand",
+  );
+  const message = context.read(config, schema);
+  if (message?.odcds) context.refuse("odcds is not supported: clusters are not fetched on demand");
+  return message && { kind: "onDemand" };
 }
 
 /** Of the router and of clusters: only filters without effect may stand before the codec. */

@@ -3,6 +3,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
+import type { ScopedRouteConfiguration } from "../../../gen/es/envoy/config/route/v3/scoped_route_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
@@ -16,15 +17,21 @@ import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import type { DecodedScope } from "./decoded-scope.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
 import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeScope, scopeTypeName } from "./scoped-routes.ts";
+
+/** In the state of the world a missing resource of theirs was removed. */
+const fullStateTypes: ReadonlySet<string> = new Set(["LDS", "CDS", "SRDS"]);
 
 export interface ResourceDecoders {
   readonly listeners: ResourceDecoder<DecodedListener>;
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
+  readonly scopes: ResourceDecoder<DecodedScope>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
 }
 
@@ -37,7 +44,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   ): ResourceDecoder<T> => ({
     typeUrl: typeUrlOf(schema.typeName),
     shortName,
-    isFullState: shortName === "LDS" || shortName === "CDS",
+    isFullState: fullStateTypes.has(shortName),
     decode: (bytes) => decode(tools, schema, { bytes, read }),
   });
   return {
@@ -53,6 +60,10 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
         return { config, clusterNames: clusterNamesOf(config), validateClusters, bytes };
       },
     ),
+    scopes: {
+      ...decoder("SRDS", protos.schema<ScopedRouteConfiguration>(scopeTypeName), decodeScope),
+      rejectionPrefix: "Error adding/updating scoped route(s): ",
+    },
     endpoints: decoder(
       "EDS",
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),

@@ -21,20 +21,32 @@ export interface DiscoveryService {
 interface ServiceName {
   readonly file: string;
   readonly service: string;
-  /** `Stream` and `Delta` before it name the methods, lower case the path of the polled variant. */
+  /** `Stream` and `Delta` before it name the methods. */
   readonly noun: string;
+  /** Of the polled variant; undefined: there is none. */
+  readonly path: string | undefined;
 }
 
 const aggregated: ServiceName = {
   file: "discovery/v3/ads.proto",
   service: "discovery.v3.AggregatedDiscoveryService",
   noun: "AggregatedResources",
+  path: undefined,
 };
 
 const byType: ReadonlyMap<string, ServiceName> = new Map([
   entry("listener.v3.Listener", ["listener", "lds", "Listener"]),
   entry("cluster.v3.Cluster", ["cluster", "cds", "Cluster"]),
   entry("route.v3.RouteConfiguration", ["route", "rds", "Route"]),
+  [
+    "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+    {
+      file: "route/v3/srds.proto",
+      service: "route.v3.ScopedRoutesDiscoveryService",
+      noun: "ScopedRoutes",
+      path: "scoped-routes",
+    },
+  ],
   entry("endpoint.v3.ClusterLoadAssignment", ["endpoint", "eds", "Endpoint"]),
 ]);
 
@@ -54,7 +66,7 @@ export function discoveryServiceOf(typeUrl: string): DiscoveryService | undefine
 /** Where the state of the world of one type is polled over HTTP; `undefined` for types we do not know. */
 export function restPathOf(typeUrl: string): string | undefined {
   const name = byType.get(typeUrl);
-  return name && `/v3/discovery:${name.noun.toLowerCase()}`;
+  return name?.path === undefined ? undefined : `/v3/discovery:${name.path}`;
 }
 
 function entry(
@@ -67,6 +79,7 @@ function entry(
       file: `${folder}/v3/${file}.proto`,
       service: `${folder}.v3.${noun}DiscoveryService`,
       noun: `${noun}s`,
+      path: `${noun.toLowerCase()}s`,
     },
   ];
 }

@@ -14,9 +14,12 @@ import { systemDns } from "../cluster/dns-resolver.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
+import type { AcquireDependency } from "../listener/listener-dependencies.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
+import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import { RdsApi } from "../listener/rds-api.ts";
+import { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
@@ -46,6 +49,7 @@ export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;
   readonly listeners: ListenerManager;
   readonly routes: RdsApi;
+  readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
@@ -77,6 +81,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
   });
+  const scopedRoutes = new ScopedRdsApi({
+    pool,
+    stats,
+    routes,
+    source: sources.scopes,
+    wallTime: () => clock.wallTime(),
+    log: loggerOf("config"),
+  });
+  new OnDemandDesk(pool, (want, onAnswered) =>
+    scopedRoutes.want(want.scopes, want.scope, onAnswered),
+  );
   const drains = new DrainRegistry({ clock, stats, workers: pool.concurrency });
   const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
   const drainManager = new DrainManager("modifyOnly", {
@@ -88,7 +103,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     pool,
     limits,
     stats,
-    dependencies: (dependency, onReady) => routes.acquire(dependency, onReady),
+    dependencies: acquireFrom({ routes, scopedRoutes }),
     drainManager,
     drainDefaults,
     clock,
@@ -109,10 +124,36 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const heapTrim = new HeapTrim(clock);
-  const members = { clusters, listeners, routes, drains, serverDrain, sources, heapTrim };
+  const members = {
+    clusters,
+    listeners,
+    routes,
+    scopedRoutes,
+    drains,
+    serverDrain,
+    sources,
+    heapTrim,
+  };
   return Object.assign(members, {
     [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
   });
+}
+
+/** Who serves which kind of dependency. */
+function acquireFrom({
+  routes,
+  scopedRoutes,
+}: Pick<ControlPlane, "routes" | "scopedRoutes">): AcquireDependency {
+  return (dependency, onReady) => {
+    switch (dependency.kind) {
+      case "rds":
+        return routes.acquire(dependency, onReady);
+      case "srds":
+        return scopedRoutes.acquire(dependency, onReady);
+      default:
+        return dependency satisfies never;
+    }
+  };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

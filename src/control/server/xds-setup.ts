@@ -8,6 +8,7 @@ import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
+import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
@@ -82,6 +83,17 @@ export class XdsSources implements Disposable {
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#checkRoutesOf(client);
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly scopes: ScopeSource = (source, statPrefix) => {
+    const type = this.#parts.decoders.scopes;
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
+    if (typeof client === "string") return client;
+    return {
+      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      whenAnswered: () => client.whenAnswered(type),
+    };
   };
 
   [Symbol.dispose](): void {

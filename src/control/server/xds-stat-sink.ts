@@ -86,6 +86,8 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
       return "cluster_manager.cds.";
     case "EDS":
       return statPrefix ?? `cluster.${safeName}.`;
+    case "SRDS":
+      return statPrefix ?? "srds.";
     case "RDS":
       return `http.${statPrefix ?? "unknown"}.rds.${safeName}.`;
     default:

@@ -1,5 +1,5 @@
 /**
- * What `xds/` hands to managers. It knows that some types are complete lists (LDS, CDS: absent means
+ * What `xds/` hands to managers. It knows that some types are complete lists (LDS, CDS, SRDS: absent means
  * removed), never what a listener is.
  */
 import type { DecodeResult } from "../proto/decode-result.ts";

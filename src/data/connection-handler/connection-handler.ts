@@ -20,12 +20,16 @@ import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
+import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
+import type { WorkerScopeTable } from "./scope-table.ts";
 
 export interface ConnectionHandlerParts {
   readonly worker: WorkerContext;
   readonly clusters: WorkerClusterTable;
   readonly routes: WorkerRouteTable;
+  readonly scopes: WorkerScopeTable;
+  readonly onDemand: OnDemandWaits;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
@@ -86,6 +90,12 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.routes.set(command.config);
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
+      case "setScopes":
+        return this.#parts.scopes.set(command);
+      case "removeScopes":
+        return this.#parts.scopes.remove(command.name);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want);
       case "ping":
         return this.#done(command.reply);
       default:

@@ -16,7 +16,9 @@ import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
+import { OnDemandWaits } from "./on-demand-waits.ts";
 import { WorkerRouteTable } from "./route-table.ts";
+import { WorkerScopeTable } from "./scope-table.ts";
 
 /** The worker's end of a channel: a `MessagePort`, or something that behaves like one. */
 export interface WorkerPort {
@@ -38,6 +40,8 @@ export interface RunningWorker extends Disposable {
 }
 
 const bugs = sluiceWorkerStats.offset("connection_bugs");
+const onDemandOverflow = sluiceWorkerStats.offset("on_demand_overflow");
+const onDemandWaiting = sluiceWorkerStats.offset("on_demand_waiting");
 const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
 
 /**
@@ -56,8 +60,8 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const { arenaBytesMax } = init;
   const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
   const random = parts.random ?? systemRandom;
-  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random });
   const post = (event: WorkerEvent): void => port.postMessage(event);
+  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
   let hasEnded = false;
@@ -87,26 +91,32 @@ interface Foundation {
   readonly reactor: Reactor;
   readonly clock: Clock;
   readonly random: Random;
+  readonly post: (event: WorkerEvent) => void;
 }
 
-function assemble({ init, slab, loggerOf, reactor, clock, random }: Foundation) {
+function assemble({ post, ...foundation }: Foundation) {
+  const { init, slab, random } = foundation;
+  const { sluice } = init.slots;
   const limits = new Int32Array(init.limits);
   const clusters = new WorkerClusterTable({ slab, limits, random });
   const routes = new WorkerRouteTable();
+  const scopes = new WorkerScopeTable();
+  const onDemand = new OnDemandWaits({
+    post,
+    countOverflow: () => slab.add(sluice, onDemandOverflow),
+    setWaiting: (count) => slab.set(sluice, onDemandWaiting, count),
+  });
   const worker: WorkerContext = {
-    init,
-    reactor,
-    slab,
+    ...foundation,
     limits,
-    clock,
-    random,
-    loggerOf,
     clusters,
     routes,
+    scopes,
+    onDemand,
     createAccessLogger: (configs) => sinks.createLogger(configs),
   };
   const sinks = new AccessLogSinks(worker);
-  return { worker, clusters, routes, sinks };
+  return { worker, clusters, routes, scopes, onDemand, sinks };
 }
 
 function workerLoggers(init: WorkerInit, port: WorkerPort, clock: Clock): LoggerOf {

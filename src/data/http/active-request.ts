@@ -8,6 +8,7 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { assert } from "../../shared/common/assert.ts";
 import type { ClusterAction } from "../../shared/config/route-config.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
@@ -20,6 +21,7 @@ import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
+import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
 import type { RequestTarget } from "./request-target.ts";
@@ -45,9 +47,12 @@ export interface ResponseSink extends ByteSink {
   setRequestReading(on: boolean): void;
   readonly isOutputFull: boolean;
   atLatest(dueMs: number): void;
+  /** What the request waits for was answered: its head is to be parsed anew, then `resume` follows. */
+  onWaitEnd(): void;
 }
 
-type Phase = "none" | "active" | "answering";
+/** `waiting`: for something that main was asked for; the connection keeps its bytes. */
+type Phase = "none" | "active" | "waiting" | "answering";
 
 export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
@@ -63,6 +68,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #action: ClusterAction | undefined;
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
+  /** Made when it waits for the first time. */
+  #wait: RequestWait | undefined;
   #isHead = false;
   #isRepeatable = false;
   #isRequestChunked = false;
@@ -87,6 +94,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   get isActive(): boolean {
     return this.#phase !== "none";
+  }
+
+  /** `begin` or `resume` came to no decision: `onWaitEnd` follows, or an answer. */
+  get isWaiting(): boolean {
+    return this.#phase === "waiting";
   }
 
   get isOutputFull(): boolean {
@@ -118,7 +130,17 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     context.count(httpStat.rqTotal);
     context.count(httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
-    if (this.#sink.isRequestComplete) this.info.requestEndAtMs = reactor.nowMs;
+    this.#proceed();
+  }
+
+  /** After its wait, with its head parsed again: as `begin`, but it is no new request. */
+  resume(): void {
+    this.#phase = "active";
+    this.#proceed();
+  }
+
+  #proceed(): void {
+    if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = this.#check();
     if (problem === undefined) this.#routeRequest();
     else {
@@ -309,8 +331,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   #routeRequest(): void {
     const context = this.#context;
-    const route = context.table?.find(context.view);
+    const route = context.routeTable()?.find(context.view);
+    if (context.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
     if (route === undefined) {
+      if (this.#waitsFor(context.missingRoute())) return;
       context.count(httpStat.noRoute);
       this.#reply("noRoute");
       return;
@@ -336,6 +360,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       default:
         action satisfies never;
     }
+  }
+
+  #waitsFor(want: OnDemandWant | undefined): boolean {
+    if (want === undefined) return false;
+    const { onDemand } = this.#context.worker;
+    this.#wait ??= new RequestWait(onDemand, () => this.#sink.onWaitEnd());
+    if (!this.#wait.begin(want)) return false;
+    this.#phase = "waiting";
+    return true;
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction): void {
@@ -455,6 +488,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { reactor, accessLogger } = this.#context;
     const { info } = this;
     this.#phase = "none";
+    this.#wait?.end();
     this.#isSending = false;
     this.#action = undefined;
     this.#cluster = undefined;

@@ -5,6 +5,7 @@
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
@@ -21,6 +22,7 @@ import { RequestComposer } from "./request-composer.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import { RouteTable } from "./router/route-table.ts";
+import { ScopedRouteTables } from "./scoped-route-tables.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
 import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
@@ -43,6 +45,8 @@ export class HttpContext implements Disposable {
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
   readonly isEnvoyHeadersSuppressed: boolean;
+  /** The `on_demand` filter is there: requests may wait. */
+  readonly isOnDemand: boolean;
   /** `server: …` and `via: …` lines; empty where there is none. */
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
@@ -52,6 +56,8 @@ export class HttpContext implements Disposable {
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
   readonly #routesWatch: Disposable | undefined;
+  /** Undefined: routes have no scopes, and `#table` is all there is. */
+  #scoped: ScopedRouteTables | undefined;
   #table: RouteTable | undefined;
 
   constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
@@ -73,6 +79,7 @@ export class HttpContext implements Disposable {
     this.isEnvoyHeadersSuppressed = config.filters.some(
       (filter) => filter.kind === "router" && filter.suppressEnvoyHeaders,
     );
+    this.isOnDemand = config.filters.some(({ kind }) => kind === "onDemand");
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
     if (config.accessLog.length > 0) {
@@ -83,9 +90,19 @@ export class HttpContext implements Disposable {
     this.#routesWatch = this.#followRoutes();
   }
 
-  /** The route table of this moment; undefined: no configuration has come (every request is a 404). */
-  get table(): RouteTable | undefined {
-    return this.#table;
+  /** For the head that was parsed last, at this moment; undefined: there is none, and the answer is 404. */
+  routeTable(): RouteTable | undefined {
+    return this.#scoped === undefined ? this.#table : this.#scoped.tableOf(this.view);
+  }
+
+  /** Tables are compiled as requests come, and with them the headers that are to be kept. */
+  get isScoped(): boolean {
+    return this.#scoped !== undefined;
+  }
+
+  /** No route was found: what the request could wait for, where it may wait. */
+  missingRoute(): OnDemandWant | undefined {
+    return this.isOnDemand ? this.#scoped?.wantOf(this.view) : undefined;
   }
 
   count(offset: number): void {
@@ -112,11 +129,17 @@ export class HttpContext implements Disposable {
 
   [Symbol.dispose](): void {
     this.#routesWatch?.[Symbol.dispose]();
+    this.#scoped?.[Symbol.dispose]();
     this.accessLogger?.[Symbol.dispose]();
   }
 
   #followRoutes(): Disposable | undefined {
     const { routes } = this.config;
+    if (routes.kind === "scoped") {
+      const onCompiled = (table: RouteTable): void => this.#keepHeadersOf(table);
+      this.#scoped = new ScopedRouteTables(routes.config, this.worker, onCompiled);
+      return undefined;
+    }
     if (routes.kind === "inline") {
       this.#setRoutes(routes.config);
       return undefined;
@@ -127,6 +150,10 @@ export class HttpContext implements Disposable {
 
   #setRoutes(config: RouteConfig | undefined): void {
     this.#table = config && new RouteTable(config, this.worker.random);
-    if (this.#table !== undefined) this.requestCapture.want(this.#table.requestHeadersUsed);
+    if (this.#table !== undefined) this.#keepHeadersOf(this.#table);
+  }
+
+  #keepHeadersOf({ requestHeadersUsed }: RouteTable): void {
+    this.requestCapture.want(requestHeadersUsed);
   }
 }

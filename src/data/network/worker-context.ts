@@ -2,6 +2,8 @@
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { RouteScope } from "../../shared/config/scoped-routes.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -21,6 +23,10 @@ export interface WorkerContext {
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
   readonly routes: RouteConfigTable;
+  /** Scopes of SRDS by the name of their set. */
+  readonly scopes: ScopeTable;
+  /** Requests that wait for what main is asked for. */
+  readonly onDemand: OnDemandWaits;
   readonly createAccessLogger: CreateAccessLogger;
 }
 
@@ -28,4 +34,21 @@ export interface RouteConfigTable {
   get(name: string): RouteConfig | undefined;
   /** Calls at every change of `name`; undefined when it is removed. */
   watch(name: string, onChange: (config: RouteConfig | undefined) => void): Disposable;
+}
+
+export interface ScopeTable {
+  /** The scope that has the key now. */
+  find(set: string, key: string): RouteScope | undefined;
+}
+
+/** Who is told when main has answered a want. */
+export interface OnDemandWaiter {
+  onAnswered(): void;
+}
+
+export interface OnDemandWaits {
+  /** False, and counted: as many as may wait do so already. One waiter waits for one thing at a time. */
+  wait(want: OnDemandWant, waiter: OnDemandWaiter): boolean;
+  /** It does not wait any more. */
+  forget(want: OnDemandWant, waiter: OnDemandWaiter): void;
 }

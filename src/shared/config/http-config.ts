@@ -1,13 +1,15 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { RouteConfig } from "./route-config.ts";
+import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
   readonly codec: "auto" | "http1" | "http2";
   readonly routes:
     | { readonly kind: "inline"; readonly config: RouteConfig }
-    | { readonly kind: "rds"; readonly name: string };
+    | { readonly kind: "rds"; readonly name: string }
+    | { readonly kind: "scoped"; readonly config: ScopedRoutesConfig };
   readonly filters: readonly HttpFilterConfig[];
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "appendIfAbsent" | "passThrough";
@@ -44,5 +46,7 @@ export interface HttpConnectionManagerConfig {
 
 export type HttpFilterConfig =
   | { readonly kind: "router"; readonly suppressEnvoyHeaders: boolean }
+  /** `envoy.filters.http.on_demand`: a request waits for what it needs and nobody asked for before. */
+  | { readonly kind: "onDemand" }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

@@ -6,9 +6,11 @@ import type { ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
 import type { RouteConfig } from "../config/route-config.ts";
+import type { RouteScope } from "../config/scoped-routes.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
+import type { OnDemandWant } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
 export type ReplyId = number;
@@ -26,6 +28,10 @@ export type WorkerCommand =
   | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
   | { readonly kind: "setRoutes"; readonly config: RouteConfig }
   | { readonly kind: "removeRoutes"; readonly name: string }
+  | SetScopes
+  | { readonly kind: "removeScopes"; readonly name: string }
+  /** Whoever waits for it looks again: all that there is to it was sent before. */
+  | { readonly kind: "answered"; readonly want: OnDemandWant }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
   | { readonly kind: "setHealthCheckFailed"; readonly failed: boolean }
   /** A server-wide drain: told to listeners of the direction; nothing is closed at its deadline. */
@@ -133,6 +139,15 @@ export interface SetHosts {
   readonly kind: "setHosts";
   readonly cluster: string;
   readonly hosts: readonly HostConfig[];
+}
+
+/** Scopes of one set that changed, all at once: no request sees a key that moves to another scope missing. */
+export interface SetScopes {
+  readonly kind: "setScopes";
+  readonly name: string;
+  readonly changed: readonly RouteScope[];
+  /** Names; they go first. */
+  readonly removed: readonly string[];
 }
 
 /** Shared counters of a cluster, Int32, exact over all workers; `high` follows `default`. */

@@ -32,6 +32,7 @@ function statusOf(types: readonly TypeStatus[], source: Partial<StatusSource> = 
     listeners: () => ({ version: "", listeners: [], errors: [], skipped: [] }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    scopedRoutes: () => [],
     drains: () => ({ drains: [] }),
     ...source,
   });
@@ -169,6 +170,7 @@ test("/status filters by name and refuses a bad expression", () => {
     }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    scopedRoutes: () => [],
     drains: () => ({ drains: [] }),
   });
   const ask = (query: string) => endpoint.handle({ query: new URLSearchParams(query) });

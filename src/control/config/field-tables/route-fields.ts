@@ -39,6 +39,18 @@ export const routeFields: FieldTables = {
     },
     isMatcher: true,
   },
+  "envoy.config.route.v3.ScopedRouteConfiguration": {
+    honoured: ["on_demand", "name", "route_configuration_name", "route_configuration", "key"],
+    isMatcher: true,
+  },
+  "envoy.config.route.v3.ScopedRouteConfiguration.Key": {
+    honoured: ["fragments"],
+    isMatcher: true,
+  },
+  "envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment": {
+    honoured: ["string_key"],
+    isMatcher: true,
+  },
   "envoy.config.route.v3.VirtualHost": {
     honoured: [
       "name",

@@ -1,0 +1,13 @@
+/**
+ * What a worker asks main for because a request needs it now (Envoy: the `on_demand` filter). The request waits;
+ * main subscribes, hands on what comes by the ordinary commands, and then says `answered`, so that whoever waits looks
+ * again and finds it, or finds that there is none.
+ */
+export type OnDemandWant =
+  /** A scope whose route configuration this worker does not have. */
+  { readonly kind: "scope"; readonly scopes: string; readonly scope: string };
+
+/** One text for each thing wanted: those who want the same wait together. */
+export function wantKey(want: OnDemandWant): string {
+  return `${want.kind}\n${want.scopes}\n${want.scope}`;
+}
