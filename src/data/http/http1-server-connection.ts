@@ -75,7 +75,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#life.onBytes();
     this.#context.add(httpStat.cxRxBytes, end - from);
     if (this.#state === "closing" || this.#state === "closed") return;
-    if (this.#state === "waiting") {
+    if (this.#state === "waiting" || this.#state === "awaiting") {
       this.#keepAhead(from, end);
       return;
     }

@@ -9,6 +9,28 @@ import { forEachWorkerKind } from "../../../support/test-workers.ts";
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: t\r\n\r\n`;
 
+forEachWorkerKind(
+  "what comes while a request is answered is the next one's",
+  {},
+  async (workers) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await using upstream = await startHttpUpstream((request, response) => {
+      if (request.url === "/slow") void released.then(() => response.end("slow"));
+      else response.end("quick");
+    });
+    const proxy = await startProxy(workers, upstream.port);
+    const client = proxy.connect();
+    client.send("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n");
+    await workers.untilCounted(() => proxy.cluster("upstream_rq_active") === 1);
+    const received = proxy.http("downstream_cx_rx_bytes_total");
+    client.send("GET /quick HTTP/1.1\r\nHost: t\r\n\r\n");
+    await workers.untilCounted(() => proxy.http("downstream_cx_rx_bytes_total") > received);
+    release();
+    assert.equal((await client.response()).body, "slow");
+    assert.equal((await client.response()).body, "quick");
+  },
+);
+
 forEachWorkerKind("pipelined requests are answered in order", {}, async (workers) => {
   await using upstream = await startHttpUpstream(({ url, body }, response) =>
     response.end(url + body),
