@@ -8,7 +8,7 @@ import type { ListenerConfig } from "../../src/shared/config/listener-config.ts"
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
-import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
+import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../src/shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
@@ -201,6 +201,9 @@ export class FakeWorker implements WorkerPort {
       case "removeRoutes":
         assert(this.routes.delete(command.name), `worker holds no routes ${command.name}`);
         break;
+      case "setVirtualHosts":
+        this.#setVirtualHosts(command);
+        break;
       case "setScopes":
         this.scopes.set(command);
         break;
@@ -226,6 +229,14 @@ export class FakeWorker implements WorkerPort {
     if ("reply" in command && command.reply !== 0) {
       this.#handler.onEvent({ kind: "done", reply: command.reply });
     }
+  }
+
+  #setVirtualHosts({ routes, changed, removed }: SetVirtualHosts): void {
+    const config = this.routes.get(routes);
+    assert(config?.discovered, `worker holds no routes ${routes} that discover`);
+    const gone = [...removed, ...changed.map(({ name }) => name)];
+    const kept = config.discovered.filter(({ name }) => !gone.includes(name));
+    this.routes.set(routes, { ...config, discovered: [...kept, ...changed] });
   }
 
   #add(command: Extract<WorkerCommand, { kind: "addListener" }>): void {

@@ -5,6 +5,7 @@ import type { DecodedListener } from "../../src/control/config/decoded-listener.
 import type { DecodedScope } from "../../src/control/config/decoded-scope.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
 import { ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
+import { answerFrom } from "../../src/control/server/routing-setup.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
 import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
@@ -121,9 +122,7 @@ export class ListenerHarness {
       wallTime: () => clock.wallTime(),
       log,
     });
-    this.desk = new OnDemandDesk(this.pool, (want, onAnswered) =>
-      this.scopedRoutes.want(want.scopes, want.scope, onAnswered),
-    );
+    this.desk = new OnDemandDesk(this.pool, answerFrom(this));
     const drainManager = new DrainManager("modifyOnly", {
       clock,
       isHealthCheckFailed: () => this.isHealthCheckFailed,

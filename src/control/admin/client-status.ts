@@ -8,7 +8,7 @@
  */
 import type { ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenersView } from "../listener/listener-view.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
 import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
@@ -57,6 +57,7 @@ export interface ClientResourceError {
 const typeUrls = {
   LDS: "type.googleapis.com/envoy.config.listener.v3.Listener",
   RDS: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  VHDS: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   SRDS: "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
   CDS: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
   EDS: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
@@ -77,6 +78,7 @@ export function clientResources(source: ClientStatusSource): readonly ClientReso
   return [
     ...resourcesOf(typeUrls.LDS, types, listenersAccepted(listeners), failures(listeners)),
     ...resourcesOf(typeUrls.RDS, types, source.routes(), new Map()),
+    ...resourcesOf(typeUrls.VHDS, types, discoveredOf(source.routes()), new Map()),
     ...resourcesOf(typeUrls.SRDS, types, scopesOf(source.scopedRoutes()), new Map()),
     ...resourcesOf(typeUrls.CDS, types, newest(clusters.clusters), failures(clusters)),
     ...resourcesOf(typeUrls.EDS, types, assignmentsOf(clusters), new Map()),
@@ -104,6 +106,10 @@ function assignmentsOf({ clusters }: ClustersView): readonly Accepted[] {
         : [],
     ),
   );
+}
+
+function discoveredOf(routes: readonly RouteView[]): readonly Accepted[] {
+  return routes.flatMap(({ discovered = [] }) => discovered);
 }
 
 function scopesOf(sets: readonly ScopeSetView[]): readonly Accepted[] {

@@ -6,7 +6,7 @@
  */
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
 import type { ScopeSetView } from "../listener/scope-view.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -268,7 +268,11 @@ function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
     name: route.name,
     json: {
       ...version(route.version),
-      route_config: any(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
+      route_config: withDiscovered(
+        any(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
+        route,
+        render,
+      ),
       last_updated: timestamp(route.lastUpdatedMs),
     },
   }));
@@ -283,6 +287,17 @@ function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
       },
     ],
   };
+}
+
+/** As Envoy shows it: those of VHDS behind its own, each once. */
+function withDiscovered(json: Json, { discovered }: RouteView, render: RenderMessage): Json {
+  if (!discovered) return json;
+  const own = Array.isArray(json["virtual_hosts"]) ? json["virtual_hosts"] : [];
+  const hosts = new Map(discovered.map((view) => [view.host, view]));
+  const more = [...hosts.values()].map(({ bytes }) =>
+    render("envoy.config.route.v3.VirtualHost", bytes),
+  );
+  return { ...json, virtual_hosts: [...own, ...more] };
 }
 
 /** Refused, or taken with an ACK and skipped: where Envoy's dump is silent of the second, this one is not. */

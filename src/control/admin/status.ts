@@ -7,7 +7,7 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
 import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
@@ -71,6 +71,7 @@ export function statusView(source: StatusSource): StatusView {
     ...endpointStandings(source.clusters().clusters),
     ...listenerStandings(source.listeners(), source.drains()),
     ...source.routes().flatMap(routeStandings),
+    ...source.routes().flatMap(hostStandings),
     ...source.scopedRoutes().flatMap(scopeStandings),
   ];
   const told = knownToXds(planes);
@@ -236,6 +237,18 @@ function routeStandings({ name, version, lastUpdatedMs, held }: RouteView): read
   return [active, { ...common, version: next, awaiting, state: "warming", since: heldSince }];
 }
 
+function hostStandings({ discovered = [] }: RouteView): readonly Standing[] {
+  return discovered.map(({ name, host, version, lastUpdatedMs }) => ({
+    type: "VHDS",
+    name,
+    version,
+    state: "active",
+    since: timestamp(lastUpdatedMs),
+    awaiting: [],
+    reason: host === name ? null : `virtual host ${host}`,
+  }));
+}
+
 /** Those that stand in a listener are part of it. */
 function scopeStandings({ isInline, scopes }: ScopeSetView): readonly Standing[] {
   if (isInline) return [];
@@ -294,7 +307,7 @@ function keyOf({ type, name }: { readonly type: string; readonly name: string })
   return `${type} ${name}`;
 }
 
-const typeOrder = ["LDS", "SRDS", "RDS", "CDS", "EDS"];
+const typeOrder = ["LDS", "SRDS", "RDS", "VHDS", "CDS", "EDS"];
 
 function byTypeAndName(a: StatusRow, b: StatusRow): number {
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);

@@ -8,7 +8,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerDependency } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
-import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeInlineRoutes } from "./route-configs.ts";
 import { decodeScopedRoutes } from "./scoped-routes.ts";
 
 /** What a connection manager asks of the listener that holds it. */
@@ -123,13 +123,8 @@ function decodeRouteSpecifier(
         });
       return { kind: "rds", name };
     }
-    case "routeConfig": {
-      const config = decodeRoutes(specifier.value, context);
-      // Docs: `validate_clusters` "defaults to true" for routes that stand in the listener.
-      if (specifier.value.validateClusters ?? true)
-        needs.requiredClusters.push(...clusterNamesOf(config));
-      return { kind: "inline", config };
-    }
+    case "routeConfig":
+      return { kind: "inline", config: decodeInlineRoutes(specifier.value, needs, context) };
     case "scopedRoutes":
       return {
         kind: "scoped",

@@ -5,6 +5,7 @@ import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
 import type { ScopedRouteConfiguration } from "../../../gen/es/envoy/config/route/v3/scoped_route_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
+import type { VirtualHost } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
@@ -17,20 +18,22 @@ import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
 import type { DecodedScope } from "./decoded-scope.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
-import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeDiscoveredHost, decodeRouteConfig } from "./route-configs.ts";
 import { decodeScope, scopeTypeName } from "./scoped-routes.ts";
 
 /** In the state of the world a missing resource of theirs was removed. */
-const fullStateTypes: ReadonlySet<string> = new Set(["LDS", "CDS", "SRDS"]);
+const fullStateTypes: ReadonlySet<string> = new Set(["LDS", "CDS", "SRDS", "VHDS"]);
 
 export interface ResourceDecoders {
   readonly listeners: ResourceDecoder<DecodedListener>;
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
+  readonly virtualHosts: ResourceDecoder<DecodedVirtualHost>;
   readonly scopes: ResourceDecoder<DecodedScope>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
 }
@@ -53,13 +56,16 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     routes: decoder(
       "RDS",
       protos.schema<RouteConfiguration>("envoy.config.route.v3.RouteConfiguration"),
-      (message, context, bytes) => {
-        const config = decodeRoutes(message, context);
-        // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
-        const validateClusters = message.validateClusters ?? false;
-        return { config, clusterNames: clusterNamesOf(config), validateClusters, bytes };
-      },
+      decodeRouteConfig,
     ),
+    virtualHosts: {
+      ...decoder(
+        "VHDS",
+        protos.schema<VirtualHost>("envoy.config.route.v3.VirtualHost"),
+        decodeDiscoveredHost,
+      ),
+      isNamedByWrapper: true,
+    },
     scopes: {
       ...decoder("SRDS", protos.schema<ScopedRouteConfiguration>(scopeTypeName), decodeScope),
       rejectionPrefix: "Error adding/updating scoped route(s): ",

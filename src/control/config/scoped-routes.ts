@@ -15,7 +15,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./http-connection-manager.ts";
 import type { DecodedScope, ScopeSubscription } from "./decoded-scope.ts";
-import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeInlineRoutes } from "./route-configs.ts";
 
 export const scopeTypeName = "envoy.config.route.v3.ScopedRouteConfiguration";
 
@@ -120,10 +120,7 @@ function decodeInline(
     context.refuse("You must specify a route_configuration with inline scoped routes.");
     return undefined;
   }
-  const config = decodeRoutes(routeConfiguration, context);
-  // As for routes that stand in the listener: `validate_clusters` "defaults to true".
-  if (routeConfiguration.validateClusters ?? true)
-    needs.requiredClusters.push(...clusterNamesOf(config));
+  const config = decodeInlineRoutes(routeConfiguration, needs, context);
   return { name, key: keyOf(message), config };
 }
 

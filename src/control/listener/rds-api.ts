@@ -6,40 +6,28 @@
  * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
  * time make it serve 404, they never hold it back for ever.
  *
+ * With `vhds` the first answer of VHDS is waited for as well, as in Envoy.
+ *
  * Make before break: an update that points at a cluster which still warms is held while the routes before it serve.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { ClusterWarming, WarmWait } from "../cluster/cluster-warming.ts";
+import type { ConfigSource } from "../config/config-source.ts";
 import type { RouteSubscription } from "../config/decoded-listener.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
 import type { DependencyLease } from "./listener-dependencies.ts";
+import type { HeldRoutesView, RouteView } from "./rds-view.ts";
+import type { VhdsApi } from "./vhds-api.ts";
+import type { VhdsSubscription } from "./vhds-subscription.ts";
 
 /** Where routes come from: chosen by the subscription's source when the server is put together. */
 export type RouteSource = (
   subscription: RouteSubscription,
 ) => Observable<ResourceState<DecodedRouteConfig>>;
-
-/** A route configuration as `/config_dump` shows it. */
-export interface RouteView {
-  readonly name: string;
-  readonly version: string;
-  readonly bytes: Uint8Array;
-  /** Milliseconds since 1970. */
-  readonly lastUpdatedMs: number;
-  /** A later version that waits for clusters to become warm. */
-  readonly held?: HeldRoutesView;
-}
-
-export interface HeldRoutesView {
-  readonly version: string;
-  /** `cluster <name>` each. */
-  readonly awaiting: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly sinceMs: number;
-}
 
 interface HeldRoutes {
   readonly version: string;
@@ -48,10 +36,13 @@ interface HeldRoutes {
 }
 
 interface Entry {
+  readonly subscribed: RouteSubscription;
   references: number;
   isReady: boolean;
+  /** The version that workers have. */
+  applied: DecodedRouteConfig | undefined;
+  hosts: VhdsSubscription | undefined;
   view: RouteView | undefined;
-  clusterNames: readonly string[];
   held: HeldRoutes | undefined;
   subscription: Subscription | undefined;
   readonly waiting: Set<() => void>;
@@ -62,6 +53,8 @@ export interface RdsApiContext {
   readonly source: RouteSource;
   /** Absent: no cluster is ever waited for. */
   readonly warming?: ClusterWarming;
+  /** Absent: virtual hosts are never discovered. */
+  readonly vhds?: VhdsApi;
   readonly wallTime: () => number;
   readonly log: Logger;
 }
@@ -91,7 +84,7 @@ export class RdsApi {
         return entry.isReady;
       },
       get clusterNames() {
-        return entry.clusterNames;
+        return [...(entry.applied?.clusterNames ?? []), ...(entry.hosts?.clusterNames ?? [])];
       },
       [Symbol.dispose]: () => {
         entry.waiting.delete(onReady);
@@ -101,19 +94,33 @@ export class RdsApi {
     };
   }
 
+  /** A request needs a virtual host. Calls back when there is one, or known to be none. */
+  want(routes: string, host: string, onAnswered: () => void): Disposable {
+    const { hosts } = this.#entries.get(routes) ?? {};
+    if (hosts) return hosts.want(host, onAnswered);
+    onAnswered();
+    return { [Symbol.dispose]: () => {} };
+  }
+
   views(): readonly RouteView[] {
-    return [...this.#entries.values()].flatMap(({ view, held }) => {
+    return [...this.#entries.values()].flatMap(({ view, held, hosts }) => {
       if (!view) return [];
-      return held ? { ...view, held: heldView(held) } : view;
+      return {
+        ...view,
+        ...(held ? { held: heldView(held) } : {}),
+        ...(hosts ? { discovered: hosts.views() } : {}),
+      };
     });
   }
 
   #open(name: string, subscription: RouteSubscription): Entry {
     const entry: Entry = {
+      subscribed: subscription,
       references: 0,
       isReady: false,
+      applied: undefined,
+      hosts: undefined,
       view: undefined,
-      clusterNames: [],
       held: undefined,
       subscription: undefined,
       waiting: new Set(),
@@ -129,6 +136,10 @@ export class RdsApi {
     if (state.kind === "requested") return;
     if (state.kind === "present") this.#receive(entry, state.resource);
     else this.#context.log.warning(`rds: route configuration '${name}' is ${reasonOf(state)}`);
+    if (entry.hosts?.isAnswered ?? true) this.#becomeReady(entry);
+  }
+
+  #becomeReady(entry: Entry): void {
     entry.isReady = true;
     const waiting = [...entry.waiting];
     entry.waiting.clear();
@@ -154,11 +165,36 @@ export class RdsApi {
 
   #apply(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
     entry.held = undefined;
-    entry.clusterNames = resource.value.clusterNames;
     const { name, version, bytes, value } = resource;
+    this.#followHosts(name, entry, value);
+    entry.applied = value;
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
-    this.#context.pool.post({ kind: "setRoutes", config: value.config });
+    const discovered = entry.hosts?.hosts;
+    const config = discovered ? { ...value.config, discovered } : value.config;
+    this.#context.pool.post({ kind: "setRoutes", config });
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
+  }
+
+  /** The hosts that are there stay as long as they come from the same place. */
+  #followHosts(name: string, entry: Entry, value: DecodedRouteConfig): void {
+    if (!isDeepStrictEqual(entry.applied?.vhds, value.vhds)) {
+      entry.hosts?.[Symbol.dispose]();
+      entry.hosts = value.vhds && this.#openHosts(name, entry, value.vhds);
+    }
+    entry.hosts?.setRoutes(value);
+  }
+
+  #openHosts(name: string, entry: Entry, source: ConfigSource): VhdsSubscription | undefined {
+    const { vhds, pool } = this.#context;
+    return vhds?.open({
+      name,
+      source,
+      statPrefix: entry.subscribed.statPrefix,
+      onChange: (change) => pool.post({ kind: "setVirtualHosts", routes: name, ...change }),
+      onAnswered: () => {
+        if (!entry.isReady) this.#becomeReady(entry);
+      },
+    });
   }
 
   #release(name: string, entry: Entry): void {
@@ -167,6 +203,7 @@ export class RdsApi {
     this.#entries.delete(name);
     entry.subscription?.unsubscribe();
     entry.held?.wait[Symbol.dispose]();
+    entry.hosts?.[Symbol.dispose]();
     if (entry.view) this.#context.pool.post({ kind: "removeRoutes", name });
   }
 }

@@ -12,7 +12,7 @@ import path from "node:path";
 export type BytesMethod = GrpcMethod<Buffer, Buffer>;
 
 export interface DiscoveryService {
-  /** State of the world. */
+  /** State of the world. Of a type that has none it is a method that every server says it lacks. */
   readonly stream: BytesMethod;
   readonly delta: BytesMethod;
 }
@@ -25,6 +25,8 @@ interface ServiceName {
   readonly noun: string;
   /** Of the polled variant; undefined: there is none. */
   readonly path: string | undefined;
+  /** There is no state of the world. */
+  readonly isDeltaOnly?: boolean;
 }
 
 const aggregated: ServiceName = {
@@ -38,6 +40,16 @@ const byType: ReadonlyMap<string, ServiceName> = new Map([
   entry("listener.v3.Listener", ["listener", "lds", "Listener"]),
   entry("cluster.v3.Cluster", ["cluster", "cds", "Cluster"]),
   entry("route.v3.RouteConfiguration", ["route", "rds", "Route"]),
+  [
+    "type.googleapis.com/envoy.config.route.v3.VirtualHost",
+    {
+      file: "route/v3/rds.proto",
+      service: "route.v3.VirtualHostDiscoveryService",
+      noun: "VirtualHosts",
+      path: undefined,
+      isDeltaOnly: true,
+    },
+  ],
   [
     "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
     {
@@ -93,10 +105,11 @@ function load(name: ServiceName): DiscoveryService {
   const definitions = loadSync(`envoy/service/${name.file}`, {
     includeDirs: includeDirs.map((folder) => path.join(deps, folder)),
   });
-  const service = {
-    stream: methodOf(definitions, name, `Stream${name.noun}`),
-    delta: methodOf(definitions, name, `Delta${name.noun}`),
-  };
+  const delta = methodOf(definitions, name, `Delta${name.noun}`);
+  const stream = name.isDeltaOnly
+    ? { ...delta, path: delta.path.replace("/Delta", "/Stream") }
+    : methodOf(definitions, name, `Stream${name.noun}`);
+  const service = { stream, delta };
   loaded.set(name, service);
   return service;
 }

@@ -7,6 +7,7 @@ import type { DecodeTools } from "../config/decode-context.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { DecodedVirtualHost } from "../config/decoded-virtual-host.ts";
 import type { DecodedScope } from "../config/decoded-scope.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
@@ -23,6 +24,7 @@ export interface ConfigDecoders {
   readonly listeners: ResourceType<DecodedListener>;
   readonly clusters: ResourceType<DecodedCluster>;
   readonly routes: ResourceType<DecodedRouteConfig>;
+  readonly virtualHosts: ResourceType<DecodedVirtualHost>;
   readonly scopes: ResourceType<DecodedScope>;
   readonly endpoints: ResourceType<LoadAssignment>;
   readonly comparison: ListenerComparison;
@@ -56,6 +58,7 @@ export function createConfigTools(log: Logger): ConfigTools {
       listeners: resourceType(typed.listeners),
       clusters: resourceType(typed.clusters),
       routes: resourceType(typed.routes),
+      virtualHosts: resourceType(typed.virtualHosts),
       scopes: resourceType(typed.scopes),
       endpoints: resourceType(typed.endpoints),
       comparison: createListenerComparison(protos),

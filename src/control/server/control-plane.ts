@@ -14,18 +14,18 @@ import { systemDns } from "../cluster/dns-resolver.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
-import type { AcquireDependency } from "../listener/listener-dependencies.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import { OnDemandDesk } from "../listener/on-demand-desk.ts";
-import { RdsApi } from "../listener/rds-api.ts";
-import { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
+import type { RdsApi } from "../listener/rds-api.ts";
+import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
+import { acquireFrom, answerFrom, createRouting } from "./routing-setup.ts";
 import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -74,24 +74,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
   });
-  const routes = new RdsApi({
-    pool,
-    source: sources.routes,
-    warming: clusters.warming,
-    wallTime: () => clock.wallTime(),
-    log: loggerOf("config"),
-  });
-  const scopedRoutes = new ScopedRdsApi({
-    pool,
-    stats,
-    routes,
-    source: sources.scopes,
-    wallTime: () => clock.wallTime(),
-    log: loggerOf("config"),
-  });
-  new OnDemandDesk(pool, (want, onAnswered) =>
-    scopedRoutes.want(want.scopes, want.scope, onAnswered),
-  );
+  const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
+  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }));
   const drains = new DrainRegistry({ clock, stats, workers: pool.concurrency });
   const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
   const drainManager = new DrainManager("modifyOnly", {
@@ -137,23 +121,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   return Object.assign(members, {
     [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
   });
-}
-
-/** Who serves which kind of dependency. */
-function acquireFrom({
-  routes,
-  scopedRoutes,
-}: Pick<ControlPlane, "routes" | "scopedRoutes">): AcquireDependency {
-  return (dependency, onReady) => {
-    switch (dependency.kind) {
-      case "rds":
-        return routes.acquire(dependency, onReady);
-      case "srds":
-        return scopedRoutes.acquire(dependency, onReady);
-      default:
-        return dependency satisfies never;
-    }
-  };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -8,6 +8,7 @@ import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
+import type { VirtualHostSource } from "../listener/vhds-api.ts";
 import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
@@ -85,6 +86,18 @@ export class XdsSources implements Disposable {
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
 
+  readonly virtualHosts: VirtualHostSource = (source, statPrefix) => {
+    const type = this.#parts.decoders.virtualHosts;
+    const client = this.client(source, type);
+    if (typeof client === "string") return client;
+    return {
+      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      whenAnswered: () => client.whenAnswered(type),
+      // Requests wait for it, and give it up when they have waited long enough.
+      named: (name) => client.resource$(type, name, { initialFetchTimeoutMs: 0 }),
+    };
+  };
+
   readonly scopes: ScopeSource = (source, statPrefix) => {
     const type = this.#parts.decoders.scopes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
@@ -106,10 +119,23 @@ export class XdsSources implements Disposable {
     this.#checked.add(client);
     client.changes$(this.#parts.decoders.routes).subscribe((batch) => {
       for (const { name, value } of batch.changed) {
+        const hostsError = this.#vhdsError(value);
+        if (hostsError !== undefined) batch.refuse(name, hostsError);
         const unknown = unknownClusterOf(value, this.#clusters.hasCluster);
         if (unknown !== undefined) batch.refuse(name, `route: unknown cluster '${unknown}'`);
       }
     });
+  }
+
+  /** In Envoy's words. */
+  #vhdsError({ vhds }: DecodedRouteConfig): string | undefined {
+    if (vhds?.kind !== "ads") return undefined;
+    const { ads } = this.#parts.bootstrap.dynamicResources;
+    if (!ads) return "vhds: ADS config source specified but no ADS configured in bootstrap.";
+    const isDelta = ads.apiType === "deltaGrpc" || ads.apiType === "aggregatedDeltaGrpc";
+    return isDelta
+      ? undefined
+      : "vhds: ADS must use DELTA_GRPC api_type when used as VHDS config source.";
   }
 }
 

@@ -3,7 +3,12 @@ import { createHash } from "node:crypto";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
-import type { SubscriptionIdentity, SubscriptionStats, XdsStats } from "../xds/xds-stats.ts";
+import {
+  type SubscriptionIdentity,
+  type SubscriptionStats,
+  uncounted,
+  type XdsStats,
+} from "../xds/xds-stats.ts";
 
 const subscriptionStats = defineStats({
   counters: [
@@ -40,7 +45,10 @@ export function createXdsStats(
     value: number,
   ): void => slab.set(controlPlane, controlPlaneStats.offset(name), value);
   return {
-    subscription: (which) => countSubscription(prefixOf(which), store, slab),
+    subscription(which) {
+      const prefix = prefixOf(which);
+      return prefix === undefined ? uncounted : countSubscription(prefix, store, slab);
+    },
     controlPlane: {
       connected: (isConnected) => setControlPlane("connected_state", isConnected ? 1 : 0),
       pendingRequests: (count) => setControlPlane("pending_requests", count),
@@ -77,7 +85,8 @@ function countSubscription(prefix: string, store: StatStore, slab: StatSlab): Su
   };
 }
 
-function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string {
+/** Undefined: Envoy does not count it by itself. */
+function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string | undefined {
   const safeName = name.replaceAll(":", "_");
   switch (shortName) {
     case "LDS":
@@ -86,6 +95,9 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
       return "cluster_manager.cds.";
     case "EDS":
       return statPrefix ?? `cluster.${safeName}.`;
+    case "VHDS":
+      // Hosts that are asked for one by one belong to the subscription to all.
+      return name === "*" ? statPrefix : undefined;
     case "SRDS":
       return statPrefix ?? "srds.";
     case "RDS":

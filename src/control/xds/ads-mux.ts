@@ -3,7 +3,7 @@
  * one type it has one lane.
  *
  * What one would get wrong: a request is not sent where an interest changes. Interests are noted and
- * sent together, in the order CDS, EDS, LDS, SRDS, RDS, and not while a response is being applied: a CDS
+ * sent together, in the order CDS, EDS, LDS, SRDS, RDS, VHDS, and not while a response is being applied: a CDS
  * push with 10,000 new EDS clusters causes one EDS request (xDS protocol, "Eventual consistency
  * considerations"; Envoy pauses dependent types for the same reason).
  */
@@ -58,7 +58,7 @@ type Erased = Pick<
   | typeof Symbol.dispose
 >;
 
-const sendingOrder = ["CDS", "EDS", "LDS", "SRDS", "RDS"];
+const sendingOrder = ["CDS", "EDS", "LDS", "SRDS", "RDS", "VHDS"];
 
 export class AdsMux implements XdsClient {
   readonly #options: AdsMuxOptions;

@@ -10,6 +10,8 @@ import type { RejectedResource, ResourceType } from "./resource-batch.ts";
 export interface Interest {
   readonly all: boolean;
   readonly names: ReadonlySet<string>;
+  /** All were asked for by saying nothing, and what is said by name later does not end that: VHDS as Envoy speaks it. */
+  readonly staysImplied?: boolean;
 }
 
 /** An accepted resource, kept as bytes to compare the next response with. */
@@ -33,13 +35,18 @@ export interface Comparison {
   readonly rejected: readonly RejectedResource[];
 }
 
-export type TypeRules = Pick<ResourceType<unknown>, "typeUrl" | "shortName" | "isFullState">;
+export type TypeRules = Pick<
+  ResourceType<unknown>,
+  "typeUrl" | "shortName" | "isFullState" | "isNamedByWrapper"
+>;
 
 /** What the resources of a response are, before anything is said of those it lacks. */
 export interface ComparedResources extends Pick<
   Comparison,
   "candidates" | "unchanged" | "rejected"
 > {
+  /** Asked for by name, and sent without a resource: there is none. */
+  readonly empty: readonly string[];
   /** Every name that was sent, good or not. */
   readonly seen: ReadonlySet<string>;
   /** Nothing is at fault that might be a resource whose name is not known. */
@@ -62,6 +69,7 @@ export function compareResources(
   const candidates: NamedResource[] = [];
   const unchanged: NamedResource[] = [];
   const rejected: RejectedResource[] = [];
+  const empty: string[] = [];
   let isComplete = true;
   for (const resource of response.resources) {
     const fault = faultOf(resource, rules, seen);
@@ -76,11 +84,12 @@ export function compareResources(
     for (const wanted of wantedNames(named, interest)) {
       const one = wanted === named.name ? named : { ...named, name: wanted };
       if (isAsHeld(held.get(wanted), named)) unchanged.push(one);
-      // A heartbeat for what is not held has nothing to give.
       else if (!named.wrapper?.isHeartbeat) candidates.push(one);
+      // A heartbeat for what is not held has nothing to give; without a time to live it is none.
+      else if (named.wrapper.ttlMs === undefined && !held.has(wanted)) empty.push(wanted);
     }
   }
-  return { candidates, unchanged, rejected, seen, isComplete };
+  return { candidates, unchanged, rejected, empty, seen, isComplete };
 }
 
 export function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
@@ -115,15 +124,20 @@ function faultOf(
       message: `duplicate ${nouns.get(rules.shortName) ?? "resource"} ${name} found`,
       isNamed: true,
     };
-  return nameFault(name, resource);
+  return nameFault(name, resource, rules);
 }
 
 /** An `xdstp` name or an alias says where a resource is, so the resource need not repeat it. */
-function nameFault(name: string, { wrapper, fault }: ReceivedResource): Fault | undefined {
+function nameFault(
+  name: string,
+  { wrapper, fault }: ReceivedResource,
+  { isNamedByWrapper = false }: TypeRules,
+): Fault | undefined {
   if (!wrapper || wrapper.isHeartbeat) return undefined;
   if (fault !== undefined) return { message: `resource cannot be read: ${fault}`, isNamed: true };
   const { innerName = "", aliases } = wrapper;
-  if (innerName === name || name.startsWith("xdstp:") || aliases.length > 0) return undefined;
+  const isKnown = innerName === name || aliases.length > 0;
+  if (isKnown || isNamedByWrapper || name.startsWith("xdstp:")) return undefined;
   return { message: `Unexpected resource (expecting ${name}): ${innerName}`, isNamed: true };
 }
 

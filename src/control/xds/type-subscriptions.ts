@@ -63,7 +63,8 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   get interest(): Interest {
-    return { all: this.#all !== undefined, names: new Set(this.#named.keys()) };
+    const { isNamedByWrapper: staysImplied = false } = this.type;
+    return { all: this.#all !== undefined, names: new Set(this.#named.keys()), staysImplied };
   }
 
   get held(): ReadonlyMap<string, HeldResource> {

@@ -90,6 +90,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.routes.set(command.config);
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
+      case "setVirtualHosts":
+        return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
         return this.#parts.scopes.set(command);
       case "removeScopes":

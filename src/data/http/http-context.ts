@@ -102,7 +102,8 @@ export class HttpContext implements Disposable {
 
   /** No route was found: what the request could wait for, where it may wait. */
   missingRoute(): OnDemandWant | undefined {
-    return this.isOnDemand ? this.#scoped?.wantOf(this.view) : undefined;
+    if (!this.isOnDemand) return undefined;
+    return this.#scoped?.wantOf(this.view) ?? this.routeTable()?.wantOf(this.view);
   }
 
   count(offset: number): void {
@@ -136,8 +137,8 @@ export class HttpContext implements Disposable {
   #followRoutes(): Disposable | undefined {
     const { routes } = this.config;
     if (routes.kind === "scoped") {
-      const onCompiled = (table: RouteTable): void => this.#keepHeadersOf(table);
-      this.#scoped = new ScopedRouteTables(routes.config, this.worker, onCompiled);
+      const keepHeaders = (names: readonly string[]): void => this.requestCapture.want(names);
+      this.#scoped = new ScopedRouteTables(routes.config, this.worker, keepHeaders);
       return undefined;
     }
     if (routes.kind === "inline") {
@@ -145,15 +146,14 @@ export class HttpContext implements Disposable {
       return undefined;
     }
     this.#setRoutes(this.worker.routes.get(routes.name));
-    return this.worker.routes.watch(routes.name, (config) => this.#setRoutes(config));
+    return this.worker.routes.watch(routes.name, (config, change) => {
+      if (change && this.#table) this.requestCapture.want(this.#table.update(change));
+      else this.#setRoutes(config);
+    });
   }
 
   #setRoutes(config: RouteConfig | undefined): void {
     this.#table = config && new RouteTable(config, this.worker.random);
-    if (this.#table !== undefined) this.#keepHeadersOf(this.#table);
-  }
-
-  #keepHeadersOf({ requestHeadersUsed }: RouteTable): void {
-    this.requestCapture.want(requestHeadersUsed);
+    if (this.#table !== undefined) this.requestCapture.want(this.#table.requestHeadersUsed);
   }
 }

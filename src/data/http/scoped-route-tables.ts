@@ -18,22 +18,22 @@ interface WatchedTable extends Disposable {
 export class ScopedRouteTables implements Disposable {
   readonly #config: ScopedRoutesConfig;
   readonly #worker: Pick<WorkerContext, "routes" | "scopes" | "random">;
-  readonly #onCompiled: (table: RouteTable) => void;
+  readonly #keepHeaders: (names: readonly string[]) => void;
   readonly #keyOf: ScopeKeyOf;
   /** By key. */
   readonly #inline = new Map<string, RouteTable>();
   /** By name of the route configuration. */
   readonly #watched = new Map<string, WatchedTable>();
 
-  /** `onCompiled`: a table is about to be used for the first time. */
+  /** `keepHeaders`: of requests, a table that is about to be used prints them later. */
   constructor(
     config: ScopedRoutesConfig,
     worker: Pick<WorkerContext, "routes" | "scopes" | "random">,
-    onCompiled: (table: RouteTable) => void,
+    keepHeaders: (names: readonly string[]) => void,
   ) {
     this.#config = config;
     this.#worker = worker;
-    this.#onCompiled = onCompiled;
+    this.#keepHeaders = keepHeaders;
     this.#keyOf = compileScopeKey(config);
     if (config.scopes.kind === "srds") return;
     for (const scope of config.scopes.scopes)
@@ -74,7 +74,10 @@ export class ScopedRouteTables implements Disposable {
     const config = routes.get(name);
     if (config === undefined) return undefined;
     const table = this.#compile(config);
-    const watch = routes.watch(name, () => this.#forget(name));
+    const watch = routes.watch(name, (_, change) => {
+      if (change) this.#keepHeaders(table.update(change));
+      else this.#forget(name);
+    });
     this.#watched.set(name, { table, [Symbol.dispose]: () => watch[Symbol.dispose]() });
     return table;
   }
@@ -87,7 +90,7 @@ export class ScopedRouteTables implements Disposable {
 
   #compile(config: RouteConfig): RouteTable {
     const table = new RouteTable(config, this.#worker.random);
-    this.#onCompiled(table);
+    this.#keepHeaders(table.requestHeadersUsed);
     return table;
   }
 }

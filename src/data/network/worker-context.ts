@@ -4,7 +4,7 @@ import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { RouteScope } from "../../shared/config/scoped-routes.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
-import type { RouteConfig } from "../../shared/config/route-config.ts";
+import type { RouteConfig, VirtualHostChange } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
@@ -32,8 +32,11 @@ export interface WorkerContext {
 
 export interface RouteConfigTable {
   get(name: string): RouteConfig | undefined;
-  /** Calls at every change of `name`; undefined when it is removed. */
-  watch(name: string, onChange: (config: RouteConfig | undefined) => void): Disposable;
+  /** Calls at every change of `name`; undefined when it is removed. `change`: it is all that differs. */
+  watch(
+    name: string,
+    onChange: (config: RouteConfig | undefined, change?: VirtualHostChange) => void,
+  ): Disposable;
 }
 
 export interface ScopeTable {

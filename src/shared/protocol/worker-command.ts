@@ -5,7 +5,7 @@
 import type { ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
-import type { RouteConfig } from "../config/route-config.ts";
+import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
 import type { RouteScope } from "../config/scoped-routes.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
@@ -28,6 +28,7 @@ export type WorkerCommand =
   | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
   | { readonly kind: "setRoutes"; readonly config: RouteConfig }
   | { readonly kind: "removeRoutes"; readonly name: string }
+  | SetVirtualHosts
   | SetScopes
   | { readonly kind: "removeScopes"; readonly name: string }
   /** Whoever waits for it looks again: all that there is to it was sent before. */
@@ -139,6 +140,12 @@ export interface SetHosts {
   readonly kind: "setHosts";
   readonly cluster: string;
   readonly hosts: readonly HostConfig[];
+}
+
+/** By VHDS: of a route configuration that discovers them, and is there. */
+export interface SetVirtualHosts extends VirtualHostChange {
+  readonly kind: "setVirtualHosts";
+  readonly routes: string;
 }
 
 /** Scopes of one set that changed, all at once: no request sees a key that moves to another scope missing. */
