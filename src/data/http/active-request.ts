@@ -435,11 +435,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sink.write(writer.start, writer.at);
   }
 
-  #reply(reason: LocalReplyReason): void {
+  #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
     this.info.responseCodeDetails = reply.details;
-    this.#sendLocal({ status: reply.status, body: reply.body, fields: [] });
+    this.#sendLocal({ status: status || reply.status, body: reply.body, fields: [] });
   }
 
   #sendLocal(reply: LocalReply): void {
@@ -464,7 +464,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const isAnswering = this.#phase === "answering";
     this.#exchange.cancel();
     if (isAnswering) this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
-    else this.#reply(reason);
+    // Envoy: who has sent the whole request is not the one that was slow.
+    else this.#reply(reason, this.#sink.isRequestComplete ? 504 : 0);
   }
 
   #break(flag: ResponseFlag, details: string): void {

@@ -170,9 +170,9 @@ test("clients that go are forgotten, and so is what they wanted", ours, async ()
 test("a server that is silent, or away, makes requests wait for their own timeout", async () => {
   await using open = new AsyncDisposableStack();
   const { server, port } = await start(open, { stream_idle_timeout: "0.5s" });
-  assert.equal(await ask(port, "silent.example"), "408");
+  assert.equal(await ask(port, "silent.example"), "504");
   await server[Symbol.asyncDispose]();
-  assert.equal(await ask(port, "late.example"), "408");
+  assert.equal(await ask(port, "late.example"), "504");
   assert.equal(await ask(port, "static.example"), "static");
 });
 

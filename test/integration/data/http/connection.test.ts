@@ -164,14 +164,18 @@ forEachWorkerKind("timeouts of connections and requests", {}, async (workers) =>
   const stream = await startProxy(workers, silent.port, { manager: { streamIdleTimeoutMs: 100 } });
   const stuck = stream.connect();
   const stuckResponse = await stuck.get("/");
-  assert.equal(stuckResponse.body, "stream timeout");
+  assert.deepEqual([stuckResponse.status, stuckResponse.body], [504, "stream timeout"]);
   assert.equal(stream.http("downstream_rq_idle_timeout"), 1);
   stuck.socket.end();
 
   const whole = await startProxy(workers, silent.port, { manager: { maxStreamDurationMs: 100 } });
   const long = whole.connect();
-  assert.equal((await long.get("/")).body, "downstream duration timeout");
+  const longResponse = await long.get("/");
+  assert.deepEqual([longResponse.status, longResponse.body], [504, "downstream duration timeout"]);
   long.socket.end();
+  const unsent = stream.connect();
+  unsent.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nx");
+  assert.equal((await unsent.response()).status, 408);
 });
 
 forEachWorkerKind(

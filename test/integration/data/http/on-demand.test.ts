@@ -157,7 +157,7 @@ forEachWorkerKind("a wait ends with the stream's own timeouts", {}, async (worke
   setScope(workers, unloaded);
   const client = proxy.connect();
   const response = await client.get("/", ["x-scope: a"]);
-  assert.deepEqual([response.status, response.body], [408, "stream timeout"]);
+  assert.deepEqual([response.status, response.body], [504, "stream timeout"]);
   await workers.until((event) => event.kind === "unwanted");
   assert.equal(proxy.http("downstream_rq_idle_timeout"), 1);
   answer(workers, [direct]);
