@@ -2,13 +2,13 @@ import { cpus, loadavg, release } from "node:os";
 import { type Options, parseOptions, type SuiteName, usage } from "./options.ts";
 import { reportText } from "./report.ts";
 import { type Report, runSuite } from "./runner.ts";
-import { runListeners } from "./suites/listeners.ts";
+import { runPush } from "./suites/push.ts";
 import { http1Suite } from "./suites/http1.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
-const suites: Readonly<Record<Exclude<SuiteName, "listeners">, Suite>> = {
+const suites: Readonly<Record<Exclude<SuiteName, "push">, Suite>> = {
   http1: http1Suite,
   tcp: tcpSuite,
 };
@@ -33,7 +33,7 @@ function asked(args: readonly string[]): Asked {
     const options = parseOptions(args);
     const { suite: name, only } = options;
     // A push is no load: that suite has a run of its own.
-    if (name === "listeners") return { options, run: (say) => runListeners(options, say) };
+    if (name === "push") return { options, run: (say) => runPush(options, say) };
     const suite = limited(suites[name], only);
     return { options, run: (say) => runSuite(suite, options, say) };
   } catch (error) {

@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./measure/free-port.ts";
 import { cores, PinnedProcess, runLoad } from "./measure/pinned-process.ts";
 import type { Options } from "./options.ts";
 import type { Contender, Ports } from "./proxies/proxy.ts";
@@ -208,14 +208,4 @@ function canConnect(port: number): Promise<boolean> {
     });
     socket.on("error", () => resolve(false));
   });
-}
-
-/** nginx and HAProxy cannot be asked which port the kernel gave them, so it is chosen beforehand. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -126,6 +126,7 @@ const newerMessages = [
 const wanted = [
   "envoy/{admin,config,data,extensions,type}/**/v3/*.proto",
   "envoy/service/{accesslog,auth,cluster,discovery,endpoint,listener,route,runtime,secret,status}/v3/*.proto",
+  "envoy/service/extension/v3/*.proto",
   "udpa/type/**/*.proto",
   "xds/type/**/*.proto",
 ];

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { type Usage, usageOf } from "./process-tree.ts";
 
@@ -11,6 +11,8 @@ export const cores = { proxy: 0, load: 1 } as const;
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
+  /** Beside what the benchmark itself was given. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const logBytesMax = 4_000;
@@ -21,9 +23,10 @@ export class PinnedProcess implements AsyncDisposable {
   #log = "";
   #hasEnded = false;
 
-  constructor({ program, args }: Command, core: number) {
+  constructor({ program, args, environment }: Command, core: number) {
     // taskset becomes the program (exec), so the pid is the program's own.
     this.#process = spawn("taskset", ["-c", String(core), program, ...args], {
+      env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.#process.stdout, this.#process.stderr])
@@ -63,6 +66,11 @@ export class PinnedProcess implements AsyncDisposable {
     await exited;
     clearTimeout(tooLong);
   }
+}
+
+/** Puts the benchmark itself, and what it starts from now on, beside the load. */
+export function leaveCoreToProxy(): void {
+  spawnSync("taskset", ["-acp", String(cores.load), String(process.pid)]);
 }
 
 /** Runs a load generator to its end on the load core and gives its standard output. */

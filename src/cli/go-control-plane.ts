@@ -26,6 +26,27 @@ export interface Answer {
   readonly nacked?: { readonly version: string; readonly code: number; readonly error: string };
   readonly acks: number;
   readonly nacks: number;
+  /** Microseconds since 1970 of the newest of either. */
+  readonly answeredAt: number;
+}
+
+/** Listeners by the thousand, made in the control plane: see `test/interop/go-control-plane/generate.go`. */
+export interface ListenerOrder {
+  readonly count: number;
+  /** Of all of them; each has a loopback address of its own, 127.1.0.0 and on. */
+  readonly port: number;
+  /** Routes by RDS, not inline. */
+  readonly rds: boolean;
+  /** Index of the listener whose routes answer `mark` on `/mark`; all others answer `a`. */
+  readonly changed: number;
+  readonly mark: string;
+}
+
+export interface Pushed {
+  /** Of the listeners. */
+  readonly version: string;
+  /** Microseconds since 1970. */
+  readonly pushedAt: number;
 }
 
 export interface ControlPlaneStatus {
@@ -92,6 +113,11 @@ export class GoControlPlane implements AsyncDisposable {
   /** Resolves with the versions now on offer; the proxy's answer comes later (`answered`). */
   push(resources: Resources): Promise<Versions> {
     return this.#request<Versions>("POST", `/snapshot?node=${this.#node}`, resources);
+  }
+
+  /** For a node of any name. */
+  generate(node: string, order: ListenerOrder): Promise<Pushed> {
+    return this.#request<Pushed>("POST", `/generate?node=${node}`, order);
   }
 
   remove(kind: ResourceKind, name: string): Promise<Versions> {

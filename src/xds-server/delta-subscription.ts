@@ -1,93 +1,132 @@
 /**
- * One type on one client's delta stream, seen from the server: what the client subscribed to, what it
- * holds, what it said last. Pure bookkeeping; the session does the sending.
+ * A type on a delta stream.
+ *
+ * What one would get wrong: a change of subscriptions counts whatever the nonce of its request, and a name that is
+ * subscribed is answered, even if there is no such resource or the client has it (xDS protocol, "Incremental xDS").
  */
-import type { Verdict } from "./client-subscription.ts";
-import type { ReadDeltaRequest, VersionedResource } from "./delta-wire.ts";
+import type { ServedResource, WrittenResource } from "./discovery-wire.ts";
+import type { ReadDeltaRequest } from "./delta-wire.ts";
+import { indexOf } from "./resource-names.ts";
 import type { ServedType } from "./resource-types.ts";
+import { resourceVersion, versionOf } from "./resource-version.ts";
+import { ResponseLog } from "./response-log.ts";
+import type { NextResponse, Removals, TypeSubscription } from "./type-subscription.ts";
 
-export interface NextDelta {
-  readonly version: string;
-  readonly resources: readonly VersionedResource[];
-  readonly removedNames: readonly string[];
-}
+/** Resources that a client wants, each with the names that it asked for it by. */
+type Wanted = ReadonlyMap<ServedResource, readonly string[]>;
 
-export class DeltaSubscription {
+export class DeltaSubscription implements TypeSubscription<ReadDeltaRequest> {
   readonly type: ServedType;
-  verdict: Verdict = { kind: "unsent" };
+  readonly responses = new ResponseLog();
+  readonly names = new Set<string>();
+  isAll = false;
   #hasAsked = false;
-  #isAll = false;
-  readonly #names = new Set<string>();
   /** Name to version of what the client has, as far as was said or sent. */
-  readonly #has = new Map<string, string>();
-  /** Subscribed since the last response: to be answered even if the client has it or there is none. */
+  readonly #held = new Map<string, string>();
+  /** Subscribed since the last response: to be answered in any case. */
   readonly #fresh = new Set<string>();
-  #last = { nonce: "", version: "" };
 
   constructor(type: ServedType) {
     this.type = type;
   }
 
-  /** True if it answers the last response. A subscription counts whatever the nonce. */
-  take(request: ReadDeltaRequest): boolean {
-    this.#takeNames(request);
-    if (request.nonce === "" || request.nonce !== this.#last.nonce) return false;
-    const { version } = this.#last;
-    this.verdict =
-      request.error === undefined
-        ? { kind: "acked", version }
-        : { kind: "nacked", version, error: request.error };
-    return true;
-  }
-
-  /** What to send now, of all resources of this type; `undefined` if the client has it already. */
-  next(all: readonly VersionedResource[], version: string): NextDelta | undefined {
-    const wanted = all.filter(({ name }) => this.#isAll || this.#names.has(name));
-    const there = new Set(wanted.map(({ name }) => name));
-    const resources = wanted.filter(
-      ({ name, version: own }) => this.#has.get(name) !== own || this.#fresh.has(name),
-    );
-    const gone = [...this.#has.keys()].filter((name) => !there.has(name));
-    const unknown = [...this.#fresh].filter((name) => !there.has(name));
-    const removedNames = [...new Set([...gone, ...unknown])];
-    if (resources.length === 0 && removedNames.length === 0) return undefined;
-    return { version, resources, removedNames };
-  }
-
-  sent({ resources, removedNames, version }: NextDelta, nonce: string): void {
-    for (const { name, version: own } of resources) this.#has.set(name, own);
-    for (const name of removedNames) this.#has.delete(name);
-    this.#fresh.clear();
-    this.#last = { nonce, version };
-    this.verdict = { kind: "waiting" };
-  }
-
-  #takeNames({ subscribe, unsubscribe, initialVersions }: ReadDeltaRequest): void {
-    // Having asked for nothing by name means everything, as long as that stays so.
-    if (!this.#hasAsked) {
-      this.#isAll = this.type.isFullState && subscribe.length === 0;
-      for (const [name, version] of initialVersions) this.#has.set(name, version);
+  take({ subscribe, unsubscribe, initialVersions }: ReadDeltaRequest): void {
+    const isFirst = !this.#hasAsked;
+    if (isFirst) {
+      this.#hasAsked = true;
+      // To name nothing at first means everything, until `*` is unsubscribed.
+      this.isAll = this.type.isFullState && subscribe.length === 0;
+      for (const [name, version] of initialVersions) this.#held.set(name, version);
     }
     for (const name of subscribe) {
-      if (name === "*") this.#isAll = true;
-      else {
-        this.#names.add(name);
-        if (!this.#isHeldFromBefore(name, initialVersions)) this.#fresh.add(name);
-      }
+      if (name === "*") this.isAll = true;
+      else this.names.add(name);
+      if (name !== "*" && !(isFirst && initialVersions.has(name))) this.#fresh.add(name);
     }
-    for (const name of unsubscribe) {
-      if (name === "*") this.#isAll = false;
-      else this.#names.delete(name);
-      this.#fresh.delete(name);
-      // A client that names what `*` covers as well is told of it once more.
-      this.#has.delete(name);
-    }
-    this.#hasAsked = true;
-    for (const name of this.#has.keys())
-      if (!this.#isAll && !this.#names.has(name)) this.#has.delete(name);
+    for (const name of unsubscribe) this.#unsubscribe(name);
   }
 
-  #isHeldFromBefore(name: string, initialVersions: ReadonlyMap<string, string>): boolean {
-    return !this.#hasAsked && initialVersions.has(name);
+  next(all: readonly ServedResource[], removals: Removals): NextResponse | undefined {
+    const index = indexOf(this.type, all);
+    const version = versionOf(all);
+    const resources: WrittenResource[] = [];
+    for (const [one, askedBy] of this.#wantedOf(all)) {
+      const isAnswer = this.#fresh.has(one.name) || askedBy.some((name) => this.#fresh.has(name));
+      if (isAnswer || !this.#has(index.own(one.name) ?? one))
+        resources.push(writtenOf(one, askedBy));
+    }
+    const gone = [...this.#held.keys()].filter((name) => index.own(name) === undefined);
+    const missing = [...this.#fresh].filter((name) => index.find(name) === undefined);
+    const isHeld = removals === "held" && this.type.isReferredTo;
+    const removed = new Set(isHeld ? [] : gone);
+    for (const name of missing)
+      if (this.type.isOnDemand) resources.push(unresolved(this.type, name, version));
+      else removed.add(name);
+    const isDue = resources.length > 0 || removed.size > 0 || this.#isGreetingDue;
+    return isDue ? { version, resources, removedNames: [...removed] } : undefined;
   }
+
+  sent({ resources, removedNames }: NextResponse): void {
+    for (const { name, version, bytes } of resources) if (bytes) this.#held.set(name, version);
+    for (const name of removedNames) this.#held.delete(name);
+    this.#fresh.clear();
+  }
+
+  heartbeat(all: readonly ServedResource[]): NextResponse | undefined {
+    const resources: WrittenResource[] = [];
+    for (const one of this.#wantedOf(all).keys())
+      if (one.ttlMs !== undefined && this.#has(one))
+        resources.push({ ...writtenOf(one, []), bytes: undefined });
+    if (resources.length === 0) return undefined;
+    return { version: versionOf(all), resources, removedNames: [] };
+  }
+
+  /** A proxy waits for a first response, also for one that says there is nothing. */
+  get #isGreetingDue(): boolean {
+    const isAwaited = this.isAll || this.type.isOnDemand;
+    return isAwaited && this.responses.sentCount === 0 && this.#held.size === 0;
+  }
+
+  #has(one: ServedResource): boolean {
+    return this.#held.get(one.name) === resourceVersion(one);
+  }
+
+  #wantedOf(all: readonly ServedResource[]): Wanted {
+    const wanted = new Map<ServedResource, string[]>();
+    if (this.isAll) for (const one of all) wanted.set(one, []);
+    const index = indexOf(this.type, all);
+    for (const name of this.names) {
+      const one = index.find(name);
+      if (!one) continue;
+      const askedBy = wanted.get(one);
+      if (askedBy) askedBy.push(name);
+      else wanted.set(one, [name]);
+    }
+    return wanted;
+  }
+
+  #unsubscribe(name: string): void {
+    if (name === "*") {
+      this.isAll = false;
+      for (const held of this.#held.keys()) if (!this.names.has(held)) this.#held.delete(held);
+      return;
+    }
+    const wasNamed = this.names.delete(name);
+    this.#fresh.delete(name);
+    this.#held.delete(name);
+    // A client that named what `*` covers as well is told of it once more, or that it is not there.
+    if (wasNamed && this.isAll) this.#fresh.add(name);
+  }
+}
+
+function writtenOf(one: ServedResource, askedBy: readonly string[]): WrittenResource {
+  const others = new Set([...(one.aliases ?? []), ...askedBy]);
+  others.delete(one.name);
+  const aliases = others.size > 0 ? [...others] : undefined;
+  return { ...one, version: resourceVersion(one), aliases };
+}
+
+/** Nothing but the name: the proxy goes on with the request that waits for it, without. */
+function unresolved({ typeUrl }: ServedType, name: string, version: string): WrittenResource {
+  return { name, typeUrl, bytes: undefined, version, aliases: [name] };
 }

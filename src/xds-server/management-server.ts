@@ -1,101 +1,152 @@
 /**
- * A management server to embed: real gRPC, aggregated and by type, state of the world and delta, one set of
- * resources for every client. For demonstrations, tests and small installations; it authenticates nobody, so it listens
- * on loopback unless told otherwise.
+ * A management server to embed: real gRPC, aggregated and by type, state of the world and delta. For
+ * demonstrations, tests and small installations; it authenticates nobody, so it listens on loopback unless told
+ * otherwise. Its HTTP side is in `api/`.
  */
-import { Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
-import { once } from "node:events";
-import { messageOf } from "../shared/common/errors.ts";
-import {
-  aggregatedDiscovery,
-  discoveryServiceOf,
-  type BytesMethod,
-} from "../control/proto/discovery-services.ts";
-import { ClientSession, type Session, type SessionContext } from "./client-session.ts";
-import type { Verdict } from "./client-subscription.ts";
-import { DeltaSession } from "./delta-session.ts";
+import { status } from "@grpc/grpc-js";
+import { type Clock, systemClock } from "../shared/common/clock.ts";
+import type { Random } from "../shared/common/random.ts";
+import { seededRandom } from "../shared/common/seeded-random.ts";
+import { createProtoRegistry, type ProtoRegistry } from "../control/proto/proto-registry.ts";
+import { type ClientStatus, type ClientVerdict, ConnectedClients } from "./connected-clients.ts";
+import { DiscoveryEndpoint } from "./discovery-endpoint.ts";
 import type { ServedResource } from "./discovery-wire.ts";
-import { servedTypes, type ServedType } from "./resource-types.ts";
+import { FaultBook } from "./faults/fault-book.ts";
+import { listenAddressOf } from "./listen-address.ts";
+import { everyNode, ResourceStore } from "./resource-store.ts";
+import { servedTypeOf, servedTypes, type ServedType } from "./resource-types.ts";
 import { versionOf } from "./resource-version.ts";
 
 export interface ManagementServerOptions {
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port` or `unix:path`; port 0, the default, takes a free one. */
   readonly address?: string;
   /** One line for each event worth telling. */
   readonly log?: (line: string) => void;
+  readonly clock?: Clock;
+  /** Of the faults that have a choice; from a seed unless given, so that they can be had again. */
+  readonly random?: Random;
+  readonly protos?: ProtoRegistry;
 }
 
-/** How one client took the resources of one type. */
-export interface ClientVerdict {
-  readonly nodeId: string;
-  readonly typeUrl: string;
-  readonly verdict: Verdict;
+interface Parts {
+  readonly store: ResourceStore;
+  readonly faults: FaultBook;
+  readonly clients: ConnectedClients;
+  readonly endpoint: DiscoveryEndpoint;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
 }
 
 export class ManagementServer implements AsyncDisposable {
-  readonly port: number;
-  readonly #server: Server;
-  readonly #log: (line: string) => void;
-  readonly #resources = new Map<string, readonly ServedResource[]>();
-  readonly #sessions = new Map<Session, ServerDuplexStream<Buffer, Buffer>>();
-  #waiting: (() => void)[] = [];
-  #clientsSeen = 0;
+  readonly faults: FaultBook;
+  readonly #parts: Parts;
+  #heartbeat: Disposable | undefined;
 
   static async start(options: ManagementServerOptions = {}): Promise<ManagementServer> {
-    const { address = "127.0.0.1:0", log = () => {} } = options;
-    const server = new Server({ "grpc.max_receive_message_length": -1 });
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(error);
-      else resolve(port);
+    const { address = "127.0.0.1:0", log = () => {}, clock = systemClock } = options;
+    const { random = seededRandom(1), protos = createProtoRegistry() } = options;
+    const store = new ResourceStore();
+    const faults = new FaultBook();
+    const clients = new ConnectedClients({
+      resourcesFor: (typeUrl, node) => store.offeredTo(node, typeUrl),
+      faults,
+      clock,
+      random,
+      log,
     });
-    return new ManagementServer(server, await promise, log);
-  }
-
-  private constructor(server: Server, port: number, log: (line: string) => void) {
-    this.#server = server;
-    this.port = port;
-    this.#log = log;
-    this.#addService();
-    for (const { typeUrl } of servedTypes) this.#addService(typeUrl);
-  }
-
-  /** Replaces all resources of one type and pushes the difference to every client. */
-  setResources(typeUrl: string, resources: readonly ServedResource[]): void {
-    this.#resources.set(typeUrl, resources);
-    for (const session of this.#sessions.keys()) session.push();
-  }
-
-  /** Replaces the resources of all types, in the order that is safe; gives the types that changed. */
-  setAll(content: ReadonlyMap<string, readonly ServedResource[]>): readonly ServedType[] {
-    return servedTypes.filter(({ typeUrl, shortName }) => {
-      const before = this.versionOf(typeUrl);
-      const resources = this.#keepingEqual(typeUrl, content.get(typeUrl) ?? []);
-      this.setResources(typeUrl, resources);
-      const version = this.versionOf(typeUrl);
-      if (version !== before)
-        this.#log(`push ${shortName} ${version}: ${resources.length} resources`);
-      return version !== before;
+    const endpoint = await DiscoveryEndpoint.listen({
+      address: listenAddressOf(address),
+      clock,
+      protos,
+      rate: () => faults.takeRate(),
+      opened: (stream) => clients.opened(stream),
     });
+    return new ManagementServer({ store, faults, clients, endpoint, clock, log });
   }
 
-  resourcesOf(typeUrl: string): readonly ServedResource[] {
-    return this.#resources.get(typeUrl) ?? [];
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.faults = parts.faults;
+  }
+
+  get port(): number {
+    return this.#parts.endpoint.port;
+  }
+
+  /**
+   * Replaces all resources of one type and pushes the difference to every client. `node`: a node id or a
+   * cluster's name, for resources that are laid over those of every client.
+   */
+  setResources(
+    typeUrl: string,
+    resources: readonly ServedResource[],
+    node: string = everyNode,
+  ): void {
+    this.#parts.store.set(typeUrl, resources, node);
+    this.#pushed();
+  }
+
+  /**
+   * Replaces the resources of all types in one push, in the order that is safe; a type that is left out has none.
+   * Gives the types that changed.
+   */
+  setAll(
+    content: ReadonlyMap<string, readonly ServedResource[]>,
+    node: string = everyNode,
+  ): readonly ServedType[] {
+    const all = new Map(content);
+    for (const typeUrl of [...servedTypes.map((type) => type.typeUrl), ...this.typeUrls()])
+      if (!all.has(typeUrl)) all.set(typeUrl, []);
+    return this.setTypes(all, node);
+  }
+
+  /** As `setAll`, of some types; the others stay as they are. */
+  setTypes(
+    content: ReadonlyMap<string, readonly ServedResource[]>,
+    node: string = everyNode,
+  ): readonly ServedType[] {
+    const { store, log } = this.#parts;
+    const changed = [...content.keys()].map(servedTypeOf).filter(({ typeUrl, shortName }) => {
+      const before = this.versionOf(typeUrl, node);
+      const resources = content.get(typeUrl) ?? [];
+      store.set(typeUrl, resources, node);
+      const version = this.versionOf(typeUrl, node);
+      if (version === before) return false;
+      const whom = node === everyNode ? "" : ` for ${node}`;
+      log(`push ${shortName} ${version}${whom}: ${resources.length} resources`);
+      return true;
+    });
+    this.#pushed();
+    return changed.toSorted((a, b) => orderOf(a) - orderOf(b));
+  }
+
+  resourcesOf(typeUrl: string, node: string = everyNode): readonly ServedResource[] {
+    return this.#parts.store.of(typeUrl, node) ?? [];
+  }
+
+  /** Every type that was ever set. */
+  typeUrls(): readonly string[] {
+    return this.#parts.store.typeUrls();
+  }
+
+  /** What a client of this name is offered; `undefined`: nothing was ever set. */
+  offeredTo(node: { readonly id: string; readonly cluster: string }, typeUrl: string) {
+    return this.#parts.store.offeredTo(node, typeUrl);
   }
 
   /** The version of all resources of a type: a hash of their content. */
-  versionOf(typeUrl: string): string {
-    return versionOf(this.resourcesOf(typeUrl));
+  versionOf(typeUrl: string, node: string = everyNode): string {
+    return versionOf(this.resourcesOf(typeUrl, node));
   }
 
   /** What every connected client last said, by client and type. */
   verdicts(): readonly ClientVerdict[] {
-    return [...this.#sessions.keys()].flatMap((session) =>
-      servedTypes.flatMap(({ typeUrl }) => {
-        const verdict = session.verdictOn(typeUrl);
-        return verdict ? [{ nodeId: session.nodeId, typeUrl, verdict }] : [];
-      }),
-    );
+    return this.#parts.clients.verdicts();
+  }
+
+  /** Every connected client: what it asked for, was sent, and said. */
+  clients(): readonly ClientStatus[] {
+    return this.#parts.clients.status();
   }
 
   /** Settles when at least one client asked for the type and all that did have answered the last push. */
@@ -108,124 +159,87 @@ export class ManagementServer implements AsyncDisposable {
     }
   }
 
+  /** Resolves when no client owes an answer: true; or after that time: whether none does. */
+  async settled(withinMs: number): Promise<boolean> {
+    const isOpen = (): boolean => this.verdicts().some(({ verdict }) => verdict.kind === "waiting");
+    if (!isOpen() || withinMs === 0) return !isOpen();
+    let isOver = false;
+    using _timer = this.#parts.clock.startTimer(withinMs, () => {
+      isOver = true;
+      this.#parts.clients.announce();
+    });
+    while (isOpen() && !isOver) await this.nextEvent();
+    return !isOpen();
+  }
+
+  /** On the server's clock. */
+  delay(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (ms === 0) resolve();
+    else this.#parts.clock.startTimer(ms, resolve);
+    return promise;
+  }
+
+  /** Settles when a client comes, goes or says something, or resources change. */
+  nextEvent(): Promise<void> {
+    return this.#parts.clients.nextEvent();
+  }
+
   /** Streams that were ever opened. */
   get clientsSeen(): number {
-    return this.#clientsSeen;
+    return this.#parts.clients.seen;
   }
 
   get clientCount(): number {
-    return this.#sessions.size;
+    return this.#parts.clients.count;
   }
 
-  /** Ends every stream with UNAVAILABLE and goes on listening: clients have to come back. */
-  dropStreams(): void {
-    for (const stream of this.#sessions.values()) endWith(stream, status.UNAVAILABLE, "dropped");
+  /** Ends every stream with a status and goes on listening: clients have to come back. */
+  dropStreams(code: number = status.UNAVAILABLE, details = "dropped"): void {
+    this.#parts.clients.endAll(code, details);
+  }
+
+  /** Resets every connection, without a word. */
+  resetConnections(): void {
+    this.#parts.endpoint.resetConnections();
+  }
+
+  /** Sends GOAWAY on every connection. */
+  goAway(): void {
+    this.#parts.endpoint.goAway();
   }
 
   /** Sends bytes of the caller's choice to every client, for tests of what clients make of them. */
   sendRaw(message: Buffer): void {
-    for (const stream of this.#sessions.values()) stream.write(message);
+    this.#parts.clients.sendRaw(message);
   }
 
   /** Settles when everything that was pushed has been handed to the transport of its client. */
-  async flushed(): Promise<void> {
-    for (const stream of this.#sessions.values())
-      if (stream.writableNeedDrain) await once(stream, "drain");
+  flushed(): Promise<void> {
+    return this.#parts.endpoint.flushed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.forceShutdown();
-    this.#sessions.clear();
-    this.#announce();
-    await Promise.resolve();
+    this.#heartbeat?.[Symbol.dispose]();
+    await this.#parts.endpoint[Symbol.asyncDispose]();
+    this.#parts.clients.announce();
   }
 
-  /** Equal resources keep their bytes' identity, by which it is known that a client has them. */
-  #keepingEqual(typeUrl: string, resources: readonly ServedResource[]): readonly ServedResource[] {
-    const known = new Map(this.resourcesOf(typeUrl).map((resource) => [resource.name, resource]));
-    return resources.map((resource) => {
-      const old = known.get(resource.name);
-      return old && Buffer.compare(old.bytes, resource.bytes) === 0 ? old : resource;
-    });
-  }
-
-  /** Of one type, or the aggregated one. */
-  #addService(typeUrl?: string): void {
-    const service = typeUrl === undefined ? aggregatedDiscovery() : discoveryServiceOf(typeUrl);
-    if (!service) return;
-    const { stream, delta } = service;
-    type Handler = (stream: ServerDuplexStream<Buffer, Buffer>) => void;
-    const serve =
-      (make: (context: SessionContext) => Session): Handler =>
-      (call) =>
-        this.#serve(call, make(this.#contextOf(call, typeUrl)));
-    const definition: Record<string, BytesMethod> = { stream, delta };
-    this.#server.addService(definition, {
-      stream: serve((context) => new ClientSession(context)),
-      delta: serve((context) => new DeltaSession(context)),
-    });
-  }
-
-  #contextOf(
-    stream: ServerDuplexStream<Buffer, Buffer>,
-    typeUrl: string | undefined,
-  ): SessionContext {
-    return {
-      typeUrl,
-      send: (message) => void stream.write(message),
-      resourcesOf: (type) => this.#resources.get(type),
-      answered: (session, type, verdict) => this.#onAnswer(session, type, verdict),
+  #pushed(): void {
+    const { clients, store, clock } = this.#parts;
+    clients.push();
+    this.#heartbeat?.[Symbol.dispose]();
+    const ttlMs = store.shortestTtlMs;
+    if (ttlMs === undefined) return;
+    const beat = (): void => {
+      clients.heartbeat();
+      this.#heartbeat = clock.startTimer(ttlMs / 2, beat);
     };
-  }
-
-  #serve(stream: ServerDuplexStream<Buffer, Buffer>, session: Session): void {
-    this.#sessions.set(session, stream);
-    this.#clientsSeen++;
-    this.#announce();
-    stream.on("data", (message: Buffer) => {
-      try {
-        session.receive(message);
-      } catch (thrown) {
-        endWith(stream, status.INVALID_ARGUMENT, messageOf(thrown));
-      }
-      this.#announce();
-    });
-    const end = (): void => {
-      if (!this.#sessions.delete(session)) return;
-      this.#log(`${session.nodeId || "a client"} is gone`);
-      this.#announce();
-    };
-    stream.on("end", () => {
-      stream.end();
-      end();
-    });
-    stream.on("cancelled", end);
-    stream.on("error", end);
-    stream.on("close", end);
-  }
-
-  #onAnswer(session: Session, typeUrl: string, verdict: Verdict): void {
-    const type = servedTypes.find((served) => served.typeUrl === typeUrl)?.shortName ?? typeUrl;
-    if (verdict.kind === "acked") this.#log(`${session.nodeId} ACK ${type} ${verdict.version}`);
-    if (verdict.kind === "nacked")
-      this.#log(`${session.nodeId} NACK ${type} ${verdict.version}: ${verdict.error}`);
-  }
-
-  /** Settles when a client comes, goes or says something. */
-  nextEvent(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
-  #announce(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    this.#heartbeat = clock.startTimer(ttlMs / 2, beat);
   }
 }
 
-/** `destroy` would leave the client waiting: only this event makes the library send a status. */
-function endWith(stream: ServerDuplexStream<Buffer, Buffer>, code: status, details: string): void {
-  stream.emit("error", { code, details });
+function orderOf(type: ServedType): number {
+  const order = servedTypes.indexOf(type);
+  return order < 0 ? servedTypes.length : order;
 }

@@ -1,27 +1,19 @@
 /**
- * Resources from a folder of YAML or JSON files: `listeners/`, `clusters/`, `routes/`, `endpoints/`, or
+ * Resources from a folder of YAML or JSON files: `listeners/`, `clusters/` and so on, a folder for each type, or
  * one file of each name (`listeners.yaml`). A file holds one resource, or a list of them. Everything is
  * checked before anything is served, and every error is told with its file.
  */
-import { toBinary } from "@bufbuild/protobuf";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { messageOf } from "../shared/common/errors.ts";
 import type { ReadResult } from "../control/proto/binary.ts";
-import { readJson } from "../control/proto/json.ts";
-import { MessageValidator } from "../control/proto/message-validator.ts";
-import { createProtoRegistry, type ProtoRegistry } from "../control/proto/proto-registry.ts";
-import { readYaml, type JsonObject, type JsonValue } from "../control/proto/yaml.ts";
+import type { ProtoRegistry } from "../control/proto/proto-registry.ts";
 import type { ServedResource } from "./discovery-wire.ts";
+import { ResourceReader, type ReadResource } from "./resource-reader.ts";
 import { servedTypes, type ServedType } from "./resource-types.ts";
 
-/** A resource with the JSON it was read from. */
-export interface FolderResource extends ServedResource {
-  readonly json: JsonObject;
-}
-
 /** The resources of every served type, by type URL. */
-export type FolderContent = ReadonlyMap<string, readonly FolderResource[]>;
+export type FolderContent = ReadonlyMap<string, readonly ReadResource[]>;
 
 /** Values put in place of `${name}` in the text of the files: ports that are known only at run time. */
 export type Substitutions = Readonly<Record<string, string | number>>;
@@ -37,25 +29,19 @@ export class ResourceFolder {
    * that holds an empty list takes its resources away.
    */
   overlays: readonly string[] = [];
-  readonly #protos: ProtoRegistry;
-  readonly #validator: MessageValidator;
+  readonly #reader: ResourceReader;
   readonly #substitutions: Substitutions;
 
-  constructor(
-    root: string,
-    substitutions: Substitutions = {},
-    protos: ProtoRegistry = createProtoRegistry(),
-  ) {
+  constructor(root: string, substitutions: Substitutions = {}, protos?: ProtoRegistry) {
     this.root = root;
-    this.#protos = protos;
-    this.#validator = new MessageValidator(protos);
+    this.#reader = new ResourceReader(protos);
     this.#substitutions = substitutions;
   }
 
   /** Reads all files; either all of it is good, or every error is told. */
   read(): ReadResult<FolderContent> {
     const errors: string[] = [];
-    const content = new Map<string, readonly FolderResource[]>();
+    const content = new Map<string, readonly ReadResource[]>();
     for (const type of servedTypes) {
       const resources = this.#filesOf(type).flatMap((file) => {
         const read = this.#readFile(type, file);
@@ -68,7 +54,7 @@ export class ResourceFolder {
     return errors.length > 0 ? { ok: false, errors } : { ok: true, value: content };
   }
 
-  #readFile(type: ServedType, file: string): ReadResult<readonly FolderResource[]> {
+  #readFile(type: ServedType, file: string): ReadResult<readonly ReadResource[]> {
     try {
       return this.readText(type, readFileSync(file, "utf8"));
     } catch (thrown) {
@@ -77,32 +63,10 @@ export class ResourceFolder {
   }
 
   /** Reads the text of a file of one type. */
-  readText(type: ServedType, text: string): ReadResult<readonly FolderResource[]> {
+  readText(type: ServedType, text: string): ReadResult<readonly ReadResource[]> {
     const substituted = this.#substituted(text);
     if (!substituted.ok) return substituted;
-    const json = readYaml(substituted.value);
-    if (!json.ok) return json;
-    const values = Array.isArray(json.value) ? (json.value as readonly JsonValue[]) : [json.value];
-    const reads = values.map((value) => this.#readResource(type, value));
-    const errors = reads.flatMap((read) => (read.ok ? [] : read.errors));
-    if (errors.length > 0) return { ok: false, errors };
-    return { ok: true, value: reads.flatMap((read) => (read.ok ? [read.value] : [])) };
-  }
-
-  #readResource(type: ServedType, json: JsonValue): ReadResult<FolderResource> {
-    if (!isObject(json)) return { ok: false, errors: [`a ${type.messageName} must be a mapping`] };
-    // As in a DiscoveryResponse's JSON; here the folder says the type, so it may be left out.
-    const { "@type": _typeUrl, ...fields } = json;
-    const schema = this.#protos.schema(type.messageName);
-    const read = readJson(this.#protos, schema, fields);
-    if (!read.ok) return read;
-    const violations = this.#validator.validate(schema, read.value);
-    if (violations.length > 0) return { ok: false, errors: violations };
-    const name = fields[type.nameField];
-    if (typeof name !== "string" || name === "")
-      return { ok: false, errors: [`${type.nameField} is missing`] };
-    const bytes = toBinary(schema, read.value);
-    return { ok: true, value: { name, typeUrl: type.typeUrl, bytes, json: fields } };
+    return this.#reader.readText(type, substituted.value);
   }
 
   #substituted(text: string): ReadResult<string> {
@@ -134,15 +98,12 @@ function filesIn(layer: string, kind: string): string[] {
   return [...files, ...inner.map((name) => path.join(kind, name))];
 }
 
-function duplicatesIn(type: ServedType, resources: readonly ServedResource[]): string[] {
+/** Of one name a client could keep only one. */
+export function duplicatesIn(type: ServedType, resources: readonly ServedResource[]): string[] {
   const seen = new Set<string>();
   return resources.flatMap(({ name }) => {
     if (seen.has(name)) return [`${type.folder}: duplicate ${name}`];
     seen.add(name);
     return [];
   });
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

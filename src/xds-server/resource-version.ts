@@ -1,23 +1,32 @@
-/** Equal content has an equal version, whoever computes it and when. */
+/**
+ * Equal content has an equal version, whoever computes it and when. Resources and lists of them are replaced, never
+ * changed, so that each is hashed once.
+ */
 import { createHash } from "node:crypto";
 import type { ServedResource } from "./discovery-wire.ts";
 
-/** Resources are replaced, never changed, so a version is computed once. */
-const versions = new WeakMap<Uint8Array, string>();
+const hashes = new WeakMap<Uint8Array, string>();
+const listVersions = new WeakMap<readonly ServedResource[], string>();
 
-/** Of all resources of a type. */
+/** Of a list of resources; their order does not matter. */
 export function versionOf(resources: readonly ServedResource[]): string {
-  const hash = createHash("sha256");
-  for (const { name, bytes } of resources.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
-    hash.update(`${name.length}:${name}:${bytes.length}:`).update(bytes);
-  return hash.digest("hex").slice(0, 12);
+  const known = listVersions.get(resources);
+  if (known !== undefined) return known;
+  const entries = resources.map((one) => `${one.name.length}:${one.name}:${resourceVersion(one)}`);
+  const version = hashOf(entries.toSorted().join("\n"));
+  listVersions.set(resources, version);
+  return version;
 }
 
 /** Of one. */
-export function resourceVersion({ bytes }: ServedResource): string {
-  const known = versions.get(bytes);
-  if (known !== undefined) return known;
-  const version = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
-  versions.set(bytes, version);
-  return version;
+export function resourceVersion({ bytes, ttlMs, aliases }: ServedResource): string {
+  const known = hashes.get(bytes);
+  const hash = known ?? hashOf(bytes);
+  if (known === undefined) hashes.set(bytes, hash);
+  if (ttlMs === undefined && aliases === undefined) return hash;
+  return hashOf(JSON.stringify([hash, ttlMs, aliases]));
+}
+
+function hashOf(data: Uint8Array | string): string {
+  return createHash("sha256").update(data).digest("hex").slice(0, 12);
 }

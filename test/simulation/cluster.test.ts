@@ -47,6 +47,8 @@ class World {
     clock: this.clock,
     random: seededRandom(1),
     log: silentLog,
+    createProber: () => assert.fail("no cluster has health checks"),
+    healthLog: silentLog,
   });
 
   state(name: string): BehaviorSubject<ResourceState<LoadAssignment>> {

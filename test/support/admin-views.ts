@@ -50,6 +50,8 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       maxConnectionDurationMs: 0,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,
+      failTrafficOnPanic: false,
+      closeConnectionsOnHealthFailure: false,
       protocol: "http1",
     },
     hosts: [
@@ -59,6 +61,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
         weight: 1,
         priority: 0,
         health: "healthy",
+        flags: [],
       },
     ],
     awaiting: [],

@@ -1,4 +1,7 @@
-import type { DecodedCluster } from "../../src/control/config/decoded-cluster.ts";
+import type {
+  ClusterHealthConfig,
+  DecodedCluster,
+} from "../../src/control/config/decoded-cluster.ts";
 import type { ClusterDiscovery, LoadAssignment } from "../../src/shared/config/cluster-config.ts";
 import { ip } from "./config-builders.ts";
 
@@ -11,6 +14,7 @@ export interface ClusterSketch {
   readonly respectTtl?: boolean;
   /** EDS: the service's name. */
   readonly eds?: string;
+  readonly health?: ClusterHealthConfig;
 }
 
 /** A cluster as `control/config` would decode it; its hash is the sketch itself. */
@@ -37,10 +41,13 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
       maxConnectionDurationMs: 0,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,
+      failTrafficOnPanic: false,
+      closeConnectionsOnHealthFailure: false,
       protocol: "http1",
     },
     loadAssignment: addresses ? assignment(sketch.name, addresses) : undefined,
     edsSource: undefined,
+    health: sketch.health,
     waitForWarmOnInit: true,
     bytes: new TextEncoder().encode(text),
     hash: text,

@@ -4,6 +4,7 @@ import type { SetCluster } from "../../src/shared/protocol/worker-command.ts";
 import { clusterLimitSlots } from "../../src/shared/protocol/worker-command.ts";
 import { StatSlab } from "../../src/shared/stats/slab.ts";
 import type { ClusterEnvironment } from "../../src/data/upstream/cluster.ts";
+import { WorkerRuntime } from "../../src/data/upstream/worker-runtime.ts";
 import { clusterStats } from "../../src/shared/stats/stat-names.ts";
 import { seededRandom } from "./seeded-random.ts";
 
@@ -28,6 +29,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxConnectionDurationMs: 0,
     circuitBreakers: { default: breakers, high: breakers },
     healthyPanicThreshold: 50,
+    failTrafficOnPanic: false,
+    closeConnectionsOnHealthFailure: false,
     protocol: "http1",
     ...overrides,
   };
@@ -40,6 +43,7 @@ export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): H
     weight: 1,
     priority: 0,
     health: "healthy",
+    flags: [],
     ...overrides,
   };
 }
@@ -50,6 +54,7 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
     slab: new StatSlab(new SharedArrayBuffer(slots * Float64Array.BYTES_PER_ELEMENT)),
     limits: new Int32Array(clusterLimitSlots),
     random: seededRandom(seed),
+    runtime: new WorkerRuntime(),
   };
 }
 

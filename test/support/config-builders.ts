@@ -1,5 +1,6 @@
 import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
+import { listenerFactsOf } from "../../src/control/config/listener-facts.ts";
 import type { SocketAddress } from "../../src/shared/common/address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import { noHeaderMutations } from "../../src/shared/config/route-config.ts";
@@ -15,6 +16,8 @@ export interface ListenerSketch {
   readonly address?: string;
   /** Ids of filter chains. */
   readonly chains?: readonly string[];
+  /** Where they proxy to. Default `upstream`. */
+  readonly cluster?: string;
   readonly routes?: readonly string[];
   /** Names of `scoped_routes` that come by SRDS. */
   readonly scopedRoutes?: readonly string[];
@@ -34,7 +37,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     name,
     addresses: [ip(address)],
     statPrefix: "",
-    filterChains: chains.map(tcpChain),
+    filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream")),
     defaultFilterChain: undefined,
     listenerFilters: [],
     listenerFiltersTimeoutMs: 15_000,
@@ -57,6 +60,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
   };
   const text = JSON.stringify(sketch);
   return {
+    facts: listenerFactsOf(config),
     config,
     bytes: new TextEncoder().encode(text),
     hash: text,
@@ -79,7 +83,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
   };
 }
 
-function tcpChain(id: string): FilterChainConfig {
+function tcpChain(id: string, cluster: string): FilterChainConfig {
   return {
     id,
     name: id,
@@ -99,7 +103,7 @@ function tcpChain(id: string): FilterChainConfig {
         kind: "tcpProxy",
         config: {
           statPrefix: "tcp",
-          clusters: [{ name: "upstream", weight: 1 }],
+          clusters: [{ name: cluster, weight: 1 }],
           idleTimeoutMs: 3_600_000,
           maxConnectAttempts: 1,
           maxDownstreamConnectionDurationMs: 0,

@@ -61,9 +61,11 @@ export class DeltaServer implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** To every client. */
-  push(typeUrl: string, answer: DeltaAnswer): void {
+  /** To every client; resolves when one has answered. */
+  async push(typeUrl: string, answer: DeltaAnswer): Promise<void> {
     for (const stream of this.#streams) this.#send(stream, typeUrl, answer);
+    const nonce = String(this.#nonce);
+    await this.until(() => this.requests.some((request) => request.nonce === nonce));
   }
 
   /** Clients have to come back. */

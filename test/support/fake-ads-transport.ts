@@ -58,13 +58,18 @@ export class FakeAdsCall implements AdsCall {
   }
 
   /** The requests since the last call. */
+  takenBytes(): readonly Uint8Array[] {
+    return this.#requests.splice(0);
+  }
+
+  /** The same, read. */
   taken(): readonly ReadRequest[] {
-    return this.#requests.splice(0).map(readDiscoveryRequest);
+    return this.takenBytes().map(readDiscoveryRequest);
   }
 
   /** The same of a stream that speaks delta. */
   takenDelta(): readonly ReadDeltaRequest[] {
-    return this.#requests.splice(0).map(readDeltaRequest);
+    return this.takenBytes().map(readDeltaRequest);
   }
 
   /** Settles when the client would read the next message. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createProtoRegistry } from "../../src/control/proto/proto-registry.ts";
-import type { Verdict } from "../../src/xds-server/client-subscription.ts";
+import type { Verdict } from "../../src/xds-server/verdict.ts";
 import { writeDiscoveryResponse } from "../../src/xds-server/discovery-wire.ts";
 import type { ServedResource } from "../../src/xds-server/discovery-wire.ts";
 import { ManagementServer } from "../../src/xds-server/management-server.ts";

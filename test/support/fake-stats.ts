@@ -31,6 +31,7 @@ export class FakeStats implements MainStats {
       }
       assert.fail(`block ${block} is released and was not held`);
     },
+    total: (block: number, offset: number): number => this.slab.values[block + offset] ?? 0,
   };
 
   /** Prefixes that somebody holds a block under. */

@@ -6,6 +6,7 @@ import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
+import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
@@ -47,9 +48,12 @@ export class FakeWorker implements WorkerPort {
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
+  runtime: RuntimeValues = noRuntimeValues;
   isHealthCheckFailed = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
+  /** Hears each command when main posts it, before the worker's delay. */
+  onPosted: (command: WorkerCommand) => void = () => {};
   /** The kernel's close of a listening socket. */
   closeSocket: (handle: number) => void = () => {};
   readonly #handler: WorkerPortHandler;
@@ -73,6 +77,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   post(command: WorkerCommand): void {
+    this.onPosted(command);
     this.#later(() => this.#handle(structuredClone(command)));
   }
 
@@ -186,6 +191,9 @@ export class FakeWorker implements WorkerPort {
       case "removeListener":
         this.#remove(command.tag);
         break;
+      case "setRuntime":
+        this.runtime = command.values;
+        break;
       case "setCluster":
         this.clusters.set(command.config.name, { config: command.config, hosts: command.hosts });
         break;
@@ -285,7 +293,7 @@ export class FakeWorker implements WorkerPort {
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
     const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
-    if (start.atDeadline === "cut") {
+    if (start.tcp === "deadline") {
       const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
       // Deadlines stay known after it: what arrives late is cut with reason.
       drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));

@@ -9,6 +9,7 @@ import { httpChain, route } from "./http-fixture.ts";
 import { HttpClient } from "./http-peers.ts";
 import { listenerConfig } from "./listener-fixture.ts";
 import type { TestListener, TestWorkers } from "./test-workers.ts";
+import { blockOf } from "../../src/shared/protocol/worker-command.ts";
 
 type HttpStat = Parameters<typeof httpStats.offset>[0];
 type ClusterStat = Parameters<typeof clusterStats.offset>[0];
@@ -47,7 +48,7 @@ export async function startProxy(
       : { perConnectionBufferLimitBytes: options.bufferLimitBytes }),
   });
   const listener = await workers.addListener(config, { slots });
-  const block: StatBlock = slots.http["h"] ?? 0;
+  const block: StatBlock = blockOf(slots.http, "h");
   const http = (name: HttpStat): number => workers.stat(httpStats, block, name);
   const cluster = (name: ClusterStat): number => workers.stat(clusterStats, stats, name);
   return {

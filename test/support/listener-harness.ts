@@ -4,8 +4,8 @@ import { BehaviorSubject, Subject } from "rxjs";
 import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
 import type { DecodedScope } from "../../src/control/config/decoded-scope.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
-import { ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
-import { answerFrom } from "../../src/control/server/routing-setup.ts";
+import { type ClusterWarming, ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
+import { acquireFrom, answerFrom } from "../../src/control/server/routing-setup.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
 import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
@@ -13,12 +13,12 @@ import { ListenerSockets } from "../../src/control/listener/listener-sockets.ts"
 import type { ListenerComparison } from "../../src/control/listener/listener-update.ts";
 import { OnDemandDesk } from "../../src/control/listener/on-demand-desk.ts";
 import { ScopedRdsApi } from "../../src/control/listener/scoped-rds-api.ts";
-import { RdsApi } from "../../src/control/listener/rds-api.ts";
+import { RdsApi, type RouteSource } from "../../src/control/listener/rds-api.ts";
 import { ServerDrain } from "../../src/control/listener/server-drain.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import type { ResourceBatch, ResourceState } from "../../src/control/xds/resource-batch.ts";
-import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
+import { type DrainPolicy, drainPolicyDefaults } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
 import { type ListenerSketch, decodedListener, decodedRoutes } from "./config-builders.ts";
 import { FakeSockets } from "./fake-sockets.ts";
@@ -33,6 +33,15 @@ export interface HarnessOptions {
   readonly drain?: Partial<DrainPolicy>;
   /** How long a worker takes for a command. */
   readonly delayMs?: () => number;
+  /** Clusters and routes of the test's own, in place of sets and subjects that it moves by hand. */
+  readonly surroundings?: (harness: ListenerHarness) => Surroundings;
+}
+
+/** What listeners see of clusters and routes. */
+export interface Surroundings {
+  readonly routes: RouteSource;
+  readonly hasCluster: (name: string) => boolean;
+  readonly warming: ClusterWarming;
 }
 
 /** Total counts since the start and present sizes, as in Envoy's own `checkStats`. */
@@ -96,18 +105,18 @@ export class ListenerHarness {
     const drainDefaults: DrainPolicy = {
       timeMs: 10_000,
       strategy: "gradual",
-      idleGraceMs: 5_000,
-      atDeadline: "cut",
+      ...drainPolicyDefaults,
       ...options.drain,
     };
+    const { routes, hasCluster, warming } = options.surroundings?.(this) ?? this.#byHand();
     const workers = this.pool.concurrency;
     this.registry = new DrainRegistry({ clock, stats, workers });
     const drains = new DrainRunner({ pool: this.pool, registry: this.registry, clock, log });
     this.sockets = new ListenerSockets(this.kernel.bind, workers);
     this.routes = new RdsApi({
       pool: this.pool,
-      source: ({ routeConfigName }) => this.routeState(routeConfigName),
-      warming: this.clusterWaits,
+      source: routes,
+      warming,
       wallTime: () => clock.wallTime(),
       log,
     });
@@ -133,14 +142,10 @@ export class ListenerHarness {
       limits,
       stats,
       sockets: this.sockets,
-      dependencies: (dependency, onReady) =>
-        dependency.kind === "rds"
-          ? this.routes.acquire(dependency, onReady)
-          : this.scopedRoutes.acquire(dependency, onReady),
+      dependencies: acquireFrom(this),
       comparison: fakeComparison,
-      hasCluster: (name) => this.clusters.has(name),
-      warming: this.clusterWaits,
-      connectionLimit: () => undefined,
+      hasCluster,
+      warming,
       clock,
       log,
       ...(options.lazyThreshold === undefined ? {} : { lazyThreshold: options.lazyThreshold }),
@@ -252,6 +257,14 @@ export class ListenerHarness {
     return view.tag;
   }
 
+  #byHand(): Surroundings {
+    return {
+      routes: ({ routeConfigName }) => this.routeState(routeConfigName),
+      hasCluster: (name) => this.clusters.has(name),
+      warming: this.clusterWaits,
+    };
+  }
+
   /** What one worker closes, no other may still accept on: its number may come again for something else. */
   #closeSocket(handle: number): void {
     for (const { listeners, init } of this.workers) {
@@ -301,16 +314,16 @@ export class ListenerHarness {
     );
   }
 
-  /** Nothing is left of any listener: sockets, stats, subscriptions, timers, workers' memory. */
-  assertNothingIsHeld(): void {
+  /** Nothing is left of any listener: sockets, stats, subscriptions, timers, workers' memory. `others`: prefixes of stats that may stay. */
+  assertNothingIsHeld(others: readonly string[] = []): void {
     assert.equal(this.kernel.open.size, 0, "open sockets");
     assert.equal(this.sockets.size, 0, "registered sockets");
     assert.equal(this.routes.size, 0, "route subscriptions");
     assert.equal(this.scopedRoutes.size, 0, "scope subscriptions");
     assert.equal(this.desk.size, 0, "wants");
     assert.equal(this.clock.pendingCount, 0, "timers");
-    const own = ["listener_manager.", "sluice.drains.", "sluice.listener_manager."];
-    assert.deepEqual(this.stats.prefixes.toSorted(), own);
+    const own = ["listener_manager.", "sluice.drains.", "sluice.listener_manager.", ...others];
+    assert.deepEqual(this.stats.prefixes.toSorted(), own.toSorted());
     for (const worker of this.workers) {
       assert.equal(worker.listeners.size, 0, "listeners of a worker");
       assert.equal(worker.routes.size, 0, "routes of a worker");

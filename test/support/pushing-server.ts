@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Verdict } from "../../src/xds-server/client-subscription.ts";
+import type { Verdict } from "../../src/xds-server/verdict.ts";
 import { ManagementServer } from "../../src/xds-server/management-server.ts";
 import { ResourceFolder } from "../../src/xds-server/resource-folder.ts";
 import { servedTypes } from "../../src/xds-server/resource-types.ts";

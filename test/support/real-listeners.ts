@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { createProber } from "../../src/control/cluster/health-check/create-prober.ts";
 import { systemDns } from "../../src/control/cluster/dns-resolver.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
@@ -76,6 +77,8 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     ...common,
     random: systemRandom,
     resolve: systemDns,
+    createProber,
+    healthLog: silentLog,
     endpoints: () => of({ kind: "absent", reason: "timeout" }),
   });
   const hosts = [`127.0.0.1:${options.upstreamPort}`];
@@ -107,7 +110,6 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     drainDefaults: options.drain,
     comparison: fakeComparison,
     hasCluster: (name) => clusters.hasCluster(name),
-    connectionLimit: () => undefined,
   });
   await manager.startWorkers();
   let version = 0;

@@ -10,7 +10,11 @@ import { drainId, listenerTag, type ListenerTag } from "../../src/shared/common/
 import { logComponents } from "../../src/shared/common/log.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
-import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
+import {
+  type DrainCounts,
+  type DrainStart,
+  drainPolicyDefaults,
+} from "../../src/shared/drain/drain.ts";
 import { createEpollListenSockets } from "../../src/shared/io/epoll-listen-sockets.ts";
 import type { ListenSockets, OwnedListenSocket } from "../../src/shared/io/listen-sockets.ts";
 import { NodeListenSockets } from "../../src/shared/io/node-listen-sockets.ts";
@@ -18,6 +22,7 @@ import { createNodeReactor } from "../../src/shared/io/node-reactor.ts";
 import type { ListenSocketRef } from "../../src/shared/io/reactor.ts";
 import {
   clusterLimitSlots,
+  type BlocksByPrefix,
   type ListenerSlots,
   type WorkerCommand,
 } from "../../src/shared/protocol/worker-command.ts";
@@ -221,10 +226,11 @@ export class TestWorkers {
   slots(prefixes: {
     readonly tcp?: readonly string[];
     readonly http?: readonly string[];
-    readonly connectionLimit?: number;
+    /** Under which runtime may limit its connections. */
+    readonly name?: string;
   }): ListenerSlots {
-    const blocks = (names: readonly string[], group: StatGroup): Record<string, StatBlock> =>
-      Object.fromEntries(names.map((name) => [name, this.block(group)]));
+    const blocks = (names: readonly string[], group: StatGroup): BlocksByPrefix =>
+      names.map((name) => [name, this.block(group)] as const);
     return {
       listener: this.block(listenerStats),
       worker: this.block(listenerWorkerStats),
@@ -232,7 +238,7 @@ export class TestWorkers {
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       connectionCount: this.limit(1),
-      connectionLimit: prefixes.connectionLimit,
+      name: prefixes.name ?? "",
     };
   }
 
@@ -302,8 +308,9 @@ export class TestWorkers {
       startMs,
       deadlineMs: startMs + options.durationMs,
       strategy: "immediate",
+      ...drainPolicyDefaults,
       idleGraceMs: 100,
-      atDeadline: "cut",
+      cutsAtDeadline: true,
       ...options.start,
     };
     this.post({ kind: "startDrain", tag: listener.tag, filterChains: options.filterChains, drain });
@@ -366,12 +373,14 @@ const entry = new URL("../../src/data/connection-handler/worker-main.ts", import
 function inThread(init: WorkerInit, onEvent: (event: WorkerEvent) => void): WorkerLink {
   const transferList = init.peers.filter((port) => port !== undefined);
   const worker = new Worker(entry, { workerData: init, transferList });
-  worker.on("message", onEvent);
+  worker.on("message", (events: readonly WorkerEvent[]) => {
+    for (const event of events) onEvent(event);
+  });
   const exited = new Promise<number>((resolve) => {
     worker.on("exit", resolve);
   });
   return {
-    post: (command) => worker.postMessage(command),
+    post: (command) => worker.postMessage([command]),
     exited,
     terminate: async () => void (await worker.terminate()),
   };
@@ -384,9 +393,9 @@ function inProcess(
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
   const exited = Promise.withResolvers<number>();
-  port1.on("message", (event: WorkerEvent) => {
-    onEvent(event);
-    if (event.kind !== "exited") return;
+  port1.on("message", (events: readonly WorkerEvent[]) => {
+    for (const event of events) onEvent(event);
+    if (events.at(-1)?.kind !== "exited") return;
     exited.resolve(0);
     port1.close();
   });
@@ -394,7 +403,7 @@ function inProcess(
     createNodeReactor(options, sockets);
   const worker = startWorker(init, port2, { createReactor });
   return {
-    post: (command) => port1.postMessage(command),
+    post: (command) => port1.postMessage([command]),
     exited: exited.promise,
     terminate: () => Promise.resolve(worker[Symbol.dispose]()),
   };

@@ -30,7 +30,8 @@ export class XdsServerProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const program = path.resolve("src/xds-server/main.ts");
     this.#output = "";
-    const child = spawn(process.execPath, [program, this.#folder, this.address]);
+    const flags = ["--address", this.address, "--http-address", "127.0.0.1:0"];
+    const child = spawn(process.execPath, [program, this.#folder, ...flags]);
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk) => (this.#output += String(chunk)));

@@ -1,5 +1,10 @@
 /** The two control planes that the story can run under: the embedded one, and go-control-plane. */
-import { GoControlPlane, type ResourceKind, type Versions } from "../go-control-plane.ts";
+import {
+  GoControlPlane,
+  type ResourceKind,
+  resourceKinds,
+  type Versions,
+} from "../go-control-plane.ts";
 import { ManagementServer } from "../../xds-server/management-server.ts";
 import type { FolderContent } from "../../xds-server/resource-folder.ts";
 import { servedTypes } from "../../xds-server/resource-types.ts";
@@ -91,7 +96,9 @@ export class GoStoryControlPlane implements StoryControlPlane {
 
   /** The kinds whose version changed. */
   async #set(content: FolderContent): Promise<readonly [ResourceKind, string][]> {
-    const kinds = servedTypes.map(({ folder, typeUrl }) => [
+    const known: readonly string[] = resourceKinds;
+    const served = servedTypes.filter(({ folder }) => known.includes(folder));
+    const kinds = served.map(({ folder, typeUrl }) => [
       folder,
       (content.get(typeUrl) ?? []).map(({ json }) => json),
     ]);

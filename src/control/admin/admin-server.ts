@@ -1,16 +1,16 @@
 /**
  * The admin's HTTP server: node:http on main, where the bootstrap says and nowhere else. Requests are
- * bounded in size, time and number; bodies are read and dropped, since no endpoint takes one.
+ * bounded in size, time and number. Of bodies only a form is kept.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { messageOf } from "../../shared/common/errors.ts";
+import { refusalOf } from "../../shared/common/request-guard.ts";
 import type { AdminRouter } from "./admin-router.ts";
 import type { AdminStats } from "./admin-stats.ts";
 import { type AdminBody, type AdminResponse, textResponse } from "./endpoint.ts";
-import { refusalOf } from "./request-guard.ts";
 
-/** More than any request needs: all parameters are in the query. */
+/** More than any form needs. */
 const bodyBytesMax = 64 * 1024;
 const headerBytesMax = 60 * 1024;
 const requestTimeoutMs = 30_000;
@@ -92,9 +92,11 @@ async function answer(
   bound: SocketAddress,
 ): Promise<void> {
   options.stats.requestStarted();
-  const reply = (await drainBody(request))
-    ? responseTo(request, options, bound)
-    : { ...textResponse("Payload Too Large", 413), closes: true };
+  const body = await readBody(request);
+  const reply =
+    body === undefined
+      ? { ...textResponse("Payload Too Large", 413), closes: true }
+      : responseTo(request, body, options, bound);
   options.stats.requestEnded(reply.status);
   response.writeHead(reply.status, {
     "content-type": reply.contentType,
@@ -122,6 +124,7 @@ function bodyOf(response: ServerResponse): AdminBody {
 
 function responseTo(
   request: IncomingMessage,
+  body: string,
   { router, allowedHosts }: AdminServerOptions,
   address: SocketAddress,
 ): AdminResponse {
@@ -133,29 +136,33 @@ function responseTo(
       origin: request.headers.origin,
       secFetchSite: headerText(request.headers["sec-fetch-site"]),
     },
-    { address, allowedHosts },
+    { address, allowedHosts, guarded: "the admin", allowFlag: "--admin-allowed-host" },
   );
   if (refusal !== undefined) return textResponse(`${refusal}\n`, 403);
   const target = request.url ?? "/";
   const question = target.indexOf("?");
   const path = question < 0 ? target : target.slice(0, question);
   const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
-  return router.route(method, path, { query });
+  const isForm = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded");
+  const form = isForm ? { form: new URLSearchParams(body) } : {};
+  return router.route(method, path, { query, ...form });
 }
 
-/** False when there is more of it than we take; the rest is not read. */
-async function drainBody(request: IncomingMessage): Promise<boolean> {
+/** Undefined when there is more of it than we take; the rest is not read. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of request) {
       size += (chunk as Buffer).length;
-      if (size > bodyBytesMax) return false;
+      if (size > bodyBytesMax) return undefined;
+      chunks.push(chunk as Buffer);
     }
   } catch {
     // The client went away in the middle: there is nobody to answer.
-    return true;
+    return "";
   }
-  return true;
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function headerText(value: string | readonly string[] | undefined): string | undefined {

@@ -3,7 +3,6 @@
  * tools such as `istioctl` and `grpcdebug`. Nobody is authenticated, as on the admin: it is off by default.
  */
 import {
-  type MethodDefinition,
   type sendUnaryData,
   Server,
   ServerCredentials,
@@ -20,6 +19,7 @@ import type {
 } from "../../../gen/es/envoy/service/status/v3/csds_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import { readBinary } from "../proto/binary.ts";
+import { bytesMethod, type BytesMethod } from "../proto/discovery-services.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import {
   type ClientResource,
@@ -95,18 +95,12 @@ export class ClientStatusService implements Disposable {
   }
 }
 
-/** Messages pass as bytes; descriptors are the registry's. */
-function method(name: string, isStream: boolean): MethodDefinition<Buffer, Buffer> {
-  const same = (bytes: Buffer): Buffer => bytes;
-  return {
+function method(name: string, isStream: boolean): BytesMethod {
+  return bytesMethod({
     path: `/envoy.service.status.v3.ClientStatusDiscoveryService/${name}`,
     requestStream: isStream,
     responseStream: isStream,
-    requestSerialize: same,
-    requestDeserialize: same,
-    responseSerialize: same,
-    responseDeserialize: same,
-  };
+  });
 }
 
 /** One answer for each request, and none is read before the last has been taken. */

@@ -144,10 +144,9 @@ function resourcesOf(
   accepted: readonly Accepted[],
   errors: ReadonlyMap<string, ClientResourceError>,
 ): readonly ClientResource[] {
-  const told = new Map<string, Told>();
-  for (const type of types)
-    if (type.typeUrl === typeUrl)
-      for (const resource of type.resources) told.set(resource.name, { type, resource });
+  const ofType = types.filter((type) => type.typeUrl === typeUrl);
+  const resources = ofType.flatMap((type) => type.resources);
+  const told = new Map(resources.map((resource) => [resource.name, resource]));
   const held = new Map(accepted.map((each) => [each.name, each]));
   const names = new Set([...held.keys(), ...told.keys(), ...errors.keys()]);
   return [...names].map((name) => {
@@ -156,27 +155,18 @@ function resourcesOf(
     return {
       typeUrl,
       name,
-      version: of?.version ?? by?.resource.version ?? "",
+      version: of?.version ?? by?.version ?? "",
       bytes: of?.bytes,
       lastUpdatedMs: of?.lastUpdatedMs,
-      status: by ? clientStatuses[by.resource.state] : clientStatuses.unknown,
+      status: by ? clientStatuses[by.state] : clientStatuses.unknown,
       isStatic: of?.isStatic ?? false,
       error: errors.get(name) ?? (by && errorOf(by)),
     };
   });
 }
 
-interface Told {
-  readonly type: TypeStatus;
-  readonly resource: ResourceStatus;
-}
-
-function errorOf({ type, resource }: Told): ClientResourceError | undefined {
-  if (resource.errors.length === 0) return undefined;
-  return {
-    version: type.nack?.version ?? "",
-    details: resource.errors.join("; "),
-    bytes: undefined,
-    lastAttemptMs: type.nack?.timeMs ?? 0,
-  };
+function errorOf({ errors, refused, sinceMs }: ResourceStatus): ClientResourceError | undefined {
+  if (errors.length === 0) return undefined;
+  const { version = "", bytes } = refused ?? {};
+  return { version, details: errors.join("; "), bytes, lastAttemptMs: sinceMs };
 }

@@ -3,7 +3,11 @@
  * none are kept here, and a line that would always say 0 is left out.
  */
 import { formatAddress } from "../../shared/common/address.ts";
-import type { CircuitBreakerLimits, HostConfig } from "../../shared/config/cluster-config.ts";
+import type {
+  CircuitBreakerLimits,
+  HealthFlag,
+  HostConfig,
+} from "../../shared/config/cluster-config.ts";
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import { addressJson } from "./address-json.ts";
 import { type AdminEndpoint, jsonResponse, textResponse } from "./endpoint.ts";
@@ -54,16 +58,38 @@ function limitLines(priority: string, limits: CircuitBreakerLimits): string[] {
 function hostFacts(host: HostConfig): readonly (readonly [string, string | number])[] {
   return [
     ["hostname", host.hostname],
-    ["health_flags", healthFlags(host)],
+    ["health_flags", flagsText(host)],
     ["weight", host.weight],
     ["priority", host.priority],
   ];
 }
 
-function healthFlags({ health }: HostConfig): string {
-  return { healthy: "healthy", degraded: "/degraded_eds_health", unhealthy: "/failed_eds_health" }[
-    health
-  ];
+function flagsText({ flags }: HostConfig): string {
+  return flags.length > 0 ? flags.map((flag) => `/${flag}`).join("") : "healthy";
+}
+
+/** Fields of `envoy.admin.v3.HostHealthStatus`; those of EDS are one. */
+const statusFields: Readonly<Partial<Record<HealthFlag, string>>> = {
+  failed_active_hc: "failed_active_health_check",
+  degraded_active_hc: "failed_active_degraded_check",
+  pending_dynamic_removal: "pending_dynamic_removal",
+  pending_active_hc: "pending_active_hc",
+  excluded_via_immediate_hc_fail: "excluded_via_immediate_hc_fail",
+  active_hc_timeout: "active_hc_timeout",
+};
+
+function healthStatus({ flags }: HostConfig): Readonly<Record<string, unknown>> {
+  const fields = flags.flatMap((flag) => statusFields[flag] ?? []);
+  return {
+    ...Object.fromEntries(fields.map((field) => [field, true])),
+    eds_health_status: edsStatus(flags),
+  };
+}
+
+function edsStatus(flags: readonly HealthFlag[]): string {
+  if (flags.includes("failed_eds_health")) return "UNHEALTHY";
+  if (flags.includes("eds_status_draining")) return "DRAINING";
+  return flags.includes("degraded_eds_health") ? "DEGRADED" : "HEALTHY";
 }
 
 function clusterJson({ name, config, isStatic, hosts }: ClusterView): unknown {
@@ -82,7 +108,7 @@ function clusterJson({ name, config, isStatic, hosts }: ClusterView): unknown {
 function hostJson(host: HostConfig): unknown {
   return {
     address: addressJson(host.address),
-    health_status: { eds_health_status: host.health.toUpperCase() },
+    health_status: healthStatus(host),
     weight: host.weight,
     ...(host.hostname === "" ? {} : { hostname: host.hostname }),
     ...(host.priority === 0 ? {} : { priority: host.priority }),

@@ -8,6 +8,8 @@ import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { RouteView } from "../listener/rds-view.ts";
 import type { ScopeSetView } from "../listener/scope-view.ts";
+import { canonicalName } from "../proto/xdstp-name.ts";
+import type { XdsStatus } from "../xds/xds-status.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -29,6 +31,8 @@ export interface ConfigDumpSource {
   readonly listeners: () => ListenersView;
   readonly routes: () => readonly RouteView[];
   readonly scopedRoutes: () => readonly ScopeSetView[];
+  /** For what xDS refused of the types whose managers do not hear of it. */
+  readonly controlPlanes: () => readonly XdsStatus[];
   readonly render: RenderMessage;
 }
 
@@ -127,25 +131,19 @@ function clustersSection({ clusters, render }: ConfigDumpSource): DumpSection {
   };
 }
 
-function endpointsSection({ clusters, render }: ConfigDumpSource): DumpSection {
-  const dynamic = clusters().clusters.flatMap(({ name, assignment, lastUpdatedMs }) =>
-    assignment
-      ? [
-          {
-            name,
-            json: {
-              ...version(assignment.version),
-              endpoint_config: any(
-                render,
-                "envoy.config.endpoint.v3.ClusterLoadAssignment",
-                assignment.bytes,
-              ),
-              last_updated: timestamp(lastUpdatedMs),
-            },
-          },
-        ]
-      : [],
-  );
+function endpointsSection(source: ConfigDumpSource): DumpSection {
+  const typeName = "envoy.config.endpoint.v3.ClusterLoadAssignment";
+  const accepted = source.clusters().clusters.flatMap((cluster) => {
+    const { config, assignment, lastUpdatedMs } = cluster;
+    if (!assignment) return [];
+    const { discovery } = config;
+    const json = {
+      ...version(assignment.version),
+      endpoint_config: any(source.render, typeName, assignment.bytes),
+      last_updated: timestamp(lastUpdatedMs),
+    };
+    return [{ name: discovery.kind === "eds" ? discovery.serviceName : cluster.name, json }];
+  });
   return {
     type: "EndpointsConfigDump",
     fields: {},
@@ -153,7 +151,7 @@ function endpointsSection({ clusters, render }: ConfigDumpSource): DumpSection {
       {
         field: "dynamic_endpoint_configs",
         elementType: "DynamicEndpointConfig",
-        resources: dynamic,
+        resources: withRefusals(accepted, { shortName: "EDS", typeName, source }),
       },
     ],
   };
@@ -215,16 +213,7 @@ function dynamicListeners(
       ...(active ? { active_state: state(active) } : {}),
       ...(warming ? { warming_state: state(warming) } : {}),
       ...(draining ? { draining_state: state(draining) } : {}),
-      ...(error
-        ? {
-            error_state: {
-              failed_configuration: config(error.bytes),
-              last_update_attempt: timestamp(error.lastAttemptMs),
-              details: error.details,
-              ...version(error.version),
-            },
-          }
-        : {}),
+      ...(error ? { error_state: errorState(error, config(error.bytes)) } : {}),
     };
     const others = furtherDraining.map((listener) => ({ name, draining_state: state(listener) }));
     return [first, ...others].map((json) => ({ name, json }));
@@ -263,16 +252,13 @@ function scopedRoutesSection({ scopedRoutes, render }: ConfigDumpSource): DumpSe
   };
 }
 
-function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
-  const dynamic = routes().map((route) => ({
+function routesSection(source: ConfigDumpSource): DumpSection {
+  const typeName = "envoy.config.route.v3.RouteConfiguration";
+  const accepted = source.routes().map((route) => ({
     name: route.name,
     json: {
       ...version(route.version),
-      route_config: withDiscovered(
-        any(render, "envoy.config.route.v3.RouteConfiguration", route.bytes),
-        route,
-        render,
-      ),
+      route_config: withDiscovered(any(source.render, typeName, route.bytes), route, source.render),
       last_updated: timestamp(route.lastUpdatedMs),
     },
   }));
@@ -283,7 +269,7 @@ function routesSection({ routes, render }: ConfigDumpSource): DumpSection {
       {
         field: "dynamic_route_configs",
         elementType: "DynamicRouteConfig",
-        resources: dynamic,
+        resources: withRefusals(accepted, { shortName: "RDS", typeName, source }),
       },
     ],
   };
@@ -298,6 +284,52 @@ function withDiscovered(json: Json, { discovered }: RouteView, render: RenderMes
     render("envoy.config.route.v3.VirtualHost", bytes),
   );
   return { ...json, virtual_hosts: [...own, ...more] };
+}
+
+interface RefusedType {
+  readonly shortName: string;
+  readonly typeName: string;
+  readonly source: ConfigDumpSource;
+}
+
+/** Beside what was accepted, what was refused after it, or in its place. */
+function withRefusals(
+  accepted: readonly DumpedResource[],
+  { shortName, typeName, source }: RefusedType,
+): readonly DumpedResource[] {
+  const types = source.controlPlanes().flatMap((plane) => plane.types);
+  const refusals = types
+    .filter((type) => type.shortName === shortName)
+    .flatMap(({ resources }) => resources)
+    .flatMap(({ name, errors, sinceMs, refused }) => {
+      if (!refused) return [];
+      const failure = { ...refused, details: errors.join("; "), lastAttemptMs: sinceMs };
+      const config = any(source.render, typeName, refused.bytes);
+      return [[name, errorState(failure, config)] as const];
+    });
+  const errors = new Map(refusals);
+  const names = new Set(accepted.map(({ name }) => canonicalName(name)));
+  return [
+    ...accepted.map((each) => {
+      const error = errors.get(canonicalName(each.name));
+      return error ? { ...each, json: { ...each.json, error_state: error } } : each;
+    }),
+    ...refusals
+      .filter(([name]) => !names.has(name))
+      .map(([name, error]) => ({ name, json: { error_state: error } })),
+  ];
+}
+
+function errorState(
+  failure: { readonly version: string; readonly details: string; readonly lastAttemptMs: number },
+  config: Json,
+): Json {
+  return {
+    failed_configuration: config,
+    last_update_attempt: timestamp(failure.lastAttemptMs),
+    details: failure.details,
+    ...version(failure.version),
+  };
 }
 
 /** Refused, or taken with an ACK and skipped: where Envoy's dump is silent of the second, this one is not. */

@@ -5,6 +5,8 @@
 
 export interface AdminRequest {
   readonly query: URLSearchParams;
+  /** The body of a form (`application/x-www-form-urlencoded`); absent: it was none. */
+  readonly form?: URLSearchParams;
 }
 
 export interface AdminResponse {

@@ -51,7 +51,10 @@ export interface StatusRow {
   /** The last word to that source on the name. Null: there was none. */
   readonly answer: ResourceStatus["state"] | null;
   readonly state: StatusState;
-  /** RFC 3339. Of a draining version the start of its drain, of any other when its last update came. */
+  /**
+   * RFC 3339. Of a draining version the start of its drain, of any other when its last update came; of what is not here
+   * when it was asked for, refused or missed.
+   */
   readonly since: string | null;
   readonly awaiting: readonly string[];
   readonly reason: string | null;
@@ -124,17 +127,15 @@ function onlyInXds(
 }
 
 function xdsRow({ server, type, resource }: Known): StatusRow {
-  const isNacked = resource.state === "nacked";
-  const sinceMs = isNacked ? type.nack?.timeMs : undefined;
   return {
     type: type.shortName,
     name: resource.name,
     // What was refused, not what serves in its place.
-    version: isNacked ? (type.nack?.version ?? "") : resource.version,
+    version: resource.refused?.version ?? resource.version,
     source: server,
     answer: resource.state,
     state: resource.state === "acked" ? "received" : resource.state,
-    since: sinceMs === undefined ? null : timestamp(sinceMs),
+    since: resource.sinceMs === 0 ? null : timestamp(resource.sinceMs),
     awaiting: [],
     reason: resource.errors.length > 0 ? resource.errors.join("; ") : null,
   };

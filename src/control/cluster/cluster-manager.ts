@@ -8,6 +8,7 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import { clusterStats } from "../../shared/stats/stat-names.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
@@ -17,8 +18,11 @@ import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClustersView } from "./cluster-view.ts";
 import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
-import { areSameHosts } from "./host-list.ts";
-import { createHostSource, type EndpointSource } from "./host-source.ts";
+import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
+import { areSameHosts, areSameMembers } from "./host-list.ts";
+import { type EndpointSource, type HostSource, createHostSource } from "./host-source.ts";
+
+const connectionsTotal = clusterStats.offset("upstream_cx_total");
 
 export interface ClusterManagerContext {
   readonly pool: Pick<WorkerPool, "post" | "broadcast">;
@@ -26,9 +30,12 @@ export interface ClusterManagerContext {
   readonly stats: MainStats;
   readonly endpoints: EndpointSource;
   readonly resolve: ResolveDns;
+  readonly createProber: CreateProber;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Of health checks. */
+  readonly healthLog: Logger;
 }
 
 /** One push: a batch of xDS. */
@@ -173,19 +180,43 @@ export class ClusterManager {
     this.#stats.count("cluster_modified");
   }
 
-  #sourceOf(cluster: Cluster): ReturnType<typeof createHostSource> {
+  #sourceOf(cluster: Cluster): HostSource {
     const { statName } = cluster.decoded.config;
     const { dns } = cluster.slots.blocks(statName);
     const count = (name: Parameters<typeof dnsClusterStats.offset>[0]): void =>
       this.#context.stats.slab.add(dns, dnsClusterStats.offset(name));
-    return createHostSource(cluster.decoded, {
+    const createSource = (onHosts: (hosts: readonly HostConfig[]) => void): HostSource =>
+      createHostSource(cluster.decoded, {
+        ...this.#context,
+        onHosts,
+        onAnswer: (outcome) => {
+          count("update_attempt");
+          count(outcome === "failure" ? "update_failure" : "update_success");
+          if (outcome === "empty") count("update_empty");
+        },
+      });
+    return this.#checkedSource(cluster, createSource);
+  }
+
+  /** Without health checks hosts count as they come. */
+  #checkedSource(
+    cluster: Cluster,
+    createSource: (onHosts: (hosts: readonly HostConfig[]) => void) => HostSource,
+  ): HostSource {
+    const { health, config } = cluster.decoded;
+    const onHosts = (hosts: readonly HostConfig[]): void => this.#onHosts(cluster, hosts);
+    if (!health) return createSource(onHosts);
+    const { worker } = cluster.slots.blocks(config.statName);
+    const { stats } = this.#context;
+    return new HealthCheckedHosts({
       ...this.#context,
-      onHosts: (hosts) => this.#onHosts(cluster, hosts),
-      onAnswer: (outcome) => {
-        count("update_attempt");
-        count(outcome === "failure" ? "update_failure" : "update_success");
-        if (outcome === "empty") count("update_empty");
-      },
+      clusterName: config.name,
+      statPrefix: `cluster.${config.statName}.`,
+      health,
+      createSource,
+      hasTraffic: () => stats.allocator.total(worker, connectionsTotal) > 0,
+      onHosts,
+      log: this.#context.healthLog,
     });
   }
 
@@ -195,8 +226,7 @@ export class ClusterManager {
       cluster.hosts = hosts;
       this.#activate(cluster);
     } else if (!areSameHosts(cluster.hosts, hosts)) {
-      cluster.hosts = hosts;
-      this.#updateHosts(cluster);
+      this.#updateHosts(cluster, hosts);
     }
     this.#settle();
   }
@@ -221,17 +251,18 @@ export class ClusterManager {
     });
     membership.setWarming(false);
     membership.setHosts(hosts);
-    if (!areSameHosts(old?.hosts ?? [], hosts)) membership.countChange();
+    if (!areSameMembers(old?.hosts ?? [], hosts)) membership.countChange();
   }
 
-  #updateHosts(cluster: Cluster): void {
+  #updateHosts(cluster: Cluster, hosts: readonly HostConfig[]): void {
     const { name, statName } = cluster.decoded.config;
-    const { hosts } = cluster;
+    const hasChanged = !areSameMembers(cluster.hosts, hosts);
+    cluster.hosts = hosts;
     this.#context.pool.post({ kind: "setHosts", cluster: name, hosts });
     this.#stats.count("cluster_updated");
     const { membership } = cluster.slots.blocks(statName);
     membership.setHosts(hosts);
-    membership.countChange();
+    if (hasChanged) membership.countChange();
     this.#context.log.debug(`cluster '${name}' has ${hosts.length} hosts`);
   }
 

@@ -2,7 +2,7 @@
  * What main counts of clusters, under Envoy's names: `cluster_manager.` and, beside what workers count under the same
  * prefix, `cluster.<name>.`. Gauges are set from sizes.
  */
-import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import { type HostConfig, isExcluded } from "../../shared/config/cluster-config.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 
@@ -75,7 +75,7 @@ export class ClusterMembershipStats implements Disposable {
     this.#set("membership_total", hosts.length);
     this.#set("membership_healthy", withHealth("healthy"));
     this.#set("membership_degraded", withHealth("degraded"));
-    this.#set("membership_excluded", 0);
+    this.#set("membership_excluded", hosts.filter(isExcluded).length);
     const heaviest = hosts.reduce((most, host) => Math.max(most, host.weight), 0);
     this.#set("max_host_weight", heaviest);
   }

@@ -18,6 +18,7 @@ export interface WarmWait extends Disposable {
 }
 
 interface Waiter {
+  /** All of them: one that serves now may be removed, and warm again, while another is waited for. */
   readonly names: readonly string[];
   readonly onWarm: () => void;
 }
@@ -32,13 +33,13 @@ export class ClusterWaits implements ClusterWarming {
   }
 
   waitFor(names: readonly string[], onWarm: () => void): WarmWait | undefined {
-    const waiter: Waiter = { names: names.filter(this.#isWarming), onWarm };
-    if (waiter.names.length === 0) return undefined;
-    this.#waiters.add(waiter);
     const isWarming = this.#isWarming;
+    if (!names.some(isWarming)) return undefined;
+    const waiter: Waiter = { names, onWarm };
+    this.#waiters.add(waiter);
     return {
       get awaiting() {
-        return waiter.names.filter(isWarming);
+        return names.filter(isWarming);
       },
       [Symbol.dispose]: () => void this.#waiters.delete(waiter),
     };

@@ -10,6 +10,7 @@ import type {
   StdoutAccessLog,
 } from "../../../gen/es/envoy/extensions/access_loggers/stream/v3/stream_pb.d.ts";
 import type { AccessLogConfig, AccessLogFilter } from "../../shared/config/access-log-config.ts";
+import type { RuntimeDefault } from "../../shared/config/runtime-values.ts";
 import { decodeFileFormat, decodeFormat } from "./access-log-formats.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { type FoundExtension, findExtension } from "./extensions.ts";
@@ -100,10 +101,13 @@ const operators = ["eq", "ge", "le", "ne"] as const;
 
 function decodeComparison(comparison: ComparisonFilter | undefined): {
   readonly op: (typeof operators)[number];
-  readonly value: number;
+  readonly value: RuntimeDefault;
 } {
   return {
     op: operators[comparison?.op ?? 0] ?? "eq",
-    value: comparison?.value?.defaultValue ?? 0,
+    value: {
+      runtimeKey: comparison?.value?.runtimeKey ?? "",
+      otherwise: comparison?.value?.defaultValue ?? 0,
+    },
   };
 }

@@ -2,9 +2,11 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { Authorities } from "./authorities.ts";
 import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
+import type { RuntimeLayer } from "./runtime-layer.ts";
 
 export interface BootstrapConfig {
   readonly node: NodeConfig;
@@ -14,9 +16,10 @@ export interface BootstrapConfig {
   readonly staticListeners: readonly DecodedListener[];
   readonly staticClusters: readonly DecodedCluster[];
   readonly dynamicResources: DynamicResources;
+  readonly authorities: Authorities;
   /** `cluster_manager.local_cluster_name`; empty: none. */
   readonly localClusterName: string;
-  /** The layers in order, later ones over earlier ones. */
+  /** In order, later ones over earlier ones; never empty. */
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly statsFlushIntervalMs: number;
   /** `enable_dispatcher_stats`. */
@@ -48,20 +51,12 @@ export interface AdminConfig {
 
 export interface DynamicResources {
   readonly ads: GrpcApiSource | undefined;
-  readonly lds: ConfigSource | undefined;
-  readonly cds: ConfigSource | undefined;
+  readonly lds: CollectionSource | undefined;
+  readonly cds: CollectionSource | undefined;
 }
 
-export interface RuntimeLayer {
-  readonly name: string;
-  readonly kind: "static" | "admin";
-  /** Dotted keys, as `/runtime` shows them. */
-  readonly values: Readonly<Record<string, RuntimeValue>>;
-}
-
-export type RuntimeValue =
-  | string
-  | number
-  | boolean
-  /** `envoy.type.v3.FractionalPercent`, as a share of a million. */
-  | { readonly millionths: number };
+/** Where all listeners, or all clusters, come from. */
+export type CollectionSource = ConfigSource & {
+  /** The `xdstp` collection that they are, in canonical form; undefined: everything that the source has. */
+  readonly collection: string | undefined;
+};

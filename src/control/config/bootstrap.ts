@@ -3,12 +3,7 @@
  * of it is judged, static listeners and clusters too, before anything is told: one look shows all errors.
  */
 import { mergeFromBinary, toBinary } from "@bufbuild/protobuf";
-import type {
-  Admin,
-  Bootstrap,
-  Bootstrap_DynamicResources as DynamicMessage,
-} from "../../../gen/es/envoy/config/bootstrap/v3/bootstrap_pb.d.ts";
-import type { ApiConfigSource as ApiMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
+import type { Admin, Bootstrap } from "../../../gen/es/envoy/config/bootstrap/v3/bootstrap_pb.d.ts";
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
@@ -23,11 +18,11 @@ import type {
 } from "./bootstrap-config.ts";
 import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
-import { decodeApiConfigSource } from "./api-config-sources.ts";
-import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
-import { decodeConfigSource } from "./config-sources.ts";
+import { type Authorities, decodeAuthorities } from "./authorities.ts";
+import type { ConfigSource } from "./config-source.ts";
 import { sourcesOf } from "./decoded-listener.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
+import { decodeDynamicResources } from "./dynamic-resources.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeStringMatcher } from "./matchers.ts";
 import { type NodeFlags, completeNode } from "./node.ts";
@@ -96,9 +91,16 @@ function decodeMessage(
     context,
   );
   const node = decodeNode(message.node, context);
-  const dynamicResources = decodeDynamicResources(message.dynamicResources, context);
-  judgeNode(node, usesGrpc(dynamicResources), context);
-  const spokenToByGrpc = grpcClusters(dynamicResources, [
+  const dynamicResources = decodeDynamicResources(message, context);
+  const runtimeLayers = decodeRuntimeLayers(message.layeredRuntime, context);
+  const authorities = decodeAuthorities(message, runtimeLayers, context);
+  const runtimeSources = runtimeLayers.flatMap((layer) =>
+    layer.kind === "rtds" ? [layer.source] : [],
+  );
+  judgeRuntimeSources(runtimeSources, dynamicResources, context);
+  judgeNode(node, usesGrpc(dynamicResources, runtimeSources), context);
+  const spokenToByGrpc = grpcClusters(dynamicResources, authorities, [
+    ...runtimeSources,
     ...clusters.map(({ edsSource }) => edsSource),
     ...listeners.flatMap(({ dependencies }) => dependencies.flatMap(sourcesOf)),
   ]);
@@ -111,8 +113,9 @@ function decodeMessage(
     staticListeners: listeners,
     staticClusters: clusters,
     dynamicResources,
+    authorities,
     localClusterName: message.clusterManager?.localClusterName ?? "",
-    runtimeLayers: decodeRuntimeLayers(message.layeredRuntime, context),
+    runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
     dispatcherStats: message.enableDispatcherStats,
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
@@ -156,48 +159,35 @@ function decodeAdmin(message: Admin, context: DecodeContext): AdminConfig {
   };
 }
 
-function decodeDynamicResources(
-  message: DynamicMessage | undefined,
-  context: DecodeContext,
-): DynamicResources {
-  const { adsConfig, ldsConfig, cdsConfig } = message ?? {};
-  const resources: DynamicResources = {
-    ads: adsConfig && decodeAds(adsConfig, context),
-    lds: ldsConfig && decodeConfigSource(ldsConfig, context),
-    cds: cdsConfig && decodeConfigSource(cdsConfig, context),
-  };
-  for (const kind of ["lds", "cds"] as const)
-    if (resources[kind]?.kind === "ads" && !resources.ads)
-      context.refuse(`dynamic_resources.${kind}_config names ads, but there is no ads_config`);
-  return resources;
-}
-
-/** One stream of all types: nothing that is polled. */
-function decodeAds(message: ApiMessage, context: DecodeContext): GrpcApiSource | undefined {
-  const source = decodeApiConfigSource(message, context);
-  if (source.apiType !== "rest") return source;
-  context.refuse("ads_config.api_type must be GRPC or DELTA_GRPC");
-  return undefined;
-}
-
 /** Clusters of management servers: gRPC has an HTTP/2 of its own. */
 function grpcClusters(
   { ads, lds, cds }: DynamicResources,
+  authorities: Authorities,
   others: readonly (ConfigSource | undefined)[],
 ): ReadonlySet<string> {
   const sources = [lds, cds, ...others].flatMap((source) =>
     source?.kind === "api" ? [source.api] : [],
   );
-  const services = [...(ads ? [ads] : []), ...sources].flatMap((source) =>
-    "services" in source ? source.services : [],
+  const aggregated = [ads, authorities.fallback, ...authorities.sources.values()];
+  const services = [...aggregated.filter((source) => source !== undefined), ...sources].flatMap(
+    (source) => ("services" in source ? source.services : []),
   );
   return new Set(
     services.flatMap(({ target }) => (target.kind === "cluster" ? [target.clusterName] : [])),
   );
 }
 
-function usesGrpc({ ads, lds, cds }: DynamicResources): boolean {
-  return ads !== undefined || lds?.kind === "api" || cds?.kind === "api";
+function usesGrpc({ ads, lds, cds }: DynamicResources, others: readonly ConfigSource[]): boolean {
+  return ads !== undefined || [lds, cds, ...others].some((source) => source?.kind === "api");
+}
+
+function judgeRuntimeSources(
+  sources: readonly ConfigSource[],
+  { ads }: DynamicResources,
+  context: DecodeContext,
+): void {
+  if (!ads && sources.some(({ kind }) => kind === "ads"))
+    context.refuse("layered_runtime names ads, but there is no ads_config");
 }
 
 /** Management servers tell proxies apart by these two. */

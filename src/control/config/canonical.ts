@@ -8,7 +8,7 @@ import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 
 /** 128 bits of SHA-256, hex. Sorts the message's maps in place, which changes nothing that it means. */
 export function hashOf(desc: DescMessage, message: Message): string {
-  sortMaps(desc, message);
+  makeCanonical(desc, message, mapsOnly);
   return digest(toBinary(desc, message));
 }
 
@@ -19,30 +19,53 @@ export function hashOfValue(value: unknown): string {
 
 const digest = (data: string | Uint8Array): string => hash("sha256", data, "hex").slice(0, 32);
 
+/** What has no order of its own, beside maps. */
+export interface CanonicalRules {
+  /** A repeated field whose order means nothing. */
+  isSet(field: DescField): boolean;
+  /** Called for each message, innermost first: what a field holds as bytes may be made canonical too. */
+  visit(desc: DescMessage, message: Message): void;
+}
+
+const mapsOnly: CanonicalRules = { isSet: () => false, visit: () => {} };
+
 type Members = Record<string, unknown>;
 
-function sortMaps(desc: DescMessage, message: Message): void {
+/** Brings a message into the one form that all messages of its meaning share, in place. */
+export function makeCanonical(desc: DescMessage, message: Message, rules: CanonicalRules): void {
   const members = message as unknown as Members;
   for (const field of desc.fields) {
     const { oneof, localName } = field;
     if (!oneof) {
       const value = members[localName];
-      const inOrder = sorted(field, value);
+      const inOrder = sorted(field, value, rules);
       if (inOrder !== value) members[localName] = inOrder;
       continue;
     }
     const chosen = members[oneof.localName] as { case?: string; value?: unknown };
-    if (chosen.case === localName) chosen.value = sorted(field, chosen.value);
+    if (chosen.case === localName) chosen.value = sorted(field, chosen.value, rules);
   }
+  rules.visit(desc, message);
 }
 
-function sorted(field: DescField, value: unknown): unknown {
+function sorted(field: DescField, value: unknown, rules: CanonicalRules): unknown {
   const inner = field.message;
-  if (value === undefined || value === null || (!inner && field.fieldKind !== "map")) return value;
+  const isSet = field.fieldKind === "list" && rules.isSet(field);
+  if (value === undefined || value === null || (!inner && field.fieldKind !== "map" && !isSet))
+    return value;
   // Structs are plain JSON in messages, and wrapped scalars plain scalars.
   if (inner?.typeName === "google.protobuf.Struct") return sortedJson(value);
-  if (inner) for (const one of messagesIn(field.fieldKind, value)) sortMaps(inner, one);
+  if (inner) for (const one of messagesIn(field.fieldKind, value)) makeCanonical(inner, one, rules);
+  if (isSet) return sortedSet(inner, value as readonly unknown[]);
   return field.fieldKind === "map" ? sortedKeys(value as Members) : value;
+}
+
+function sortedSet(inner: DescMessage | undefined, values: readonly unknown[]): unknown[] {
+  if (!inner) return values.toSorted((a, b) => (String(a) < String(b) ? -1 : 1));
+  return values
+    .map((value) => ({ value, bytes: toBinary(inner, value as Message) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ value }) => value);
 }
 
 function messagesIn(kind: string, value: unknown): readonly Message[] {

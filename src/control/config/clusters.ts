@@ -7,15 +7,18 @@ import type {
   ClusterConfig,
   ClusterDiscovery,
 } from "../../shared/config/cluster-config.ts";
+import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { hashOf } from "./canonical.ts";
 import { decodeLbPolicy } from "./cluster-lb-policy.ts";
 import { decodeClusterProtocol } from "./cluster-protocol.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { ClusterHealthConfig, DecodedCluster } from "./decoded-cluster.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { judgeResourceName } from "./resource-names.ts";
 import { decodeTransportSocket } from "./transport-sockets.ts";
 
 export const clusterTypeName = "envoy.config.cluster.v3.Cluster" as const;
@@ -47,7 +50,7 @@ export function decodeCluster(
   judgeNetworkFilters(message, context);
   const config: ClusterConfig = {
     name: message.name,
-    statName: (message.altStatName || message.name).replaceAll(":", "_"),
+    statName: sanitizeStatsName(message.altStatName || message.name),
     discovery,
     ...decodeLbPolicy(message, context),
     connectTimeoutMs: durationMsOr(message.connectTimeout, connectTimeoutMsDefault),
@@ -56,6 +59,8 @@ export function decodeCluster(
     circuitBreakers: decodeCircuitBreakers(message),
     healthyPanicThreshold:
       message.commonLbConfig?.healthyPanicThreshold?.value ?? panicThresholdDefault,
+    failTrafficOnPanic: failsOnPanic(message),
+    closeConnectionsOnHealthFailure: message.closeConnectionsOnHostHealthFailure,
   };
   const isEds = discovery.kind === "eds";
   const rules = { isResolved: discovery.kind === "strictDns" };
@@ -65,10 +70,31 @@ export function decodeCluster(
     loadAssignment:
       loadAssignment && !isEds ? decodeLoadAssignment(loadAssignment, rules, context) : undefined,
     edsSource: edsConfig && decodeConfigSource(edsConfig, context),
+    health: decodeHealth(message, config, context),
     waitForWarmOnInit: message.waitForWarmOnInit ?? true,
     bytes: received ?? toBinary(schema, message),
     hash: hashOf(schema, message),
   };
+}
+
+function failsOnPanic({ commonLbConfig }: Cluster): boolean {
+  const { localityConfigSpecifier: locality } = commonLbConfig ?? {};
+  return locality?.case === "zoneAwareLbConfig" && locality.value.failTrafficOnPanic;
+}
+
+function decodeHealth(
+  message: Cluster,
+  { protocol }: ClusterConfig,
+  context: DecodeContext,
+): ClusterHealthConfig | undefined {
+  const check = decodeHealthCheck(message, protocol === "http2", context);
+  return (
+    check && {
+      check,
+      ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
+      ignoreNewHostsUntilFirstCheck: message.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
+    }
+  );
 }
 
 /** By the numbers of `Cluster.DiscoveryType`. */
@@ -99,6 +125,7 @@ function decodeDiscovery(message: Cluster, context: DecodeContext): ClusterDisco
           `${clusterTypeName}.load_assignment`,
           "the endpoints of an EDS cluster come by EDS",
         );
+      judgeResourceName(edsClusterConfig?.serviceName ?? "", context);
       return { kind: "eds", serviceName: edsClusterConfig?.serviceName || message.name };
     case "LOGICAL_DNS":
     case "ORIGINAL_DST":

@@ -17,6 +17,11 @@ export function decodeConfigSource(message: SourceMessage, context: DecodeContex
     initialFetchTimeoutMsDefault,
   );
   const source = message.configSourceSpecifier;
+  if (message.authorities.length > 0)
+    context.warn(
+      "envoy.config.core.v3.ConfigSource.authorities",
+      "resources are asked for where the source says; authorities belong to config_sources",
+    );
   if (Number(message.resourceApiVersion) === versionV2)
     context.refuse("the v2 xDS API is not supported");
   switch (source.case) {

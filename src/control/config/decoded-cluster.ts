@@ -1,6 +1,16 @@
 /** What main knows of a cluster beside the part that workers get. */
 import type { ClusterConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { HealthCheckConfig } from "./health-check-config.ts";
+
+/** How a cluster's hosts are checked, and what of it holds for the cluster as a whole. */
+export interface ClusterHealthConfig {
+  readonly check: HealthCheckConfig;
+  /** A host that its source no longer names goes at once, however healthy it is. */
+  readonly ignoreHealthOnHostRemoval: boolean;
+  /** A new host counts for nothing before its first check. */
+  readonly ignoreNewHostsUntilFirstCheck: boolean;
+}
 
 export interface DecodedCluster {
   readonly config: ClusterConfig;
@@ -8,6 +18,8 @@ export interface DecodedCluster {
   readonly loadAssignment: LoadAssignment | undefined;
   /** Where the endpoints of an EDS cluster come from. */
   readonly edsSource: ConfigSource | undefined;
+  /** Undefined: hosts are not checked. */
+  readonly health: ClusterHealthConfig | undefined;
   /** `wait_for_warm_on_init`: false lets the server start before this cluster is warm. */
   readonly waitForWarmOnInit: boolean;
   /** The whole message as it came, for /config_dump and for comparing versions. */

@@ -2,8 +2,12 @@
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { ScopeSubscription } from "./decoded-scope.ts";
+import type { ListenerFacts } from "./listener-facts.ts";
 
 export interface DecodedListener {
+  /** What of the config main needs at once. */
+  readonly facts: ListenerFacts;
+  /** Decoded again if it was forgotten: whoever asks for it waits for that. */
   readonly config: ListenerConfig;
   /** The whole message as it came, for /config_dump and for comparing versions. */
   readonly bytes: Uint8Array;
@@ -16,7 +20,7 @@ export interface DecodedListener {
    * known when the listener is added, else it is refused with `route: unknown cluster 'x'`.
    */
   readonly requiredClusters: readonly string[];
-  /** The workers have the config: it need not stay in memory, whoever asks for it later waits for it. */
+  /** The workers have the config, or will ask for it: it need not stay in memory. */
   forgetConfig?(): void;
 }
 

@@ -1,8 +1,10 @@
 /**
  * How a listener drains, from its metadata: `filter_metadata["sluice.drain"]`, a struct that reads as
  * `sluice.drain.v1.DrainPolicy`. Metadata, so that a stock control plane can send it through.
+ *
+ * People write words in small letters (`strategy: gradual`), protobuf's JSON knows constants: both are taken.
  */
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { DrainPolicy as PolicyMessage } from "../../../gen/es/sluice/drain/v1/drain_policy_pb.d.ts";
 import type { DrainPolicy } from "../../shared/drain/drain.ts";
 import { durationMs } from "../proto/duration.ts";
@@ -13,7 +15,16 @@ export const drainMetadataKey = "sluice.drain";
 
 /** By the numbers of the enums; 0 is unspecified. */
 const strategies = [undefined, "gradual", "immediate"] as const;
-const atDeadlines = [undefined, "cut", "keep"] as const;
+const idles = [undefined, "close", "spread", "keep"] as const;
+const streams = [undefined, "finish", "deadline"] as const;
+const tcps = [undefined, "deadline", "spread", "keep"] as const;
+/** Fields whose values are names of constants, with what stands before the word in each. */
+const constantPrefixes: Readonly<Record<string, string>> = {
+  strategy: "",
+  idle: "IDLE_",
+  streams: "STREAMS_",
+  tcp: "TCP_",
+};
 
 export function decodeDrainPolicy(
   struct: JsonObject | undefined,
@@ -21,7 +32,7 @@ export function decodeDrainPolicy(
 ): Partial<DrainPolicy> {
   if (!struct) return {};
   const schema = context.protos.schema<PolicyMessage>("sluice.drain.v1.DrainPolicy");
-  const read = readJson(context.protos, schema, struct);
+  const read = readJson(context.protos, schema, withConstants(struct));
   if (!read.ok) {
     for (const error of read.errors) context.refuse(`metadata '${drainMetadataKey}': ${error}`);
     return {};
@@ -29,19 +40,31 @@ export function decodeDrainPolicy(
   return fromMessage(read.value, context);
 }
 
+/** `idle: keep` as `idle: IDLE_KEEP`. */
+function withConstants(struct: JsonObject): JsonObject {
+  const entries = Object.entries(struct).map(([key, value]): [string, JsonValue] => {
+    const prefix = constantPrefixes[key];
+    if (prefix === undefined || typeof value !== "string") return [key, value];
+    const name = value.toUpperCase();
+    return [key, name.startsWith(prefix) ? name : prefix + name];
+  });
+  return Object.fromEntries(entries);
+}
+
 function fromMessage(message: PolicyMessage, context: DecodeContext): Partial<DrainPolicy> {
-  const { time, idle } = message;
+  const { time, idleGrace } = message;
   const strategy = strategies[message.strategy];
-  const atDeadline = atDeadlines[message.streams] ?? "cut";
-  // One answer for a whole drain: `Drain` tells when it has ended, and that is one moment.
-  if (atDeadline !== (atDeadlines[message.tcp] ?? "cut"))
-    context.refuse(`metadata '${drainMetadataKey}': streams and tcp must be the same`);
-  if ((time && durationMs(time) < 0) || (idle && durationMs(idle) < 0))
+  const idle = idles[message.idle];
+  const ofStreams = streams[message.streams];
+  const tcp = tcps[message.tcp];
+  if ((time && durationMs(time) < 0) || (idleGrace && durationMs(idleGrace) < 0))
     context.refuse(`metadata '${drainMetadataKey}': a duration must not be negative`);
   return {
     ...(time && { timeMs: durationMs(time) }),
     ...(strategy && { strategy }),
-    ...(idle && { idleGraceMs: durationMs(idle) }),
-    ...(message.streams + message.tcp > 0 && { atDeadline }),
+    ...(idle && { idle }),
+    ...(idleGrace && { idleGraceMs: durationMs(idleGrace) }),
+    ...(ofStreams && { streams: ofStreams }),
+    ...(tcp && { tcp }),
   };
 }

@@ -8,6 +8,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerDependency } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
+import { judgeResourceName } from "./resource-names.ts";
 import { decodeInlineRoutes } from "./route-configs.ts";
 import { decodeScopedRoutes } from "./scoped-routes.ts";
 
@@ -114,6 +115,7 @@ function decodeRouteSpecifier(
   switch (specifier.case) {
     case "rds": {
       const { routeConfigName: name, configSource } = specifier.value;
+      judgeResourceName(name, context);
       if (configSource)
         needs.dependencies.push({
           kind: "rds",

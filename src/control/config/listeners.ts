@@ -23,6 +23,7 @@ import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeFilterChain } from "./filter-chains.ts";
 import type { ListenerNeeds } from "./http-connection-manager.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
+import { RecentConfigs } from "./recent-configs.ts";
 
 export const listenerTypeName = "envoy.config.listener.v3.Listener" as const;
 
@@ -46,6 +47,23 @@ export function decodeListener(
 ): ReceivedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
   const bytes = received ?? toBinary(schema, message);
+  const { config, needs } = decodeConfig(message, context);
+  judgeFilterChains(config, context);
+  return new ReceivedListener(
+    {
+      config,
+      bytes,
+      dependencies: uniqueDependencies(needs.dependencies),
+      requiredClusters: [...new Set(needs.requiredClusters)],
+    },
+    readerOf(context.tools),
+  );
+}
+
+function decodeConfig(
+  message: Listener,
+  context: DecodeContext,
+): { readonly config: ListenerConfig; readonly needs: ListenerNeeds } {
   const needs: ListenerNeeds = { dependencies: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
   const filterChains = message.filterChains.map((chain) =>
@@ -53,8 +71,7 @@ export function decodeListener(
   );
   const { defaultFilterChain } = message;
   const config: ListenerConfig = {
-    // Envoy makes up a random name where there is none; this one is the same after a restart.
-    name: message.name === "" ? `unnamed-${hashOf(schema, message).slice(0, 8)}` : message.name,
+    name: message.name === "" ? unnamed(message, context) : message.name,
     addresses,
     statPrefix: message.statPrefix,
     filterChains,
@@ -70,16 +87,7 @@ export function decodeListener(
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
-  judgeFilterChains(config, context);
-  return new ReceivedListener(
-    {
-      config,
-      bytes,
-      dependencies: uniqueDependencies(needs.dependencies),
-      requiredClusters: [...new Set(needs.requiredClusters)],
-    },
-    readerOf(context.tools),
-  );
+  return { config, needs };
 }
 
 const readers = new WeakMap<DecodeTools, ListenerReader>();
@@ -95,11 +103,18 @@ function readerOf(tools: DecodeTools): ListenerReader {
     return message.value;
   };
   const reader: ListenerReader = {
-    config: (bytes) => decodeListener(read(bytes), new DecodeContext(tools), bytes).config,
+    config: (bytes) => decodeConfig(read(bytes), new DecodeContext(tools)).config,
     hash: (bytes) => hashOf(schema, read(bytes)),
+    recent: new RecentConfigs(),
   };
   readers.set(tools, reader);
   return reader;
+}
+
+/** Envoy makes up a random name where there is none; this one is the same after a restart. */
+function unnamed(message: Listener, context: DecodeContext): string {
+  const schema = context.protos.schema<Listener>(listenerTypeName);
+  return `unnamed-${hashOf(schema, message).slice(0, 8)}`;
 }
 
 function decodeAddresses(message: Listener, context: DecodeContext): readonly SocketAddress[] {

@@ -1,11 +1,13 @@
 /** Endpoints: `ClusterLoadAssignment`, by EDS or within a cluster. */
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
 import type {
+  Endpoint_HealthCheckConfig as HealthCheckMessage,
   LbEndpoint,
   LocalityLbEndpoints,
 } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_components_pb.d.ts";
 import type {
   Endpoint,
+  EndpointHealth,
   LoadAssignment,
   LocalityEndpoints,
 } from "../../shared/config/cluster-config.ts";
@@ -43,11 +45,15 @@ function decodeLocality(
   };
 }
 
-/**
- * By the numbers of `core.v3.HealthStatus`: unknown counts as healthy, draining and timed out as
- * unhealthy (docs: intro/arch_overview/upstream/health_checking).
- */
-const healths = ["healthy", "healthy", "unhealthy", "unhealthy", "unhealthy", "degraded"] as const;
+/** By the numbers of `core.v3.HealthStatus`. */
+const healths: readonly EndpointHealth[] = [
+  "healthy",
+  "healthy",
+  "unhealthy",
+  "draining",
+  "timeout",
+  "degraded",
+];
 
 function decodeEndpoint(
   { hostIdentifier, healthStatus, loadBalancingWeight }: LbEndpoint,
@@ -64,5 +70,16 @@ function decodeEndpoint(
     hostname,
     weight: loadBalancingWeight ?? 1,
     health: healths[healthStatus] ?? "unhealthy",
+    ...checkOf(hostIdentifier.value.healthCheckConfig, context),
   };
+}
+
+function checkOf(
+  message: HealthCheckMessage | undefined,
+  context: DecodeContext,
+): Pick<Endpoint, "check"> {
+  if (!message) return {};
+  const { address, portValue: port, hostname, disableActiveHealthCheck: isDisabled } = message;
+  const decoded = address && decodeEndpointAddress(address, context, { isResolved: false });
+  return { check: { address: decoded, port, hostname, isDisabled } };
 }

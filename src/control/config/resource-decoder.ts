@@ -16,4 +16,6 @@ export interface ResourceDecoder<T> {
   readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
+  /** Other bytes of the same meaning; never throws. */
+  isEquivalent(held: Uint8Array, received: Uint8Array): boolean;
 }

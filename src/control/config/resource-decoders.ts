@@ -7,6 +7,8 @@ import type { ScopedRouteConfiguration } from "../../../gen/es/envoy/config/rout
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import type { VirtualHost } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
+import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
+import { assert } from "../../shared/common/assert.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
@@ -20,10 +22,15 @@ import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
 import type { DecodedScope } from "./decoded-scope.ts";
+import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { ReceivedRouteConfig, type RouteConfigReader } from "./received-route-config.ts";
+import { RecentConfigs } from "./recent-configs.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
-import { decodeDiscoveredHost, decodeRouteConfig } from "./route-configs.ts";
+import { decodeDiscoveredHost, decodeRouteConfig, decodeRoutes } from "./route-configs.ts";
+import type { RuntimeLayerValues } from "./runtime-layer.ts";
+import { decodeRuntimeValues } from "./runtime-layers.ts";
 import { decodeScope, scopeTypeName } from "./scoped-routes.ts";
 
 /** In the state of the world a missing resource of theirs was removed. */
@@ -36,10 +43,12 @@ export interface ResourceDecoders {
   readonly virtualHosts: ResourceDecoder<DecodedVirtualHost>;
   readonly scopes: ResourceDecoder<DecodedScope>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
+  readonly runtimes: ResourceDecoder<RuntimeLayerValues>;
 }
 
 export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   const { protos } = tools;
+  const isEquivalent = createEquivalence(protos);
   const decoder = <M extends Message, T>(
     shortName: string,
     schema: GenMessage<M>,
@@ -49,14 +58,15 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     shortName,
     isFullState: fullStateTypes.has(shortName),
     decode: (bytes) => decode(tools, schema, { bytes, read }),
+    isEquivalent: (held, received) => isEquivalent(schema, held, received),
   });
   return {
     listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
     clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodePushedCluster),
     routes: decoder(
       "RDS",
-      protos.schema<RouteConfiguration>("envoy.config.route.v3.RouteConfiguration"),
-      decodeRouteConfig,
+      protos.schema<RouteConfiguration>(routeConfigTypeName),
+      pushedRoutesOf(tools),
     ),
     virtualHosts: {
       ...decoder(
@@ -75,7 +85,30 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
       (message, context) => decodeLoadAssignment(message, { isResolved: false }, context),
     ),
+    runtimes: decoder(
+      "RTDS",
+      protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),
+      ({ layer = {} }, context) => decodeRuntimeValues(layer, context),
+    ),
   };
+}
+
+const routeConfigTypeName = "envoy.config.route.v3.RouteConfiguration" as const;
+
+function pushedRoutesOf(
+  tools: DecodeTools,
+): (message: RouteConfiguration, context: DecodeContext, bytes: Uint8Array) => DecodedRouteConfig {
+  const schema = tools.protos.schema<RouteConfiguration>(routeConfigTypeName);
+  const reader: RouteConfigReader = {
+    recent: new RecentConfigs(),
+    config(bytes) {
+      const message = readBinary(schema, bytes);
+      assert(message.ok, "routes that were decoded before");
+      return decodeRoutes(message.value, new DecodeContext(tools));
+    },
+  };
+  return (message, context, bytes) =>
+    new ReceivedRouteConfig(decodeRouteConfig(message, context, bytes), reader);
 }
 
 function decodePushedCluster(

@@ -18,7 +18,7 @@ const isGrpc: HeaderMatcher = {
 
 export function decodeRouteMatch(message: MatchMessage, context: DecodeContext): RouteMatch {
   const headers = message.headers.map((header) => decodeHeaderMatcher(header, context));
-  const fraction = message.runtimeFraction?.defaultValue;
+  const fraction = message.runtimeFraction;
   return {
     path: decodePath(message, context),
     caseSensitive: message.caseSensitive ?? true,
@@ -26,7 +26,10 @@ export function decodeRouteMatch(message: MatchMessage, context: DecodeContext):
     queryParameters: message.queryParameters.map((one) =>
       decodeQueryParameterMatcher(one, context),
     ),
-    runtimeFraction: fraction && millionths(fraction),
+    runtimeFraction: fraction && {
+      runtimeKey: fraction.runtimeKey,
+      otherwise: fraction.defaultValue ? millionths(fraction.defaultValue) : 0,
+    },
   };
 }
 

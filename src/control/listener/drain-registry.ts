@@ -26,6 +26,15 @@ export interface DrainRegistryContext {
   readonly workers: number;
 }
 
+/** What a drain is made of. */
+export interface DrainOrder {
+  readonly cause: DrainCause;
+  readonly policy: DrainPolicy;
+  readonly subject: DrainSubject;
+  /** As in `DrainStart`. */
+  readonly cutsAtDeadline: boolean;
+}
+
 type DrainProgress = Extract<WorkerEvent, { kind: "drainProgress" }>;
 
 export class DrainRegistry {
@@ -45,14 +54,15 @@ export class DrainRegistry {
   }
 
   /** Makes the drain; its timeline begins now. */
-  begin(cause: DrainCause, policy: DrainPolicy, subject: DrainSubject): DrainRecord {
+  begin(order: DrainOrder): DrainRecord {
     const { clock, workers } = this.#context;
     const startMs = clock.now();
-    const { strategy, idleGraceMs, atDeadline } = policy;
+    const { timeMs, ...treatment } = order.policy;
     const id = drainId(++this.#lastId);
-    const deadlineMs = startMs + policy.timeMs;
-    const start = { id, cause, startMs, deadlineMs, strategy, idleGraceMs, atDeadline };
-    const drain = new DrainRecord(start, subject, clock.wallTime(), workers);
+    const { cause, cutsAtDeadline } = order;
+    const deadlineMs = startMs + timeMs;
+    const start = { id, cause, startMs, deadlineMs, cutsAtDeadline, ...treatment };
+    const drain = new DrainRecord(start, order.subject, clock.wallTime(), workers);
     this.#active.set(id, drain);
     this.#count("started");
     this.#changed();

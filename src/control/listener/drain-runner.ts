@@ -10,30 +10,24 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { DrainId } from "../../shared/common/brand.ts";
 import type { Logger } from "../../shared/common/log.ts";
-import type {
-  DrainCause,
-  DrainDirection,
-  DrainPolicy,
-  DrainStart,
+import {
+  type DrainDirection,
+  type DrainStart,
+  mayOutlastDeadline,
 } from "../../shared/drain/drain.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { DrainRecord, DrainSubject } from "./drain-record.ts";
-import type { DrainRegistry } from "./drain-registry.ts";
+import type { DrainRecord } from "./drain-record.ts";
+import type { DrainOrder, DrainRegistry } from "./drain-registry.ts";
 
 /** How long after an empty report that may not count yet the question is asked again. */
 export const emptyRecheckMs = 100;
 
-export interface DrainPlan {
-  readonly cause: DrainCause;
-  readonly policy: DrainPolicy;
-  readonly subject: DrainSubject;
+export interface DrainPlan extends DrainOrder {
   readonly manager: DrainManager;
   readonly direction: DrainDirection;
   /** Sends it to the workers. */
   tell(start: DrainStart): void;
-  /** What remains at the deadline is waited for (`atDeadline: keep`), else the drain ends there. */
-  readonly outlivesDeadline: boolean;
   /** False while connections may exist that no worker has reported. */
   mayEndEarly(): boolean;
   /** Takes it out of the workers. `cut`: nothing is left there; `kept`: what remains lives on. */
@@ -76,7 +70,7 @@ export class DrainRunner {
 
   /** Makes the drain; its time runs from now. `tell` it once workers have stopped accepting. */
   begin(plan: DrainPlan): DrainRecord {
-    const record = this.#context.registry.begin(plan.cause, plan.policy, plan.subject);
+    const record = this.#context.registry.begin(plan);
     this.#runs.set(record.start.id, { plan, record, state: "begun", recheck: undefined });
     return record;
   }
@@ -100,7 +94,9 @@ export class DrainRunner {
   #onDeadline(run: Run): void {
     if (run.state !== "told") return;
     run.state = "overdue";
-    if (!run.plan.outlivesDeadline || run.record.isEmpty) this.#end(run);
+    const { cutsAtDeadline, policy } = run.plan;
+    const isWaitedFor = cutsAtDeadline && mayOutlastDeadline(policy);
+    if (!isWaitedFor || run.record.isEmpty) this.#end(run);
   }
 
   #endIfEmpty(run: Run): void {

@@ -14,10 +14,9 @@ export class LdsApi implements Disposable {
   constructor(
     batches: Observable<ResourceBatch<DecodedListener>>,
     manager: Pick<ListenerManager, "apply">,
-    afterPush: (changedCount: number) => void = () => {},
   ) {
     this.#subscription = batches.subscribe((batch) => {
-      batch.waitFor(manager.apply(batch).finally(() => afterPush(batch.changed.length)));
+      batch.waitFor(manager.apply(batch));
     });
   }
 

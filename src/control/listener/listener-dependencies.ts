@@ -9,6 +9,8 @@ export interface DependencyLease extends Disposable {
   readonly isReady: boolean;
   /** Clusters that what came points at; a replacement of a serving listener waits for them too. */
   readonly clusterNames: readonly string[];
+  /** A worker is about to get the listener's configuration: from now on it is told what the lease holds. */
+  provideTo(worker: number): void;
 }
 
 /**

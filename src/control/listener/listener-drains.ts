@@ -55,7 +55,7 @@ export class ListenerDrains {
     const record = drains.begin({
       cause: reason.cause,
       policy,
-      outlivesDeadline: policy.atDeadline === "keep",
+      cutsAtDeadline: true,
       subject: { ...subjectOf(listener), ...reason, filterChains: undefined },
       manager: listener.holdings.drainManager,
       direction: "all",
@@ -89,7 +89,7 @@ export class ListenerDrains {
     const record = drains.begin({
       cause: "filter-chain",
       policy,
-      outlivesDeadline: policy.atDeadline === "keep",
+      cutsAtDeadline: true,
       subject: {
         ...subjectOf(old),
         filterChains: chains.map((chain) => chain.name || chain.id),
@@ -132,7 +132,7 @@ export class ListenerDrains {
     const record = drains.begin({
       cause: "admin",
       policy,
-      outlivesDeadline: policy.atDeadline === "keep",
+      cutsAtDeadline: true,
       subject: {
         ...subjectOf(listener),
         filterChains: undefined,

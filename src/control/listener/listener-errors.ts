@@ -52,6 +52,6 @@ export class ListenerErrors {
 
 function viewOf(resource: ListenerResource, details: string): ListenerErrorView {
   const { decoded, version, wallMs } = resource;
-  const { name } = decoded.config;
+  const { name } = decoded.facts;
   return { name, version, details, bytes: decoded.bytes, lastAttemptMs: wallMs };
 }

@@ -17,8 +17,6 @@ export interface ListenerFactoryContext {
   readonly sockets: ListenerSockets;
   /** The server's node: listeners' drain managers are its children. */
   readonly drainManager: DrainManager;
-  /** Runtime key `envoy.resource_limits.listener.<name>.connection_limit`; undefined: none. */
-  readonly connectionLimit: (listener: string) => number | undefined;
   readonly log: Logger;
 }
 
@@ -43,12 +41,12 @@ export class ListenerFactory {
 
   /** A bound listener, or the error that refuses it; nothing is held after an error. */
   async create(order: ListenerOrder): Promise<Listener | string> {
-    const { config } = order.resource.decoded;
+    const { facts } = order.resource.decoded;
     const base = order.plan.kind === "inPlace" ? order.active : undefined;
-    const connections = base?.holdings.connections ?? this.#connectionCount(config.name);
-    if (!connections) return `no room for the counters of listener '${config.name}'`;
+    const connections = base?.holdings.connections ?? this.#connectionCount();
+    if (!connections) return `no room for the counters of listener '${facts.name}'`;
     const listener = this.#build(order, base, connections);
-    const acquired = await this.#context.sockets.acquire(config, listener);
+    const acquired = await this.#context.sockets.acquire(facts, listener);
     if (!acquired.ok) {
       listener.release();
       this.versionIsGone(listener);
@@ -57,7 +55,7 @@ export class ListenerFactory {
     }
     for (const address of acquired.outdated) {
       this.#context.log.warning(
-        `listener '${config.name}': the open socket of ${formatAddress(address)} keeps its socket options; ` +
+        `listener '${facts.name}': the open socket of ${formatAddress(address)} keeps its socket options; ` +
           `new ones need another address, or the listener removed first`,
       );
     }
@@ -82,21 +80,20 @@ export class ListenerFactory {
 
   #build(order: ListenerOrder, base: Listener | undefined, connections: ConnectionCount): Listener {
     const { resource, plan, isStatic, awaiting } = order;
-    const { config } = resource.decoded;
+    const { facts } = resource.decoded;
     const { pool, stats, drainManager } = this.#context;
     const identity = {
-      name: config.name,
+      name: facts.name,
       tag: base?.tag ?? listenerTag(++this.#lastTag),
-      generation: this.#nextGeneration(config.name),
+      generation: this.#nextGeneration(facts.name),
       isStatic,
       updateClass: plan.kind === "inPlace" ? ("filterChains" as const) : plan.kind,
       changed: plan.kind === "new" ? [] : plan.changed,
     };
     const holdings = {
-      slots: allocateListenerSlots(config, pool.concurrency, connections, stats.allocator),
+      slots: allocateListenerSlots(facts, pool.concurrency, connections, stats.allocator),
       connections,
-      drainManager:
-        base?.holdings.drainManager ?? drainManager.createChildManager(config.drainType),
+      drainManager: base?.holdings.drainManager ?? drainManager.createChildManager(facts.drainType),
     };
     return new Listener(identity, holdings, resource, awaiting);
   }
@@ -108,8 +105,8 @@ export class ListenerFactory {
     return ++versions.generation;
   }
 
-  #connectionCount(name: string): ConnectionCount | undefined {
+  #connectionCount(): ConnectionCount | undefined {
     const index = this.#context.limits.allocate(1);
-    return index === undefined ? undefined : { index, limit: this.#context.connectionLimit(name) };
+    return index === undefined ? undefined : { index };
   }
 }

@@ -8,6 +8,7 @@
 import { assert } from "../../shared/common/assert.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
@@ -19,7 +20,7 @@ import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
-import type { AcquireDependency, DependencyLease } from "./listener-dependencies.ts";
+import type { AcquireDependency } from "./listener-dependencies.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -35,7 +36,7 @@ import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
-export const lazyThresholdDefault = 1_000;
+export const lazyThresholdDefault = 100;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
@@ -71,7 +72,7 @@ type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
 
 export class ListenerManager {
   readonly #context: ListenerManagerContext;
-  readonly #queue = new SerialQueue();
+  readonly #queue: SerialQueue;
   readonly #stats: ListenerManagerStats;
   readonly #workers: ListenerWorkers;
   readonly #drains: ListenerDrains;
@@ -88,6 +89,7 @@ export class ListenerManager {
 
   constructor(context: ListenerManagerContext) {
     this.#context = context;
+    this.#queue = new SerialQueue(context.clock);
     this.#stats = new ListenerManagerStats(context.stats);
     this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
@@ -114,7 +116,9 @@ export class ListenerManager {
       for (const unread of batch.rejected ?? [])
         this.#errors.addUnread(unread, this.#context.clock.wallTime());
       let isApplied = await this.#remove(batch.removed);
+      const slices = new TimeSlices(this.#context.clock);
       for (const { value } of batch.changed) {
+        if (slices.isOver) await slices.next();
         const resource = this.#resource(value, batch.version);
         const error = await this.#addOrUpdate(resource, false);
         if (error === undefined) isApplied = true;
@@ -134,7 +138,9 @@ export class ListenerManager {
     return this.#run(async () => {
       this.#hasStarted = true;
       this.#stats.setWorkersStarted();
+      const slices = new TimeSlices(this.#context.clock);
       for (const listener of this.#sets.warming.values()) {
+        if (slices.isOver) await slices.next();
         listener.become({ kind: "targetReady", target: workersTarget });
         await this.#activateLate(listener);
       }
@@ -222,7 +228,9 @@ export class ListenerManager {
     const { active, warming } = this.#sets;
     const retired: { readonly listener: Listener; readonly drain: DrainRecord }[] = [];
     let isApplied = false;
+    const slices = new TimeSlices(this.#context.clock);
     for (const name of names) {
+      if (slices.isOver) await slices.next();
       this.#errors.endSkip(name);
       const listener = active.get(name);
       const dropped = warming.get(name);
@@ -233,9 +241,15 @@ export class ListenerManager {
       if (dropped) this.#dropWarming(dropped);
       if (listener) retired.push({ listener, drain: this.#retire(listener, undefined) });
     }
-    const accepting = retired.filter(({ listener }) => !listener.isStopped);
-    await Promise.all(accepting.map(({ listener }) => this.#workers.stop(listener)));
+    const stops: Promise<void>[] = [];
+    for (const { listener } of retired) {
+      if (slices.isOver) await slices.next();
+      if (!listener.isStopped) stops.push(this.#workers.stop(listener));
+    }
+    await Promise.all(stops);
+    slices.restart();
     for (const { listener, drain } of retired) {
+      if (slices.isOver) await slices.next();
       listener.releaseSockets();
       this.#drains.tell(drain);
     }
@@ -247,11 +261,11 @@ export class ListenerManager {
     resource: ListenerResource,
     isStatic: boolean,
   ): Promise<string | undefined> | string | undefined {
-    const { config } = resource.decoded;
-    const { name } = config;
+    const { facts } = resource.decoded;
+    const { name } = facts;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(config)) return this.#skip(resource, stoppedReason);
+    if (this.#isStopped(facts)) return this.#skip(resource, stoppedReason);
     if ((active ?? warming)?.identity.isStatic) {
       if (isStatic) return `duplicate listener ${name} found`;
       return this.#skip(resource, "the bootstrap has a listener of this name");
@@ -283,13 +297,13 @@ export class ListenerManager {
 
   /** Not an error, the control plane gets its ACK as from Envoy; but it is said. */
   #skip(resource: ListenerResource, reason: string): undefined {
-    const { name } = resource.decoded.config;
+    const { name } = resource.decoded.facts;
     this.#errors.skip(resource, reason);
     this.#context.log.warning(`lds: listener '${name}' is skipped: ${reason}`);
   }
 
   #refuse(resource: ListenerResource, error: string, batch: ListenerBatch): void {
-    const { name } = resource.decoded.config;
+    const { name } = resource.decoded.facts;
     this.#errors.add(resource, error);
     this.#context.log.warning(`lds: listener '${name}' is refused: ${error}`);
     batch.refuse(name, error);
@@ -309,10 +323,10 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { config, requiredClusters, dependencies } = resource.decoded;
+    const { facts, requiredClusters, dependencies } = resource.decoded;
     const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
     if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
-    const active = this.#sets.active.get(config.name);
+    const active = this.#sets.active.get(facts.name);
     const targets = dependencies.map(dependencyName);
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
@@ -321,14 +335,14 @@ export class ListenerManager {
       this.#stats.count("listener_create_failure");
       return listener;
     }
-    const replaced = this.#sets.warming.get(config.name);
+    const replaced = this.#sets.warming.get(facts.name);
     if (replaced) this.#dropWarming(replaced);
-    this.#sets.warming.set(config.name, listener);
+    this.#sets.warming.set(facts.name, listener);
     this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
     if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#acquireDependencies(listener);
-    this.#awaitClusters(listener, clustersOf(listener.decoded));
+    this.#awaitClusters(listener);
     return this.#activateIfWarm(listener);
   }
 
@@ -336,20 +350,20 @@ export class ListenerManager {
     for (const dependency of listener.decoded.dependencies) {
       const target = dependencyName(dependency);
       const lease = this.#context.dependencies(dependency, () => {
-        void this.#onTargetReady(listener, target, lease);
+        void this.#onTargetReady(listener, target);
       });
       listener.dependencies.push(lease);
-      if (!lease.isReady) continue;
-      this.#awaitClusters(listener, lease.clusterNames);
-      listener.become({ kind: "targetReady", target });
+      if (lease.isReady) listener.become({ kind: "targetReady", target });
     }
   }
 
   /** Make before break: what serves is not replaced by what points at clusters that still warm. */
-  #awaitClusters(listener: Listener, names: Iterable<string>): void {
+  #awaitClusters(listener: Listener): void {
     if (!this.#sets.active.has(listener.name)) return;
-    for (const name of names) {
+    const routed = listener.dependencies.flatMap(({ clusterNames }) => clusterNames);
+    for (const name of new Set([...clustersOf(listener.decoded), ...routed])) {
       const target = `cluster ${name}`;
+      if (listener.isAwaiting(target)) continue;
       const onWarm = (): void => void this.#onTargetReady(listener, target);
       const wait = this.#context.warming?.waitFor([name], onWarm);
       if (!wait) continue;
@@ -358,11 +372,12 @@ export class ListenerManager {
     }
   }
 
-  #onTargetReady(listener: Listener, target: string, lease?: DependencyLease): Promise<void> {
+  #onTargetReady(listener: Listener, target: string): Promise<void> {
     return this.#run(async () => {
       if (listener.state.kind !== "warming") return;
-      this.#awaitClusters(listener, lease?.clusterNames ?? []);
       listener.become({ kind: "targetReady", target });
+      // Routes that came name clusters, and one that served when it was asked about may warm again by now.
+      this.#awaitClusters(listener);
       await this.#activateLate(listener);
     });
   }
@@ -453,6 +468,7 @@ export class ListenerManager {
     const listener = this.#sets.held.get(event.tag);
     if (!listener) return;
     const { tag, config } = listener;
+    listener.provideTo(worker);
     this.#context.pool.postTo(worker, { kind: "listenerConfig", tag, config });
   }
 
@@ -470,8 +486,10 @@ export class ListenerManager {
   }
 
   #resolveInitialized(): void {
-    const warming = [...this.#sets.warming.values()];
-    if (!warming.every(isWaitingForWorkersOnly)) return;
+    if (this.#initialWaiters.length === 0) return;
+    // Of thousands that warm the first one answers, mostly.
+    for (const listener of this.#sets.warming.values())
+      if (!isWaitingForWorkersOnly(listener)) return;
     for (const resolve of this.#initialWaiters.splice(0)) resolve();
   }
 }

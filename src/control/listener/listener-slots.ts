@@ -4,8 +4,8 @@
  * count of connections belongs to the tag, so an in-place update goes on with it and a full one starts at 0.
  */
 import { formatAddress } from "../../shared/common/address.ts";
-import type { ListenerConfig } from "../../shared/config/listener-config.ts";
-import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { ListenerFacts } from "../config/listener-facts.ts";
+import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -24,12 +24,10 @@ export interface ListenerSlotsLease extends Disposable {
 export interface ConnectionCount {
   /** Index into the shared limits. */
   readonly index: number;
-  /** Most at once over all workers; undefined: no limit. */
-  readonly limit: number | undefined;
 }
 
 export function allocateListenerSlots(
-  config: ListenerConfig,
+  facts: ListenerFacts,
   workers: number,
   connections: ConnectionCount,
   allocator: StatAllocator,
@@ -40,15 +38,15 @@ export function allocateListenerSlots(
     blocks.push(block);
     return block;
   };
-  const prefix = listenerStatPrefix(config);
-  const http = statPrefixes(config, "httpConnectionManager");
+  const prefix = listenerStatPrefix(facts);
+  const { httpStatPrefixes: http, tcpStatPrefixes } = facts;
   const shared = {
     listener: allocate(listenerStats, prefix),
     http: byPrefix(http, (p) => allocate(httpStats, `http.${p}.`)),
     listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
-    tcp: byPrefix(statPrefixes(config, "tcpProxy"), (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
-    connectionLimit: connections.limit,
+    name: facts.name,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),
@@ -62,28 +60,15 @@ export function allocateListenerSlots(
 }
 
 /** `listener.<stat_prefix or address>.`, its colons replaced as Envoy does. */
-function listenerStatPrefix(config: ListenerConfig): string {
-  const [address] = config.addresses;
-  const name = config.statPrefix || (address ? formatAddress(address) : config.name);
+function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerFacts): string {
+  const [address] = addresses;
+  const name = statPrefix || (address ? formatAddress(address) : listener);
   return `listener.${name.replaceAll(":", "_")}.`;
-}
-
-function statPrefixes(
-  config: ListenerConfig,
-  kind: "httpConnectionManager" | "tcpProxy",
-): readonly string[] {
-  const chains = config.defaultFilterChain
-    ? [...config.filterChains, config.defaultFilterChain]
-    : config.filterChains;
-  const found = chains.flatMap((chain) =>
-    chain.filters.flatMap((filter) => (filter.kind === kind ? [filter.config.statPrefix] : [])),
-  );
-  return [...new Set(found)];
 }
 
 function byPrefix(
   prefixes: readonly string[],
   allocate: (prefix: string) => StatBlock,
-): Readonly<Record<string, StatBlock>> {
-  return Object.fromEntries(prefixes.map((prefix) => [prefix, allocate(prefix)]));
+): BlocksByPrefix {
+  return prefixes.map((prefix) => [prefix, allocate(prefix)] as const);
 }

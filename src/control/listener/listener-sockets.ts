@@ -8,8 +8,9 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
-import type { ListenerConfig, SocketOptionConfig } from "../../shared/config/listener-config.ts";
+import type { SocketOptionConfig } from "../../shared/config/listener-config.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
+import type { ListenerFacts } from "../config/listener-facts.ts";
 
 export interface BindOptions {
   readonly backlog: number;
@@ -34,6 +35,19 @@ export type BindResult =
   | { readonly ok: false; readonly error: string };
 
 export type BindSocket = (address: SocketAddress, options: BindOptions) => Promise<BindResult>;
+
+/** What of a listener its sockets depend on. */
+type BindFacts = Pick<
+  ListenerFacts,
+  | "name"
+  | "addresses"
+  | "bindToPort"
+  | "enableReusePort"
+  | "tcpBacklogSize"
+  | "socketOptions"
+  | "freebind"
+  | "transparent"
+>;
 
 /** Who uses a socket: a version of a listener. */
 export interface SocketOwner {
@@ -87,22 +101,22 @@ export class ListenerSockets {
   }
 
   /** A lease for each address of the listener, or none and the reason. Calls must not overlap. */
-  async acquire(config: ListenerConfig, owner: SocketOwner): Promise<AcquireResult> {
-    if (!config.bindToPort) return { ok: true, leases: [], outdated: [] };
-    const duplicate = config.addresses.find((address) => this.#isTaken(address, owner));
-    if (duplicate) return { ok: false, error: duplicateAddress(config.name, duplicate) };
+  async acquire(facts: BindFacts, owner: SocketOwner): Promise<AcquireResult> {
+    if (!facts.bindToPort) return { ok: true, leases: [], outdated: [] };
+    const duplicate = facts.addresses.find((address) => this.#isTaken(address, owner));
+    if (duplicate) return { ok: false, error: duplicateAddress(facts.name, duplicate) };
     const leases: SocketLease[] = [];
     const outdated: SocketAddress[] = [];
-    for (const [index, address] of config.addresses.entries()) {
-      const key = socketKey(config.name, address, index);
+    for (const [index, address] of facts.addresses.entries()) {
+      const key = socketKey(facts.name, address, index);
       // One after the other: the second socket of an address must find the first.
       const known = this.#entries.get(key);
-      const entry = known ?? (await this.#open(key, address, config));
+      const entry = known ?? (await this.#open(key, address, facts));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, error: entry };
       }
-      if (known && !isDeepStrictEqual(entry.options, bindOptions(config))) outdated.push(address);
+      if (known && !isDeepStrictEqual(entry.options, bindOptions(facts))) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -116,13 +130,9 @@ export class ListenerSockets {
     );
   }
 
-  async #open(
-    key: string,
-    address: SocketAddress,
-    config: ListenerConfig,
-  ): Promise<Entry | string> {
-    const options = bindOptions(config);
-    const count = config.enableReusePort ? this.#workers : 1;
+  async #open(key: string, address: SocketAddress, facts: BindFacts): Promise<Entry | string> {
+    const options = bindOptions(facts);
+    const count = facts.enableReusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
@@ -217,8 +227,8 @@ function isEphemeral(address: SocketAddress): boolean {
   return address.kind === "ip" && address.port === 0;
 }
 
-function bindOptions(config: ListenerConfig): BindOptions {
-  const { tcpBacklogSize, enableReusePort, freebind, transparent, socketOptions } = config;
+function bindOptions(facts: BindFacts): BindOptions {
+  const { tcpBacklogSize, enableReusePort, freebind, transparent, socketOptions } = facts;
   return {
     backlog: tcpBacklogSize,
     reusePort: enableReusePort,

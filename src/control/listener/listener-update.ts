@@ -44,8 +44,8 @@ export function planUpdate(
   if (comparison.equivalent(current, next)) {
     return { kind: "adopt", target: warming ? "warming" : "active" };
   }
-  if (current.config.enableReusePort !== next.config.enableReusePort) {
-    return { kind: "refused", error: reusePortChanged(next.config.name) };
+  if (current.facts.enableReusePort !== next.facts.enableReusePort) {
+    return { kind: "refused", error: reusePortChanged(next.facts.name) };
   }
   const base = active ?? current;
   const changed = comparison.changedFields(base, next);

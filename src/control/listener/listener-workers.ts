@@ -62,6 +62,7 @@ export class ListenerWorkers {
   updateFilterChains(next: Listener): void {
     const { tag, config, holdings } = next;
     void this.#pool.broadcast((reply, worker) => {
+      next.provideTo(worker);
       const slots = holdings.slots.slotsFor(worker);
       return { kind: "updateFilterChains", tag, config, slots, reply };
     });
@@ -119,6 +120,7 @@ export class ListenerWorkers {
   }
 
   #addTo(worker: number, listener: Listener, withConfig: boolean): void {
+    if (withConfig) listener.provideTo(worker);
     const added = this.#pool.request(worker, (reply) => ({
       kind: "addListener",
       tag: listener.tag,

@@ -8,6 +8,7 @@ import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
+import type { ListenerFacts } from "../config/listener-facts.ts";
 import type { DependencyLease } from "./listener-dependencies.ts";
 import type { ConnectionCount, ListenerSlotsLease } from "./listener-slots.ts";
 import type { SocketLease, SocketOwner } from "./listener-sockets.ts";
@@ -56,7 +57,7 @@ export class Listener implements SocketOwner {
   ) {
     this.identity = identity;
     this.holdings = holdings;
-    this.facts = factsOf(resource.decoded.config);
+    this.facts = resource.decoded.facts;
     this.#configured = resource.decoded;
     this.#decoded = resource.decoded;
     this.#version = resource.version;
@@ -108,6 +109,10 @@ export class Listener implements SocketOwner {
     return this.#state.kind === "warming" && this.#state.awaiting.size === 0;
   }
 
+  isAwaiting(target: string): boolean {
+    return this.#state.kind === "warming" && this.#state.awaiting.has(target);
+  }
+
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -131,6 +136,11 @@ export class Listener implements SocketOwner {
   /** Workers know it, or will ask for it: it need not stay in memory. */
   forgetConfig(): void {
     this.#configured.forgetConfig?.();
+  }
+
+  /** Before a worker gets the configuration: first what that depends on. */
+  provideTo(worker: number): void {
+    for (const lease of this.dependencies) lease.provideTo(worker);
   }
 
   /** Takes over bytes and version of an update that means the same. */
@@ -180,16 +190,6 @@ export class Listener implements SocketOwner {
       lastUpdatedMs: this.#lastUpdatedMs,
     };
   }
-}
-
-export type ListenerFacts = Pick<
-  ListenerConfig,
-  "addresses" | "trafficDirection" | "drainType" | "drainPolicy"
->;
-
-function factsOf(config: ListenerConfig): ListenerFacts {
-  const { addresses, trafficDirection, drainType, drainPolicy } = config;
-  return { addresses, trafficDirection, drainType, drainPolicy };
 }
 
 /** A message with what the push said of it. */

@@ -1,7 +1,7 @@
 /**
  * Route configurations by name (Envoy: `RdsRouteConfigSubscription`), counted by reference over all versions
- * of all listeners. Workers hold one table for each name and every connection sees a new one at once, so
- * nothing drains for a route.
+ * of all listeners. A worker has those of the listeners whose configuration it has, and every connection sees a new
+ * one at once, so nothing drains for a route.
  *
  * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
  * time make it serve 404, they never hold it back for ever.
@@ -36,20 +36,25 @@ interface HeldRoutes {
 }
 
 interface Entry {
+  /** As listeners ask for it, and so as workers look for it, whatever the resource calls itself. */
+  readonly name: string;
   readonly subscribed: RouteSubscription;
   references: number;
   isReady: boolean;
-  /** The version that workers have. */
-  applied: DecodedRouteConfig | undefined;
-  hosts: VhdsSubscription | undefined;
   view: RouteView | undefined;
   held: HeldRoutes | undefined;
+  /** What workers have, or would. */
+  value: DecodedRouteConfig | undefined;
+  /** More of them, with `vhds`. */
+  hosts: VhdsSubscription | undefined;
+  /** Those that serve a listener with it; of the others none asks for it. */
+  readonly workers: Set<number>;
   subscription: Subscription | undefined;
   readonly waiting: Set<() => void>;
 }
 
 export interface RdsApiContext {
-  readonly pool: Pick<WorkerPool, "post">;
+  readonly pool: Pick<WorkerPool, "postTo">;
   readonly source: RouteSource;
   /** Absent: no cluster is ever waited for. */
   readonly warming?: ClusterWarming;
@@ -84,8 +89,9 @@ export class RdsApi {
         return entry.isReady;
       },
       get clusterNames() {
-        return [...(entry.applied?.clusterNames ?? []), ...(entry.hosts?.clusterNames ?? [])];
+        return [...(entry.value?.clusterNames ?? []), ...(entry.hosts?.clusterNames ?? [])];
       },
+      provideTo: (worker) => this.#provideTo(worker, entry),
       [Symbol.dispose]: () => {
         entry.waiting.delete(onReady);
         if (isHeld) this.#release(name, entry);
@@ -115,13 +121,15 @@ export class RdsApi {
 
   #open(name: string, subscription: RouteSubscription): Entry {
     const entry: Entry = {
+      name,
       subscribed: subscription,
       references: 0,
       isReady: false,
-      applied: undefined,
-      hosts: undefined,
       view: undefined,
       held: undefined,
+      value: undefined,
+      hosts: undefined,
+      workers: new Set(),
       subscription: undefined,
       waiting: new Set(),
     };
@@ -136,14 +144,7 @@ export class RdsApi {
     if (state.kind === "requested") return;
     if (state.kind === "present") this.#receive(entry, state.resource);
     else this.#context.log.warning(`rds: route configuration '${name}' is ${reasonOf(state)}`);
-    if (entry.hosts?.isAnswered ?? true) this.#becomeReady(entry);
-  }
-
-  #becomeReady(entry: Entry): void {
-    entry.isReady = true;
-    const waiting = [...entry.waiting];
-    entry.waiting.clear();
-    for (const onReady of waiting) onReady();
+    if (entry.hosts?.isAnswered ?? true) becomeReady(entry);
   }
 
   /** The latest version counts: what was held before it is forgotten. */
@@ -165,36 +166,13 @@ export class RdsApi {
 
   #apply(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
     entry.held = undefined;
-    const { name, version, bytes, value } = resource;
-    this.#followHosts(name, entry, value);
-    entry.applied = value;
+    const { name } = entry;
+    const { version, bytes, value } = resource;
+    this.#followHosts(entry, value);
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
-    const discovered = entry.hosts?.hosts;
-    const config = discovered ? { ...value.config, discovered } : value.config;
-    this.#context.pool.post({ kind: "setRoutes", config });
+    entry.value = value;
+    for (const worker of entry.workers) this.#send(worker, entry);
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
-  }
-
-  /** The hosts that are there stay as long as they come from the same place. */
-  #followHosts(name: string, entry: Entry, value: DecodedRouteConfig): void {
-    if (!isDeepStrictEqual(entry.applied?.vhds, value.vhds)) {
-      entry.hosts?.[Symbol.dispose]();
-      entry.hosts = value.vhds && this.#openHosts(name, entry, value.vhds);
-    }
-    entry.hosts?.setRoutes(value);
-  }
-
-  #openHosts(name: string, entry: Entry, source: ConfigSource): VhdsSubscription | undefined {
-    const { vhds, pool } = this.#context;
-    return vhds?.open({
-      name,
-      source,
-      statPrefix: entry.subscribed.statPrefix,
-      onChange: (change) => pool.post({ kind: "setVirtualHosts", routes: name, ...change }),
-      onAnswered: () => {
-        if (!entry.isReady) this.#becomeReady(entry);
-      },
-    });
   }
 
   #release(name: string, entry: Entry): void {
@@ -204,8 +182,57 @@ export class RdsApi {
     entry.subscription?.unsubscribe();
     entry.held?.wait[Symbol.dispose]();
     entry.hosts?.[Symbol.dispose]();
-    if (entry.view) this.#context.pool.post({ kind: "removeRoutes", name });
+    if (!entry.value) return;
+    for (const worker of entry.workers)
+      this.#context.pool.postTo(worker, { kind: "removeRoutes", name });
   }
+
+  #provideTo(worker: number, entry: Entry): void {
+    if (entry.workers.has(worker)) return;
+    entry.workers.add(worker);
+    this.#send(worker, entry);
+  }
+
+  /** Under the name that listeners ask for; the resource may spell it otherwise. */
+  #send(worker: number, { name, value, hosts }: Entry): void {
+    if (!value) return;
+    const discovered = hosts?.hosts;
+    const config = { ...value.config, name, ...(discovered && { discovered }) };
+    this.#context.pool.postTo(worker, { kind: "setRoutes", config });
+  }
+
+  /** The hosts that are there stay as long as they come from the same place. */
+  #followHosts(entry: Entry, value: DecodedRouteConfig): void {
+    if (!isDeepStrictEqual(entry.value?.vhds, value.vhds)) {
+      entry.hosts?.[Symbol.dispose]();
+      entry.hosts = value.vhds && this.#openHosts(entry, value.vhds);
+    }
+    entry.hosts?.setRoutes(value);
+  }
+
+  #openHosts(entry: Entry, source: ConfigSource): VhdsSubscription | undefined {
+    const { name, subscribed, workers } = entry;
+    const { vhds, pool } = this.#context;
+    return vhds?.open({
+      name,
+      source,
+      statPrefix: subscribed.statPrefix,
+      onChange(change) {
+        for (const worker of workers)
+          pool.postTo(worker, { kind: "setVirtualHosts", routes: name, ...change });
+      },
+      onAnswered() {
+        if (!entry.isReady) becomeReady(entry);
+      },
+    });
+  }
+}
+
+function becomeReady(entry: Entry): void {
+  entry.isReady = true;
+  const waiting = [...entry.waiting];
+  entry.waiting.clear();
+  for (const onReady of waiting) onReady();
 }
 
 /** The first cluster that these routes may not name, if they want to be checked (`validate_clusters`). */

@@ -15,7 +15,7 @@ import type { ScopeView } from "./scope-view.ts";
 
 export interface ScopeSetContext {
   readonly name: string;
-  readonly post: (command: SetScopes) => void;
+  readonly postTo: (worker: number, command: SetScopes) => void;
   readonly acquireRoutes: (routeConfigName: string, onReady: () => void) => DependencyLease;
   readonly wallTime: () => number;
   /** Something is to be counted or waited for anew. */
@@ -50,6 +50,8 @@ interface HeldScope {
 export class ScopeSet implements Disposable {
   readonly #context: ScopeSetContext;
   readonly #scopes = new Map<string, HeldScope>();
+  /** Those that serve a listener with it. */
+  readonly #workers = new Set<number>();
   #version = "";
   #lastUpdatedMs = 0;
 
@@ -63,6 +65,19 @@ export class ScopeSet implements Disposable {
 
   get lastUpdatedMs(): number {
     return this.#lastUpdatedMs;
+  }
+
+  get workers(): Iterable<number> {
+    return this.#workers;
+  }
+
+  /** From now on the worker is told, beginning with all that is held. */
+  provideTo(worker: number): void {
+    if (this.#workers.has(worker)) return;
+    this.#workers.add(worker);
+    for (const { state } of this.#scopes.values())
+      for (const { lease } of routesOf(state)) lease.provideTo(worker);
+    this.#context.postTo(worker, this.#command([...this.#scopes.keys()], []));
   }
 
   /** Names of scopes whose routes are under way. */
@@ -164,6 +179,7 @@ export class ScopeSet implements Disposable {
 
   #load({ name, routeConfigName }: DecodedScope, before: HeldRoutes | undefined): ScopeState {
     const lease = this.#context.acquireRoutes(routeConfigName, () => this.#onLoaded(name, lease));
+    for (const worker of this.#workers) lease.provideTo(worker);
     const routes = { name: routeConfigName, lease };
     return lease.isReady ? { kind: "active", routes } : { kind: "loading", routes, before };
   }
@@ -185,13 +201,18 @@ export class ScopeSet implements Disposable {
   }
 
   #tell(names: readonly string[], removed: readonly string[]): void {
+    const command = this.#command(names, removed);
+    for (const worker of this.#workers) this.#context.postTo(worker, command);
+  }
+
+  #command(names: readonly string[], removed: readonly string[]): SetScopes {
     const changed = names.flatMap((name): RouteScope[] => {
       const scope = this.#scopes.get(name);
       if (!scope) return [];
       const routes = servingOf(scope.state) ?? routesOf(scope.state)[0];
       return [{ name, key: scope.resource.value.key, routes: routes?.name }];
     });
-    this.#context.post({ kind: "setScopes", name: this.#context.name, changed, removed });
+    return { kind: "setScopes", name: this.#context.name, changed, removed };
   }
 }
 

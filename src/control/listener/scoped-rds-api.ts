@@ -37,7 +37,7 @@ const scopedRdsStats = defineStats({
 });
 
 export interface ScopedRdsApiContext {
-  readonly pool: Pick<WorkerPool, "post">;
+  readonly pool: Pick<WorkerPool, "postTo">;
   readonly source: ScopeSource;
   readonly routes: Pick<RdsApi, "acquire">;
   readonly stats: MainStats;
@@ -84,6 +84,7 @@ export class ScopedRdsApi {
       get clusterNames() {
         return entry.set.clusterNames;
       },
+      provideTo: (worker) => entry.set.provideTo(worker),
       [Symbol.dispose]: () => {
         entry.waiting.delete(onReady);
         if (isHeld) this.#release(name, entry);
@@ -121,6 +122,8 @@ export class ScopedRdsApi {
     return {
       isReady: true,
       clusterNames: [],
+      // They are part of the listener's configuration.
+      provideTo: () => {},
       [Symbol.dispose]: () => void this.#inline.delete(view),
     };
   }
@@ -134,7 +137,7 @@ export class ScopedRdsApi {
       set: new ScopeSet({
         name,
         wallTime,
-        post: (command) => pool.post(command),
+        postTo: (worker, command) => pool.postTo(worker, command),
         acquireRoutes: (routeConfigName, onReady) =>
           routes.acquire({ routeConfigName, statPrefix, source: rdsSource }, onReady),
         onChange: () => this.#onChange(entry),
@@ -195,6 +198,7 @@ export class ScopedRdsApi {
     entry.subscription?.unsubscribe();
     entry.set[Symbol.dispose]();
     this.#context.stats.allocator.release(entry.block);
-    this.#context.pool.post({ kind: "removeScopes", name });
+    for (const worker of entry.set.workers)
+      this.#context.pool.postTo(worker, { kind: "removeScopes", name });
   }
 }

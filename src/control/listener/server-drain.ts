@@ -62,8 +62,8 @@ export class ServerDrain {
     const { pool, drains, drainManager, drainDefaults, manager } = this.#context;
     const record = drains.begin({
       cause: "admin",
-      policy: { ...drainDefaults, atDeadline: "keep" },
-      outlivesDeadline: false,
+      policy: drainDefaults,
+      cutsAtDeadline: false,
       subject: {
         listener: undefined,
         filterChains: undefined,

@@ -46,6 +46,16 @@ export class DescriptorFiles {
     return name === undefined ? undefined : this.#build(name);
   }
 
+  /** The name of the file that defines a type or a service. */
+  fileNameOf(typeName: string): string | undefined {
+    return this.#fileOf.get(typeName);
+  }
+
+  /** A google.protobuf.FileDescriptorProto, by the file's name. */
+  bytesOf(name: string): Uint8Array | undefined {
+    return this.#bytesOf.get(name);
+  }
+
   /** One registry for many files: a registry of its own per file would be quadratic in imports. */
   #buildAll(names: readonly string[]): void {
     const wanted = new Set(names);

@@ -101,7 +101,7 @@ function* typesIn(scope: {
 }
 
 /** Beside the sources in a checkout, beside dist/ in the published package. */
-function readDescriptorSet(): Uint8Array {
+export function readDescriptorSet(): Uint8Array {
   const places = ["../../../gen/envoy.binpb", "../../envoy.binpb"];
   const found = places
     .map((place) => new URL(place, import.meta.url))

@@ -28,7 +28,6 @@ import { homeEndpoints } from "../admin/home-endpoints.ts";
 import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
 import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
 import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint.ts";
-import { compileNameFilter } from "../admin/name-filter.ts";
 import {
   type MemoryUse,
   certsEndpoint,
@@ -43,22 +42,22 @@ import { runtimeEndpoint, runtimeModifyEndpoint } from "../admin/runtime-endpoin
 import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoint.ts";
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
-import type { AdminConfig, RuntimeLayer } from "../config/bootstrap-config.ts";
+import type { AdminConfig } from "../config/bootstrap-config.ts";
+import { stringTest } from "../config/string-test.ts";
+import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainWatchSource } from "../admin/drain-watch.ts";
-import type { XdsStatus } from "../xds/xds-status.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
-  readonly controlPlanes: () => readonly XdsStatus[];
   readonly drains: DrainWatchSource;
   readonly drainControl: DrainControl;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
   /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
   readonly refreshStats: () => void;
-  readonly runtimeLayers: readonly RuntimeLayer[];
+  readonly runtime: Pick<RuntimeLoader, "snapshot" | "modify">;
   readonly awaiting: () => readonly string[];
   readonly memory: () => MemoryUse;
   readonly reopenLogs: () => void;
@@ -81,7 +80,7 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     configDumpEndpoint(parts.dump),
     statusEndpoint({
       ...parts.dump,
-      controlPlanes: parts.controlPlanes,
+      controlPlanes: parts.dump.controlPlanes,
       drains: parts.drains.view,
     }),
     statsEndpoint(stats),
@@ -92,8 +91,8 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     healthCheckFailEndpoint(parts.drainControl),
     healthCheckOkEndpoint(parts.drainControl),
     loggingEndpoint(parts.logLevels),
-    runtimeEndpoint(parts.runtimeLayers),
-    runtimeModifyEndpoint(),
+    runtimeEndpoint(() => parts.runtime.snapshot),
+    runtimeModifyEndpoint((changes) => parts.runtime.modify(changes)),
     initDumpEndpoint({ listeners, clusters, server: parts.awaiting }),
     memoryEndpoint(parts.memory),
     hotRestartVersionEndpoint(),
@@ -158,28 +157,6 @@ export async function startClientStatus(
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */
 function pathFilter(matchers: readonly StringMatcher[]): (path: string) => boolean {
   if (matchers.length === 0) return () => true;
-  const tests = matchers.map(matcherTest);
+  const tests = matchers.map(stringTest);
   return (path) => tests.some((test) => test(path));
-}
-
-function matcherTest(matcher: StringMatcher): (path: string) => boolean {
-  if (matcher.kind === "regex") {
-    const filter = compileNameFilter(`^(?:${matcher.regex.source})$`);
-    return filter.ok ? filter.matches : () => false;
-  }
-  const { kind, ignoreCase } = matcher;
-  const fold = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
-  const value = fold(matcher.value);
-  switch (kind) {
-    case "exact":
-      return (path) => fold(path) === value;
-    case "prefix":
-      return (path) => fold(path).startsWith(value);
-    case "suffix":
-      return (path) => fold(path).endsWith(value);
-    case "contains":
-      return (path) => fold(path).includes(value);
-    default:
-      return kind satisfies never;
-  }
 }

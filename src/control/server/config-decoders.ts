@@ -10,6 +10,8 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { DecodedVirtualHost } from "../config/decoded-virtual-host.ts";
 import type { DecodedScope } from "../config/decoded-scope.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
+import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
+import { runtimeValueOf } from "../config/runtime-layers.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
 import { createResourceDecoders } from "../config/resource-decoders.ts";
 import type { ListenerComparison } from "../listener/listener-update.ts";
@@ -27,6 +29,9 @@ export interface ConfigDecoders {
   readonly virtualHosts: ResourceType<DecodedVirtualHost>;
   readonly scopes: ResourceType<DecodedScope>;
   readonly endpoints: ResourceType<LoadAssignment>;
+  readonly runtimes: ResourceType<RuntimeLayerValues>;
+  /** A runtime value from the text of the admin or of a file. */
+  readonly runtimeValue: (text: string) => RuntimeValue;
   readonly comparison: ListenerComparison;
   readonly protos: ProtoRegistry;
   readonly render: RenderMessage;
@@ -61,6 +66,8 @@ export function createConfigTools(log: Logger): ConfigTools {
       virtualHosts: resourceType(typed.virtualHosts),
       scopes: resourceType(typed.scopes),
       endpoints: resourceType(typed.endpoints),
+      runtimes: resourceType(typed.runtimes),
+      runtimeValue: (text) => runtimeValueOf(text, protos),
       comparison: createListenerComparison(protos),
       protos,
       render: (typeName, bytes) => renderMessage(protos, typeName, bytes),

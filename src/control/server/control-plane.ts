@@ -5,12 +5,13 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
-import { type DrainPolicy, idleGraceMsDefault } from "../../shared/drain/drain.ts";
+import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
+import { createProber } from "../cluster/health-check/create-prober.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
@@ -20,13 +21,12 @@ import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
+import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
-import { HeapTrim } from "./heap-trim.ts";
 import type { ServerOptions } from "./options.ts";
 import { acquireFrom, answerFrom, createRouting } from "./routing-setup.ts";
-import { connectionLimitOf } from "./runtime-values.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
@@ -53,7 +53,7 @@ export interface ControlPlane extends Disposable {
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
-  readonly heapTrim: HeapTrim;
+  readonly runtime: RuntimeLoader;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
@@ -64,6 +64,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     hosts: (name) => clusters.hosts(name) ?? [],
     hasCluster: (name) => clusters.hasCluster(name),
   });
+  // First of all: workers have its values before they have anything else.
+  const runtime = createRuntime(parts, sources);
   const clusters = new ClusterManager({
     pool,
     limits,
@@ -71,8 +73,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     random,
     resolve: withDeadline(systemDns, clock),
+    createProber,
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
+    healthLog: loggerOf("health_checker"),
   });
   const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
   new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }));
@@ -93,7 +97,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     drains: runner,
     sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
-    connectionLimit: connectionLimitOf(parts.bootstrap.runtimeLayers),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
@@ -107,7 +110,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const heapTrim = new HeapTrim(clock);
   const members = {
     clusters,
     listeners,
@@ -116,10 +118,23 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     drains,
     serverDrain,
     sources,
-    heapTrim,
+    runtime,
   };
   return Object.assign(members, {
-    [Symbol.dispose]: () => disposeAll([heapTrim, sources, clusters, listeners, drainManager]),
+    [Symbol.dispose]: () => disposeAll([runtime, sources, clusters, listeners, drainManager]),
+  });
+}
+
+function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLoader {
+  const { bootstrap, decoders, pool, slabs, loggerOf } = parts;
+  return new RuntimeLoader({
+    layers: bootstrap.runtimeLayers,
+    serviceCluster: bootstrap.node.cluster,
+    source: sources.runtime,
+    valueOf: decoders.runtimeValue,
+    onSnapshot: ({ values }) => pool.post({ kind: "setRuntime", values }),
+    stats: slabs.stats,
+    log: loggerOf("runtime"),
   });
 }
 
@@ -130,10 +145,9 @@ function disposeAll(parts: readonly Disposable[]): void {
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */
 function drainDefaultsOf(options: ServerOptions): DrainPolicy {
   return {
+    ...drainPolicyDefaults,
     timeMs: options.drainTimeMs,
     strategy: options.drainStrategy,
-    idleGraceMs: idleGraceMsDefault,
-    atDeadline: "cut",
   };
 }
 

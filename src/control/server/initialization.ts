@@ -1,5 +1,5 @@
 /**
- * Start-up in Envoy's order: static clusters, then dynamic ones, and only when all of them are warm the
+ * Start-up in Envoy's order: static clusters, then runtime, then dynamic clusters, and only when all of them are warm the
  * listeners, so that none serves before its clusters can. A bad push never stops it; a bad bootstrap does.
  */
 import type { Logger } from "../../shared/common/log.ts";
@@ -21,6 +21,7 @@ export interface InitializationParts {
 
 export class Initialization {
   readonly #parts: InitializationParts;
+  readonly #runtime = new InitManager("RTDS");
   readonly #clusters = new InitManager("clusters");
   readonly #listeners = new InitManager("listeners");
 
@@ -30,12 +31,15 @@ export class Initialization {
 
   /** What the server itself still waits for. */
   get awaiting(): readonly string[] {
-    return [...this.#clusters.awaiting, ...this.#listeners.awaiting];
+    return [...this.#runtime.awaiting, ...this.#clusters.awaiting, ...this.#listeners.awaiting];
   }
 
   /** Resolves when all listeners are ready for the workers; with a text where the bootstrap cannot be served. */
   async run(): Promise<string | undefined> {
     const { lifecycle, log } = this.#parts;
+    const staticError = this.#addStaticClusters() ?? this.#startRuntime();
+    if (staticError !== undefined) return staticError;
+    await ready(this.#runtime);
     const clusterError = this.#addClusters();
     if (clusterError !== undefined) return clusterError;
     await ready(this.#clusters);
@@ -48,17 +52,31 @@ export class Initialization {
     return undefined;
   }
 
-  #addClusters(): string | undefined {
-    const { plane, bootstrap, decoders } = this.#parts;
+  #addStaticClusters(): string | undefined {
+    const { plane, bootstrap } = this.#parts;
     for (const cluster of bootstrap.staticClusters) {
       const error = plane.clusters.addStatic(cluster);
       if (error !== undefined) return error;
     }
+    return undefined;
+  }
+
+  /** Its values are there before anything is that may ask for them. */
+  #startRuntime(): string | undefined {
+    const { runtime } = this.#parts.plane;
+    for (const { name, ready: isReady } of runtime.subscriptions)
+      this.#runtime.addPromise(name, isReady);
+    return runtime.start();
+  }
+
+  #addClusters(): string | undefined {
+    const { plane, bootstrap, decoders } = this.#parts;
     const { cds } = bootstrap.dynamicResources;
     if (cds) {
       const client = plane.sources.client(cds, decoders.clusters);
       if (typeof client === "string") return `dynamic_resources.cds_config: ${client}`;
-      const options = { initialFetchTimeoutMs: cds.initialFetchTimeoutMs };
+      const { initialFetchTimeoutMs, collection } = cds;
+      const options = { initialFetchTimeoutMs, collection };
       new CdsApi(client.changes$(decoders.clusters, options), plane.clusters);
       this.#clusters.addPromise(
         "CDS",
@@ -73,15 +91,16 @@ export class Initialization {
     const { plane, bootstrap, decoders } = this.#parts;
     for (const listener of bootstrap.staticListeners) {
       const error = await plane.listeners.addStatic(listener);
-      if (error !== undefined) return `error adding listener '${listener.config.name}': ${error}`;
+      if (error !== undefined) return `error adding listener '${listener.facts.name}': ${error}`;
     }
     const { lds } = bootstrap.dynamicResources;
     if (lds) {
       const client = plane.sources.client(lds, decoders.listeners);
       if (typeof client === "string") return `dynamic_resources.lds_config: ${client}`;
-      const options = { initialFetchTimeoutMs: lds.initialFetchTimeoutMs };
+      const { initialFetchTimeoutMs, collection } = lds;
+      const options = { initialFetchTimeoutMs, collection };
       const changes = client.changes$(decoders.listeners, options);
-      new LdsApi(changes, plane.listeners, (count) => plane.heapTrim.afterPush(count));
+      new LdsApi(changes, plane.listeners);
       this.#listeners.addPromise(
         "LDS",
         client.whenAnswered(decoders.listeners).then(() => plane.listeners.whenInitialized()),

@@ -170,6 +170,7 @@ export class Server {
         node: loaded.decoders.render("envoy.config.core.v3.Node", loaded.bootstrap.node.bytes),
       }),
       dump: {
+        controlPlanes: () => this.#plane.sources.status(),
         unsupportedFields: () => loaded.decoders.warnings.view(),
         bootstrap: { bytes: loaded.bootstrap.bytes, loadedAtMs: this.#loadedAtMs },
         clusters: () => this.#plane.clusters.view(),
@@ -178,7 +179,6 @@ export class Server {
         scopedRoutes: () => this.#plane.scopedRoutes.views(),
         render: loaded.decoders.render,
       },
-      controlPlanes: () => this.#plane.sources.status(),
       drains: {
         view: () => this.#plane.drains.view(),
         subscribe: (onChange) => this.#plane.drains.subscribe(onChange),
@@ -197,7 +197,7 @@ export class Server {
       logLevels: log.control,
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
-      runtimeLayers: loaded.bootstrap.runtimeLayers,
+      runtime: this.#plane.runtime,
       awaiting: () => this.#initialization.awaiting,
       memory: memoryUse,
       reopenLogs: () => this.reopenLogs(),

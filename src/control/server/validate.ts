@@ -40,6 +40,9 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
       ),
     ),
   ];
+  for (const layer of bootstrap.runtimeLayers)
+    if (layer.kind === "rtds")
+      sources.push([`layered_runtime: layer '${layer.name}'`, layer.source]);
   for (const [where, source] of sources)
     errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
   return errors;

@@ -38,6 +38,7 @@ export type HostsOf = (cluster: string) => readonly HostConfig[];
 const statPrefixes: ReadonlyMap<string, string> = new Map([
   ["LDS", "listener_manager.lds."],
   ["CDS", "cluster_manager.cds."],
+  ["RTDS", "runtime."],
 ]);
 
 export class XdsClients implements Disposable {
@@ -75,10 +76,11 @@ export class XdsClients implements Disposable {
     if (source.apiType === "rest") return this.#client(key, () => this.#rest(source, type));
     const service = discoveryServiceOf(type.typeUrl);
     if (!service) return `${type.typeUrl} has no discovery service of its own, use ads`;
-    return this.#client(key, () => {
-      const method = isDeltaApi(source) ? service.delta : service.stream;
-      return this.#mux(source, this.#transport(source, method), this.#statsOf(type));
-    });
+    const method = isDeltaApi(source) ? service.delta : service.stream;
+    if (!method) return `${type.typeUrl} is served by delta alone, use DELTA_GRPC`;
+    return this.#client(key, () =>
+      this.#mux(source, this.#transport(source, method), this.#statsOf(type)),
+    );
   }
 
   /** A file holds one type. */

@@ -5,6 +5,7 @@
 import { of } from "rxjs";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
+import { authoritySource } from "../config/authorities.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
@@ -12,6 +13,7 @@ import type { VirtualHostSource } from "../listener/vhds-api.ts";
 import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
+import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
 import { type HostsOf, XdsClients } from "./xds-clients.ts";
@@ -59,6 +61,16 @@ export class XdsSources implements Disposable {
     }
   }
 
+  /** As `client`, for one resource: an `xdstp` name may have a server of its own. */
+  clientOf(
+    name: string,
+    source: ConfigSource | undefined,
+    type: ResourceType<unknown>,
+  ): XdsClient | string {
+    const own = authoritySource(name, this.#parts.bootstrap.authorities);
+    return own ? this.#clients.aggregated(own) : this.client(source, type);
+  }
+
   /** `self` is the server that sent the resource which says so: `parent` says where that was. */
   #resolved(
     source: ConfigSource | undefined,
@@ -71,7 +83,7 @@ export class XdsSources implements Disposable {
   readonly endpoints: EndpointSource = ({ serviceName, source, statPrefix }) => {
     const type = this.#parts.decoders.endpoints;
     const { cds } = this.#parts.bootstrap.dynamicResources;
-    const client = this.client(this.#resolved(source, cds), type);
+    const client = this.clientOf(serviceName, this.#resolved(source, cds), type);
     return typeof client === "string"
       ? of<ResourceState<LoadAssignment>>(noSource(client))
       : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
@@ -80,7 +92,7 @@ export class XdsSources implements Disposable {
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
     const type = this.#parts.decoders.routes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
-    const client = this.client(this.#resolved(source, lds), type);
+    const client = this.clientOf(routeConfigName, this.#resolved(source, lds), type);
     if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#checkRoutesOf(client);
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
@@ -107,6 +119,13 @@ export class XdsSources implements Disposable {
       batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
       whenAnswered: () => client.whenAnswered(type),
     };
+  };
+
+  readonly runtime: RuntimeSource = ({ resource, source }) => {
+    const type = this.#parts.decoders.runtimes;
+    const client = this.client(source, type);
+    if (typeof client === "string") return client;
+    return client.resource$(type, resource, subscriptionOptions(source, "runtime."));
   };
 
   [Symbol.dispose](): void {

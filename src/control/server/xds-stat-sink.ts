@@ -1,6 +1,7 @@
 /** Where the xDS client's news is counted: Envoy's subscription block under the prefix of its subject. */
 import { createHash } from "node:crypto";
 import type { StatSlab } from "../../shared/stats/slab.ts";
+import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
 import {
@@ -87,7 +88,7 @@ function countSubscription(prefix: string, store: StatStore, slab: StatSlab): Su
 
 /** Undefined: Envoy does not count it by itself. */
 function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string | undefined {
-  const safeName = name.replaceAll(":", "_");
+  const safeName = sanitizeStatsName(name);
   switch (shortName) {
     case "LDS":
       return "listener_manager.lds.";
@@ -102,6 +103,8 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
       return statPrefix ?? "srds.";
     case "RDS":
       return `http.${statPrefix ?? "unknown"}.rds.${safeName}.`;
+    case "RTDS":
+      return "runtime.";
     default:
       return `${shortName.toLowerCase()}.${safeName}.`;
   }

@@ -7,18 +7,17 @@
  * push with 10,000 new EDS clusters causes one EDS request (xDS protocol, "Eventual consistency
  * considerations"; Envoy pauses dependent types for the same reason).
  */
-import { Observable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import { AdsStream, type AdsStreamOptions } from "./ads-stream.ts";
 import type { Conversation, Dialect } from "./conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import type { Reply } from "./reply.ts";
-import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
+import type { ResourceType } from "./resource-batch.ts";
 import { sotw } from "./sotw-conversation.ts";
+import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
 import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
-import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { XdsStatus } from "./xds-status.ts";
 
@@ -38,29 +37,15 @@ export interface AdsMuxOptions extends AdsStreamOptions {
 
 /** One type's part of the conversation. */
 interface Lane {
-  readonly subscriptions: Erased;
+  readonly subscriptions: AnySubscriptions;
   readonly conversation: Conversation;
   /** A request is due: an interest changed, the stream is new, or a response wants its answer. */
   isDue: boolean;
 }
 
-/** A `TypeSubscriptions` of some type; which one is known where it was made. */
-type Erased = Pick<
-  TypeSubscriptions<unknown>,
-  | "type"
-  | "interest"
-  | "held"
-  | "forgetReleased"
-  | "answer"
-  | "forEachStats"
-  | "status"
-  | "whenAnswered"
-  | typeof Symbol.dispose
->;
-
 const sendingOrder = ["CDS", "EDS", "LDS", "SRDS", "RDS", "VHDS"];
 
-export class AdsMux implements XdsClient {
+export class AdsMux extends SubscriptionClient {
   readonly #options: AdsMuxOptions;
   readonly #dialect: Dialect;
   readonly #stream: AdsStream;
@@ -79,6 +64,7 @@ export class AdsMux implements XdsClient {
   #onSent: (() => void) | undefined;
 
   constructor(options: AdsMuxOptions) {
+    super();
     this.#options = options;
     this.#dialect = options.dialect ?? sotw;
     const { rateLimit, clock } = options;
@@ -92,30 +78,7 @@ export class AdsMux implements XdsClient {
     });
   }
 
-  changes$<T>(
-    type: ResourceType<T>,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceBatch<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeBatches(subscriber, options),
-    );
-  }
-
-  resource$<T>(
-    type: ResourceType<T>,
-    name: string,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceState<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeNamed(name, subscriber, options),
-    );
-  }
-
-  whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout"> {
-    return this.#subscriptionsOf(type).whenAnswered();
-  }
-
-  status(): XdsStatus {
+  override status(): XdsStatus {
     return {
       server: this.#options.transport.server,
       serverIdentifier: this.#serverIdentifier,
@@ -124,17 +87,14 @@ export class AdsMux implements XdsClient {
     };
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.#stream[Symbol.dispose]();
     this.#refill?.[Symbol.dispose]();
-    for (const lane of this.#lanes) lane.subscriptions[Symbol.dispose]();
+    super[Symbol.dispose]();
     this.#options.transport[Symbol.dispose]();
   }
 
-  #subscriptionsOf<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    const known = this.#laneOf(type.typeUrl);
-    // One type URL has one ResourceType, so what was stored under it has its T.
-    if (known) return known.subscriptions as TypeSubscriptions<T>;
+  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
     const subscriptions: TypeSubscriptions<T> = new TypeSubscriptions(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,

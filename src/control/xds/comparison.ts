@@ -1,33 +1,56 @@
 /**
- * A response against what is held, by bytes: what is new, what is the same, what is at fault. The same for
- * both variants of the protocol, which differ in what a missing name means.
+ * A response against what is held: what is new, what is the same, what is at fault. The same for both variants of
+ * the protocol, which differ in what a missing name means.
  */
+import { isInCollection } from "../proto/xdstp-name.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
+import { isPermutation } from "./permutation.ts";
 import type { ReceivedResource } from "./received-resource.ts";
 import type { RejectedResource, ResourceType } from "./resource-batch.ts";
 
 /** What is subscribed of a type: all, some by name, or both. */
 export interface Interest {
+  /** Everything, or everything in a collection. */
   readonly all: boolean;
+  /** The glob collection that `all` means; absent: no matter which. */
+  readonly collection?: string | undefined;
   readonly names: ReadonlySet<string>;
   /** All were asked for by saying nothing, and what is said by name later does not end that: VHDS as Envoy speaks it. */
   readonly staysImplied?: boolean;
 }
 
+/** Whether a resource of this name was asked for. */
+export function isWanted(
+  name: string,
+  {
+    all,
+    collection,
+    names,
+  }: Omit<Interest, "names"> & { readonly names: Pick<ReadonlySet<string>, "has"> },
+): boolean {
+  if (names.has(name)) return true;
+  return all && (collection === undefined || isInCollection(name, collection));
+}
+
 /** An accepted resource, kept as bytes to compare the next response with. */
 export interface HeldResource {
   readonly version: string;
+  /** What it calls itself, where that is not the name it is held by. */
+  readonly ownName?: string;
   readonly bytes: Uint8Array;
 }
 
 export type NamedResource = ReceivedResource & { readonly name: string };
 
+/** `isSpelledAnew`: other bytes, the same meaning. */
+export type UnchangedResource = NamedResource & { readonly isSpelledAnew?: true };
+
 /** A response against what is held. Each name of the response is in at most one of the lists. */
 export interface Comparison {
   /** New or different bytes: to be decoded and judged. */
   readonly candidates: readonly NamedResource[];
-  /** Byte for byte as held: neither decoded nor delivered. The version may be another. */
-  readonly unchanged: readonly NamedResource[];
+  /** As held, if not byte for byte then in meaning: neither decoded nor delivered. The version may be another. */
+  readonly unchanged: readonly UnchangedResource[];
   /** Held, and gone. */
   readonly removed: readonly string[];
   /** Asked for by name, and known not to exist. */
@@ -37,7 +60,7 @@ export interface Comparison {
 
 export type TypeRules = Pick<
   ResourceType<unknown>,
-  "typeUrl" | "shortName" | "isFullState" | "isNamedByWrapper"
+  "typeUrl" | "shortName" | "isFullState" | "isEquivalent" | "isNamedByWrapper"
 >;
 
 /** What the resources of a response are, before anything is said of those it lacks. */
@@ -67,7 +90,7 @@ export function compareResources(
 ): ComparedResources {
   const seen = new Set<string>();
   const candidates: NamedResource[] = [];
-  const unchanged: NamedResource[] = [];
+  const unchanged: UnchangedResource[] = [];
   const rejected: RejectedResource[] = [];
   const empty: string[] = [];
   let isComplete = true;
@@ -83,7 +106,10 @@ export function compareResources(
     seen.add(named.name);
     for (const wanted of wantedNames(named, interest)) {
       const one = wanted === named.name ? named : { ...named, name: wanted };
-      if (isAsHeld(held.get(wanted), named)) unchanged.push(one);
+      const before = held.get(wanted);
+      if (before && isAsHeld(before, named)) unchanged.push(one);
+      else if (before && meansTheSame(before, named, rules))
+        unchanged.push({ ...one, isSpelledAnew: true });
       else if (!named.wrapper?.isHeartbeat) candidates.push(one);
       // A heartbeat for what is not held has nothing to give; without a time to live it is none.
       else if (named.wrapper.ttlMs === undefined && !held.has(wanted)) empty.push(wanted);
@@ -143,19 +169,19 @@ function nameFault(
 
 /** Under each name it was asked for: its own and its aliases. */
 function wantedNames({ name, wrapper }: NamedResource, interest: Interest): readonly string[] {
-  if (!wrapper || wrapper.aliases.length === 0)
-    return interest.all || interest.names.has(name) ? [name] : [];
+  if (!wrapper || wrapper.aliases.length === 0) return isWanted(name, interest) ? [name] : [];
   const names = new Set([name, ...wrapper.aliases]);
   return [...names].filter(
-    (known) => interest.names.has(known) || (interest.all && known === name),
+    (known) => interest.names.has(known) || (known === name && isWanted(name, interest)),
   );
 }
 
-function isAsHeld(
-  held: HeldResource | undefined,
-  { bytes, version, wrapper }: NamedResource,
-): boolean {
-  if (!held) return false;
+function isAsHeld(held: HeldResource, { bytes, version, wrapper }: NamedResource): boolean {
   if (wrapper?.isHeartbeat) return held.version === version;
   return held.bytes.length === bytes.length && Buffer.compare(held.bytes, bytes) === 0;
+}
+
+/** To read and compare whole messages is dear, and nearly always the first look tells. */
+function meansTheSame(held: HeldResource, { bytes }: NamedResource, rules: TypeRules): boolean {
+  return isPermutation(held.bytes, bytes) && rules.isEquivalent?.(held.bytes, bytes) === true;
 }

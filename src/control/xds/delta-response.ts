@@ -1,4 +1,5 @@
 /** Reads the envelope of `envoy.service.discovery.v3.DeltaDiscoveryResponse`; its resources stay bytes. */
+import { canonicalName } from "../proto/xdstp-name.ts";
 import { readIdentifier, type DiscoveryResponse } from "./discovery-response.ts";
 import { receivedWrapper } from "./received-resource.ts";
 import { readResourceError, type ResourceError } from "./resource-error.ts";
@@ -16,7 +17,7 @@ export function readDeltaResponse(bytes: Uint8Array): Read<DiscoveryResponse> {
       else if (field === 2) wrappers.push(readView(reader, bytes));
       else if (field === 4) response.typeUrl = readText(reader, bytes);
       else if (field === 5) response.nonce = readText(reader, bytes);
-      else if (field === 6) removedNames.push(readText(reader, bytes));
+      else if (field === 6) removedNames.push(canonicalName(readText(reader, bytes)));
       else if (field === 7) response.serverIdentifier = readIdentifier(reader, bytes);
       else if (field === 9) resourceErrors.push(readResourceError(reader, bytes));
       else reader.skipField();

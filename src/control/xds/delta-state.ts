@@ -99,10 +99,10 @@ export function afterTelling(interest: Interest, progress: DeltaProgress): Delta
   return { hasAsked: true, subscribed: wantedBy(interest), isImplied };
 }
 
-function wantedBy({ all, names }: Interest): ReadonlySet<string> {
-  return all ? new Set(["*", ...names]) : names;
+function wantedBy({ all, collection = "*", names }: Interest): ReadonlySet<string> {
+  return all ? new Set([collection, ...names]) : names;
 }
 
-function isImpliedBy({ all, names }: Interest): boolean {
-  return all && names.size === 0;
+function isImpliedBy({ all, collection, names }: Interest): boolean {
+  return all && collection === undefined && names.size === 0;
 }

@@ -7,7 +7,6 @@
  */
 import { existsSync, readFileSync, watch, type FSWatcher } from "node:fs";
 import path from "node:path";
-import { Observable } from "rxjs";
 import type { DiscoveryResponse as ResponseMessage } from "../../../gen/es/envoy/service/discovery/v3/discovery_pb.d.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
@@ -19,9 +18,9 @@ import { readDiscoveryResponse } from "./discovery-response.ts";
 import { sotw } from "./sotw-conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { responseOf } from "./discovery-text.ts";
-import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
+import type { ResourceType } from "./resource-batch.ts";
+import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
-import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { XdsStatus } from "./xds-status.ts";
 
@@ -42,14 +41,14 @@ export function filePathError(file: string): string | undefined {
 }
 
 /** One file, one type. */
-export class FileSource implements XdsClient {
+export class FileSource extends SubscriptionClient {
   readonly #options: FileSourceOptions;
   readonly #watcher: FSWatcher;
-  #subscriptions: TypeSubscriptions<unknown> | undefined;
   #isLoading = false;
   #isStale = false;
 
   constructor(options: FileSourceOptions) {
+    super();
     this.#options = options;
     const { logger, watchedDirectory } = options;
     const folder = watchedDirectory ?? path.dirname(options.path);
@@ -63,55 +62,31 @@ export class FileSource implements XdsClient {
     );
   }
 
-  changes$<T>(
-    type: ResourceType<T>,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceBatch<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeBatches(subscriber, options),
-    );
-  }
-
-  resource$<T>(
-    type: ResourceType<T>,
-    name: string,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceState<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeNamed(name, subscriber, options),
-    );
-  }
-
-  whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout"> {
-    return this.#subscriptionsOf(type).whenAnswered();
-  }
-
-  status(): XdsStatus {
+  override status(): XdsStatus {
     return {
       server: this.#options.path,
       serverIdentifier: "",
-      stream: { kind: this.#subscriptions ? "open" : "idle" },
-      types: this.#subscriptions ? [this.#subscriptions.status()] : [],
+      stream: { kind: this.subscriptions.length > 0 ? "open" : "idle" },
+      types: this.subscriptions.map((subscriptions) => subscriptions.status()),
     };
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.#watcher.close();
-    this.#subscriptions?.[Symbol.dispose]();
+    super[Symbol.dispose]();
   }
 
-  #subscriptionsOf<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    this.#subscriptions ??= new TypeSubscriptions<unknown>(type, {
+  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
+    return new TypeSubscriptions(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,
       dialect: sotw,
       onInterest: () => queueMicrotask(() => this.#load()),
-    }) as TypeSubscriptions<unknown>;
-    return this.#subscriptions as unknown as TypeSubscriptions<T>;
+    });
   }
 
   #onMoved(): void {
-    this.#subscriptions?.forEachStats((stats) => stats.attempted());
+    for (const each of this.subscriptions) each.forEachStats((stats) => stats.attempted());
     this.#load();
   }
 
@@ -123,14 +98,14 @@ export class FileSource implements XdsClient {
 
   async #loadUntilCurrent(): Promise<void> {
     this.#isLoading = true;
-    while (this.#isStale && this.#subscriptions) {
+    while (this.#isStale) {
       this.#isStale = false;
-      await this.#apply(this.#subscriptions);
+      for (const subscriptions of this.subscriptions) await this.#apply(subscriptions);
     }
     this.#isLoading = false;
   }
 
-  async #apply(subscriptions: TypeSubscriptions<unknown>): Promise<void> {
+  async #apply(subscriptions: AnySubscriptions): Promise<void> {
     const { logger, path: file } = this.#options;
     subscriptions.forgetReleased();
     const read = this.#read(subscriptions.type.typeUrl);

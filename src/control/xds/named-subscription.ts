@@ -19,22 +19,31 @@ export class NamedSubscription<T> implements Disposable {
   readonly stats: SubscriptionStats;
   readonly #state: BehaviorSubject<ResourceState<T>>;
   #timer: Disposable | undefined;
+  readonly #clock: Clock;
+  #sinceMs: number;
 
   constructor(options: NamedSubscriptionOptions<T>) {
     const { initial, initialFetchTimeoutMs, clock, stats } = options;
     this.#state = new BehaviorSubject(initial);
     this.stats = stats;
+    this.#clock = clock;
+    this.#sinceMs = clock.wallTime();
     stats.attempted();
     if (initial.kind !== "requested" || initialFetchTimeoutMs === 0) return;
     this.#timer = clock.startTimer(initialFetchTimeoutMs, () => {
       this.#timer = undefined;
       stats.initialFetchTimedOut();
-      this.#state.next({ kind: "absent", reason: "timeout" });
+      this.#become({ kind: "absent", reason: "timeout" });
     });
   }
 
   get state(): ResourceState<T> {
     return this.#state.value;
+  }
+
+  /** Milliseconds since 1970 that the state is what it is. */
+  get sinceMs(): number {
+    return this.#sinceMs;
   }
 
   get isObserved(): boolean {
@@ -68,6 +77,7 @@ export class NamedSubscription<T> implements Disposable {
   #become(state: ResourceState<T>): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
+    this.#sinceMs = this.#clock.wallTime();
     this.#state.next(state);
   }
 }

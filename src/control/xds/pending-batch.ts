@@ -4,13 +4,12 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { NamedResource } from "./comparison.ts";
 import type { RejectedResource, Resource, ResourceBatch, ResourceType } from "./resource-batch.ts";
 
 /** A worker that never answers must not hold up the control plane for ever. */
 const applyMsMax = 60_000;
-/** Decoding shares the thread with admin and timers: so long at a time, then the others. */
-const sliceMs = 8;
 
 export interface DecodedResources<T> {
   readonly changed: readonly Resource<T>[];
@@ -25,18 +24,15 @@ export async function decodeAll<T>(
 ): Promise<DecodedResources<T>> {
   const changed: Resource<T>[] = [];
   const rejected: RejectedResource[] = [];
-  let sliceEndMs = clock.now() + sliceMs;
-  for (const { name, version, bytes: view } of candidates) {
+  const slices = new TimeSlices(clock);
+  for (const { name, ownName, version, bytes: view } of candidates) {
     // Kept from here on, so out of the message that it came in.
     const bytes = view.slice();
     const result = type.decode(bytes);
-    if (result.ok) changed.push({ name, version, bytes, value: result.value });
+    const naming = ownName === undefined ? { name } : { name, ownName };
+    if (result.ok) changed.push({ ...naming, version, bytes, value: result.value });
     else rejected.push({ name, version, bytes, errors: result.errors });
-    if (clock.now() < sliceEndMs) continue;
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-    sliceEndMs = clock.now() + sliceMs;
+    if (slices.isOver) await slices.next();
   }
   return { changed, rejected };
 }
@@ -73,9 +69,10 @@ export class PendingBatch<T> implements ResourceBatch<T> {
       done = this.#works.length;
       await withinLimit(Promise.all(works), clock, (reason) => this.refuse("", reason));
     }
-    const changed = new Map(this.changed.map((resource) => [resource.name, resource]));
+    // Observers know a resource by what it calls itself.
+    const changed = new Map(this.changed.map((each) => [each.ownName ?? each.name, each]));
     return [...this.#refusals].map(([name, errors]) => ({
-      name,
+      name: changed.get(name)?.name ?? name,
       version: changed.get(name)?.version ?? this.version,
       bytes: changed.get(name)?.bytes ?? new Uint8Array(0),
       errors,

@@ -6,6 +6,7 @@
  * has to copy it, or the whole message stays in memory with it.
  */
 import jspb from "google-protobuf";
+import { canonicalName, isXdstpName } from "../proto/xdstp-name.ts";
 import {
   decodeText,
   eachField,
@@ -17,8 +18,10 @@ import {
 } from "./wire.ts";
 
 export interface ReceivedResource {
-  /** `undefined` if the bytes are broken before a name is found; empty if there is none. */
+  /** In its canonical form. `undefined` if the bytes are broken before a name is found; empty if there is none. */
   readonly name: string | undefined;
+  /** What it calls itself, where that is not its name. */
+  readonly ownName?: string;
   /** From the wrapper, else the response's. */
   readonly version: string;
   readonly typeUrl: string;
@@ -61,11 +64,9 @@ export function receivedWrapper(bytes: Uint8Array, version: string): ReceivedRes
   if (!read.ok)
     return { name: undefined, version, typeUrl: wrapperTypeUrl, bytes, fault: read.error };
   const { resource, name, aliases, ttlMs } = read.value;
-  const inner: Pick<ReceivedResource, "name" | "fault"> = resource
-    ? named(resource.value)
-    : { name: "" };
+  const inner: Naming = resource ? named(resource.value) : { name: "" };
   return {
-    ...(name === "" ? inner : { name }),
+    ...(name === "" ? inner : namedBy(name, inner)),
     version: read.value.version === "" ? version : read.value.version,
     typeUrl: resource?.typeUrl ?? "",
     bytes: resource?.value ?? empty,
@@ -91,9 +92,20 @@ export function readAny(bytes: Uint8Array): AnyMessage {
   return any;
 }
 
-function named(bytes: Uint8Array): Pick<ReceivedResource, "name" | "fault"> {
+type Naming = Pick<ReceivedResource, "name" | "ownName" | "fault">;
+
+function named(bytes: Uint8Array): Naming {
   const read = guarded(() => shortFirstString(bytes) ?? readName(bytes));
-  return read.ok ? { name: read.value } : { name: undefined, fault: read.error };
+  if (!read.ok) return { name: undefined, fault: read.error };
+  if (!isXdstpName(read.value)) return { name: read.value };
+  return { name: canonicalName(read.value), ownName: read.value };
+}
+
+/** The wrapper's name counts. A resource that nobody can read has no name of its own. */
+function namedBy(wrapperName: string, inner: Naming): Naming {
+  const name = canonicalName(wrapperName);
+  const ownName = inner.ownName ?? inner.name ?? name;
+  return ownName === name ? { name } : { name, ownName };
 }
 
 /** As all serialisers write it: tag 10, a length of one byte, the text. */

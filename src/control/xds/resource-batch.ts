@@ -16,12 +16,19 @@ export interface ResourceType<T> {
   readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
+  /**
+   * Whether these bytes, which are those of what is held in another order, mean the same; then nobody hears of
+   * them. Never throws. Absent: other bytes are another resource.
+   */
+  isEquivalent?(held: Uint8Array, received: Uint8Array): boolean;
 }
 
 export interface Resource<T> {
   readonly name: string;
+  /** What it calls itself, where that is not its name: a plain name under an `xdstp` one. */
+  readonly ownName?: string;
   readonly version: string;
-  /** As received; equal bytes are never delivered twice. */
+  /** As received; equal bytes are never delivered twice, nor are those that mean the same. */
   readonly bytes: Uint8Array;
   readonly value: T;
 }
@@ -42,10 +49,11 @@ export interface RejectedResource {
 export interface ResourceBatch<T> {
   readonly version: string;
   readonly changed: readonly Resource<T>[];
+  /** As the resources called themselves. */
   readonly removed: readonly string[];
   /** Refused before anybody saw a value (unreadable, invalid, sent twice): to show, not to apply. */
   readonly rejected: readonly RejectedResource[];
-  /** A resource that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
+  /** A resource, by either name, that decoded but could not be applied (address in use): joins the NACK. `""` refuses all. */
   refuse(name: string, message: string): void;
   /** Delays the ACK or NACK until the work is done. */
   waitFor(work: Promise<void>): void;

@@ -3,6 +3,7 @@
  * nothing that is held: whoever waits for the resource learns why it does not come.
  */
 import type jspb from "google-protobuf";
+import { canonicalName } from "../proto/xdstp-name.ts";
 import { eachField, readText } from "./wire.ts";
 
 export interface ResourceError {
@@ -35,5 +36,5 @@ export function readResourceError(reader: jspb.BinaryReader, message: Uint8Array
       else inner.skipField();
     }),
   );
-  return error;
+  return { ...error, name: canonicalName(error.name) };
 }

@@ -5,7 +5,6 @@
  * What one would get wrong: there is no ACK. The next poll says the last accepted version, and a server
  * that has nothing newer answers 304.
  */
-import { Observable } from "rxjs";
 import type {
   DiscoveryRequest,
   DiscoveryResponse as ResponseMessage,
@@ -18,12 +17,12 @@ import { readText, writeJson } from "../proto/json.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { writeDiscoveryRequest } from "./discovery-request.ts";
 import { responseOf } from "./discovery-text.ts";
-import type { ResourceBatch, ResourceState, ResourceType } from "./resource-batch.ts";
+import type { ResourceType } from "./resource-batch.ts";
 import type { PollTransport } from "./rest-transport.ts";
 import { sotw } from "./sotw-conversation.ts";
 import { afterReply, namesToSend, noProgress } from "./sotw-state.ts";
+import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
 import { TypeSubscriptions } from "./type-subscriptions.ts";
-import type { SubscriptionOptions, XdsClient } from "./xds-client.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { StreamStatus, XdsStatus } from "./xds-status.ts";
 
@@ -41,9 +40,8 @@ export interface RestSourceOptions {
 }
 
 /** One server, one type. */
-export class RestSource implements XdsClient {
+export class RestSource extends SubscriptionClient {
   readonly #options: RestSourceOptions;
-  #subscriptions: TypeSubscriptions<unknown> | undefined;
   #progress = noProgress;
   #stream: StreamStatus = { kind: "idle" };
   #timer: Disposable | undefined;
@@ -52,57 +50,33 @@ export class RestSource implements XdsClient {
   #isStale = false;
 
   constructor(options: RestSourceOptions) {
+    super();
     this.#options = options;
   }
 
-  changes$<T>(
-    type: ResourceType<T>,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceBatch<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeBatches(subscriber, options),
-    );
-  }
-
-  resource$<T>(
-    type: ResourceType<T>,
-    name: string,
-    options: SubscriptionOptions = {},
-  ): Observable<ResourceState<T>> {
-    return new Observable((subscriber) =>
-      this.#subscriptionsOf(type).observeNamed(name, subscriber, options),
-    );
-  }
-
-  whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout"> {
-    return this.#subscriptionsOf(type).whenAnswered();
-  }
-
-  status(): XdsStatus {
+  override status(): XdsStatus {
     return {
       server: this.#options.transport.server,
       serverIdentifier: "",
       stream: this.#stream,
-      types: this.#subscriptions ? [this.#subscriptions.status()] : [],
+      types: this.subscriptions.map((subscriptions) => subscriptions.status()),
     };
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.#stream = { kind: "closed" };
     this.#timer?.[Symbol.dispose]();
     this.#options.transport[Symbol.dispose]();
-    this.#subscriptions?.[Symbol.dispose]();
+    super[Symbol.dispose]();
   }
 
-  #subscriptionsOf<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    this.#subscriptions ??= new TypeSubscriptions<unknown>(type, {
+  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
+    return new TypeSubscriptions(type, {
       clock: this.#options.clock,
       stats: this.#options.stats,
       dialect: sotw,
       onInterest: () => queueMicrotask(() => this.#onInterest()),
     });
-    // One source has one type, so what was stored has its T.
-    return this.#subscriptions as unknown as TypeSubscriptions<T>;
   }
 
   #onInterest(): void {
@@ -117,8 +91,8 @@ export class RestSource implements XdsClient {
     this.#isPolling = true;
     do {
       this.#isStale = false;
-      if (this.#subscriptions && this.#stream.kind !== "closed")
-        await this.#pollOnce(this.#subscriptions);
+      for (const subscriptions of this.subscriptions)
+        if (!this.#isClosed) await this.#pollOnce(subscriptions);
     } while (this.#isStale && !this.#isClosed);
     this.#isPolling = false;
     if (this.#isClosed) return;
@@ -126,7 +100,7 @@ export class RestSource implements XdsClient {
     this.#timer = clock.startTimer(delayMs, () => void this.#poll());
   }
 
-  async #pollOnce(subscriptions: TypeSubscriptions<unknown>): Promise<void> {
+  async #pollOnce(subscriptions: AnySubscriptions): Promise<void> {
     const { transport, logger, stats, protos } = this.#options;
     subscriptions.forgetReleased();
     const resourceNames = namesToSend(subscriptions.interest, this.#progress);
@@ -155,10 +129,7 @@ export class RestSource implements XdsClient {
     else logger.debug(`REST config for ${typeUrl} accepted with version ${response.version}`);
   }
 
-  #requestFor(
-    { type: { typeUrl } }: TypeSubscriptions<unknown>,
-    resourceNames: readonly string[],
-  ): string {
+  #requestFor({ type: { typeUrl } }: AnySubscriptions, resourceNames: readonly string[]): string {
     const { protos, node } = this.#options;
     const { version } = this.#progress;
     const schema = protos.schema<DiscoveryRequest>("envoy.service.discovery.v3.DiscoveryRequest");

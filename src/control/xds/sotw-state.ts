@@ -70,10 +70,11 @@ export function onNewStream(progress: Progress): Progress {
 /**
  * The complete list of names for the next request, or `undefined` if there is nothing to ask. An
  * empty list means everything as long as no name was ever sent on the stream, and nothing
- * afterwards; `*` means everything at any time.
+ * afterwards; `*` means everything at any time, and a collection is a name.
  */
 export function namesToSend(interest: Interest, progress: Progress): readonly string[] | undefined {
   const names = [...interest.names];
+  if (interest.all && interest.collection !== undefined) return [interest.collection, ...names];
   if (interest.all) return names.length > 0 || progress.hasNamed ? ["*", ...names] : [];
   return names.length > 0 || progress.hasAsked ? names : undefined;
 }

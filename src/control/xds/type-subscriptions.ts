@@ -4,6 +4,8 @@
  */
 import { Subject, Subscription, type Observer, type Unsubscribable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
+import { canonicalName } from "../proto/xdstp-name.ts";
+import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { NamedSubscription } from "./named-subscription.ts";
 import { decodeAll, PendingBatch } from "./pending-batch.ts";
@@ -14,9 +16,10 @@ import type {
   ResourceState,
   ResourceType,
 } from "./resource-batch.ts";
-import type { Comparison, HeldResource, Interest } from "./comparison.ts";
+import { type Comparison, type HeldResource, type Interest, isWanted } from "./comparison.ts";
 import type { Dialect } from "./conversation.ts";
 import { replyTo, type Reply } from "./reply.ts";
+import { ResourceFailures } from "./resource-failures.ts";
 import { ResourceExpiry } from "./resource-expiry.ts";
 import type { SubscriptionOptions } from "./xds-client.ts";
 import type { SubscriptionStats, XdsStats } from "./xds-stats.ts";
@@ -34,21 +37,28 @@ export interface TypeSubscriptionsOptions {
   readonly onInterest: () => void;
 }
 
+/** `acceptedAtMs`: milliseconds since 1970, of these bytes. */
+type StoredResource = HeldResource & { readonly acceptedAtMs: number };
+
 export class TypeSubscriptions<T> implements Disposable {
   readonly type: ResourceType<T>;
   readonly #options: TypeSubscriptionsOptions;
   readonly #batches = new Subject<ResourceBatch<T>>();
-  readonly #held = new Map<string, HeldResource>();
+  readonly #held = new Map<string, StoredResource>();
   readonly #named = new Map<string, NamedSubscription<T>>();
-  readonly #rejected = new Map<string, RejectedResource>();
-  /** By name, what the server said of a resource that it cannot give. */
-  readonly #unavailable = new Map<string, string>();
+  readonly #failures = new ResourceFailures();
   /** Nobody wants them any more, and the server does not know it yet. */
   readonly #released = new Set<string>();
   readonly #expiry: ResourceExpiry;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #answered = Promise.withResolvers<"answered" | "timeout">();
-  #all: { readonly stats: SubscriptionStats; readonly timer: Disposable | undefined } | undefined;
+  #all:
+    | {
+        readonly stats: SubscriptionStats;
+        readonly timer: Disposable | undefined;
+        readonly collection: string | undefined;
+      }
+    | undefined;
   #allCount = 0;
   #acceptedVersion = "";
   #acceptedAtMs = 0;
@@ -63,8 +73,10 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   get interest(): Interest {
+    const { collection } = this.#all ?? {};
     const { isNamedByWrapper: staysImplied = false } = this.type;
-    return { all: this.#all !== undefined, names: new Set(this.#named.keys()), staysImplied };
+    const names = new Set(this.#named.keys());
+    return { all: this.#all !== undefined, collection, names, staysImplied };
   }
 
   get held(): ReadonlyMap<string, HeldResource> {
@@ -74,7 +86,7 @@ export class TypeSubscriptions<T> implements Disposable {
   /** A request is about to tell what is subscribed now: the server may send the rest anew from then on. */
   forgetReleased(): void {
     for (const name of this.#released) {
-      if (this.#named.has(name) || this.#all) continue;
+      if (this.#isWanted(name)) continue;
       this.#held.delete(name);
       this.#expiry.stop(name);
     }
@@ -103,12 +115,13 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   observeNamed(
-    name: string,
+    asked: string,
     observer: Partial<Observer<ResourceState<T>>>,
     options: SubscriptionOptions,
   ): Unsubscribable {
+    const name = canonicalName(asked);
     const known = this.#named.get(name);
-    const named = known ?? this.#createNamed(name, options);
+    const named = known ?? this.#createNamed(asked, options);
     if (!known) this.#named.set(name, named);
     const subscription = named.observe(observer);
     if (!known) this.#options.onInterest();
@@ -131,13 +144,17 @@ export class TypeSubscriptions<T> implements Disposable {
       new PendingBatch(
         response.version,
         { changed: decoded.changed, rejected: unread },
-        comparison.removed,
+        comparison.removed.map((name) => this.#held.get(name)?.ownName ?? name),
       ),
     );
     const rejected = [...unread, ...refused];
     this.#keep(accepted, comparison);
-    this.#remember(response, rejected);
-    this.#tellNamed(accepted, rejected, comparison);
+    this.#failures.note(response, rejected, {
+      isFullList: this.type.isFullState && !response.removedNames,
+      isWanted: (name) => this.#isWanted(name),
+      timeMs: clock.wallTime(),
+    });
+    await this.#tellNamed(response, accepted, comparison);
     this.#all?.timer?.[Symbol.dispose]();
     this.#answered.resolve("answered");
     const reply = replyTo(rejected, this.type);
@@ -162,7 +179,8 @@ export class TypeSubscriptions<T> implements Disposable {
   /** Its time to live is over: as if the server had removed it, but there is nothing to answer. */
   async #expire(name: string): Promise<void> {
     if (!this.#held.has(name)) return;
-    const removal = new PendingBatch<T>("", { changed: [], rejected: [] }, [name]);
+    const { ownName = name } = this.#held.get(name) ?? {};
+    const removal = new PendingBatch<T>("", { changed: [], rejected: [] }, [ownName]);
     await this.#deliver(removal);
     this.#held.delete(name);
     this.#named.get(name)?.removed();
@@ -189,12 +207,7 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   status(): TypeStatus {
-    const names = new Set([
-      ...this.#held.keys(),
-      ...this.#named.keys(),
-      ...this.#rejected.keys(),
-      ...this.#unavailable.keys(),
-    ]);
+    const names = new Set([...this.#held.keys(), ...this.#named.keys(), ...this.#failures.names]);
     return {
       typeUrl: this.type.typeUrl,
       shortName: this.type.shortName,
@@ -230,7 +243,7 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#answered.resolve("timeout");
     };
     const timer = timeoutMs === 0 ? undefined : clock.startTimer(timeoutMs, onTimeout);
-    this.#all = { stats: own, timer };
+    this.#all = { stats: own, timer, collection: options.collection };
     this.#options.onInterest();
   }
 
@@ -241,7 +254,12 @@ export class TypeSubscriptions<T> implements Disposable {
     this.#all.stats[Symbol.dispose]();
     this.#all = undefined;
     // Whoever subscribes next has to be told everything, so nothing may count as known.
-    for (const name of this.#held.keys()) if (!this.#named.has(name)) this.#held.delete(name);
+    for (const name of this.#held.keys()) {
+      if (this.#named.has(name)) continue;
+      this.#held.delete(name);
+      this.#expiry.stop(name);
+    }
+    this.#forgetErrorsUnlessWanted();
     this.#answered = Promise.withResolvers();
     this.#options.onInterest();
   }
@@ -257,10 +275,11 @@ export class TypeSubscriptions<T> implements Disposable {
     return this.#batches.subscribe(observer);
   }
 
+  /** Counted under the name as it was asked for. */
   #createNamed(name: string, options: SubscriptionOptions): NamedSubscription<T> {
     const { clock, stats } = this.#options;
     return new NamedSubscription({
-      initial: this.#knownState(name),
+      initial: this.#knownState(canonicalName(name)),
       clock,
       stats: stats.subscription({
         shortName: this.type.shortName,
@@ -284,62 +303,69 @@ export class TypeSubscriptions<T> implements Disposable {
     if (named.isObserved || this.#named.get(name) !== named) return;
     this.#named.delete(name);
     named[Symbol.dispose]();
-    this.#rejected.delete(name);
-    this.#unavailable.delete(name);
+    this.#failures.forget(name);
     this.#released.add(name);
+    this.#forgetErrorsUnlessWanted();
     this.#options.onInterest();
+  }
+
+  /** Of the empty name: whether anything is. */
+  #isWanted(name: string): boolean {
+    if (name === "") return this.#all !== undefined || this.#named.size > 0;
+    const { collection } = this.#all ?? {};
+    return isWanted(name, { all: this.#all !== undefined, collection, names: this.#named });
+  }
+
+  /** A refusal whose resource has no name goes with the last who wanted any of the type. */
+  #forgetErrorsUnlessWanted(): void {
+    if (!this.#all && this.#named.size === 0) this.#failures.clear();
   }
 
   /** What was refused stays as it was before: bytes that are not held are judged again next time. */
   #keep(accepted: readonly Resource<T>[], comparison: Comparison): void {
     // What was released meanwhile may be wanted again before the server knows, and is not sent then.
-    const isWanted = (name: string): boolean =>
-      this.#all !== undefined || this.#named.has(name) || this.#released.has(name);
-    for (const { name, version, bytes } of accepted)
-      if (isWanted(name)) this.#held.set(name, { version, bytes });
+    const acceptedAtMs = this.#options.clock.wallTime();
+    const isKept = (name: string): boolean => this.#isWanted(name) || this.#released.has(name);
+    for (const { name, ownName, version, bytes } of accepted)
+      if (isKept(name))
+        this.#held.set(name, {
+          version,
+          bytes,
+          acceptedAtMs,
+          ...(ownName !== undefined && { ownName }),
+        });
     for (const name of comparison.removed) {
       this.#held.delete(name);
       this.#expiry.stop(name);
     }
     const refreshed = new Set(accepted.map(({ name }) => name));
     for (const { name, wrapper } of comparison.candidates)
-      if (refreshed.has(name) && isWanted(name)) this.#expiry.restart(name, wrapper?.ttlMs);
-    for (const { name, version, wrapper } of comparison.unchanged) {
+      if (refreshed.has(name) && isKept(name)) this.#expiry.restart(name, wrapper?.ttlMs);
+    for (const { name, version, wrapper, bytes, isSpelledAnew } of comparison.unchanged) {
       this.#expiry.restart(name, wrapper?.ttlMs);
       const held = this.#held.get(name);
+      // By the present spelling the next response tells at once that nothing changed.
+      if (held && isSpelledAnew) this.#held.set(name, { ...held, version, bytes: bytes.slice() });
       // A version of its own has to be kept for the next stream; one of the whole response does not.
-      if (wrapper && held && held.version !== version) this.#held.set(name, { ...held, version });
+      else if (wrapper && held && held.version !== version)
+        this.#held.set(name, { ...held, version });
     }
   }
 
-  /** The refusals that are still true: those of this response, and those of what it does not name. */
-  #remember(response: DiscoveryResponse, rejected: readonly RejectedResource[]): void {
-    const { removedNames } = response;
-    if (this.type.isFullState && !removedNames) this.#rejected.clear();
-    this.#rejected.delete("");
-    if (this.#rejected.size + this.#unavailable.size > 0)
-      for (const { name = "" } of response.resources) {
-        this.#rejected.delete(name);
-        this.#unavailable.delete(name);
-      }
-    for (const name of removedNames ?? []) this.#rejected.delete(name);
-    for (const refusal of rejected) {
-      const errors = [...(this.#rejected.get(refusal.name)?.errors ?? []), ...refusal.errors];
-      this.#rejected.set(refusal.name, { ...refusal, errors });
-    }
-    for (const { name, code, message } of response.resourceErrors ?? [])
-      if (this.#all || this.#named.has(name))
-        this.#unavailable.set(name, `the management server cannot give it: ${message} (${code})`);
-  }
-
-  #tellNamed(
+  async #tellNamed(
+    { resources, resourceErrors = [] }: DiscoveryResponse,
     accepted: readonly Resource<T>[],
-    rejected: readonly RejectedResource[],
     comparison: Comparison,
-  ): void {
-    for (const resource of accepted) this.#named.get(resource.name)?.received(resource);
-    for (const { name, errors } of rejected) this.#named.get(name)?.rejected(errors);
-    for (const [name, error] of this.#unavailable) this.#named.get(name)?.rejected([error]);
+  ): Promise<void> {
+    const slices = new TimeSlices(this.#options.clock);
+    for (const resource of accepted) {
+      if (slices.isOver) await slices.next();
+      this.#named.get(resource.name)?.received(resource);
+    }
+    for (const { name = "" } of [...resources, ...resourceErrors]) {
+      const failure = this.#failures.of(name);
+      if (failure) this.#named.get(name)?.rejected(failure.errors);
+    }
     for (const name of comparison.absent) this.#named.get(name)?.removed();
   }
 
@@ -374,16 +400,19 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   #resourceStatus(name: string): ResourceStatus {
-    const version = this.#held.get(name)?.version ?? "";
-    const errors = this.#rejected.get(name)?.errors;
-    if (errors) return { name, state: "nacked", version, errors };
-    const unavailable = this.#unavailable.get(name);
-    if (unavailable !== undefined)
-      return { name, state: "unavailable", version, errors: [unavailable] };
-    if (version !== "" || this.#held.has(name))
-      return { name, state: "acked", version, errors: [] };
-    const isAbsent = this.#named.get(name)?.state.kind === "absent";
-    return { name, state: isAbsent ? "absent" : "requested", version, errors: [] };
+    const held = this.#held.get(name);
+    const named = this.#named.get(name);
+    const version = held?.version ?? "";
+    const failure = this.#failures.of(name);
+    if (failure) {
+      const { kind, errors, timeMs, bytes } = failure;
+      const refused = kind === "nacked" ? { version: failure.version, bytes } : undefined;
+      return { name, version, state: kind, errors, sinceMs: timeMs, refused };
+    }
+    const common = { name, version, errors: [], refused: undefined };
+    if (held) return { ...common, state: "acked", sinceMs: held.acceptedAtMs };
+    const state = named?.state.kind === "absent" ? "absent" : "requested";
+    return { ...common, state, sinceMs: named?.sinceMs ?? 0 };
   }
 }
 

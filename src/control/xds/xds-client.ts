@@ -12,6 +12,8 @@ export interface SubscriptionOptions {
   readonly initialFetchTimeoutMs?: number;
   /** Prefix of the subscription's stats, where the name alone does not tell. */
   readonly statPrefix?: string;
+  /** Of `changes$`: the glob collection `xdstp://…/*` in place of everything (`*`). The first subscriber's counts. */
+  readonly collection?: string | undefined;
 }
 
 export interface XdsClient extends Disposable {

@@ -48,4 +48,14 @@ export interface ResourceStatus {
   readonly state: "requested" | "acked" | "nacked" | "absent" | "unavailable";
   readonly version: string;
   readonly errors: readonly string[];
+  /** Milliseconds since 1970 that it has been so: when it was asked for, accepted, refused, missed. */
+  readonly sinceMs: number;
+  /** `nacked`: what was refused, beside what still serves. */
+  readonly refused: RefusedStatus | undefined;
+}
+
+export interface RefusedStatus {
+  readonly version: string;
+  /** As received; empty where not even they could be told from the rest of the message. */
+  readonly bytes: Uint8Array;
 }

@@ -89,6 +89,10 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
     return this.#filter.protocol;
   }
 
+  get isIdle(): boolean {
+    return this.#filter.isIdle;
+  }
+
   get isHealthCheckFailed(): boolean {
     return this.listener.drainType === "default" && this.#owner.isHealthCheckFailed;
   }

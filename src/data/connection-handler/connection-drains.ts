@@ -13,6 +13,8 @@ import type { ActiveDrain, DrainOutcome } from "./active-drain.ts";
 /** What a drain does to its connection. */
 export interface DrainedConnection {
   readonly protocol: DrainedProtocol;
+  /** No request or stream is under way. */
+  readonly isIdle: boolean;
   tellToDrain(drain: DrainStart): void;
   /** Closes at once; `closed` follows. */
   cut(): void;
@@ -84,8 +86,11 @@ export class ConnectionDrains implements WheelTimer {
   }
 
   #nextStep(): { kind: "tell" | "cut"; atMs: number; drain: ActiveDrain } | undefined {
+    const { protocol, isIdle } = this.#connection;
+    const state = { protocol, isIdle, isTold: this.#isTold };
+    const { nowMs } = this.#reactor;
     const steps = this.#memberships.flatMap(({ drain, instantMs }) => {
-      const step = nextDrainStep(drain.start, instantMs, this.#isTold);
+      const step = nextDrainStep(drain.start, instantMs, state, nowMs);
       return step.kind === "none" ? [] : [{ ...step, drain }];
     });
     return steps.sort((a, b) => a.atMs - b.atMs)[0];

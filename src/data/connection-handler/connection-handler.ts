@@ -17,6 +17,7 @@ import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
+import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
@@ -26,6 +27,7 @@ import type { WorkerScopeTable } from "./scope-table.ts";
 
 export interface ConnectionHandlerParts {
   readonly worker: WorkerContext;
+  readonly runtime: WorkerRuntime;
   readonly clusters: WorkerClusterTable;
   readonly routes: WorkerRouteTable;
   readonly scopes: WorkerScopeTable;
@@ -79,6 +81,9 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setRuntime":
+        this.#parts.runtime.set(command.values);
+        return this.#parts.clusters.followRuntime();
       case "setCluster":
         return this.#parts.clusters.set(command);
       case "setHosts":
@@ -189,9 +194,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   }
 
   #startServerDrain(command: ServerDrainCommand): void {
-    // The end of the process closes what is left, not the drain's deadline.
-    const start = { ...command.drain, atDeadline: "keep" as const };
-    const drain = new ActiveDrain(start, this.worker, (event) => this.post(event));
+    const drain = new ActiveDrain(command.drain, this.worker, (event) => this.post(event));
     this.#serverDrains.push({ drain, inboundOnly: command.inboundOnly });
     for (const listener of this.#listeners.values()) {
       if (listener.concerns(command)) listener.joinServerDrain(drain);

@@ -5,6 +5,7 @@
 import { flushCompileCache } from "node:module";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
+import { Outbox } from "../../shared/protocol/outbox.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import { type WorkerInit, limitLayout } from "../../shared/protocol/worker-init.ts";
@@ -59,13 +60,16 @@ function spawnThread(init: WorkerInit, handler: SpawnedWorkerHandler): SpawnedWo
     name: `worker ${init.index}`,
   });
   let failure: string | undefined;
-  thread.on("message", (event: WorkerEvent) => handler.onEvent(event));
+  thread.on("message", (events: readonly WorkerEvent[]) => {
+    for (const event of events) handler.onEvent(event);
+  });
   thread.on("error", (error) => {
     failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
   });
   thread.on("exit", (code) => handler.onExit(failure ?? `exit code ${code}`));
+  const outbox = new Outbox<WorkerCommand>((commands) => thread.postMessage(commands));
   return {
-    post: (command) => thread.postMessage(command),
+    post: (command) => outbox.post(command),
     terminate: () => void thread.terminate(),
   };
 }
@@ -79,10 +83,13 @@ async function createNodeDataPlane(): Promise<DataPlane> {
     const worker = startWorker(init, theirs, {
       createReactor: (options) => createNodeReactor(options, listenSockets),
     });
-    ours.on("message", (event: WorkerEvent) => handler.onEvent(event));
+    ours.on("message", (events: readonly WorkerEvent[]) => {
+      for (const event of events) handler.onEvent(event);
+    });
     ours.on("close", () => handler.onExit("closed its port"));
+    const outbox = new Outbox<WorkerCommand>((commands) => ours.postMessage(commands));
     return {
-      post: (command) => ours.postMessage(command),
+      post: (command) => outbox.post(command),
       terminate: () => worker[Symbol.dispose](),
     };
   };

@@ -5,6 +5,7 @@ import { ActiveFilterChain } from "./active-filter-chain.ts";
 
 export const inertFilter: NetworkFilter = {
   protocol: "tcp",
+  isIdle: false,
   onNewConnection() {},
   onData() {},
   onEnd() {},

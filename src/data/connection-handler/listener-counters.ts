@@ -30,9 +30,10 @@ export class ListenerCounters {
 
   /** Counts one towards the listener's limit over all workers; false and counted when it is reached. */
   tryAcquire(): boolean {
-    const { connectionCount, connectionLimit } = this.#slots;
+    const { connectionCount, name } = this.#slots;
+    const limit = this.#worker.runtime.connectionLimit(name);
     const before = Atomics.add(this.#worker.limits, connectionCount, 1);
-    if (connectionLimit === undefined || before < connectionLimit) return true;
+    if (limit === undefined || before < limit) return true;
     this.release();
     this.overflowed();
     return false;

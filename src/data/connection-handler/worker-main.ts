@@ -37,7 +37,7 @@ function die(error: unknown): void {
       thread: String(init.index),
     },
   };
-  port.postMessage(log);
+  port.postMessage([log]);
   worker.flush();
   systemClock.startTimer(flushGraceMs, () => process.exit(1));
 }

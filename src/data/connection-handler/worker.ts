@@ -7,6 +7,7 @@ import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
+import { Outbox } from "../../shared/protocol/outbox.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -15,6 +16,7 @@ import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
+import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
 import { OnDemandWaits } from "./on-demand-waits.ts";
 import { WorkerRouteTable } from "./route-table.ts";
@@ -22,8 +24,8 @@ import { WorkerScopeTable } from "./scope-table.ts";
 
 /** The worker's end of a channel: a `MessagePort`, or something that behaves like one. */
 export interface WorkerPort {
-  postMessage(event: WorkerEvent): void;
-  on(event: "message", handle: (command: WorkerCommand) => void): unknown;
+  postMessage(events: readonly WorkerEvent[]): void;
+  on(event: "message", handle: (commands: readonly WorkerCommand[]) => void): unknown;
   close(): void;
 }
 
@@ -51,7 +53,9 @@ const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
 export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerParts): RunningWorker {
   const slab = new StatSlab(init.slab);
   const clock = parts.clock ?? systemClock;
-  const loggerOf = workerLoggers(init, port, clock);
+  const outbox = new Outbox<WorkerEvent>((events) => port.postMessage(events));
+  const post = (event: WorkerEvent): void => outbox.post(event);
+  const loggerOf = workerLoggers(init, post, clock);
   const onBug = (error: unknown): void => {
     slab.add(init.slots.sluice, bugs);
     loggerOf("connection").error(`bug, ended one connection: ${describe(error)}`);
@@ -60,7 +64,6 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const { arenaBytesMax } = init;
   const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
   const random = parts.random ?? systemRandom;
-  const post = (event: WorkerEvent): void => port.postMessage(event);
   const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
@@ -72,13 +75,17 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
     post({ kind: "exited" });
+    outbox.flush();
     port.close();
   };
-  port.on("message", (command) => {
+  const carryOut = (command: WorkerCommand): void => {
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
     else if (command.kind === "reopenLogs") assembled.sinks.reopen();
     else handler.handle(command);
+  };
+  port.on("message", (commands) => {
+    for (const command of commands) carryOut(command);
   });
   post({ kind: "ready" });
   return { flush: () => assembled.sinks.flush(), [Symbol.dispose]: end };
@@ -98,7 +105,8 @@ function assemble({ post, ...foundation }: Foundation) {
   const { init, slab, random } = foundation;
   const { sluice } = init.slots;
   const limits = new Int32Array(init.limits);
-  const clusters = new WorkerClusterTable({ slab, limits, random });
+  const runtime = new WorkerRuntime();
+  const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();
   const onDemand = new OnDemandWaits({
@@ -109,6 +117,7 @@ function assemble({ post, ...foundation }: Foundation) {
   const worker: WorkerContext = {
     ...foundation,
     limits,
+    runtime,
     clusters,
     routes,
     scopes,
@@ -116,14 +125,18 @@ function assemble({ post, ...foundation }: Foundation) {
     createAccessLogger: (configs) => sinks.createLogger(configs),
   };
   const sinks = new AccessLogSinks(worker);
-  return { worker, clusters, routes, scopes, onDemand, sinks };
+  return { worker, runtime, clusters, routes, scopes, onDemand, sinks };
 }
 
-function workerLoggers(init: WorkerInit, port: WorkerPort, clock: Clock): LoggerOf {
+function workerLoggers(
+  init: WorkerInit,
+  post: (event: WorkerEvent) => void,
+  clock: Clock,
+): LoggerOf {
   return createLoggers(
     new Int32Array(init.logLevels),
     String(init.index),
-    (record) => port.postMessage({ kind: "log", record }),
+    (record) => post({ kind: "log", record }),
     () => clock.wallTime(),
   );
 }

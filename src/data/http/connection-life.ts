@@ -70,7 +70,8 @@ export class ConnectionLife {
   }
 
   onDrain(drain: DrainStart): void {
-    this.#tell(drain.idleGraceMs, drain.deadlineMs);
+    const graceMs = drain.idle === "keep" ? never : drain.idleGraceMs;
+    this.#tell(graceMs, drain.deadlineMs);
   }
 
   onClosing(): void {

@@ -6,7 +6,7 @@ import type { HttpConnectionManagerConfig } from "../../shared/config/http-confi
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
-import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -74,8 +74,8 @@ export class HttpContext implements Disposable {
     this.requestIds = new RequestIds(worker.random);
     this.#values = worker.slab.values;
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
-    this.#http = slots.http[config.statPrefix] ?? 0;
-    this.#listenerHttp = slots.listenerHttp[config.statPrefix] ?? 0;
+    this.#http = blockOf(slots.http, config.statPrefix);
+    this.#listenerHttp = blockOf(slots.listenerHttp, config.statPrefix);
     this.isEnvoyHeadersSuppressed = config.filters.some(
       (filter) => filter.kind === "router" && filter.suppressEnvoyHeaders,
     );
@@ -153,7 +153,7 @@ export class HttpContext implements Disposable {
   }
 
   #setRoutes(config: RouteConfig | undefined): void {
-    this.#table = config && new RouteTable(config, this.worker.random);
+    this.#table = config && new RouteTable(config, this.worker);
     if (this.#table !== undefined) this.requestCapture.want(this.#table.requestHeadersUsed);
   }
 }

@@ -176,7 +176,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     const request = this.#request;
     if (request?.isActive === true) request.onDeadline(nowMs);
     else if (this.#life.isHeadOverdue(nowMs)) this.#refuse("headerTimeout");
-    switch (this.#life.due(nowMs, this.#isIdle)) {
+    switch (this.#life.due(nowMs, this.isIdle)) {
       case "close":
         this.#closeGracefully();
         break;
@@ -190,13 +190,13 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return this.#nextDeadlineMs();
   }
 
-  get #isIdle(): boolean {
+  get isIdle(): boolean {
     return this.#state === "head" && this.#request === undefined && this.#partial.isEmpty;
   }
 
   #nextDeadlineMs(): number {
     const requestMs = this.#request?.nextDeadlineMs() ?? never;
-    return Math.min(this.#life.nextDeadlineMs(this.#isIdle), requestMs);
+    return Math.min(this.#life.nextDeadlineMs(this.isIdle), requestMs);
   }
 
   #feed(start: number, end: number): void {

@@ -17,7 +17,7 @@ interface WatchedTable extends Disposable {
 
 export class ScopedRouteTables implements Disposable {
   readonly #config: ScopedRoutesConfig;
-  readonly #worker: Pick<WorkerContext, "routes" | "scopes" | "random">;
+  readonly #worker: Pick<WorkerContext, "routes" | "scopes" | "random" | "runtime">;
   readonly #keepHeaders: (names: readonly string[]) => void;
   readonly #keyOf: ScopeKeyOf;
   /** By key. */
@@ -28,7 +28,7 @@ export class ScopedRouteTables implements Disposable {
   /** `keepHeaders`: of requests, a table that is about to be used prints them later. */
   constructor(
     config: ScopedRoutesConfig,
-    worker: Pick<WorkerContext, "routes" | "scopes" | "random">,
+    worker: Pick<WorkerContext, "routes" | "scopes" | "random" | "runtime">,
     keepHeaders: (names: readonly string[]) => void,
   ) {
     this.#config = config;
@@ -89,7 +89,7 @@ export class ScopedRouteTables implements Disposable {
   }
 
   #compile(config: RouteConfig): RouteTable {
-    const table = new RouteTable(config, this.#worker.random);
+    const table = new RouteTable(config, this.#worker);
     this.#keepHeaders(table.requestHeadersUsed);
     return table;
   }

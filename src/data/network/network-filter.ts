@@ -10,6 +10,8 @@ import type { StreamInfo } from "./stream-info.ts";
 export interface NetworkFilter {
   /** For the counts of drains; may change from `http1` to `websocket` once. */
   readonly protocol: DrainedProtocol;
+  /** No request or stream is under way; false where that cannot be known. */
+  readonly isIdle: boolean;
   onNewConnection(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */
   onData(start: number, end: number): void;

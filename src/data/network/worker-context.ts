@@ -9,6 +9,7 @@ import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { ClusterTable } from "../upstream/cluster-table.ts";
+import type { Runtime } from "../upstream/worker-runtime.ts";
 import type { CreateAccessLogger } from "./access-logger.ts";
 
 export interface WorkerContext {
@@ -19,6 +20,7 @@ export interface WorkerContext {
   readonly limits: Int32Array;
   readonly clock: Clock;
   readonly random: Random;
+  readonly runtime: Runtime;
   readonly loggerOf: LoggerOf;
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */

@@ -1,6 +1,6 @@
 /** What all connections of one `tcp_proxy` filter share. */
 import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
-import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
@@ -12,7 +12,7 @@ export function createTcpProxyFactory(
 ): NetworkFilterFactory {
   const isLogged = config.accessLog.length > 0;
   const logger = isLogged ? worker.createAccessLogger(config.accessLog) : undefined;
-  const shared = { config, worker, stats: slots.tcp[config.statPrefix] ?? 0, logger };
+  const shared = { config, worker, stats: blockOf(slots.tcp, config.statPrefix), logger };
   return {
     create: (connection) => new TcpProxy(shared, connection),
     [Symbol.dispose]: () => logger?.[Symbol.dispose](),

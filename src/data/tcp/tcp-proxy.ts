@@ -7,6 +7,7 @@
  */
 import { assert } from "../../shared/common/assert.ts";
 import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
+import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { TimerSlot } from "../../shared/io/timer-wheel.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
@@ -53,6 +54,7 @@ type State =
 
 export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   readonly protocol = "tcp";
+  readonly isIdle = false;
   readonly #shared: TcpProxyShared;
   readonly #connection: DownstreamConnection;
   readonly #flags: ResponseFlag[] = [];
@@ -90,7 +92,14 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   onEnd(): void {}
   onAboveHighWatermark(): void {}
   onBelowLowWatermark(): void {}
-  onDrain(): void {}
+
+  /** Nothing can be said to the peer, so all there is to do is to close, if the policy wants that. */
+  onDrain({ tcp }: DrainStart): void {
+    if (tcp !== "spread") return;
+    this.#count(drainClose);
+    this.#end();
+    this.#connection.socket.close("flush");
+  }
 
   onSpliced(bytesRead: number, bytesWritten: number): void {
     const { slab } = this.#shared.worker;

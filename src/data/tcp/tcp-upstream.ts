@@ -94,6 +94,7 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   onConnected(): void {
     const { stats, activity } = this.host.cluster;
     this.#state = "connected";
+    this.host.tcpConnections.add(this);
     this.#reactor.timers.cancel(this.#connectTimer);
     this.#slab.record(stats, connectMs, this.#reactor.nowMs - this.#startMs);
     activity.pendingEnded();
@@ -129,6 +130,7 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   #release(wasConnected: boolean): void {
     const { activity, breakers } = this.host.cluster;
     this.host.activeRequests--;
+    this.host.tcpConnections.delete(this);
     breakers.release("connections");
     activity.connectionClosed();
     if (wasConnected) activity.requestEnded();

@@ -30,12 +30,18 @@ export interface UpstreamHost {
   activeRequests: number;
   /** Set by the protocol's pool; closed when the host or the cluster goes. */
   pool: HostPool | undefined;
+  /** Of TCP proxies, open to it from this worker. */
+  readonly tcpConnections: Set<TcpConnection>;
   /** False once the host left the cluster: a pool must not keep connections to it. */
   readonly isMember: boolean;
 }
 
+export interface TcpConnection {
+  close(how: "flush" | "now" | "reset"): void;
+}
+
 /** Pooled connections of one host. */
 export interface HostPool {
-  /** Closes what is idle at once and the rest when their requests end. */
+  /** Closes what is idle at once and what is busy when its request ends; connections opened later stay. */
   drain(): void;
 }

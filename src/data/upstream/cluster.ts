@@ -10,8 +10,10 @@ import type { ClusterActivity } from "./cluster-activity.ts";
 import type { UpstreamCluster } from "./cluster-table.ts";
 import type { Host } from "./host.ts";
 import { HostSet } from "./host-set.ts";
+import type { Runtime } from "./worker-runtime.ts";
 
 const panicCounter = clusterStats.offset("lb_healthy_panic");
+const panicThresholdKey = "upstream.healthy_panic_threshold";
 
 export interface ClusterParts {
   readonly config: ClusterConfig;
@@ -26,6 +28,7 @@ export interface ClusterEnvironment {
   readonly slab: StatSlab;
   readonly limits: Int32Array;
   readonly random: Random;
+  readonly runtime: Runtime;
 }
 
 export class Cluster implements UpstreamCluster {
@@ -35,16 +38,36 @@ export class Cluster implements UpstreamCluster {
   readonly highBreakers: CircuitBreakers;
   readonly activity: ClusterActivity;
   readonly #hostSet: HostSet;
+  readonly #runtime: Runtime;
 
   constructor(parts: ClusterParts, environment: ClusterEnvironment) {
     this.config = parts.config;
     this.stats = parts.stats;
     this.activity = parts.activity;
     const { default: normal, high } = parts.config.circuitBreakers;
-    const { limits, slab, random } = environment;
-    this.breakers = new CircuitBreakers(limits, parts.limits, normal);
-    this.highBreakers = new CircuitBreakers(limits, parts.limits + clusterLimitSlots / 2, high);
+    const { limits, slab, random, runtime } = environment;
+    const keyPrefix = `circuit_breakers.${parts.config.name}.`;
+    this.breakers = new CircuitBreakers(limits, parts.limits, {
+      limits: normal,
+      keyPrefix: `${keyPrefix}default.`,
+    });
+    this.highBreakers = new CircuitBreakers(limits, parts.limits + clusterLimitSlots / 2, {
+      limits: high,
+      keyPrefix: `${keyPrefix}high.`,
+    });
+    this.#runtime = runtime;
     this.#hostSet = new HostSet(this, random, () => slab.add(parts.stats, panicCounter));
+    this.followRuntime();
+  }
+
+  /** Limits and the panic threshold, which runtime may override. */
+  followRuntime(): void {
+    this.breakers.followRuntime(this.#runtime);
+    this.highBreakers.followRuntime(this.#runtime);
+    const otherwise = this.config.healthyPanicThreshold;
+    this.#hostSet.setPanicThreshold(
+      Math.min(100, this.#runtime.integer({ runtimeKey: panicThresholdKey, otherwise })),
+    );
   }
 
   get hosts(): readonly Host[] {

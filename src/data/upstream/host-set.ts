@@ -4,14 +4,19 @@
  */
 import { formatAddress } from "../../shared/common/address.ts";
 import type { Random } from "../../shared/common/random.ts";
-import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
+import {
+  type ClusterConfig,
+  type HostConfig,
+  isExcluded,
+} from "../../shared/config/cluster-config.ts";
 import { Host } from "./host.ts";
 import { type HostPicker, createHostPicker } from "./host-picker.ts";
 import type { UpstreamCluster } from "./cluster-table.ts";
 import { type PriorityShare, shareByPriority } from "./priority-load.ts";
 
 interface Choice {
-  readonly picker: HostPicker;
+  /** Undefined: nobody is asked (`fail_traffic_on_panic`). */
+  readonly picker: HostPicker | undefined;
   readonly percent: number;
   readonly isPanic: boolean;
 }
@@ -24,11 +29,13 @@ export class HostSet {
   #byAddress = new Map<string, Host>();
   #hosts: readonly Host[] = [];
   #choices: readonly Choice[] = [];
+  #panicThreshold: number;
 
   /** `onPanic` is called at each choice that did not look at health. */
   constructor(cluster: UpstreamCluster, random: Random, onPanic: () => void) {
     this.#cluster = cluster;
     this.#config = cluster.config;
+    this.#panicThreshold = cluster.config.healthyPanicThreshold;
     this.#random = random;
     this.#onPanic = onPanic;
   }
@@ -53,11 +60,18 @@ export class HostSet {
     for (const [key, host] of before) if (!this.#byAddress.has(key)) host.leave();
   }
 
+  /** In percent; 0 switches panic off. */
+  setPanicThreshold(percent: number): void {
+    if (percent === this.#panicThreshold) return;
+    this.#panicThreshold = percent;
+    this.#choices = this.#chooseAmong(this.#hosts);
+  }
+
   choose(): Host | undefined {
     const choice = this.#choices.length > 1 ? this.#draw() : this.#choices[0];
     if (!choice) return undefined;
     if (choice.isPanic) this.#onPanic();
-    return choice.picker.pick();
+    return choice.picker?.pick();
   }
 
   #draw(): Choice | undefined {
@@ -72,15 +86,18 @@ export class HostSet {
   #chooseAmong(hosts: readonly Host[]): Choice[] {
     const priorities = byPriority(hosts);
     const health = priorities.map((members) => ({
-      total: members.length,
+      total: members.filter((host) => !isExcluded(host.config)).length,
       healthy: members.filter((host) => host.config.health === "healthy").length,
       degraded: members.filter((host) => host.config.health === "degraded").length,
     }));
-    return shareByPriority(health, this.#config.healthyPanicThreshold).flatMap((share) => {
+    return shareByPriority(health, this.#panicThreshold).flatMap((share): Choice[] => {
+      const isPanic = share.hosts === "all";
+      if (isPanic && this.#config.failTrafficOnPanic)
+        return [{ picker: undefined, percent: share.percent, isPanic }];
       const eligible = eligibleHosts(priorities[share.priority] ?? [], share);
       if (eligible.length === 0) return [];
       const picker = createHostPicker(this.#config, eligible, this.#random);
-      return [{ picker, percent: share.percent, isPanic: share.hosts === "all" }];
+      return [{ picker, percent: share.percent, isPanic }];
     });
   }
 }

@@ -3,12 +3,13 @@
  * holders ask `isMember` before they keep anything open to it.
  */
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
-import type { HostPool, UpstreamCluster, UpstreamHost } from "./cluster-table.ts";
+import type { HostPool, TcpConnection, UpstreamCluster, UpstreamHost } from "./cluster-table.ts";
 
 export class Host implements UpstreamHost {
   readonly cluster: UpstreamCluster;
   activeRequests = 0;
   pool: HostPool | undefined = undefined;
+  readonly tcpConnections = new Set<TcpConnection>();
   #config: HostConfig;
   #isMember = true;
 
@@ -25,9 +26,17 @@ export class Host implements UpstreamHost {
     return this.#isMember;
   }
 
-  /** Same address, new weight, priority or health: what is pooled stays. */
+  /**
+   * Same address, new weight, priority or health. What is open stays, unless a health check fails the host: then
+   * connections of pools end as they come free (Envoy: `onHostHealthFailure`), and TCP ones now if the cluster says so.
+   */
   update(config: HostConfig): void {
+    const fails = hasFailed(config) && !hasFailed(this.#config);
     this.#config = config;
+    if (!fails) return;
+    this.pool?.drain();
+    if (!this.cluster.config.closeConnectionsOnHealthFailure) return;
+    for (const connection of this.tcpConnections) connection.close("flush");
   }
 
   /** The host left: idle connections close now, busy ones when their requests end. */
@@ -35,4 +44,8 @@ export class Host implements UpstreamHost {
     this.#isMember = false;
     this.pool?.drain();
   }
+}
+
+function hasFailed({ flags }: HostConfig): boolean {
+  return flags.includes("failed_active_hc");
 }

@@ -36,6 +36,11 @@ export class WorkerClusterTable implements ClusterTable {
     this.#clusters.get(name)?.setHosts(hosts);
   }
 
+  /** A runtime key may override a limit of a cluster. */
+  followRuntime(): void {
+    for (const cluster of this.#clusters.values()) cluster.followRuntime();
+  }
+
   remove(name: string): void {
     const cluster = this.#clusters.get(name);
     this.#clusters.delete(name);

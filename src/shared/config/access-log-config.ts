@@ -1,4 +1,6 @@
 /** An access log after its format string was parsed (docs: configuration/observability/access_log/usage). */
+import type { RuntimeDefault } from "./runtime-values.ts";
+
 export interface AccessLogConfig {
   readonly sink:
     | { readonly kind: "file"; readonly path: string }
@@ -32,9 +34,11 @@ export type AccessLogPart =
       readonly maxLength: number | undefined;
     };
 
+type Comparison = "eq" | "ge" | "le" | "ne";
+
 export type AccessLogFilter =
-  | { readonly kind: "statusCode"; readonly op: "eq" | "ge" | "le" | "ne"; readonly value: number }
-  | { readonly kind: "duration"; readonly op: "eq" | "ge" | "le" | "ne"; readonly valueMs: number }
+  | { readonly kind: "statusCode"; readonly op: Comparison; readonly value: RuntimeDefault }
+  | { readonly kind: "duration"; readonly op: Comparison; readonly valueMs: RuntimeDefault }
   | { readonly kind: "responseFlag"; readonly flags: readonly string[] }
   | { readonly kind: "notHealthCheck" }
   | { readonly kind: "and" | "or"; readonly filters: readonly AccessLogFilter[] };

@@ -22,6 +22,10 @@ export interface ClusterConfig {
   };
   /** Percent of healthy hosts below which all are used; 0 switches panic off. */
   readonly healthyPanicThreshold: number;
+  /** In panic nobody is asked, in place of everybody. */
+  readonly failTrafficOnPanic: boolean;
+  /** TCP connections to a host end when a health check fails it. */
+  readonly closeConnectionsOnHealthFailure: boolean;
   readonly protocol: "http1" | "http2";
 }
 
@@ -65,7 +69,48 @@ export interface Endpoint {
   readonly address: SocketAddress;
   readonly hostname: string;
   readonly weight: number;
-  readonly health: "healthy" | "degraded" | "unhealthy";
+  readonly health: EndpointHealth;
+  /** How it differs from others to its health checks; undefined: it does not. */
+  readonly check?: EndpointCheck;
+}
+
+/** `core.v3.HealthStatus`; one that is not known counts as healthy. */
+export type EndpointHealth = "healthy" | "degraded" | "unhealthy" | "draining" | "timeout";
+
+/** `Endpoint.HealthCheckConfig`. */
+export interface EndpointCheck {
+  /** Where the checks go; undefined: to the host itself. */
+  readonly address: SocketAddress | undefined;
+  /** 0: the host's own. */
+  readonly port: number;
+  /** For `host` and `:authority`; empty: the health check's own. */
+  readonly hostname: string;
+  readonly isDisabled: boolean;
+}
+
+/** What there is to say against a host, in Envoy's words and in the order in which `/clusters` shows it. */
+export const healthFlags = [
+  "failed_active_hc",
+  "failed_eds_health",
+  "degraded_active_hc",
+  "degraded_eds_health",
+  "pending_dynamic_removal",
+  "pending_active_hc",
+  "excluded_via_immediate_hc_fail",
+  "active_hc_timeout",
+  "eds_status_draining",
+] as const;
+export type HealthFlag = (typeof healthFlags)[number];
+
+/** Hosts of these do not count for the health of their priority, as if they were not there. */
+const excluding: readonly HealthFlag[] = [
+  "pending_active_hc",
+  "excluded_via_immediate_hc_fail",
+  "eds_status_draining",
+];
+
+export function isExcluded({ flags }: Pick<HostConfig, "flags">): boolean {
+  return flags.some((flag) => excluding.includes(flag));
 }
 
 /** One host of a cluster, on workers. */
@@ -74,5 +119,9 @@ export interface HostConfig {
   readonly hostname: string;
   readonly weight: number;
   readonly priority: number;
+  /** What its flags come to (Envoy: `coarseHealth`). */
   readonly health: "healthy" | "degraded" | "unhealthy";
+  readonly flags: readonly HealthFlag[];
+  /** Of its endpoint; main's alone. */
+  readonly check?: EndpointCheck;
 }

@@ -3,6 +3,7 @@
  * Workers hold one compiled table per route configuration; open connections see a new one at once.
  */
 import type { HeaderMatcher, QueryParameterMatcher, RegexSource } from "./matchers.ts";
+import type { RuntimeDefault } from "./runtime-values.ts";
 
 export interface RouteConfig {
   readonly name: string;
@@ -46,7 +47,7 @@ export interface RouteMatch {
   readonly headers: readonly HeaderMatcher[];
   readonly queryParameters: readonly QueryParameterMatcher[];
   /** Share of requests that match, numerator of a million; undefined: all. */
-  readonly runtimeFraction: number | undefined;
+  readonly runtimeFraction: RuntimeDefault | undefined;
 }
 
 export type PathMatcher =

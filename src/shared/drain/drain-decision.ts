@@ -5,7 +5,7 @@
  * busy or idle: the share told by time t is t over the window, whatever the request rate. (Envoy polls
  * per response, so busy connections all go early and idle ones late: docs, operations/draining.)
  */
-import type { DrainStart } from "./drain.ts";
+import type { DrainStart, DrainedProtocol } from "./drain.ts";
 
 /** The golden ratio less one: of all steps round a circle it leaves the most even gaps (Knuth, TAOCP 6.4). */
 const evenStep = 0.618_033_988_749_895;
@@ -48,11 +48,35 @@ export function gradualWindowMs(drain: DrainStart): number {
 export type DrainStep =
   | { readonly kind: "tell"; readonly atMs: number }
   | { readonly kind: "cut"; readonly atMs: number }
-  /** Told, and nothing happens at the deadline. */
+  /** Told, and left to end by itself. */
   | { readonly kind: "none" };
 
-/** `instantMs`: the connection's own. */
-export function nextDrainStep(drain: DrainStart, instantMs: number, isTold: boolean): DrainStep {
-  if (!isTold) return { kind: "tell", atMs: instantMs };
-  return drain.atDeadline === "cut" ? { kind: "cut", atMs: drain.deadlineMs } : { kind: "none" };
+/** What a connection is at the moment. */
+export interface DrainedState {
+  readonly protocol: DrainedProtocol;
+  /** No request or stream is under way. Of TCP never known, so false. */
+  readonly isIdle: boolean;
+  readonly isTold: boolean;
+}
+
+/**
+ * `instantMs`: the connection's own. The step of a connection that is busy at the deadline may be `none`, and
+ * `cut` when it is asked again.
+ */
+export function nextDrainStep(
+  drain: DrainStart,
+  instantMs: number,
+  { protocol, isIdle, isTold }: DrainedState,
+  nowMs: number,
+): DrainStep {
+  if (!isTold) {
+    const isAtOnce = isIdle && drain.idle === "close";
+    return { kind: "tell", atMs: isAtOnce ? nowMs : instantMs };
+  }
+  if (!drain.cutsAtDeadline) return { kind: "none" };
+  const isLeftToFinish =
+    protocol === "tcp"
+      ? drain.tcp === "keep"
+      : drain.streams === "finish" && nowMs >= drain.deadlineMs && !isIdle;
+  return isLeftToFinish ? { kind: "none" } : { kind: "cut", atMs: drain.deadlineMs };
 }

@@ -17,27 +17,48 @@ export type DrainCause =
   | "hot-restart"
   | "shutdown";
 
-/** Per listener, from `filter_metadata["sluice.drain"]`; Envoy's flags are the defaults. */
-export interface DrainPolicy {
-  readonly timeMs: number;
+/** How connections are treated, by what they are and by what they do. */
+export interface DrainTreatment {
   readonly strategy: DrainStrategy;
   /** An h1 connection that was told is closed after this long without a byte. */
   readonly idleGraceMs: number;
-  /** What happens to streams and TCP connections still there at the deadline. */
-  readonly atDeadline: "cut" | "keep";
+  /**
+   * HTTP connections on which nothing is under way. `close`: told when the drain begins; `spread`: at the
+   * instant of their own; `keep`: at that instant too, but silence closes none of them before the deadline.
+   */
+  readonly idle: "close" | "spread" | "keep";
+  /** Requests and streams still under way at the deadline: cut, or left to finish. */
+  readonly streams: "finish" | "deadline";
+  /** Of the TCP proxy: cut at the deadline, closed at an instant of their own, or left alone for ever. */
+  readonly tcp: "deadline" | "spread" | "keep";
 }
 
-export const idleGraceMsDefault = 5_000;
+/** Per listener, from `filter_metadata["sluice.drain"]`; Envoy's flags are the defaults. */
+export interface DrainPolicy extends DrainTreatment {
+  readonly timeMs: number;
+}
+
+/** What the flags do not say. */
+export const drainPolicyDefaults: Omit<DrainPolicy, "timeMs" | "strategy"> = {
+  idleGraceMs: 5_000,
+  idle: "spread",
+  streams: "deadline",
+  tcp: "deadline",
+};
 
 /** What workers need of a drain. Instants are on the process's monotonic clock. */
-export interface DrainStart {
+export interface DrainStart extends DrainTreatment {
   readonly id: DrainId;
   readonly cause: DrainCause;
   readonly startMs: number;
   readonly deadlineMs: number;
-  readonly strategy: DrainStrategy;
-  readonly idleGraceMs: number;
-  readonly atDeadline: "cut" | "keep";
+  /** False for a drain of the server: whoever ordered it ends the process. */
+  readonly cutsAtDeadline: boolean;
+}
+
+/** Some of its connections may outlast the deadline, and the drain lasts with them. */
+export function mayOutlastDeadline({ streams, tcp }: DrainTreatment): boolean {
+  return streams === "finish" || tcp === "keep";
 }
 
 export type DrainedProtocol = "http1" | "http2" | "websocket" | "tcp";

@@ -6,6 +6,7 @@ import type { ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
 import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
+import type { RuntimeValues } from "../config/runtime-values.ts";
 import type { RouteScope } from "../config/scoped-routes.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
@@ -33,6 +34,8 @@ export type WorkerCommand =
   | { readonly kind: "removeScopes"; readonly name: string }
   /** Whoever waits for it looks again: all that there is to it was sent before. */
   | { readonly kind: "answered"; readonly want: OnDemandWant }
+  /** All of them: a key that is missing has no value any more. */
+  | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
   | { readonly kind: "setHealthCheckFailed"; readonly failed: boolean }
   /** A server-wide drain: told to listeners of the direction; nothing is closed at its deadline. */
@@ -44,19 +47,30 @@ export type WorkerCommand =
   /** Watchdog. */
   | { readonly kind: "ping"; readonly reply: ReplyId };
 
+/**
+ * By stat prefix, mostly one. Pairs: objects with a key of their own each would have a shape of their own
+ * each, and ten thousand shapes are dear to clone and to keep.
+ */
+export type BlocksByPrefix = readonly (readonly [statPrefix: string, block: StatBlock])[];
+
+/** 0, the sink, for a prefix that is not there. */
+export function blockOf(blocks: BlocksByPrefix, statPrefix: string): StatBlock {
+  return blocks.find(([prefix]) => prefix === statPrefix)?.[1] ?? 0;
+}
+
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
 export interface ListenerSlots {
   readonly listener: StatBlock;
   /** `listener.<address>.worker_N.`, one a worker. */
   readonly worker: StatBlock;
-  /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.` by stat prefix. */
-  readonly http: Readonly<Record<string, StatBlock>>;
-  readonly listenerHttp: Readonly<Record<string, StatBlock>>;
-  readonly tcp: Readonly<Record<string, StatBlock>>;
+  /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.`. */
+  readonly http: BlocksByPrefix;
+  readonly listenerHttp: BlocksByPrefix;
+  readonly tcp: BlocksByPrefix;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
-  /** Most connections at once over all workers; undefined: no limit. */
-  readonly connectionLimit: number | undefined;
+  /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */
+  readonly name: string;
 }
 
 export interface AddListener {

@@ -15,6 +15,8 @@ export interface StatAllocator {
   allocate(group: StatGroup, prefix: string): StatBlock;
   /** Gives one reference back. At the last one the names vanish and the slots are zeroed. */
   release(block: StatBlock): void;
+  /** Of one counter or gauge over all threads. */
+  total(block: StatBlock, offset: number): number;
 }
 
 /** What main's own stats need: names from the allocator, values in main's slab. */

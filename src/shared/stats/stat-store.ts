@@ -98,6 +98,10 @@ export class StatStore implements StatAllocator {
     else this.#free.set(entry.group.size, [block]);
   }
 
+  total(block: StatBlock, offset: number): number {
+    return this.#sum(block + offset);
+  }
+
   /** A text readout (`version_text`); undefined removes it. */
   setText(name: string, value: string | undefined): void {
     if (value === undefined) this.#texts.delete(name);

@@ -22,6 +22,8 @@ function type(typeUrl: string, resources: readonly Partial<ResourceStatus>[]): T
       state: "acked",
       version: "1",
       errors: [],
+      sinceMs: 9_000,
+      refused: undefined,
       ...resource,
     })),
   };
@@ -85,19 +87,20 @@ test("what was skipped is ACKed, and its error says why it does not serve", () =
 });
 
 test("types without a manager are there by name, with their status and reason", () => {
+  const refused = { version: "9", bytes: bytes(1) };
   const found = resources([
     type("a.Secret", [
       { name: "r", state: "requested", version: "" },
       { name: "x", state: "absent", version: "" },
-      { name: "n", state: "nacked", version: "", errors: ["p", "q"] },
+      { name: "n", state: "nacked", version: "", errors: ["p", "q"], refused },
     ]),
   ]);
   assert.deepEqual(
-    found.map(({ name, status, error }) => [name, status, error?.details, error?.version]),
+    found.map(({ name, status, error }) => [name, status, error]),
     [
-      ["r", clientStatuses.requested, undefined, undefined],
-      ["x", clientStatuses.absent, undefined, undefined],
-      ["n", clientStatuses.nacked, "p; q", "9"],
+      ["r", clientStatuses.requested, undefined],
+      ["x", clientStatuses.absent, undefined],
+      ["n", clientStatuses.nacked, { details: "p; q", ...refused, lastAttemptMs: 9_000 }],
     ],
   );
 });

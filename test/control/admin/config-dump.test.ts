@@ -2,9 +2,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ConfigDumpSource, UnsupportedField } from "../../../src/control/admin/config-dump.ts";
 import { configDumpEndpoint } from "../../../src/control/admin/config-dump-endpoint.ts";
+import type { TypeStatus } from "../../../src/control/xds/xds-status.ts";
 import { clusterView, listenerView } from "../../support/admin-views.ts";
 
 const unsupported: UnsupportedField[] = [];
+
+/** A type of which some names stand refused. */
+function refusals(shortName: string, ...names: readonly string[]): TypeStatus {
+  const refused = { version: "v9", bytes: new Uint8Array() };
+  const resources = names.map((name) => ({
+    name,
+    state: "nacked" as const,
+    version: "",
+    errors: ["x", "y"],
+    sinceMs: 9_000,
+    refused,
+  }));
+  return { typeUrl: "", shortName, version: "", acceptedAtMs: 0, nack: undefined, resources };
+}
+
 const source: ConfigDumpSource = {
   unsupportedFields: () => unsupported,
   bootstrap: { bytes: new Uint8Array(), loadedAtMs: 0 },
@@ -38,6 +54,14 @@ const source: ConfigDumpSource = {
       { name: "fixed", version: "l2", details: "why", bytes: new Uint8Array(), lastAttemptMs: 0 },
     ],
   }),
+  controlPlanes: () => [
+    {
+      server: "ads",
+      serverIdentifier: "",
+      stream: { kind: "open" },
+      types: [refusals("RDS", "r", "gone"), refusals("EDS", "eds", "late")],
+    },
+  ],
   routes: () => [{ name: "r", version: "r1", bytes: new Uint8Array(), lastUpdatedMs: 0 }],
   scopedRoutes: () => [],
   render: (typeName) => ({ name: typeName.split(".").at(-1), inner: { a: 1, b: 2 } }),
@@ -77,11 +101,28 @@ test("/config_dump shows every state of a listener, each draining version too", 
   assert.equal(skipped.error_state.details, "skipped: why");
 });
 
+test("/config_dump tells what was refused of routes and endpoints, beside what serves or alone", () => {
+  const [, , endpoints, , , routes] = dump("include_eds").configs;
+  const [kept, gone] = routes.dynamic_route_configs;
+  assert.equal(kept.version_info, "r1");
+  assert.deepEqual(kept.error_state, {
+    failed_configuration: kept.route_config,
+    last_update_attempt: "1970-01-01T00:00:09.000Z",
+    details: "x; y",
+    version_info: "v9",
+  });
+  assert.deepEqual(Object.keys(gone), ["error_state"]);
+  assert.deepEqual(
+    endpoints.dynamic_endpoint_configs.map((each: object) => Object.keys(each).at(-1)),
+    ["error_state", "error_state"],
+  );
+});
+
 test("/config_dump?resource gives the elements, 404 for what is no resource", () => {
   const { configs } = dump("resource=dynamic_listeners");
   assert.equal(configs.length, 5);
   assert.match(configs[0]["@type"], /envoy\.admin\.v3\.ListenersConfigDump\.DynamicListener$/);
-  assert.equal(dump("resource=dynamic_endpoint_configs").configs.length, 1);
+  assert.equal(dump("resource=dynamic_endpoint_configs").configs.length, 2);
   assert.equal(typeOf(dump("resource=bootstrap").configs[0]), "BootstrapConfigDump");
   assert.equal(dump("resource=dynamic_warming_clusters").body, "{}\n");
   const unknown = dump("resource=foo");

@@ -16,7 +16,11 @@ import { loggingEndpoint } from "../../../src/control/admin/logging-endpoint.ts"
 import { memoryEndpoint, quitEndpoint } from "../../../src/control/admin/process-endpoints.ts";
 import { type ServerState, readyEndpoint } from "../../../src/control/admin/ready-endpoint.ts";
 import { resetCountersEndpoint } from "../../../src/control/admin/reset-counters-endpoint.ts";
-import { runtimeEndpoint } from "../../../src/control/admin/runtime-endpoint.ts";
+import {
+  runtimeEndpoint,
+  runtimeModifyEndpoint,
+} from "../../../src/control/admin/runtime-endpoint.ts";
+import { snapshotOf } from "../../../src/control/runtime/runtime-snapshot.ts";
 import { prometheusEndpoint, statsEndpoint } from "../../../src/control/admin/stats-endpoint.ts";
 import type { LogComponent, LogLevel } from "../../../src/shared/common/log.ts";
 import type { StatSnapshot } from "../../../src/shared/stats/stat-snapshot.ts";
@@ -177,10 +181,14 @@ test("/memory prints 64-bit numbers as strings", () => {
 });
 
 test("/runtime lets the last layer that has a key win", () => {
-  const endpoint = runtimeEndpoint([
-    { name: "base", kind: "static", values: { "a.b": 5, foo: "bar" } },
-    { name: "over", kind: "static", values: { foo: true, share: { millionths: 7 } } },
+  const share = '{"numerator":7,"denominator":"MILLION"}';
+  const values = (texts: Readonly<Record<string, string>>) =>
+    new Map(Object.entries(texts).map(([key, text]) => [key, { text }]));
+  const snapshot = snapshotOf([
+    { name: "base", values: values({ "a.b": "5", foo: "bar" }) },
+    { name: "over", values: values({ foo: "true", share }) },
   ]);
+  const endpoint = runtimeEndpoint(() => snapshot);
   assert.deepEqual(JSON.parse(ask(endpoint).body), {
     entries: {
       "a.b": { final_value: "5", layer_values: ["5", ""] },
@@ -192,6 +200,24 @@ test("/runtime lets the last layer that has a key win", () => {
     },
     layers: ["base", "over"],
   });
+});
+
+test("/runtime_modify takes its keys from the query, or else from a form", () => {
+  const changes: (readonly (readonly [string, string])[])[] = [];
+  const endpoint = runtimeModifyEndpoint((change) => void changes.push([...change]));
+  assert.equal(ask(endpoint, "a=1&b=").body, "OK\n");
+  const form = new URLSearchParams("c=2");
+  assert.equal(endpoint.handle({ query: new URLSearchParams(), form }).body, "OK\n");
+  assert.deepEqual(changes, [
+    [
+      ["a", "1"],
+      ["b", ""],
+    ],
+    [["c", "2"]],
+  ]);
+  assert.equal(ask(endpoint).status, 400);
+  const closed = runtimeModifyEndpoint(() => "No admin layer specified");
+  assert.equal(ask(closed, "a=1").status, 503);
 });
 
 test("/init_dump names what is waited for, by kind", () => {

@@ -7,11 +7,22 @@ import type { ResourceStatus, TypeStatus } from "../../../src/control/xds/xds-st
 import { clusterView, listenerView } from "../../support/admin-views.ts";
 
 const acked = (name: string, version: string): ResourceStatus => ({
-  name,
-  state: "acked",
+  ...missing(name, "acked"),
   version,
-  errors: [],
 });
+
+function missing(name: string, state: ResourceStatus["state"]): ResourceStatus {
+  return { name, state, version: "", errors: [], sinceMs: 9_000, refused: undefined };
+}
+
+/** Version `v9` was. */
+function nacked(name: string, ...errors: readonly string[]): ResourceStatus {
+  return {
+    ...missing(name, "nacked"),
+    errors,
+    refused: { version: "v9", bytes: new Uint8Array() },
+  };
+}
 
 function type(shortName: string, resources: readonly ResourceStatus[]): TypeStatus {
   const nack = { version: "v9", detail: "all of it", timeMs: 9_000 };
@@ -42,8 +53,8 @@ function statusOf(types: readonly TypeStatus[], source: Partial<StatusSource> = 
 const failed = { bytes: new Uint8Array(), lastAttemptMs: 0 };
 
 test("a refused update is a row of its own beside the version that serves", () => {
-  const nacked = { name: "a", state: "nacked", version: "v1", errors: ["no"] } as const;
-  const rows = statusOf([type("LDS", [nacked])], {
+  const refused = { ...nacked("a", "no"), version: "v1" };
+  const rows = statusOf([type("LDS", [refused])], {
     listeners: () => ({
       version: "v1",
       listeners: [listenerView({ name: "a", version: "v1" })],
@@ -76,9 +87,9 @@ test("resources that only xDS knows of: requested, absent, refused, received", (
   const rows = statusOf(
     [
       type("RDS", [
-        { name: "r1", state: "requested", version: "", errors: [] },
-        { name: "r2", state: "absent", version: "", errors: [] },
-        { name: "r3", state: "nacked", version: "", errors: ["x", "y"] },
+        missing("r1", "requested"),
+        missing("r2", "absent"),
+        nacked("r3", "x", "y"),
         acked("r4", "v1"),
         acked("r5", "v1"),
       ]),
@@ -92,6 +103,25 @@ test("resources that only xDS knows of: requested, absent, refused, received", (
     ["r4", "v1", "acked", "received", null],
     ["r5", "v1", "acked", "active", null],
   ]);
+});
+
+test("a resource that is not here says since when: asked for, refused or missed", () => {
+  const states = [missing("r1", "requested"), missing("r2", "absent"), nacked("r3", "x")];
+  const stream = { kind: "open" } as const;
+  const { resources } = statusView({
+    controlPlanes: () => [
+      { server: "ads", serverIdentifier: "", stream, types: [type("RDS", states)] },
+    ],
+    listeners: () => ({ version: "", listeners: [], errors: [], skipped: [] }),
+    clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
+    routes: () => [],
+    scopedRoutes: () => [],
+    drains: () => ({ drains: [] }),
+  });
+  assert.deepEqual(
+    resources.map(({ since }) => since),
+    states.map(() => "1970-01-01T00:00:09.000Z"),
+  );
 });
 
 test("a draining version shows its own drain, a stopped one that it is stopped", () => {

@@ -10,7 +10,9 @@ import type { LoadAssignment } from "../../../src/shared/config/cluster-config.t
 import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";
 import { type ClusterSketch, assignment, decodedCluster } from "../../support/cluster-builders.ts";
 import { silentLog } from "../../support/silent-log.ts";
+import { FakeProbers, refused, unreachable } from "../../support/fake-probers.ts";
 import { FakeStats } from "../../support/fake-stats.ts";
+import { httpCheck } from "../../support/health-checks.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -21,6 +23,7 @@ class Harness {
   readonly commands: WorkerCommand[] = [];
   readonly names = new Map<string, DnsAnswer>();
   readonly states = new Map<string, BehaviorSubject<ResourceState<LoadAssignment>>>();
+  readonly probers = new FakeProbers();
   readonly manager: ClusterManager;
 
   constructor() {
@@ -37,6 +40,8 @@ class Harness {
       clock,
       random: seededRandom(1),
       log: silentLog,
+      createProber: this.probers.create,
+      healthLog: silentLog,
     });
   }
 
@@ -228,6 +233,60 @@ describe("EDS clusters", () => {
     assert.deepEqual(harness.kinds(), []);
     assert.equal(harness.assignmentState("svc").observed, false);
     assert.deepEqual(harness.stats.prefixes, ["cluster_manager."]);
+  });
+});
+
+describe("clusters with health checks", () => {
+  const health = {
+    check: httpCheck(),
+    ignoreHealthOnHostRemoval: false,
+    ignoreNewHostsUntilFirstCheck: false,
+  };
+
+  test("warm until each host was checked, and what waits for them waits so long", async () => {
+    const harness = new Harness();
+    harness.push([{ name: "a", hosts: ["10.0.0.1:80", "10.0.0.2:80"], health }]);
+    harness.assertStats({ active_clusters: 0, warming_clusters: 1 });
+    assert.equal(harness.stats.value("cluster.a.warming_state"), 1);
+    const initialized = harness.manager.whenInitialized();
+    harness.probers.answer("10.0.0.1:80");
+    assert.deepEqual(harness.manager.view().clusters[0]?.awaiting, ["health checks of 1 hosts"]);
+    assert.deepEqual(harness.kinds(), []);
+    harness.probers.answer("10.0.0.2:80", refused);
+    await initialized;
+    harness.assertStats({ active_clusters: 1, warming_clusters: 0 });
+    assert.deepEqual(harness.kinds(), ["setCluster"]);
+    assert.equal(harness.stats.value("cluster.a.membership_healthy"), 1);
+    assert.equal(harness.stats.value("cluster.a.membership_total"), 2);
+    harness.manager[Symbol.dispose]();
+    assert.equal(harness.clock.pendingCount, 0);
+  });
+
+  test("tell workers of each change; a change of health is none of membership", async () => {
+    const harness = new Harness();
+    harness.push([{ name: "a", eds: "svc", health }]);
+    harness.assign("svc", ["10.0.0.1:80"]);
+    harness.probers.answer("10.0.0.1:80");
+    harness.kinds();
+    await harness.clock.advance(1_000);
+    harness.probers.answer("10.0.0.1:80", refused);
+    assert.deepEqual(harness.kinds(), ["setHosts"]);
+    assert.equal(harness.stats.value("cluster.a.membership_healthy"), 0);
+    assert.equal(harness.stats.value("cluster.a.membership_change"), 1);
+    harness.assertStats({ cluster_updated: 1 });
+    harness.push([], ["a"]);
+    assert.equal(harness.probers.targets.size, 0);
+    assert.equal(harness.clock.pendingCount, 0);
+  });
+
+  test("are checked anew when they change, while the version before serves", () => {
+    const harness = new Harness();
+    harness.push([{ name: "a", hosts: ["10.0.0.1:80"] }]);
+    harness.push([{ name: "a", hosts: ["10.0.0.1:80"], health }]);
+    harness.assertStats({ active_clusters: 1, warming_clusters: 1 });
+    harness.probers.answer("10.0.0.1:80", unreachable);
+    harness.assertStats({ active_clusters: 1, warming_clusters: 0 });
+    assert.deepEqual(harness.manager.hosts("a")?.[0]?.flags, ["failed_active_hc"]);
   });
 });
 

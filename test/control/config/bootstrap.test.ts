@@ -89,11 +89,12 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
       rateLimit: undefined,
       backoff: undefined,
     },
-    lds: { kind: "ads", initialFetchTimeoutMs: 0 },
+    lds: { kind: "ads", initialFetchTimeoutMs: 0, collection: undefined },
     cds: {
       kind: "path",
       path: "/x/cds.yaml",
       watchedDirectory: "/x",
+      collection: undefined,
       initialFetchTimeoutMs: 15_000,
     },
   });
@@ -101,9 +102,21 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
     {
       name: "base",
       kind: "static",
-      values: { "a.b": 1, "a.c": "x", d: true, e: { millionths: 500 }, "f.g": 2 },
+      values: new Map([
+        ["a.b", { text: "1", number: 1 }],
+        ["a.c", { text: "x" }],
+        ["d", { text: "true", number: true }],
+        [
+          "e",
+          {
+            text: '{"numerator":5,"denominator":"TEN_THOUSAND"}',
+            number: { millionths: 500 },
+          },
+        ],
+        ["f.g", { text: "2", number: 2 }],
+      ]),
     },
-    { name: "admin", kind: "admin", values: {} },
+    { name: "admin", kind: "admin" },
   ]);
   assert.equal(config.statsFlushIntervalMs, 2_000);
   assert.equal(config.headerPrefix, "x-envoy");

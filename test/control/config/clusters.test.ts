@@ -31,6 +31,8 @@ test("decode() fills in Envoy's defaults", () => {
       high: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
     },
     healthyPanicThreshold: 50,
+    failTrafficOnPanic: false,
+    closeConnectionsOnHealthFailure: false,
     protocol: "http1",
   });
   assert.equal(decoded.waitForWarmOnInit, true);
@@ -101,6 +103,65 @@ test("decode() takes protocol options and the first load balancing policy that i
   );
 });
 
+const withCheck = (check: string) =>
+  `{name: a, ${assignment("")}, health_checks: [{timeout: 1s, interval: 2s, unhealthy_threshold: 3, healthy_threshold: 4, ${check}}]}`;
+
+test("health checks decode with Envoy's defaults", () => {
+  const { health } = valueOf(
+    decodeClusterYaml(
+      withCheck(
+        'unhealthy_interval: 5s, http_health_check: {path: /h, request_headers_to_add: [{header: {key: X-A, value: "50%%"}}]}',
+      ),
+    ),
+  );
+  assert.deepEqual(health, {
+    check: {
+      timeoutMs: 1_000,
+      thresholds: { unhealthy: 3, healthy: 4 },
+      intervals: {
+        intervalMs: 2_000,
+        unhealthyMs: 5_000,
+        unhealthyEdgeMs: 5_000,
+        healthyEdgeMs: 2_000,
+        noTrafficMs: 60_000,
+        noTrafficHealthyMs: 60_000,
+        initialJitterMs: 0,
+        jitterMs: 0,
+        jitterPercent: 0,
+      },
+      reuseConnection: true,
+      alwaysLogFailures: false,
+      altPort: undefined,
+      probe: {
+        kind: "http",
+        method: "GET",
+        path: "/h",
+        host: "",
+        headers: [{ name: "x-a", value: "50%" }],
+        headersRemoved: [],
+        payload: new Uint8Array(),
+        expectedStatuses: [{ start: 200, end: 201 }],
+        retriableStatuses: [],
+        serviceName: undefined,
+        expectedBody: [],
+        bodyBytesMax: 1_024,
+      },
+    },
+    ignoreHealthOnHostRemoval: false,
+    ignoreNewHostsUntilFirstCheck: false,
+  });
+  const tcp = valueOf(
+    decodeClusterYaml(
+      withCheck('tcp_health_check: {send: {text: "00fF"}, receive: [{binary: AQ==}]}'),
+    ),
+  );
+  assert.deepEqual(tcp.health?.check.probe, {
+    kind: "tcp",
+    payload: Buffer.from([0, 255]),
+    expected: [new Uint8Array([1])],
+  });
+});
+
 describe("decode() refuses as Envoy does", () => {
   const cases: readonly (readonly [name: string, cluster: string, error: string | RegExp])[] = [
     [
@@ -134,6 +195,65 @@ describe("decode() refuses as Envoy does", () => {
       "Proto constraint validation failed (ClusterValidationError.Name: value length must be at least 1 characters)",
     ],
     [
+      "two health checks",
+      withCheck(
+        "tcp_health_check: {}}, {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}",
+      ),
+      "cluster 'a': more than one health check is not supported",
+    ],
+    [
+      "a payload with GET",
+      withCheck("http_health_check: {path: /, send: {text: abcd}}"),
+      "HTTP health check cannot specify a request payload with method 'GET'. Only methods that support a request body (POST, PUT, PATCH, OPTIONS) can be used with payload.",
+    ],
+    [
+      "a payload that is not hexadecimal",
+      withCheck('tcp_health_check: {send: {text: "0g"}}'),
+      "invalid hex string '0g'",
+    ],
+    [
+      "half a byte",
+      withCheck('tcp_health_check: {receive: [{text: "0"}]}'),
+      "invalid hex string '0'",
+    ],
+    [
+      "an empty range of statuses",
+      withCheck("http_health_check: {path: /, expected_statuses: [{start: 300, end: 200}]}"),
+      "Invalid http expected status range: expecting start < end, but found start=300 and end=200",
+    ],
+    [
+      "statuses that are none",
+      withCheck("http_health_check: {path: /, retriable_statuses: [{start: 50, end: 700}]}"),
+      "Invalid http retriable status range: expecting start >= 100, but found start=50",
+    ],
+    [
+      "gRPC checks without HTTP/2",
+      withCheck("grpc_health_check: {}"),
+      "a cluster must support HTTP/2 for gRPC healthchecking",
+    ],
+    [
+      "checks by HTTP/2",
+      withCheck("http_health_check: {path: /, codec_client_type: HTTP2}"),
+      /codec_client_type/,
+    ],
+    [
+      "checks of another kind",
+      withCheck("custom_health_check: {name: envoy.health_checkers.redis}"),
+      /custom_health_check is not supported: built are http_health_check/,
+    ],
+    [
+      "checks over TLS",
+      withCheck("tcp_health_check: {}, tls_options: {alpn_protocols: [x]}"),
+      /tls_options is not supported/,
+    ],
+    [
+      "operators in headers of checks",
+      withCheck(
+        'http_health_check: {path: /, request_headers_to_add: [{header: {key: x, value: "%PROTOCOL%"}}]}',
+      ),
+      /command operators in 'x' are not supported/,
+    ],
+    [
       "TLS",
       '{name: a, transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}}',
       /registered implementation for 'tls'/,
@@ -151,7 +271,7 @@ describe("decode() refuses as Envoy does", () => {
 test("endpoints decode with priority, weight and health", () => {
   const bytes = bytesOf(
     "envoy.config.endpoint.v3.ClusterLoadAssignment",
-    `{cluster_name: a, endpoints: [{priority: 1, load_balancing_weight: 3, locality: {region: r, zone: z}, lb_endpoints: [{health_status: DRAINING, load_balancing_weight: 5, endpoint: {hostname: h, address: {pipe: {path: /x}}}}]}]}`,
+    `{cluster_name: a, endpoints: [{priority: 1, load_balancing_weight: 3, locality: {region: r, zone: z}, lb_endpoints: [{health_status: DRAINING, load_balancing_weight: 5, endpoint: {hostname: h, health_check_config: {port_value: 9, hostname: hc}, address: {pipe: {path: /x}}}}]}]}`,
   );
   assert.deepEqual(valueOf(decoders.endpoints.decode(bytes)), {
     clusterName: "a",
@@ -167,7 +287,8 @@ test("endpoints decode with priority, weight and health", () => {
             address: { kind: "pipe", path: "/x", mode: 0 },
             hostname: "h",
             weight: 5,
-            health: "unhealthy",
+            health: "draining",
+            check: { address: undefined, port: 9, hostname: "hc", isDisabled: false },
           },
         ],
       },

@@ -17,12 +17,21 @@ test("a listener without metadata drains by the process's flags", () => {
 });
 
 test("a control plane says in metadata how a listener drains", () => {
-  const policy = { time: "30s", strategy: "IMMEDIATE", idle: "2.5s", streams: "KEEP", tcp: "KEEP" };
+  const policy = {
+    time: "30s",
+    strategy: "immediate",
+    idle: "keep",
+    idle_grace: "2.5s",
+    streams: "finish",
+    tcp: "TCP_SPREAD",
+  };
   const expected = {
     timeMs: 30_000,
     strategy: "immediate",
+    idle: "keep",
     idleGraceMs: 2_500,
-    atDeadline: "keep",
+    streams: "finish",
+    tcp: "spread",
   };
   assert.deepEqual(decode(policy), { ok: true, value: expected, warnings: [] });
   assert.deepEqual(decode({ time: "0s" }), { ok: true, value: { timeMs: 0 }, warnings: [] });
@@ -34,7 +43,9 @@ test("a policy with mistakes is refused, with the key that it stands under", () 
     { time: "soon" },
     { time: "-1s" },
     { strategy: "LATER" },
-    { streams: "KEEP", tcp: "CUT" },
+    { streams: "keep" },
+    { tcp: "cut" },
+    { idle_grace: "-1s" },
   ]) {
     const result = decode(bad);
     assert(!result.ok, JSON.stringify(bad));

@@ -94,22 +94,22 @@ test("decode() requires no clusters of routes with validate_clusters off", () =>
 test("decode() reads the drain policy from metadata", () => {
   const policy = (text: string): string =>
     listenerYaml(`${chain(tcpProxyYaml())}, metadata: {filter_metadata: {sluice.drain: ${text}}}`);
-  const text = "{time: 30s, strategy: IMMEDIATE, idle: 0.5s, streams: KEEP, tcp: KEEP}";
+  const text =
+    "{time: 30s, strategy: immediate, idle: keep, idle_grace: 0.5s, streams: finish, tcp: keep}";
   assert.deepEqual(valueOf(decodeListenerYaml(policy(text))).config.drainPolicy, {
     timeMs: 30_000,
     strategy: "immediate",
+    idle: "keep",
     idleGraceMs: 500,
-    atDeadline: "keep",
+    streams: "finish",
+    tcp: "keep",
   });
   assert.deepEqual(valueOf(decodeListenerYaml(policy("{}"))).config.drainPolicy, {});
   assert.match(
     errorsOf(decodeListenerYaml(policy("{tiem: 3s}")))[0] ?? "",
     /sluice.drain.*no such field: 'tiem'/,
   );
-  assert.match(
-    errorsOf(decodeListenerYaml(policy("{streams: KEEP}")))[0] ?? "",
-    /must be the same/,
-  );
+  assert.match(errorsOf(decodeListenerYaml(policy("{streams: KEEP}")))[0] ?? "", / @ streams: /);
 });
 
 describe("decode() refuses as Envoy does", () => {

@@ -15,7 +15,7 @@ test("decode() reads every kind of match and action", () => {
   const { config, clusterNames, validateClusters } = valueOf(
     decodeRoutesYaml(
       routesYaml(`
-        {name: a, match: {prefix: /a, case_sensitive: false, headers: [{name: X-A, string_match: {exact: b, ignore_case: true}}], query_parameters: [{name: q, present_match: true}], runtime_fraction: {default_value: {numerator: 25}}}, ${to}},
+        {name: a, match: {prefix: /a, case_sensitive: false, headers: [{name: X-A, string_match: {exact: b, ignore_case: true}}], query_parameters: [{name: q, present_match: true}], runtime_fraction: {default_value: {numerator: 25}, runtime_key: share}}, ${to}},
         {match: {safe_regex: {regex: "/b/.*"}}, redirect: {https_redirect: true, path_redirect: /x, response_code: FOUND}},
         {match: {path: /c}, direct_response: {status: 200, body: {inline_string: hi}}},
         {match: {path_separated_prefix: /d}, route: {weighted_clusters: {clusters: [{name: c, weight: 1}, {name: d, weight: 3}]}, timeout: 0s, host_rewrite_literal: h}}
@@ -37,7 +37,7 @@ test("decode() reads every kind of match and action", () => {
       },
     ],
     queryParameters: [{ name: "q", matcher: undefined }],
-    runtimeFraction: 250_000,
+    runtimeFraction: { runtimeKey: "share", otherwise: 250_000 },
   });
   assert(prefix.action.kind === "cluster");
   assert.equal(prefix.action.timeoutMs, 15_000);

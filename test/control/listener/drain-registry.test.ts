@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DrainRecord } from "../../../src/control/listener/drain-record.ts";
 import { DrainRegistry, endedDrainsMax } from "../../../src/control/listener/drain-registry.ts";
-import { noDrainCounts } from "../../../src/shared/drain/drain.ts";
+import { noDrainCounts, drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import { FakeStats } from "../../support/fake-stats.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const policy = {
   timeMs: 30_000,
   strategy: "gradual",
-  idleGraceMs: 5_000,
-  atDeadline: "cut",
+  ...drainPolicyDefaults,
 } as const;
 const subject = {
   listener: { name: "a", generation: 2, version: "v7" },
@@ -23,7 +22,8 @@ function registry(workers = 2) {
   const clock = new VirtualClock();
   const stats = new FakeStats();
   const drains = new DrainRegistry({ clock, stats, workers });
-  const begin = (): DrainRecord => drains.begin("lds-replace", policy, subject);
+  const begin = (): DrainRecord =>
+    drains.begin({ cause: "lds-replace", policy, subject, cutsAtDeadline: true });
   const report = (drain: DrainRecord, worker: number, counts: object, protocol = "tcp"): void => {
     drains.report(worker, {
       kind: "drainProgress",

@@ -63,6 +63,19 @@ describe("adding", () => {
     assert.equal(harness.worker(1).listeners.get(tag)?.config, undefined);
   });
 
+  test("a worker that asks for a configuration gets the routes that it names before it", async () => {
+    const harness = await ListenerHarness.started({ lazyThreshold: 0 });
+    await harness.push([{ name: "a", routes: ["r"] }]);
+    await harness.sendRoutes("r");
+    const worker = harness.worker(0);
+    assert.equal(worker.routes.size, 0);
+    worker.connect(harness.activeTag("a"));
+    await harness.settle();
+    const kinds = worker.handled.map((command) => command.kind);
+    assert.deepEqual(kinds.slice(-2), ["setRoutes", "listenerConfig"]);
+    assert.equal(harness.worker(1).routes.size, 0);
+  });
+
   test("additional addresses and enable_reuse_port: one socket an address and a worker", async () => {
     const harness = await ListenerHarness.started({ workers: 3 });
     const config = { enableReusePort: true };
@@ -270,6 +283,18 @@ describe("updating", () => {
     assert.deepEqual(harness.names("warming"), []);
   });
 
+  test("a cluster that warms again while its listener waits for something else is waited for", async () => {
+    const harness = await ListenerHarness.started();
+    harness.clusters.add("served");
+    await harness.push([{ name: "a" }]);
+    await harness.push([{ name: "a", requiredClusters: ["served"], routes: ["r"] }]);
+    harness.warming.add("served");
+    await harness.sendRoutes("r");
+    assert.deepEqual(harness.manager.view().listeners[0]?.awaiting, ["cluster served"]);
+    await harness.becomeWarm("served");
+    assert.deepEqual(harness.names("warming"), []);
+  });
+
   test("a new listener does not wait for clusters, and a dropped one forgets its wait", async () => {
     const harness = await ListenerHarness.started();
     harness.clusters.add("new");
@@ -360,7 +385,7 @@ describe("removing", () => {
 
   test("with `keep` waits past the deadline for the last connection", async () => {
     const harness = await ListenerHarness.started();
-    const config = { drainPolicy: { atDeadline: "keep", timeMs: 1_000 } as const };
+    const config = { drainPolicy: { tcp: "keep", timeMs: 1_000 } as const };
     await harness.push([{ name: "a", config }]);
     const connection = harness.worker(0).connect(harness.activeTag("a"));
     assert(connection);

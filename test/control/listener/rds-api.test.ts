@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Subject } from "rxjs";
 import type { DecodedRouteConfig } from "../../../src/control/config/decoded-route-config.ts";
+import type { DependencyLease } from "../../../src/control/listener/listener-dependencies.ts";
 import { ClusterWaits } from "../../../src/control/cluster/cluster-warming.ts";
 import { RdsApi } from "../../../src/control/listener/rds-api.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
@@ -15,7 +16,7 @@ function harness() {
   const commands: WorkerCommand[] = [];
   const states = new Subject<ResourceState<DecodedRouteConfig>>();
   const api = new RdsApi({
-    pool: { post: (command) => void commands.push(command) },
+    pool: { postTo: (_worker, command) => void commands.push(command) },
     source: () => states,
     warming: clusters,
     wallTime: () => 7,
@@ -31,14 +32,20 @@ function harness() {
     const resource = { name: "r", version, bytes: new Uint8Array(), value };
     states.next({ kind: "present", resource });
   };
+  /** Held by a listener that a worker serves. */
+  const serve = (onReady: () => void = () => {}): DependencyLease => {
+    const lease = api.acquire(subscription, onReady);
+    lease.provideTo(0);
+    return lease;
+  };
   const kinds = (): readonly string[] => commands.splice(0).map((command) => command.kind);
-  return { api, states, subscription, send, kinds, warming, clusters };
+  return { api, states, subscription, serve, send, kinds, warming, clusters };
 }
 
 test("one subscription for all listeners; the last one to go takes the routes along", () => {
-  const { api, states, subscription, send, kinds } = harness();
+  const { serve, api, states, subscription, send, kinds } = harness();
   let ready = 0;
-  const first = api.acquire(subscription, () => ready++);
+  const first = serve(() => ready++);
   const second = api.acquire(subscription, () => ready++);
   states.next({ kind: "requested" });
   assert.equal(ready, 0);
@@ -55,9 +62,26 @@ test("one subscription for all listeners; the last one to go takes the routes al
   assert.equal(states.observed, true, "the third still holds it");
 });
 
-test("the routes that serve stay when a later update is refused or withdrawn", () => {
-  const { api, states, subscription, send, kinds } = harness();
+test("a worker has the routes from when it serves a listener with them", () => {
+  const { api, subscription, send, kinds } = harness();
   const lease = api.acquire(subscription, () => {});
+  send("1");
+  send("2");
+  assert.deepEqual(kinds(), [], "no worker asks for them");
+  lease.provideTo(0);
+  lease.provideTo(0);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  lease.provideTo(1);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  send("3");
+  assert.deepEqual(kinds(), ["setRoutes", "setRoutes"]);
+  lease[Symbol.dispose]();
+  assert.deepEqual(kinds(), ["removeRoutes", "removeRoutes"]);
+});
+
+test("the routes that serve stay when a later update is refused or withdrawn", () => {
+  const { serve, api, states, send, kinds } = harness();
+  const lease = serve();
   send("1");
   states.next({ kind: "rejected", errors: ["bad"] });
   states.next({ kind: "absent", reason: "removed" });
@@ -77,8 +101,8 @@ test("a lease given back while it waits is not called", () => {
 });
 
 test("routes never move to a warming cluster while older ones serve", () => {
-  const { api, subscription, send, kinds, warming, clusters } = harness();
-  const lease = api.acquire(subscription, () => {});
+  const { serve, api, send, kinds, warming, clusters } = harness();
+  const lease = serve();
   send("1", ["old"]);
   warming.add("new");
   send("2", ["old", "new"]);
@@ -95,9 +119,26 @@ test("routes never move to a warming cluster while older ones serve", () => {
   assert.deepEqual([api.views()[0]?.version, api.views()[0]?.held], ["2", undefined]);
 });
 
+test("routes that are held wait for all their clusters, also for one that warms again meanwhile", () => {
+  const { serve, send, kinds, warming, clusters } = harness();
+  serve();
+  send("1", ["old"]);
+  warming.add("new");
+  send("2", ["new", "served"]);
+  assert.deepEqual(kinds(), ["setRoutes"]);
+  // Removed and added again: it warms, though it served when the routes came.
+  warming.add("served");
+  warming.delete("new");
+  clusters.settle();
+  assert.deepEqual(kinds(), []);
+  warming.clear();
+  clusters.settle();
+  assert.deepEqual(kinds(), ["setRoutes"]);
+});
+
 test("the latest routes count: what was held before them is forgotten", () => {
-  const { api, subscription, send, kinds, warming, clusters } = harness();
-  const lease = api.acquire(subscription, () => {});
+  const { serve, send, kinds, warming, clusters } = harness();
+  const lease = serve();
   send("1");
   warming.add("new");
   send("2", ["new"]);
@@ -111,9 +152,9 @@ test("the latest routes count: what was held before them is forgotten", () => {
 });
 
 test("the first routes of a name are not held: nothing serves in their place", () => {
-  const { api, subscription, send, kinds, warming } = harness();
+  const { serve, send, kinds, warming } = harness();
   warming.add("new");
-  const lease = api.acquire(subscription, () => {});
+  const lease = serve();
   send("1", ["new"]);
   assert(lease.isReady);
   assert.deepEqual(kinds(), ["setRoutes"]);

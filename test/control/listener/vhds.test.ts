@@ -50,7 +50,7 @@ function start() {
     log: silentLog,
   });
   const api = new RdsApi({
-    pool: { post: (command) => void commands.push(command) },
+    pool: { postTo: (_, command) => void commands.push(command) },
     source: () => routeStates,
     warming: clusters,
     vhds,
@@ -60,6 +60,7 @@ function start() {
   let ready = 0;
   const subscription = { routeConfigName: "r", source: ads, statPrefix: "http" };
   const lease = api.acquire(subscription, () => ready++);
+  lease.provideTo(0);
   const sendRoutes = (fields: Partial<DecodedRouteConfig> = { vhds: ads }): void => {
     const value = { ...decodedRoutes("r"), ...fields };
     const resource = { name: "r", version: "1", bytes: new Uint8Array(), value };

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { drainId } from "../../../src/shared/common/brand.ts";
-import type { DrainCounts, DrainStart, DrainedProtocol } from "../../../src/shared/drain/drain.ts";
+import {
+  type DrainCounts,
+  type DrainStart,
+  type DrainedProtocol,
+  drainPolicyDefaults,
+} from "../../../src/shared/drain/drain.ts";
 import type { CloseReason, Reactor } from "../../../src/shared/io/reactor.ts";
 import type { WorkerEvent } from "../../../src/shared/protocol/worker-event.ts";
 import { ActiveDrain } from "../../../src/data/connection-handler/active-drain.ts";
@@ -15,6 +20,7 @@ import { VirtualWheel } from "../../support/virtual-wheel.ts";
 
 class FakeConnection implements DrainedConnection {
   protocol: DrainedProtocol = "http1";
+  isIdle = false;
   readonly tolds: DrainStart[] = [];
   isCut = false;
   isClosed = false;
@@ -54,8 +60,9 @@ function setUp(overrides: Partial<DrainStart> = {}, seed = 1) {
         startMs: wheel.nowMs,
         deadlineMs: wheel.nowMs + 10_000,
         strategy: "gradual",
+        ...drainPolicyDefaults,
         idleGraceMs: 2_000,
-        atDeadline: "cut",
+        cutsAtDeadline: true,
         ...overrides,
         ...more,
       },
@@ -118,8 +125,8 @@ test("outcomes: ended by us is finished, by the peer closedByPeer, at the deadli
   });
 });
 
-test("a policy of keeping never cuts", () => {
-  const { wheel, newDrain, newConnection } = setUp({ atDeadline: "keep", strategy: "immediate" });
+test("a policy of finishing never cuts what is busy", () => {
+  const { wheel, newDrain, newConnection } = setUp({ streams: "finish", strategy: "immediate" });
   const connection = newConnection();
   connection.drains.join(newDrain());
   wheel.advance(60_000);
@@ -129,7 +136,7 @@ test("a policy of keeping never cuts", () => {
 test("two drains overlap: told once, counted as told in both, cut at the earlier deadline", () => {
   const { wheel, events, newDrain, newConnection } = setUp();
   const connection = newConnection();
-  const first = newDrain({ atDeadline: "keep" });
+  const first = newDrain({ cutsAtDeadline: false });
   connection.drains.join(first);
   const second = newDrain({ id: drainId(2), strategy: "immediate", deadlineMs: 500 });
   connection.drains.join(second);

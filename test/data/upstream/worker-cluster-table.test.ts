@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WorkerClusterTable } from "../../../src/data/upstream/worker-cluster-table.ts";
+import { WorkerRuntime } from "../../../src/data/upstream/worker-runtime.ts";
 import { clusterStats } from "../../../src/shared/stats/stat-names.ts";
 import {
   clusterConfig,
@@ -55,6 +56,74 @@ test("remove() leaves no cluster, and hosts for it that come late are ignored", 
   table.remove("c");
   table.setHosts("c", [hostConfig(2)]);
   assert.equal(table.get("c"), undefined);
+});
+
+test("a host that a health check fails loses what is pooled, and its TCP connections if asked", () => {
+  const failed = hostConfig(1, { health: "unhealthy", flags: ["failed_active_hc"] });
+  for (const closeConnectionsOnHealthFailure of [false, true]) {
+    const table = new WorkerClusterTable(clusterEnvironment());
+    table.set(setCluster(clusterConfig({ closeConnectionsOnHealthFailure }), [hostConfig(1)]));
+    const [host] = table.get("c")?.hosts ?? [];
+    assert(host);
+    const pool = new FakePool();
+    host.pool = pool;
+    let closed = 0;
+    host.tcpConnections.add({ close: () => void closed++ });
+    table.setHosts("c", [hostConfig(1, { health: "unhealthy", flags: ["failed_eds_health"] })]);
+    assert.deepEqual([pool.isDrained, closed], [false, 0], "an endpoint's status ends nothing");
+    table.setHosts("c", [failed]);
+    table.setHosts("c", [failed]);
+    assert.deepEqual([pool.isDrained, closed], [true, closeConnectionsOnHealthFailure ? 1 : 0]);
+  }
+});
+
+test("excluded hosts do not count for panic, and in panic nobody may be asked", () => {
+  const healthy = hostConfig(1);
+  const draining = (port: number) =>
+    hostConfig(port, { health: "unhealthy", flags: ["eds_status_draining"] });
+  const failed = (port: number) =>
+    hostConfig(port, { health: "unhealthy", flags: ["failed_active_hc"] });
+  const table = new WorkerClusterTable(clusterEnvironment());
+  const chosen = (): ReadonlySet<number> => {
+    const ports = Array.from({ length: 50 }, () => {
+      const address = table.get("c")?.chooseHost()?.config.address;
+      return address?.kind === "ip" ? address.port : 0;
+    });
+    return new Set(ports);
+  };
+  table.set(setCluster(clusterConfig(), [healthy, draining(2), draining(3)]));
+  assert.deepEqual(chosen(), new Set([1]));
+  table.setHosts("c", [healthy, failed(2), failed(3)]);
+  assert.deepEqual(chosen(), new Set([1, 2, 3]), "in panic everybody is asked");
+  table.set(
+    setCluster(clusterConfig({ failTrafficOnPanic: true }), [healthy, failed(2), failed(3)]),
+  );
+  assert.deepEqual(chosen(), new Set([0]));
+});
+
+test("limits and the panic threshold follow runtime while the cluster serves", () => {
+  const runtime = new WorkerRuntime();
+  const table = new WorkerClusterTable({ ...clusterEnvironment(), runtime });
+  const failed = hostConfig(1, { health: "unhealthy", flags: ["failed_active_hc"] });
+  table.set(setCluster(clusterConfig(), [failed]));
+  const cluster = table.get("c");
+  assert(cluster);
+  assert(cluster.chooseHost());
+  assert(cluster.breakers.tryAcquire("requests"));
+  runtime.set(
+    new Map([
+      ["circuit_breakers.c.default.max_requests", 1],
+      ["upstream.healthy_panic_threshold", 0],
+    ]),
+  );
+  table.followRuntime();
+  assert.equal(cluster.breakers.tryAcquire("requests"), false);
+  assert(cluster.highBreakers.tryAcquire("requests"), "each priority has a key of its own");
+  assert.equal(cluster.chooseHost(), undefined);
+  runtime.set(new Map());
+  table.followRuntime();
+  assert(cluster.breakers.tryAcquire("requests"));
+  assert(cluster.chooseHost());
 });
 
 test("chooseHost() counts each choice made in panic, and finds none without hosts", () => {

@@ -66,7 +66,9 @@ forEachWorkerKind(
   async (workers) => {
     await using upstream = await startUpstream();
     workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
-    const slots = workers.slots({ connectionLimit: 5 });
+    const key = "envoy.resource_limits.listener.limited.connection_limit";
+    workers.post({ kind: "setRuntime", values: new Map([[key, 5]]) });
+    const slots = workers.slots({ name: "limited" });
     const listener = await workers.addListener(listenerConfig(), { slots });
     const clients = Array.from({ length: 12 }, () => new TestClient(listener.port));
     for (const client of clients) client.socket.write("x");

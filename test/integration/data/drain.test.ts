@@ -3,8 +3,10 @@ import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-fixture.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
+import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
+import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
 
 async function echoClients(port: number, count: number): Promise<TestClient[]> {
   const clients = Array.from({ length: count }, () => new TestClient(port));
@@ -43,7 +45,7 @@ forEachWorkerKind("a removed listener drains alone, and is cut at its deadline",
       remaining: 0,
     });
     await workers.removeListener(removed);
-    const tcp = removed.slots.tcp["t"] ?? 0;
+    const tcp = blockOf(removed.slots.tcp, "t");
     assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 10);
     await Promise.all(untouched.map((client) => client.echo("never noticed")));
     for (const client of untouched) client.socket.destroy();
@@ -85,7 +87,7 @@ forEachWorkerKind(
       const listener = await workers.addListener(listenerConfig());
       const [client] = await echoClients(listener.port, 1);
       assert(client);
-      const drain = workers.startDrain(listener, { durationMs: 50, start: { atDeadline: "keep" } });
+      const drain = workers.startDrain(listener, { durationMs: 50, start: { tcp: "keep" } });
       while (performance.now() < drain.deadlineMs + 100) await client.echo("kept");
       assert.equal(workers.drainCounts(drain)?.remaining, 1);
       await workers.removeListener(listener);
@@ -189,8 +191,9 @@ forEachWorkerKind(
           startMs,
           deadlineMs: startMs + 50,
           strategy: "immediate",
+          ...drainPolicyDefaults,
           idleGraceMs: 0,
-          atDeadline: "cut",
+          cutsAtDeadline: false,
         } as const;
         workers.post({ kind: "startServerDrain", inboundOnly, drain });
         return drain;

@@ -6,6 +6,7 @@ import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { httpChain, listenerConfig, routeToCluster } from "../../support/listener-fixture.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
 import { httpStats } from "../../../src/shared/stats/stat-names.ts";
+import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
 
 interface Answer {
   readonly status: number | undefined;
@@ -53,7 +54,7 @@ forEachWorkerKind(
       workers.post({ kind: "setRoutes", config: routeToCluster("missing") });
       await workers.request((reply) => ({ kind: "ping", reply }));
       assert.equal((await get(listener.port, agent)).status, 503);
-      assert.equal(workers.stat(httpStats, slots.http["h"] ?? 0, "downstream_cx_total"), 1);
+      assert.equal(workers.stat(httpStats, blockOf(slots.http, "h"), "downstream_cx_total"), 1);
       agent.destroy();
     }),
 );

@@ -5,6 +5,7 @@ import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { listenerConfig, tcpChain } from "../../support/listener-fixture.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { clusterStats, listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
+import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
 
 const sha = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -20,7 +21,7 @@ forEachWorkerKind("bytes arrive exactly, both ways, then both FINs", {}, async (
     assert.equal(client.error, undefined);
     assert.equal(sha(client.received), sha(bytes));
   }
-  const tcp = listener.slots.tcp["t"] ?? 0;
+  const tcp = blockOf(listener.slots.tcp, "t");
   await workers.untilCounted(
     () => workers.stat(listenerStats, listener.slots.listener, "downstream_cx_active") === 0,
   );
@@ -57,7 +58,7 @@ forEachWorkerKind(
     };
     const missing = await proxied("missing");
     const { tcp } = missing.slots;
-    assert.equal(workers.stat(tcpStats, tcp["t"] ?? 0, "downstream_cx_no_route"), 1);
+    assert.equal(workers.stat(tcpStats, blockOf(tcp, "t"), "downstream_cx_no_route"), 1);
     await proxied("empty");
     assert.equal(workers.stat(clusterStats, empty.stats, "upstream_cx_none_healthy"), 1);
     await proxied("dead", 3);
@@ -102,7 +103,7 @@ forEachWorkerKind(
     await idle.echo("hello");
     while (!idle.hasEnded && !idle.hasClosed) await active.echo("x");
     assert.equal(active.hasEnded, false);
-    assert.equal(workers.stat(tcpStats, listener.slots.tcp["t"] ?? 0, "idle_timeout"), 1);
+    assert.equal(workers.stat(tcpStats, blockOf(listener.slots.tcp, "t"), "idle_timeout"), 1);
     active.socket.destroy();
   },
 );
@@ -119,7 +120,7 @@ forEachWorkerKind(
     client.socket.on("data", () => client.socket.writable && client.socket.write("x"));
     client.socket.write("x");
     await client.ended();
-    const tcp = listener.slots.tcp["t"] ?? 0;
+    const tcp = blockOf(listener.slots.tcp, "t");
     assert.equal(workers.stat(tcpStats, tcp, "max_downstream_connection_duration"), 1);
   },
 );

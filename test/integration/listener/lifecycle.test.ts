@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import { type RealListeners, startListeners } from "../../support/real-listeners.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { until } from "../../support/until.ts";
@@ -8,8 +9,8 @@ const wanted = process.env["SLUICE_REACTOR"];
 const drain = {
   timeMs: 60_000,
   strategy: "gradual",
+  ...drainPolicyDefaults,
   idleGraceMs: 1_000,
-  atDeadline: "cut",
 } as const;
 
 function forEachReactor(

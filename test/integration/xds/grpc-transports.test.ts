@@ -46,9 +46,10 @@ interface Wanted {
 function connect(targets: readonly GrpcTarget[], wanted: Wanted = {}): AdsMux {
   const { isDelta = false, typeUrl, connectTimeoutMs = 0 } = wanted;
   const service = typeUrl === undefined ? aggregatedDiscovery() : discoveryServiceOf(typeUrl);
-  assert(service);
+  const method = isDelta ? service?.delta : service?.stream;
+  assert(method);
   return new AdsMux({
-    transport: new GrpcTransport({ method: isDelta ? service.delta : service.stream, targets }),
+    transport: new GrpcTransport({ method, targets }),
     dialect: isDelta ? delta : sotw,
     connectTimeoutMs,
     clock: systemClock,

@@ -124,12 +124,12 @@ test("hosts come with the routes, and on demand by name or alias", async () => {
 test("a host changes and goes without a word to connections", async () => {
   await using open = new AsyncDisposableStack();
   const { server, port } = await start(open);
-  server.push(hostType, { resources: [wrapped("routes/first", "first.example", "changed")] });
+  await server.push(hostType, { resources: [wrapped("routes/first", "first.example", "changed")] });
   await until(async () => (await ask(port, "first.example")) === "changed", "it has changed");
-  server.push(hostType, { resources: [wrapped("routes/first", "second.example")] });
-  await until(async () => (await ask(port, "second.example")) === "second.example", "it moved");
-  server.push(hostType, { resources: [wrapped("routes/other", "static.example")] });
-  await server.until(() => server.nacks.length === 1);
+  await server.push(hostType, { resources: [wrapped("routes/first", "second.example", "moved")] });
+  assert.equal(await ask(port, "second.example"), "moved");
+  await server.push(hostType, { resources: [wrapped("routes/other", "static.example")] });
+  assert.equal(server.nacks.length, 1);
   assert.match(server.nacks.join(), /Duplicate entry of domain static\.example in route routes/);
   assert.equal(await ask(port, "static.example"), "static");
 });
@@ -141,7 +141,7 @@ test("a host that does not exist is a 404, however the server says so", ours, as
   // As long as the names are subscribed the server would tell.
   assert.equal(await ask(port, "gone.example"), "404");
   assert.deepEqual(server.subscribed(hostType), ["routes/gone.example", "routes/empty.example"]);
-  server.push(hostType, { resources: [wrapped("routes/gone.example", "gone.example")] });
+  await server.push(hostType, { resources: [wrapped("routes/gone.example", "gone.example")] });
   await until(async () => (await ask(port, "gone.example")) === "gone.example", "it came");
 });
 

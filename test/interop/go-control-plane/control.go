@@ -15,6 +15,7 @@ const bodyBytesMax = 128 << 20
 //	POST /snapshot?node=N   {"listeners": [...], "clusters": [...], "routes": [...], "endpoints": [...]}
 //	                        resources as proto3 JSON; a type that is left out stays as it is
 //	POST /remove?node=N&kind=listeners&name=L
+//	POST /generate?node=N   an order of many listeners (generate.go); answers when they were pushed
 //	GET  /status            what each node has answered, by type
 //	POST /shutdown
 //	POST /v3/discovery:...  the polled variant of the protocol
@@ -36,6 +37,7 @@ func controlHandler(snapshots *snapshots, journal *journal, stop func()) *http.S
 		versions, err := snapshots.remove(query.Get("node"), query.Get("kind"), query.Get("name"))
 		reply(w, versions, err)
 	})
+	mux.HandleFunc("POST /generate", generateHandler(snapshots))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		journal.view(func(now status) { reply(w, now, nil) })
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"time"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -18,6 +19,8 @@ type answer struct {
 	Nacked *refusal `json:"nacked,omitempty"`
 	Acks   int      `json:"acks"`
 	Nacks  int      `json:"nacks"`
+	// When the newest of either came, in microseconds since 1970.
+	AnsweredAt int64 `json:"answeredAt"`
 }
 
 type refusal struct {
@@ -110,6 +113,7 @@ func (j *journal) requested(stream int64, node string, request answering) {
 	if answered == nil || request.GetResponseNonce() == "" || request.GetResponseNonce() != last.nonce {
 		return
 	}
+	answered.AnsweredAt = time.Now().UnixMicro()
 	if detail := request.GetErrorDetail(); detail != nil {
 		answered.Nacks++
 		answered.Nacked = &refusal{last.version, detail.GetCode(), detail.GetMessage()}

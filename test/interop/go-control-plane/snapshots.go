@@ -127,6 +127,11 @@ func (s *snapshots) setsOf(node string) map[string]*set {
 }
 
 func (s *snapshots) publish(node string, sets map[string]*set) (map[string]string, error) {
+	snapshot, versions := snapshotOf(sets)
+	return versions, s.cache.SetSnapshot(context.Background(), node, snapshot)
+}
+
+func snapshotOf(sets map[string]*set) (*cache.Snapshot, map[string]string) {
 	snapshot := &cache.Snapshot{}
 	versions := map[string]string{}
 	for _, k := range kinds {
@@ -134,7 +139,7 @@ func (s *snapshots) publish(node string, sets map[string]*set) (map[string]strin
 		versions[k.name] = strconv.Itoa(held.version)
 		snapshot.Resources[k.slot] = cache.NewResources(versions[k.name], slices.Collect(maps.Values(held.byName)))
 	}
-	return versions, s.cache.SetSnapshot(context.Background(), node, snapshot)
+	return snapshot, versions
 }
 
 func (s *set) replace(resources map[string]types.Resource) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { drainId } from "../../../src/shared/common/brand.ts";
-import type { DrainStart } from "../../../src/shared/drain/drain.ts";
+import { type DrainStart, drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import {
   drainInstant,
   evenPlace,
@@ -17,8 +17,8 @@ function drainStart(overrides: Partial<DrainStart> = {}): DrainStart {
     startMs: 1_000,
     deadlineMs: 61_000,
     strategy: "gradual",
-    idleGraceMs: 5_000,
-    atDeadline: "cut",
+    ...drainPolicyDefaults,
+    cutsAtDeadline: true,
     ...overrides,
   };
 }
@@ -102,9 +102,40 @@ test("gradualWindowMs() leaves the grace, or half of a short drain", () => {
   assert.equal(gradualWindowMs(drainStart({ deadlineMs: 0 })), 0);
 });
 
-test("nextDrainStep() tells first, then cuts at the deadline unless the policy keeps", () => {
-  assert.deepEqual(nextDrainStep(drainStart(), 7_000, false), { kind: "tell", atMs: 7_000 });
-  assert.deepEqual(nextDrainStep(drainStart(), 7_000, true), { kind: "cut", atMs: 61_000 });
-  const kept = drainStart({ atDeadline: "keep" });
-  assert.deepEqual(nextDrainStep(kept, 7_000, true), { kind: "none" });
+const busy = { protocol: "http1", isIdle: false, isTold: true } as const;
+const idle = { ...busy, isIdle: true };
+const tcp = { ...busy, protocol: "tcp" } as const;
+
+test("nextDrainStep() tells first, then cuts at the deadline", () => {
+  const untold = { ...idle, isTold: false };
+  assert.deepEqual(nextDrainStep(drainStart(), 7_000, untold, 1_000), {
+    kind: "tell",
+    atMs: 7_000,
+  });
+  assert.deepEqual(nextDrainStep(drainStart(), 7_000, busy, 7_000), { kind: "cut", atMs: 61_000 });
+  assert.deepEqual(nextDrainStep(drainStart(), 7_000, tcp, 61_000), { kind: "cut", atMs: 61_000 });
+});
+
+test("nextDrainStep() of `idle: close` tells at once who is idle, the others at their instant", () => {
+  const drain = drainStart({ idle: "close" });
+  const tellAt = (isIdle: boolean) =>
+    nextDrainStep(drain, 7_000, { ...busy, isIdle, isTold: false }, 1_000);
+  assert.deepEqual(tellAt(true), { kind: "tell", atMs: 1_000 });
+  assert.deepEqual(tellAt(false), { kind: "tell", atMs: 7_000 });
+});
+
+test("nextDrainStep() of `streams: finish` leaves at the deadline what is busy, and cuts what is idle", () => {
+  const drain = drainStart({ streams: "finish" });
+  assert.deepEqual(nextDrainStep(drain, 7_000, busy, 60_000), { kind: "cut", atMs: 61_000 });
+  assert.deepEqual(nextDrainStep(drain, 7_000, busy, 61_000), { kind: "none" });
+  assert.deepEqual(nextDrainStep(drain, 7_000, idle, 61_000), { kind: "cut", atMs: 61_000 });
+  assert.deepEqual(nextDrainStep(drain, 7_000, tcp, 61_000), { kind: "cut", atMs: 61_000 });
+});
+
+test("nextDrainStep() never cuts TCP that is kept, nor anything of a drain of the server", () => {
+  assert.deepEqual(nextDrainStep(drainStart({ tcp: "keep" }), 7_000, tcp, 61_000), {
+    kind: "none",
+  });
+  const ofServer = drainStart({ cutsAtDeadline: false });
+  assert.deepEqual(nextDrainStep(ofServer, 7_000, idle, 61_000), { kind: "none" });
 });

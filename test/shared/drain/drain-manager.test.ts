@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { drainId } from "../../../src/shared/common/brand.ts";
-import type { DrainStart, DrainStrategy } from "../../../src/shared/drain/drain.ts";
+import {
+  type DrainStart,
+  type DrainStrategy,
+  drainPolicyDefaults,
+} from "../../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../../src/shared/drain/drain-manager.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -14,8 +18,9 @@ function drainStart(clock: VirtualClock, strategy: DrainStrategy = "gradual"): D
     startMs,
     deadlineMs: startMs + 1_000,
     strategy,
+    ...drainPolicyDefaults,
     idleGraceMs: 100,
-    atDeadline: "cut",
+    cutsAtDeadline: true,
   };
 }
 

@@ -13,17 +13,17 @@ export const bootstrapFields: FieldTables = {
       "admin",
       "enable_dispatcher_stats",
       "header_prefix",
+      "node_context_params",
+      "config_sources",
+      "default_config_source",
     ],
     refused: {
       listener_manager: "there is one listener manager",
-      config_sources: "resources come from the sources that dynamic_resources names",
-      default_config_source: "resources come from the sources that dynamic_resources names",
       default_socket_interface: "there is one kind of socket",
       xds_delegate_extension: "xDS delegates are not built",
       fatal_actions: "a crash is logged and ends the process",
     },
     warned: {
-      node_context_params: "xdstp names are not built",
       hds_config: "health discovery is not built",
       flags_path: "flags come from the command line",
       stats_sinks: "stats are pulled from the admin interface",
@@ -56,11 +56,13 @@ export const bootstrapFields: FieldTables = {
     warned: { secrets: "TLS is not built" },
   },
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": {
-    honoured: ["lds_config", "cds_config", "ads_config"],
-    refused: {
-      lds_resources_locator: "xdstp names are not built",
-      cds_resources_locator: "xdstp names are not built",
-    },
+    honoured: [
+      "lds_config",
+      "cds_config",
+      "ads_config",
+      "lds_resources_locator",
+      "cds_resources_locator",
+    ],
   },
   "envoy.config.bootstrap.v3.ClusterManager": {
     honoured: ["local_cluster_name"],
@@ -84,12 +86,10 @@ export const bootstrapFields: FieldTables = {
   },
   "envoy.config.bootstrap.v3.LayeredRuntime": { honoured: ["layers"] },
   "envoy.config.bootstrap.v3.RuntimeLayer": {
-    honoured: ["name", "static_layer", "admin_layer"],
-    warned: {
-      disk_layer: "the layer is empty: runtime comes from static layers",
-      rtds_layer: "the layer is empty: runtime comes from static layers",
-    },
+    honoured: ["name", "static_layer", "admin_layer", "disk_layer", "rtds_layer"],
   },
+  "envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer": "whole",
+  "envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer": { honoured: ["name", "rtds_config"] },
   "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer": "whole",
   "envoy.config.core.v3.Node": "whole",
 };

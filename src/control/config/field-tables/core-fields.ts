@@ -38,14 +38,8 @@ export const coreFields: FieldTables = {
   "envoy.config.core.v3.SocketOption": {
     honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
   },
-  "envoy.config.core.v3.RuntimeFractionalPercent": {
-    honoured: ["default_value"],
-    warned: { runtime_key: "the default value is used always" },
-  },
-  "envoy.config.core.v3.RuntimeUInt32": {
-    honoured: ["default_value"],
-    warned: { runtime_key: "the default value is used always" },
-  },
+  "envoy.config.core.v3.RuntimeFractionalPercent": "whole",
+  "envoy.config.core.v3.RuntimeUInt32": "whole",
   "envoy.type.v3.FractionalPercent": "whole",
   "envoy.type.v3.Percent": "whole",
   "envoy.type.v3.Int64Range": "whole",
@@ -58,9 +52,10 @@ export const coreFields: FieldTables = {
       "self",
       "initial_fetch_timeout",
       "resource_api_version",
+      "authorities",
     ],
-    warned: { authorities: "resources are asked for where the source says, not by authority" },
   },
+  "xds.core.v3.Authority": "whole",
   "envoy.config.core.v3.PathConfigSource": "whole",
   "envoy.config.core.v3.WatchedDirectory": "whole",
   "envoy.config.core.v3.AggregatedConfigSource": "whole",

@@ -6,6 +6,7 @@ import type { AccessLogConfig } from "../../../shared/config/access-log-config.t
 import { sluiceWorkerStats } from "../../../shared/stats/stat-names.ts";
 import type { AccessLogger, CreateAccessLogger } from "../../network/access-logger.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
+import type { Runtime } from "../../upstream/worker-runtime.ts";
 import type { WorkerContext } from "../../network/worker-context.ts";
 import { passesFilter } from "./filter.ts";
 import { compileFormat, type Formatter } from "./format.ts";
@@ -24,7 +25,9 @@ export class AccessLogSinks implements Disposable {
 
   /** One logger over all entries; dispose it when nothing logs to it any more. */
   readonly createLogger: CreateAccessLogger = (configs) => {
-    const entries = configs.map((config) => new LogEntry(config, this.#acquire(config)));
+    const entries = configs.map(
+      (config) => new LogEntry(config, this.#acquire(config), this.#worker.runtime),
+    );
     return {
       log: (info) => {
         for (const entry of entries) entry.log(info);
@@ -86,15 +89,17 @@ class LogEntry implements AccessLogger {
   readonly #filter: AccessLogConfig["filter"];
   readonly #format: Formatter;
   readonly #sink: LogSink;
+  readonly #runtime: Runtime;
 
-  constructor(config: AccessLogConfig, sink: LogSink) {
+  constructor(config: AccessLogConfig, sink: LogSink, runtime: Runtime) {
     this.#filter = config.filter;
     this.#format = compileFormat(config.format);
     this.#sink = sink;
+    this.#runtime = runtime;
   }
 
   log(info: StreamInfo): void {
-    if (this.#filter === undefined || passesFilter(this.#filter, info)) {
+    if (this.#filter === undefined || passesFilter(this.#filter, info, this.#runtime)) {
       this.#sink.append(this.#format(info));
     }
   }

@@ -1,13 +1,19 @@
 /** Which requests an access log is for (Envoy: `AccessLogFilter`). */
 import type { AccessLogFilter } from "../../../shared/config/access-log-config.ts";
+import type { Runtime } from "../../upstream/worker-runtime.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 
-export function passesFilter(filter: AccessLogFilter, info: StreamInfo): boolean {
+/** A runtime key may override what is compared with. */
+export function passesFilter(
+  filter: AccessLogFilter,
+  info: StreamInfo,
+  runtime: Pick<Runtime, "integer">,
+): boolean {
   switch (filter.kind) {
     case "statusCode":
-      return compare(filter.op, info.responseCode, filter.value);
+      return compare(filter.op, info.responseCode, runtime.integer(filter.value));
     case "duration":
-      return compare(filter.op, info.endMs - info.startMs, filter.valueMs);
+      return compare(filter.op, info.endMs - info.startMs, runtime.integer(filter.valueMs));
     case "responseFlag":
       // No flags named: any flag will do.
       return info.responseFlags.some(
@@ -16,9 +22,9 @@ export function passesFilter(filter: AccessLogFilter, info: StreamInfo): boolean
     case "notHealthCheck":
       return !info.isHealthCheck;
     case "and":
-      return filter.filters.every((inner) => passesFilter(inner, info));
+      return filter.filters.every((inner) => passesFilter(inner, info, runtime));
     case "or":
-      return filter.filters.some((inner) => passesFilter(inner, info));
+      return filter.filters.some((inner) => passesFilter(inner, info, runtime));
     default:
       return filter satisfies never;
   }

@@ -8,6 +8,8 @@ import type {
   VirtualHost,
   WeightedCluster,
 } from "../../../shared/config/route-config.ts";
+import type { RuntimeDefault } from "../../../shared/config/runtime-values.ts";
+import type { Runtime } from "../../upstream/worker-runtime.ts";
 import { type CompiledMutations, compileLevels } from "../headers/header-mutations.ts";
 import { latin1 } from "../http1/ascii.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
@@ -36,6 +38,13 @@ export interface RoutedRequest {
 /** The cluster's name for a request; undefined: the header that should name it is missing. */
 type ClusterChoice = (request: RoutedRequest) => string | undefined;
 
+/** What routes draw lots with. */
+export interface RouteChance {
+  readonly random: Random;
+  /** May override the share of requests that a route matches. */
+  readonly runtime: Pick<Runtime, "millionths">;
+}
+
 const million = 1_000_000;
 
 export class CompiledRoute {
@@ -54,15 +63,15 @@ export class CompiledRoute {
   readonly #pathTest: TextTest;
   readonly #headTests: readonly HeadTest[];
   readonly #queryTests: readonly TextTest[];
-  readonly #fraction: number | undefined;
-  readonly #random: Random;
+  readonly #fraction: RuntimeDefault | undefined;
+  readonly #chance: RouteChance;
 
-  constructor(route: Route, host: VirtualHost, config: RouteConfig, random: Random) {
+  constructor(route: Route, host: VirtualHost, config: RouteConfig, chance: RouteChance) {
     const { match, action } = route;
     this.name = route.name;
     this.virtualHostName = host.name;
     this.action = action;
-    this.#random = random;
+    this.#chance = chance;
     this.#pathTest = compilePathMatcher(match.path, match.caseSensitive);
     this.#headTests = match.headers.map(compileHeaderMatcher);
     this.#queryTests = match.queryParameters.map(compileQueryMatcher);
@@ -78,7 +87,8 @@ export class CompiledRoute {
       config.responseHeaders,
     ]);
     this.rewrite = compileRewrite(action, match);
-    this.chooseCluster = action.kind === "cluster" ? clusterChoice(action, random) : noCluster;
+    this.chooseCluster =
+      action.kind === "cluster" ? clusterChoice(action, chance.random) : noCluster;
     this.expectedTimeoutMs = expectedTimeoutMs(action);
     this.expectedTimeoutLine = latin1(
       this.expectedTimeoutMs > 0
@@ -94,7 +104,9 @@ export class CompiledRoute {
       const query = request.queryText();
       for (const test of this.#queryTests) if (!test(query)) return false;
     }
-    return this.#fraction === undefined || this.#random.next() * million < this.#fraction;
+    if (this.#fraction === undefined) return true;
+    const { random, runtime } = this.#chance;
+    return random.next() * million < runtime.millionths(this.#fraction);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type RouteConfig,
   type VirtualHost,
 } from "../../../shared/config/route-config.ts";
-import { CompiledRoute } from "./compiled-route.ts";
+import { CompiledRoute, type RouteChance } from "./compiled-route.ts";
 
 const unchanged = { requestHeaders: noHeaderMutations, responseHeaders: noHeaderMutations };
 
@@ -48,6 +48,9 @@ const table: RouteConfig = {
   ignorePortInHostMatching: false,
 };
 /** Nothing in it is left to chance. */
-const noChance = { next: () => 0, fill: () => undefined };
+const noChance: RouteChance = {
+  random: { next: () => 0, fill: () => undefined },
+  runtime: { millionths: ({ otherwise }) => otherwise },
+};
 
 export const httpsRedirect = new CompiledRoute(route, host, table, noChance);

@@ -3,7 +3,6 @@
  * its table sees the new one with the next request. Only virtual hosts of VHDS come and go within a table: of
  * many thousand, one at a time.
  */
-import type { Random } from "../../../shared/common/random.ts";
 import type {
   HeaderMutations,
   RouteConfig,
@@ -12,7 +11,7 @@ import type {
 } from "../../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
-import { CompiledRoute, type RoutedRequest } from "./compiled-route.ts";
+import { CompiledRoute, type RouteChance, type RoutedRequest } from "./compiled-route.ts";
 import { httpsRedirect } from "./https-redirect.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
 
@@ -26,14 +25,14 @@ interface CompiledVirtualHost {
 
 export class RouteTable {
   readonly #config: RouteConfig;
-  readonly #random: Random;
+  readonly #chance: RouteChance;
   readonly #hosts: VirtualHostIndex<CompiledVirtualHost>;
   /** By name. */
   readonly #discovered = new Map<string, CompiledVirtualHost>();
 
-  constructor(config: RouteConfig, random: Random) {
+  constructor(config: RouteConfig, chance: RouteChance) {
     this.#config = config;
-    this.#random = random;
+    this.#chance = chance;
     this.#hosts = new VirtualHostIndex(config.ignorePortInHostMatching);
     for (const host of config.virtualHosts) this.#add(host);
     for (const host of config.discovered ?? []) this.#discovered.set(host.name, this.#add(host));
@@ -89,7 +88,7 @@ export class RouteTable {
     const compiled = {
       config: host,
       routes: host.routes.map(
-        (route) => new CompiledRoute(route, host, this.#config, this.#random),
+        (route) => new CompiledRoute(route, host, this.#config, this.#chance),
       ),
     };
     for (const domain of host.domains) this.#hosts.add(domain, compiled);

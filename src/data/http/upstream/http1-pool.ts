@@ -36,6 +36,8 @@ export class Http1Pool implements HostPool {
   readonly #connections = new Set<Http1ClientConnection>();
   readonly #waiting: UpstreamRequest[] = [];
   #connectingCount = 0;
+  /** Open and not idle when the pool was drained: they close as soon as nobody waits for them. */
+  readonly #draining = new Set<Http1ClientConnection>();
 
   constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
     this.host = host;
@@ -66,7 +68,7 @@ export class Http1Pool implements HostPool {
   /** The connection is free again: for whoever waits, else it idles. */
   released(connection: Http1ClientConnection): void {
     if (this.#serveNext(connection)) return;
-    if (this.host.isMember) this.#idle.push(connection);
+    if (this.host.isMember && !this.#draining.has(connection)) this.#idle.push(connection);
     else connection.close();
   }
 
@@ -80,6 +82,7 @@ export class Http1Pool implements HostPool {
     const index = this.#idle.indexOf(connection);
     if (index >= 0) this.#idle.splice(index, 1);
     this.#connections.delete(connection);
+    this.#draining.delete(connection);
     if (wasConnecting) this.#connectingCount--;
     // Others may wait for the room in the breaker that this one left.
     else if (this.#waiting.length > this.#connectingCount) this.#open();
@@ -97,6 +100,7 @@ export class Http1Pool implements HostPool {
   /** Requests that wait were promised this host: they are still served, and their connections close after. */
   drain(): void {
     for (const connection of this.#idle.splice(0)) connection.close();
+    for (const connection of this.#connections) this.#draining.add(connection);
   }
 
   #overflow(): Acquired {

@@ -4,6 +4,8 @@ import { compileFormat } from "../../../../src/data/http/access-log/format.ts";
 import { passesFilter } from "../../../../src/data/http/access-log/filter.ts";
 import { formatTime } from "../../../../src/data/http/access-log/start-time.ts";
 import type { StreamInfo } from "../../../../src/data/network/stream-info.ts";
+import { WorkerRuntime } from "../../../../src/data/upstream/worker-runtime.ts";
+import type { AccessLogFilter } from "../../../../src/shared/config/access-log-config.ts";
 import { accessLogOperators } from "../../../../src/shared/config/access-log-operators.ts";
 import { parseCommandFormat } from "../../../../src/shared/config/command-format.ts";
 
@@ -116,20 +118,19 @@ test("formats that name no operator are refused with the place", () => {
 });
 
 test("filters choose by code, duration, flags, and their combinations", () => {
-  const code = (op: "ge" | "le" | "eq" | "ne", value: number) =>
-    ({ kind: "statusCode", op, value }) as const;
-  assert.equal(passesFilter(code("ge", 200), info), true);
-  assert.equal(passesFilter(code("ne", 200), info), false);
-  assert.equal(passesFilter({ kind: "duration", op: "ge", valueMs: 30 }, info), false);
-  assert.equal(passesFilter({ kind: "responseFlag", flags: ["UF"] }, info), true);
-  assert.equal(passesFilter({ kind: "responseFlag", flags: [] }, info), true);
-  assert.equal(passesFilter({ kind: "responseFlag", flags: ["UH"] }, info), false);
-  assert.equal(
-    passesFilter({ kind: "and", filters: [code("ge", 200), code("le", 100)] }, info),
-    false,
-  );
-  assert.equal(
-    passesFilter({ kind: "or", filters: [code("ge", 200), code("le", 100)] }, info),
-    true,
-  );
+  const value = (otherwise: number) => ({ runtimeKey: "k", otherwise });
+  const code = (op: "ge" | "le" | "eq" | "ne", than: number) =>
+    ({ kind: "statusCode", op, value: value(than) }) as const;
+  const runtime = new WorkerRuntime();
+  const passes = (filter: AccessLogFilter) => passesFilter(filter, info, runtime);
+  assert.equal(passes(code("ge", 200)), true);
+  assert.equal(passes(code("ne", 200)), false);
+  assert.equal(passes({ kind: "duration", op: "ge", valueMs: value(30) }), false);
+  assert.equal(passes({ kind: "responseFlag", flags: ["UF"] }), true);
+  assert.equal(passes({ kind: "responseFlag", flags: [] }), true);
+  assert.equal(passes({ kind: "responseFlag", flags: ["UH"] }), false);
+  assert.equal(passes({ kind: "and", filters: [code("ge", 200), code("le", 100)] }), false);
+  assert.equal(passes({ kind: "or", filters: [code("ge", 200), code("le", 100)] }), true);
+  runtime.set(new Map([["k", 1_000]]));
+  assert.equal(passes(code("ge", 200)), false, "runtime has another limit");
 });

@@ -3,10 +3,16 @@ import { test } from "node:test";
 import type { RoutedRequest } from "../../../../src/data/http/router/compiled-route.ts";
 import { RouteTable } from "../../../../src/data/http/router/route-table.ts";
 import { requestHead } from "../../../../src/data/http/http1/request-head.ts";
+import { WorkerRuntime } from "../../../../src/data/upstream/worker-runtime.ts";
 import type { RouteMatch } from "../../../../src/shared/config/route-config.ts";
 import type { HeaderMatcher, StringMatcher } from "../../../../src/shared/config/matchers.ts";
 import { clusterAction, route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
+
+/** Lots and runtime of a worker. */
+function chance(seed: number) {
+  return { random: seededRandom(seed), runtime: new WorkerRuntime() };
+}
 
 /** A request with these fields, its head in the thread's table. */
 function request(target: string, fields: readonly string[] = []): RoutedRequest {
@@ -31,7 +37,7 @@ function matches(match: Partial<RouteMatch>, target: string, fields?: readonly s
     routeConfig({
       virtualHosts: [virtualHost(["*"], [route("/", { match: { ...base, ...match } })])],
     }),
-    seededRandom(1),
+    chance(1),
   );
   return table.find(request(target, fields)) !== undefined;
 }
@@ -104,7 +110,8 @@ test("query matchers compare the first value", () => {
 });
 
 test("the first route that matches wins, and fractions choose by chance", () => {
-  const half = { ...route("/").match, runtimeFraction: 500_000 };
+  const half = { ...route("/").match, runtimeFraction: { runtimeKey: "half", otherwise: 500_000 } };
+  const lots = chance(7);
   const table = new RouteTable(
     routeConfig({
       virtualHosts: [
@@ -114,11 +121,18 @@ test("the first route that matches wins, and fractions choose by chance", () => 
         ),
       ],
     }),
-    seededRandom(7),
+    lots,
   );
-  const names = Array.from({ length: 2_000 }, () => table.find(request("/"))?.name);
-  const halves = names.filter((name) => name === "half").length;
-  assert.ok(halves > 850 && halves < 1150, String(halves));
+  const halves = () =>
+    Array.from({ length: 2_000 }, () => table.find(request("/"))?.name).filter(
+      (name) => name === "half",
+    ).length;
+  const count = halves();
+  assert.ok(count > 850 && count < 1150, String(count));
+  lots.runtime.set(new Map([["half", 100]]));
+  assert.equal(halves(), 2_000, "an integer of runtime is a percentage");
+  lots.runtime.set(new Map([["half", { millionths: 0 }]]));
+  assert.equal(halves(), 0);
 });
 
 test("weighted clusters share requests by weight; a header may name the cluster", () => {
@@ -132,7 +146,7 @@ test("weighted clusters share requests by weight; a header may name the cluster"
       routeConfig({
         virtualHosts: [virtualHost(["*"], [route("/", { action: clusterAction(action) })])],
       }),
-      seededRandom(3),
+      chance(3),
     );
     return () => {
       const asked = request("/", fields);
@@ -150,7 +164,7 @@ test("weighted clusters share requests by weight; a header may name the cluster"
 
 test("a virtual host that wants TLS sends everyone there", () => {
   const host = virtualHost(["*"], [route("/")], { requireTls: "all" });
-  const table = new RouteTable(routeConfig({ virtualHosts: [host] }), seededRandom(1));
+  const table = new RouteTable(routeConfig({ virtualHosts: [host] }), chance(1));
   const found = table.find(request("/"))?.action;
   assert.equal(found?.kind, "redirect");
 });
@@ -166,7 +180,7 @@ test("discovered virtual hosts come, change and go within a table", () => {
       virtualHosts: [hostFor("own", "own.example")],
       discovered: [hostFor("first", "first.example")],
     }),
-    seededRandom(1),
+    chance(1),
   );
   const found = (host: string) => table.find(authority(host))?.virtualHostName;
   assert.deepEqual([found("own.example"), found("FIRST.example")], ["own", "first"]);
@@ -180,9 +194,9 @@ test("discovered virtual hosts come, change and go within a table", () => {
 
 test("a host is wanted where none is known and some are discovered", () => {
   const config = routeConfig({ name: "r", virtualHosts: [hostFor("own", "own.example")] });
-  const plain = new RouteTable(config, seededRandom(1));
+  const plain = new RouteTable(config, chance(1));
   assert.equal(plain.wantOf(authority("x.example")), undefined);
-  const table = new RouteTable({ ...config, discovered: [] }, seededRandom(1));
+  const table = new RouteTable({ ...config, discovered: [] }, chance(1));
   assert.equal(table.wantOf(authority("own.example")), undefined);
   assert.equal(table.wantOf(authority("x".repeat(2_000))), undefined);
   assert.deepEqual(table.wantOf(authority("X.example:80")), {

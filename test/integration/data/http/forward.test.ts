@@ -9,6 +9,7 @@ import { httpChain, route } from "../../../support/http-fixture.ts";
 import { HttpClient, startHttpUpstream } from "../../../support/http-peers.ts";
 import { listenerConfig } from "../../../support/listener-fixture.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
+import { blockOf } from "../../../../src/shared/protocol/worker-command.ts";
 
 forEachWorkerKind("requests go up, responses come down, connections stay", {}, async (workers) => {
   await using upstream = await startHttpUpstream();
@@ -40,13 +41,13 @@ forEachWorkerKind("requests go up, responses come down, connections stay", {}, a
   assert.equal((await client.response(true)).status, 200);
   client.socket.destroy();
 
-  const http = slots.http["h"] ?? 0;
+  const http = blockOf(slots.http, "h");
   await workers.untilCounted(() => workers.stat(httpStats, http, "downstream_cx_active") === 0);
   assert.equal(workers.stat(httpStats, http, "downstream_cx_total"), 1);
   assert.equal(workers.stat(httpStats, http, "downstream_rq_total"), 4);
   assert.equal(workers.stat(httpStats, http, "downstream_rq_2xx"), 4);
   assert.equal(workers.stat(httpStats, http, "downstream_rq_active"), 0);
-  const listenerHttp = slots.listenerHttp["h"] ?? 0;
+  const listenerHttp = blockOf(slots.listenerHttp, "h");
   assert.equal(workers.stat(listenerHttpStats, listenerHttp, "downstream_rq_completed"), 4);
   assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_total"), 1);
   assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_rq_total"), 4);

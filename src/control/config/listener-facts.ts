@@ -1,0 +1,57 @@
+/**
+ * What main asks of a listener time and again. All else of its configuration is in its bytes, so ten thousand
+ * listeners can be applied, shown and drained without one of them being decoded a second time.
+ */
+import type { ListenerConfig, NetworkFilterConfig } from "../../shared/config/listener-config.ts";
+
+export interface ListenerFacts extends Pick<
+  ListenerConfig,
+  | "name"
+  | "addresses"
+  | "statPrefix"
+  | "trafficDirection"
+  | "drainType"
+  | "drainPolicy"
+  | "bindToPort"
+  | "enableReusePort"
+  | "tcpBacklogSize"
+  | "socketOptions"
+  | "freebind"
+  | "transparent"
+> {
+  /** Of its connection managers and TCP proxies, each once. */
+  readonly httpStatPrefixes: readonly string[];
+  readonly tcpStatPrefixes: readonly string[];
+}
+
+export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
+  return {
+    name: config.name,
+    addresses: config.addresses,
+    statPrefix: config.statPrefix,
+    trafficDirection: config.trafficDirection,
+    drainType: config.drainType,
+    drainPolicy: config.drainPolicy,
+    bindToPort: config.bindToPort,
+    enableReusePort: config.enableReusePort,
+    tcpBacklogSize: config.tcpBacklogSize,
+    socketOptions: config.socketOptions,
+    freebind: config.freebind,
+    transparent: config.transparent,
+    httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
+    tcpStatPrefixes: statPrefixes(config, "tcpProxy"),
+  };
+}
+
+const none: readonly string[] = [];
+
+function statPrefixes(
+  { filterChains, defaultFilterChain }: ListenerConfig,
+  kind: Exclude<NetworkFilterConfig["kind"], "noop">,
+): readonly string[] {
+  const found = new Set<string>();
+  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
+    for (const filter of chain.filters)
+      if (filter.kind === kind) found.add(filter.config.statPrefix);
+  return found.size === 0 ? none : [...found];
+}

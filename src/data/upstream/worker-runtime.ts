@@ -1,0 +1,51 @@
+/**
+ * Runtime on one worker, for whoever asks at each request or connection. What is asked for at every connection is
+ * looked up by name alone: no key is composed on the way.
+ */
+import {
+  type RuntimeDefault,
+  type RuntimeValues,
+  noRuntimeValues,
+  runtimeInteger,
+  runtimeMillionths,
+} from "../../shared/config/runtime-values.ts";
+
+/** What filters and listeners see of it. */
+export interface Runtime {
+  integer(wanted: RuntimeDefault): number;
+  /** A share of a million. */
+  millionths(wanted: RuntimeDefault): number;
+  /** Most connections of a listener at once over all workers; undefined: no limit. */
+  connectionLimit(listener: string): number | undefined;
+}
+
+const limitPrefix = "envoy.resource_limits.listener.";
+const limitSuffix = ".connection_limit";
+
+export class WorkerRuntime implements Runtime {
+  #values = noRuntimeValues;
+  readonly #connectionLimits = new Map<string, number>();
+
+  set(values: RuntimeValues): void {
+    this.#values = values;
+    this.#connectionLimits.clear();
+    for (const runtimeKey of values.keys()) {
+      if (!runtimeKey.startsWith(limitPrefix) || !runtimeKey.endsWith(limitSuffix)) continue;
+      const listener = runtimeKey.slice(limitPrefix.length, -limitSuffix.length);
+      const limit = this.integer({ runtimeKey, otherwise: -1 });
+      if (limit >= 0) this.#connectionLimits.set(listener, limit);
+    }
+  }
+
+  integer(wanted: RuntimeDefault): number {
+    return runtimeInteger(this.#values, wanted);
+  }
+
+  millionths(wanted: RuntimeDefault): number {
+    return runtimeMillionths(this.#values, wanted);
+  }
+
+  connectionLimit(listener: string): number | undefined {
+    return this.#connectionLimits.get(listener);
+  }
+}
