@@ -19,15 +19,20 @@ export interface ListenerSketch {
   /** Where they proxy to. Default `upstream`. */
   readonly cluster?: string;
   readonly routes?: readonly string[];
+  /** Names of `scoped_routes` that come by SRDS. */
+  readonly scopedRoutes?: readonly string[];
   readonly requiredClusters?: readonly string[];
   /** Other bytes, the same meaning. */
   readonly spelling?: string;
   readonly config?: Partial<ListenerConfig>;
 }
 
+const ads = { kind: "ads", initialFetchTimeoutMs: 15_000 } as const;
+
 /** A listener as `control/config` would decode it; `bytes` are the sketch as text, so equal means equal. */
 export function decodedListener(sketch: ListenerSketch): DecodedListener {
-  const { name, address = "127.0.0.1:8080", chains = ["tcp"], routes = [] } = sketch;
+  const { name, address = "127.0.0.1:8080", chains = ["tcp"] } = sketch;
+  const { routes = [], scopedRoutes = [] } = sketch;
   const config: ListenerConfig = {
     name,
     addresses: [ip(address)],
@@ -59,12 +64,21 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     config,
     bytes: new TextEncoder().encode(text),
     hash: text,
-    dependencies: routes.map((routeConfigName) => ({
-      kind: "rds",
-      routeConfigName,
-      source: { kind: "ads", initialFetchTimeoutMs: 15_000 },
-      statPrefix: "http",
-    })),
+    dependencies: [
+      ...routes.map(
+        (routeConfigName) =>
+          ({ kind: "rds", routeConfigName, source: ads, statPrefix: "http" }) as const,
+      ),
+      ...scopedRoutes.map(
+        (scopes) =>
+          ({
+            kind: "srds",
+            name: scopes,
+            scopes: { kind: "srds", source: ads, rdsSource: ads },
+            statPrefix: "http",
+          }) as const,
+      ),
+    ],
     requiredClusters: sketch.requiredClusters ?? [],
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { WorkerPort, WorkerPortHandler } from "../../src/control/workers/worker-port.ts";
+import { WorkerScopeTable } from "../../src/data/connection-handler/scope-table.ts";
 import type { Clock } from "../../src/shared/common/clock.ts";
 import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
@@ -9,7 +10,8 @@ import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
-import type { WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
+import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
+import type { WorkerEvent } from "../../src/shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
 export interface FakeConnection {
@@ -47,6 +49,7 @@ export class FakeWorker implements WorkerPort {
   readonly filterConfigs = new Map<string, PlainHttpFilterConfig>();
   /** Generic secrets by their ids. */
   readonly secrets = new Map<string, string>();
+  readonly scopes = new WorkerScopeTable();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
   readonly handled: WorkerCommand[] = [];
@@ -95,6 +98,11 @@ export class FakeWorker implements WorkerPort {
     this.#hasExited = true;
     for (const drain of this.#drains.values()) drain.deadline?.[Symbol.dispose]();
     this.#handler.onExit(reason);
+  }
+
+  /** An event of the test's choice. */
+  say(event: WorkerEvent): void {
+    this.#handler.onEvent(event);
   }
 
   /** A client connects; `undefined` where the listener does not accept here. */
@@ -211,6 +219,17 @@ export class FakeWorker implements WorkerPort {
       case "removeRoutes":
         assert(this.routes.delete(command.name), `worker holds no routes ${command.name}`);
         break;
+      case "setVirtualHosts":
+        this.#setVirtualHosts(command);
+        break;
+      case "setScopes":
+        this.scopes.set(command);
+        break;
+      case "removeScopes":
+        this.scopes.remove(command.name);
+        break;
+      case "answered":
+        break;
       case "setHealthCheckFailed":
         this.isHealthCheckFailed = command.failed;
         break;
@@ -240,6 +259,14 @@ export class FakeWorker implements WorkerPort {
     if ("reply" in command && command.reply !== 0) {
       this.#handler.onEvent({ kind: "done", reply: command.reply });
     }
+  }
+
+  #setVirtualHosts({ routes, changed, removed }: SetVirtualHosts): void {
+    const config = this.routes.get(routes);
+    assert(config?.discovered, `worker holds no routes ${routes} that discover`);
+    const gone = [...removed, ...changed.map(({ name }) => name)];
+    const kept = config.discovered.filter(({ name }) => !gone.includes(name));
+    this.routes.set(routes, { ...config, discovered: [...kept, ...changed] });
   }
 
   #add(command: Extract<WorkerCommand, { kind: "addListener" }>): void {

@@ -1,19 +1,23 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { BehaviorSubject } from "rxjs";
+import { BehaviorSubject, Subject } from "rxjs";
 import type { DecodedListener } from "../../src/control/config/decoded-listener.ts";
+import type { DecodedScope } from "../../src/control/config/decoded-scope.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
 import { type ClusterWarming, ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
+import { acquireRoutesFrom, answerFrom } from "../../src/control/server/routing-setup.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
 import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
 import { ListenerSockets } from "../../src/control/listener/listener-sockets.ts";
 import type { ListenerComparison } from "../../src/control/listener/listener-update.ts";
+import { OnDemandDesk } from "../../src/control/listener/on-demand-desk.ts";
+import { ScopedRdsApi } from "../../src/control/listener/scoped-rds-api.ts";
 import { RdsApi, type RouteSource } from "../../src/control/listener/rds-api.ts";
 import { ServerDrain } from "../../src/control/listener/server-drain.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
-import type { ResourceState } from "../../src/control/xds/resource-batch.ts";
+import type { ResourceBatch, ResourceState } from "../../src/control/xds/resource-batch.ts";
 import { type DrainPolicy, drainPolicyDefaults } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
 import { type ListenerSketch, decodedListener, decodedRoutes } from "./config-builders.ts";
@@ -62,6 +66,8 @@ export class ListenerHarness {
   readonly registry: DrainRegistry;
   readonly sockets: ListenerSockets;
   readonly routes: RdsApi;
+  readonly scopedRoutes: ScopedRdsApi;
+  readonly desk: OnDemandDesk;
   readonly manager: ListenerManager;
   readonly server: ServerDrain;
   readonly clusters = new Set<string>(["upstream"]);
@@ -69,6 +75,8 @@ export class ListenerHarness {
   readonly warming = new Set<string>();
   readonly clusterWaits = new ClusterWaits((name) => this.warming.has(name));
   readonly routeStates = new Map<string, BehaviorSubject<ResourceState<DecodedRouteConfig>>>();
+  readonly scopeBatches = new Subject<ResourceBatch<DecodedScope>>();
+  readonly scopesAnswered = Promise.withResolvers<void>();
   isHealthCheckFailed = false;
   #version = 0;
 
@@ -113,6 +121,18 @@ export class ListenerHarness {
       wallTime: () => clock.wallTime(),
       log,
     });
+    this.scopedRoutes = new ScopedRdsApi({
+      pool: this.pool,
+      source: () => ({
+        batches: this.scopeBatches,
+        whenAnswered: () => this.scopesAnswered.promise,
+      }),
+      routes: this.routes,
+      stats,
+      wallTime: () => clock.wallTime(),
+      log,
+    });
+    this.desk = new OnDemandDesk(this.pool, answerFrom(this));
     const drainManager = new DrainManager("modifyOnly", {
       clock,
       isHealthCheckFailed: () => this.isHealthCheckFailed,
@@ -124,8 +144,8 @@ export class ListenerHarness {
       stats,
       sockets: this.sockets,
       dependencies: (dependency, onReady) => {
-        assert(dependency.kind === "rds");
-        return this.routes.acquire(dependency, onReady);
+        assert(dependency.kind === "rds" || dependency.kind === "srds", dependency.kind);
+        return acquireRoutesFrom(this)(dependency, onReady);
       },
       comparison: fakeComparison,
       hasCluster,
@@ -191,6 +211,31 @@ export class ListenerHarness {
     const resource = { name, version: "r1", bytes: new Uint8Array(), value };
     this.routeState(name).next({ kind: "present", resource });
     await this.settle();
+  }
+
+  /** One push of SRDS; what would be in the NACK, by name. */
+  async sendScopes(
+    changed: readonly DecodedScope[],
+    removed: readonly string[] = [],
+  ): Promise<Readonly<Record<string, string>>> {
+    const refused: Record<string, string> = {};
+    const version = `s${++this.#version}`;
+    this.scopeBatches.next({
+      version,
+      changed: changed.map((value) => ({
+        name: value.name,
+        version,
+        bytes: new Uint8Array(),
+        value,
+      })),
+      removed,
+      rejected: [],
+      refuse: (name, message) => (refused[name] = message),
+      waitFor: () => {},
+    });
+    this.scopesAnswered.resolve();
+    await this.settle();
+    return refused;
   }
 
   async becomeWarm(cluster: string): Promise<void> {
@@ -278,6 +323,8 @@ export class ListenerHarness {
     assert.equal(this.kernel.open.size, 0, "open sockets");
     assert.equal(this.sockets.size, 0, "registered sockets");
     assert.equal(this.routes.size, 0, "route subscriptions");
+    assert.equal(this.scopedRoutes.size, 0, "scope subscriptions");
+    assert.equal(this.desk.size, 0, "wants");
     assert.equal(this.clock.pendingCount, 0, "timers");
     const own = ["listener_manager.", "sluice.drains.", "sluice.listener_manager.", ...others];
     assert.deepEqual(this.stats.prefixes.toSorted(), own.toSorted());

@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
 /** A listener manager over real workers, real sockets and real time: everything of a server but xDS and admin. */
+import assert from "node:assert/strict";
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
 import { createProber } from "../../src/control/cluster/health-check/create-prober.ts";
@@ -101,7 +101,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     sockets,
     drains: new DrainRunner({ pool, registry: drains, clock: systemClock, log: silentLog }),
     dependencies: (dependency, onReady) => {
-      assert(dependency.kind === "rds");
+      assert(dependency.kind === "rds", dependency.kind);
       return routes.acquire(dependency, onReady);
     },
     drainManager: new DrainManager("modifyOnly", {

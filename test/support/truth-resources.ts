@@ -56,7 +56,7 @@ export function httpListener(name: string, routing: object, fields: object = {})
 }
 
 /** Everything by ADS from `controlPlane` (`127.0.0.1:18000`), whose cluster is called `control`. */
-export function dynamicBootstrap(controlPlane: string): object {
+export function dynamicBootstrap(controlPlane: string, apiType = "GRPC"): object {
   const http2 = {
     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
     explicit_http_config: { http2_protocol_options: {} },
@@ -69,7 +69,7 @@ export function dynamicBootstrap(controlPlane: string): object {
       lds_config: fromAds,
       cds_config: fromAds,
       ads_config: {
-        api_type: "GRPC",
+        api_type: apiType,
         transport_api_version: "V3",
         grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
       },

@@ -8,7 +8,8 @@
  */
 import type { ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenersView } from "../listener/listener-view.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
+import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
 /** Numbers of `envoy.admin.v3.ClientResourceStatus`. */
@@ -27,6 +28,7 @@ export interface ClientStatusSource {
   readonly listeners: () => ListenersView;
   readonly clusters: () => ClustersView;
   readonly routes: () => readonly RouteView[];
+  readonly scopedRoutes: () => readonly ScopeSetView[];
 }
 
 /** One `GenericXdsConfig`. */
@@ -55,6 +57,8 @@ export interface ClientResourceError {
 const typeUrls = {
   LDS: "type.googleapis.com/envoy.config.listener.v3.Listener",
   RDS: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  VHDS: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
+  SRDS: "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
   CDS: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
   EDS: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
 } as const;
@@ -74,6 +78,8 @@ export function clientResources(source: ClientStatusSource): readonly ClientReso
   return [
     ...resourcesOf(typeUrls.LDS, types, listenersAccepted(listeners), failures(listeners)),
     ...resourcesOf(typeUrls.RDS, types, source.routes(), new Map()),
+    ...resourcesOf(typeUrls.VHDS, types, discoveredOf(source.routes()), new Map()),
+    ...resourcesOf(typeUrls.SRDS, types, scopesOf(source.scopedRoutes()), new Map()),
     ...resourcesOf(typeUrls.CDS, types, newest(clusters.clusters), failures(clusters)),
     ...resourcesOf(typeUrls.EDS, types, assignmentsOf(clusters), new Map()),
     ...otherTypes(types).flatMap((typeUrl) => resourcesOf(typeUrl, types, [], new Map())),
@@ -100,6 +106,14 @@ function assignmentsOf({ clusters }: ClustersView): readonly Accepted[] {
         : [],
     ),
   );
+}
+
+function discoveredOf(routes: readonly RouteView[]): readonly Accepted[] {
+  return routes.flatMap(({ discovered = [] }) => discovered);
+}
+
+function scopesOf(sets: readonly ScopeSetView[]): readonly Accepted[] {
+  return newest(sets.filter(({ isInline }) => !isInline).flatMap(({ scopes }) => scopes));
 }
 
 interface Failure extends ClientResourceError {

@@ -7,7 +7,8 @@
 import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { ExtensionView } from "../listener/ecds-api.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
+import type { ScopeSetView } from "../listener/scope-view.ts";
 import { canonicalName } from "../proto/xdstp-name.ts";
 import type { SecretView } from "../secret/secret-view.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
@@ -36,6 +37,7 @@ export interface ConfigDumpSource {
   readonly clusters: () => ClustersView;
   readonly listeners: () => ListenersView;
   readonly routes: () => readonly RouteView[];
+  readonly scopedRoutes: () => readonly ScopeSetView[];
   /** For what xDS refused of the types whose managers do not hear of it. */
   readonly controlPlanes: () => readonly XdsStatus[];
   readonly secrets: () => readonly SecretView[];
@@ -54,7 +56,7 @@ export function dumpSections(
     ...ecdsSections(source.extensions(), source.render),
     ...(includeEds ? [endpointsSection(source)] : []),
     listenersSection(source),
-    { type: "ScopedRoutesConfigDump", fields: {}, lists: [] },
+    scopedRoutesSection(source),
     routesSection(source),
     secretsSection(source.secrets(), source.render),
   ];
@@ -208,13 +210,49 @@ function dynamicListeners(
   });
 }
 
+function scopedRoutesSection({ scopedRoutes, render }: ConfigDumpSource): DumpSection {
+  const sets = scopedRoutes();
+  const json = (set: ScopeSetView): DumpedResource => ({
+    name: set.name,
+    json: {
+      name: set.name,
+      ...version(set.version),
+      scoped_route_configs: set.scopes.map(({ bytes }) =>
+        dumpedAny(render, "envoy.config.route.v3.ScopedRouteConfiguration", bytes),
+      ),
+      last_updated: timestamp(set.lastUpdatedMs),
+    },
+  });
+  return {
+    type: "ScopedRoutesConfigDump",
+    fields: {},
+    lists: [
+      {
+        field: "inline_scoped_route_configs",
+        elementType: "InlineScopedRouteConfigs",
+        resources: sets.filter(({ isInline }) => isInline).map(json),
+      },
+      {
+        field: "dynamic_scoped_route_configs",
+        elementType: "DynamicScopedRouteConfigs",
+        // Envoy shows none before the first push.
+        resources: sets.filter((set) => !set.isInline && set.lastUpdatedMs > 0).map(json),
+      },
+    ],
+  };
+}
+
 function routesSection(source: ConfigDumpSource): DumpSection {
   const typeName = "envoy.config.route.v3.RouteConfiguration";
   const accepted = source.routes().map((route) => ({
     name: route.name,
     json: {
       ...version(route.version),
-      route_config: dumpedAny(source.render, typeName, route.bytes),
+      route_config: withDiscovered(
+        dumpedAny(source.render, typeName, route.bytes),
+        route,
+        source.render,
+      ),
       last_updated: timestamp(route.lastUpdatedMs),
     },
   }));
@@ -229,6 +267,17 @@ function routesSection(source: ConfigDumpSource): DumpSection {
       },
     ],
   };
+}
+
+/** As Envoy shows it: those of VHDS behind its own, each once. */
+function withDiscovered(json: Json, { discovered }: RouteView, render: RenderMessage): Json {
+  if (!discovered) return json;
+  const own = Array.isArray(json["virtual_hosts"]) ? json["virtual_hosts"] : [];
+  const hosts = new Map(discovered.map((view) => [view.host, view]));
+  const more = [...hosts.values()].map(({ bytes }) =>
+    render("envoy.config.route.v3.VirtualHost", bytes),
+  );
+  return { ...json, virtual_hosts: [...own, ...more] };
 }
 
 interface RefusedType {

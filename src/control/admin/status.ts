@@ -8,7 +8,8 @@ import type { ClusterView, ClustersView } from "../cluster/cluster-view.ts";
 import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { ExtensionView } from "../listener/ecds-api.ts";
-import type { RouteView } from "../listener/rds-api.ts";
+import type { RouteView } from "../listener/rds-view.ts";
+import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { SecretView } from "../secret/secret-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
 
@@ -19,6 +20,7 @@ export interface StatusSource {
   readonly routes: () => readonly RouteView[];
   readonly secrets: () => readonly SecretView[];
   readonly extensions: () => readonly ExtensionView[];
+  readonly scopedRoutes: () => readonly ScopeSetView[];
   readonly drains: () => DrainsView;
 }
 
@@ -44,7 +46,7 @@ export type StatusState =
 
 /** One row; the JSON shape itself, so its names are those of the wire. */
 export interface StatusRow {
-  /** `LDS`, `CDS`, `RDS`, `EDS`, … */
+  /** `LDS`, `CDS`, `RDS`, `SRDS`, `EDS`, … */
   readonly type: string;
   readonly name: string;
   readonly version: string;
@@ -78,6 +80,8 @@ export function statusView(source: StatusSource): StatusView {
     ...source.routes().flatMap(routeStandings),
     ...source.secrets().flatMap(secretStandings),
     ...source.extensions().map(extensionStanding),
+    ...source.routes().flatMap(hostStandings),
+    ...source.scopedRoutes().flatMap(scopeStandings),
   ];
   const told = knownToXds(planes);
   const rows = standings.map(({ isStatic = false, ...standing }) => {
@@ -261,6 +265,32 @@ function extensionStanding({ name, version, lastUpdatedMs }: ExtensionView): Sta
   return { type: "ECDS", name, version, state: "active", since, awaiting: [], reason: null };
 }
 
+function hostStandings({ discovered = [] }: RouteView): readonly Standing[] {
+  return discovered.map(({ name, host, version, lastUpdatedMs }) => ({
+    type: "VHDS",
+    name,
+    version,
+    state: "active",
+    since: timestamp(lastUpdatedMs),
+    awaiting: [],
+    reason: host === name ? null : `virtual host ${host}`,
+  }));
+}
+
+/** Those that stand in a listener are part of it. */
+function scopeStandings({ isInline, scopes }: ScopeSetView): readonly Standing[] {
+  if (isInline) return [];
+  return scopes.map(({ name, version, lastUpdatedMs, routeConfigName, state }) => ({
+    type: "SRDS",
+    name,
+    version,
+    state: state === "loading" ? "warming" : "active",
+    since: timestamp(lastUpdatedMs),
+    awaiting: state === "loading" ? [`rds ${routeConfigName}`] : [],
+    reason: state === "unasked" ? "on demand, no request has come yet" : null,
+  }));
+}
+
 interface Failure {
   readonly name: string;
   readonly version: string;
@@ -305,7 +335,7 @@ function keyOf({ type, name }: { readonly type: string; readonly name: string })
   return `${type} ${name}`;
 }
 
-const typeOrder = ["LDS", "RDS", "CDS", "EDS", "SDS", "ECDS"];
+const typeOrder = ["LDS", "SRDS", "RDS", "VHDS", "CDS", "EDS", "SDS", "ECDS"];
 
 function byTypeAndName(a: StatusRow, b: StatusRow): number {
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);

@@ -22,9 +22,9 @@ import { decodeCluster } from "./clusters.ts";
 import { clusterOf } from "./api-config-sources.ts";
 import { type Authorities, decodeAuthorities } from "./authorities.ts";
 import type { ConfigSource } from "./config-source.ts";
+import { sourcesOf } from "./decoded-listener.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeDynamicResources } from "./dynamic-resources.ts";
-import { dependencySource } from "./decoded-listener.ts";
 import { logClustersOf } from "./grpc-access-logs.ts";
 import { decodeListener } from "./listeners.ts";
 import { decodeLoadStats } from "./load-stats.ts";
@@ -108,7 +108,7 @@ function decodeMessage(
   const spokenToByGrpc = grpcClusters(dynamicResources, authorities, [
     ...runtimeSources,
     ...clusters.map(({ edsSource }) => edsSource),
-    ...listeners.flatMap(({ dependencies }) => dependencies.map(dependencySource)),
+    ...listeners.flatMap(({ dependencies }) => dependencies.flatMap(sourcesOf)),
   ]);
   const loadStatsConfig = message.clusterManager?.loadStatsConfig;
   const loadStats =

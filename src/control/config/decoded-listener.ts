@@ -3,6 +3,7 @@ import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { ExtensionSubscription } from "./extension-config.ts";
 import { type SecretReference, secretId } from "./secret-config.ts";
+import type { ScopeSubscription } from "./decoded-scope.ts";
 import type { ListenerFacts } from "./listener-facts.ts";
 
 export interface DecodedListener {
@@ -29,7 +30,8 @@ export interface DecodedListener {
 export type ListenerDependency =
   | ({ readonly kind: "rds" } & RouteSubscription)
   | { readonly kind: "sds"; readonly secret: SecretReference }
-  | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription };
+  | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription }
+  | ({ readonly kind: "srds" } & ScopeSubscription);
 
 /** What a filter asks of the listener that holds it. */
 export interface ListenerNeeds {
@@ -46,20 +48,26 @@ export function dependencyName(dependency: ListenerDependency): string {
       return `sds ${dependency.secret.name}`;
     case "ecds":
       return `ecds ${dependency.subscription.name}`;
+    case "srds":
+      return `srds ${dependency.name}`;
     default:
       return dependency satisfies never;
   }
 }
 
-/** Undefined: it is in the bootstrap. */
-export function dependencySource(dependency: ListenerDependency): ConfigSource | undefined {
+/** Every place that it, and what it leads to, comes from; undefined: the bootstrap has it. */
+export function sourcesOf(dependency: ListenerDependency): readonly (ConfigSource | undefined)[] {
   switch (dependency.kind) {
     case "rds":
-      return dependency.source;
+      return [dependency.source];
     case "sds":
-      return dependency.secret.source;
+      return [dependency.secret.source];
     case "ecds":
-      return dependency.subscription.source;
+      return [dependency.subscription.source];
+    case "srds": {
+      const { scopes } = dependency;
+      return scopes.kind === "srds" ? [scopes.source, scopes.rdsSource] : [];
+    }
     default:
       return dependency satisfies never;
   }
@@ -86,6 +94,7 @@ export function uniqueDependencies(
 function keyOf(dependency: ListenerDependency): string {
   switch (dependency.kind) {
     case "rds":
+    case "srds":
       return dependencyName(dependency);
     case "sds":
       return secretId(dependency.secret);

@@ -40,6 +40,7 @@ export type ExtensionKind =
   | "httpGrpcAccessLog"
   | "leastRequest"
   | "noop"
+  | "onDemand"
   | "random"
   | "rawBuffer"
   | "roundRobin"
@@ -109,6 +110,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.router",
     typeName: "envoy.extensions.filters.http.router.v3.Router",
     kind: "router",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.on_demand",
+    typeName: "envoy.extensions.filters.http.on_demand.v3.OnDemand",
+    kind: "onDemand",
   },
   {
     category: "HTTP filter",

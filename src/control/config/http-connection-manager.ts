@@ -9,7 +9,8 @@ import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
-import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeInlineRoutes } from "./route-configs.ts";
+import { decodeScopedRoutes } from "./scoped-routes.ts";
 
 const hourMs = 3_600_000;
 /** By the numbers of `HttpConnectionManager.CodecType`; HTTP/3 is refused. */
@@ -118,14 +119,13 @@ function decodeRouteSpecifier(
         });
       return { kind: "rds", name };
     }
-    case "routeConfig": {
-      const config = decodeRoutes(specifier.value, context);
-      // Docs: `validate_clusters` "defaults to true" for routes that stand in the listener.
-      if (specifier.value.validateClusters ?? true)
-        needs.requiredClusters.push(...clusterNamesOf(config));
-      return { kind: "inline", config };
-    }
+    case "routeConfig":
+      return { kind: "inline", config: decodeInlineRoutes(specifier.value, needs, context) };
     case "scopedRoutes":
+      return {
+        kind: "scoped",
+        config: decodeScopedRoutes(specifier.value, statPrefix, needs, context),
+      };
     case undefined:
       return { kind: "rds", name: "" };
     default:

@@ -1,6 +1,7 @@
 /** The configuration of one HTTP filter, whether it stands in a listener or comes by ECDS. */
 import type { CredentialInjector } from "../../../gen/es/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.d.ts";
 import type { HeaderMutation } from "../../../gen/es/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.d.ts";
+import type { OnDemand } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
 import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
 import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
@@ -11,6 +12,7 @@ import { type Extension, type FoundExtension, findExtension } from "./extensions
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
 const routerTypeName = "envoy.extensions.filters.http.router.v3.Router" as const;
+const onDemandTypeName = "envoy.extensions.filters.http.on_demand.v3.OnDemand" as const;
 
 export interface BuiltFilter extends FoundExtension {
   /** As configured. */
@@ -31,6 +33,13 @@ export function decodeHttpFilterConfig(
     if (!router) return undefined;
     judgeUpstreamFilters(router.upstreamHttpFilters, context);
     return { kind: "router", suppressEnvoyHeaders: router.suppressEnvoyHeaders };
+  }
+  if (extension.kind === "onDemand") {
+    const message = context.read(config, context.protos.schema<OnDemand>(onDemandTypeName));
+    // Without it requests wait for routes alone.
+    if (message?.odcds)
+      context.refuse("odcds is not supported: clusters are not fetched on demand");
+    return message && { kind: "onDemand" };
   }
   if (extension.kind === "credentialInjector") {
     const schema = context.protos.schema<CredentialInjector>(credentialInjectorTypeName);

@@ -1,5 +1,6 @@
 /** A route configuration as main keeps it: workers ask for it with the first listener that needs it. */
 import type { RouteConfig } from "../../shared/config/route-config.ts";
+import type { ConfigSource } from "./config-source.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import type { RecentConfigs } from "./recent-configs.ts";
 
@@ -14,6 +15,7 @@ export class ReceivedRouteConfig implements DecodedRouteConfig {
   readonly bytes: Uint8Array;
   readonly clusterNames: readonly string[];
   readonly validateClusters: boolean;
+  readonly vhds: ConfigSource | undefined;
   readonly #reader: RouteConfigReader;
   #config: RouteConfig | undefined;
 
@@ -21,6 +23,7 @@ export class ReceivedRouteConfig implements DecodedRouteConfig {
     this.bytes = decoded.bytes;
     this.clusterNames = decoded.clusterNames;
     this.validateClusters = decoded.validateClusters;
+    this.vhds = decoded.vhds;
     this.#reader = reader;
     this.#config = decoded.config;
     reader.recent.add(this);

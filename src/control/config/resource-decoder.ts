@@ -10,6 +10,10 @@ export interface ResourceDecoder<T> {
   readonly shortName: string;
   /** In the state of the world a missing resource was removed, and one subscription covers all. */
   readonly isFullState: boolean;
+  /** The wrapper names it, and its own name is of another kind. */
+  readonly isNamedByWrapper?: boolean;
+  /** Opens the detail of a NACK, where the type has words of its own. */
+  readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
   /** Other bytes of the same meaning; never throws. */

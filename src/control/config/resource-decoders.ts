@@ -4,7 +4,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
 import type { ClusterLoadAssignment } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_pb.d.ts";
 import type { TypedExtensionConfig } from "../../../gen/es/envoy/config/core/v3/extension_pb.d.ts";
+import type { ScopedRouteConfiguration } from "../../../gen/es/envoy/config/route/v3/scoped_route_pb.d.ts";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
+import type { VirtualHost } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
 import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
 import type { Runtime } from "../../../gen/es/envoy/service/runtime/v3/rtds_pb.d.ts";
 import { assert } from "../../shared/common/assert.ts";
@@ -20,6 +22,8 @@ import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
+import type { DecodedScope } from "./decoded-scope.ts";
 import { createEquivalence } from "./equivalence.ts";
 import { decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
@@ -30,14 +34,20 @@ import type { DecodedExtensionConfig } from "./extension-config.ts";
 import type { DecodedSecret } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
-import { clusterNamesOf, decodeRoutes } from "./route-configs.ts";
+import { decodeDiscoveredHost, decodeRouteConfig, decodeRoutes } from "./route-configs.ts";
 import type { RuntimeLayerValues } from "./runtime-layer.ts";
 import { decodeRuntimeValues } from "./runtime-layers.ts";
+import { decodeScope, scopeTypeName } from "./scoped-routes.ts";
+
+/** In the state of the world a missing resource of theirs was removed. */
+const fullStateTypes: ReadonlySet<string> = new Set(["LDS", "CDS", "SRDS", "VHDS"]);
 
 export interface ResourceDecoders {
   readonly listeners: ResourceDecoder<DecodedListener>;
   readonly clusters: ResourceDecoder<DecodedCluster>;
   readonly routes: ResourceDecoder<DecodedRouteConfig>;
+  readonly virtualHosts: ResourceDecoder<DecodedVirtualHost>;
+  readonly scopes: ResourceDecoder<DecodedScope>;
   readonly endpoints: ResourceDecoder<LoadAssignment>;
   readonly secrets: ResourceDecoder<DecodedSecret>;
   readonly extensions: ResourceDecoder<DecodedExtensionConfig>;
@@ -54,7 +64,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
   ): ResourceDecoder<T> => ({
     typeUrl: typeUrlOf(schema.typeName),
     shortName,
-    isFullState: shortName === "LDS" || shortName === "CDS",
+    isFullState: fullStateTypes.has(shortName),
     decode: (bytes) => decode(tools, schema, { bytes, read }),
     isEquivalent: (held, received) => isEquivalent(schema, held, received),
   });
@@ -66,6 +76,18 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       protos.schema<RouteConfiguration>(routeConfigTypeName),
       pushedRoutesOf(tools),
     ),
+    virtualHosts: {
+      ...decoder(
+        "VHDS",
+        protos.schema<VirtualHost>("envoy.config.route.v3.VirtualHost"),
+        decodeDiscoveredHost,
+      ),
+      isNamedByWrapper: true,
+    },
+    scopes: {
+      ...decoder("SRDS", protos.schema<ScopedRouteConfiguration>(scopeTypeName), decodeScope),
+      rejectionPrefix: "Error adding/updating scoped route(s): ",
+    },
     endpoints: decoder(
       "EDS",
       protos.schema<ClusterLoadAssignment>("envoy.config.endpoint.v3.ClusterLoadAssignment"),
@@ -99,13 +121,8 @@ function pushedRoutesOf(
       return decodeRoutes(message.value, new DecodeContext(tools));
     },
   };
-  return (message, context, bytes) => {
-    const config = decodeRoutes(message, context);
-    // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
-    const validateClusters = message.validateClusters ?? false;
-    const clusterNames = clusterNamesOf(config);
-    return new ReceivedRouteConfig({ config, clusterNames, validateClusters, bytes }, reader);
-  };
+  return (message, context, bytes) =>
+    new ReceivedRouteConfig(decodeRouteConfig(message, context, bytes), reader);
 }
 
 function decodePushedCluster(

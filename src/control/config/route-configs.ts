@@ -1,7 +1,12 @@
 /** Route configurations, inline or by RDS: `envoy.config.route.v3.RouteConfiguration`. */
-import type { RouteConfiguration } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
+import type { RouteConfiguration, Vhds } from "../../../gen/es/envoy/config/route/v3/route_pb.d.ts";
+import type { VirtualHost as VirtualHostMessage } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
 import type { RouteConfig, VirtualHost } from "../../shared/config/route-config.ts";
+import type { ConfigSource } from "./config-source.ts";
+import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import type { DecodedRouteConfig } from "./decoded-route-config.ts";
+import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
 import { judgePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeBothMutations, decodeVirtualHost } from "./virtual-hosts.ts";
 
@@ -24,6 +29,60 @@ export function decodeRoutes(message: RouteConfiguration, context: DecodeContext
   };
 }
 
+/** Routes that stand in a listener. */
+export function decodeInlineRoutes(
+  message: RouteConfiguration,
+  needs: { readonly requiredClusters: string[] },
+  context: DecodeContext,
+): RouteConfig {
+  if (message.vhds) context.refuse("vhds is not supported in a listener's own routes: use rds");
+  const config = decodeRoutes(message, context);
+  // Docs: `validate_clusters` "defaults to true" for routes that stand in the listener.
+  if (message.validateClusters ?? true) needs.requiredClusters.push(...clusterNamesOf(config));
+  return config;
+}
+
+/** A `RouteConfiguration` of RDS. */
+export function decodeRouteConfig(
+  message: RouteConfiguration,
+  context: DecodeContext,
+  bytes: Uint8Array,
+): DecodedRouteConfig {
+  const config = decodeRoutes(message, context);
+  return {
+    config,
+    clusterNames: clusterNamesOf(config),
+    // Docs: `validate_clusters` "defaults to false" for routes that come by RDS.
+    validateClusters: message.validateClusters ?? false,
+    vhds: message.vhds && decodeVhdsSource(message.vhds, context),
+    bytes,
+  };
+}
+
+/** A `VirtualHost` of VHDS. What its route configuration says of all virtual hosts is not known here. */
+export function decodeDiscoveredHost(
+  message: VirtualHostMessage,
+  context: DecodeContext,
+): DecodedVirtualHost {
+  const defaults = { directResponseBytesMax: directResponseBytesMaxDefault };
+  const host = decodeVirtualHost(message, defaults, context);
+  return { host, clusterNames: clusterNamesIn([host]) };
+}
+
+/** Only delta can ask for one host more; whether ADS is delta is seen where its stream is known. */
+function decodeVhdsSource(
+  { configSource }: Vhds,
+  context: DecodeContext,
+): ConfigSource | undefined {
+  const source = configSource && decodeConfigSource(configSource, context);
+  const isDelta = source?.kind === "api" && source.api.apiType === "deltaGrpc";
+  if (source?.kind !== "ads" && !isDelta)
+    context.refuse(
+      "vhds: only 'DELTA_GRPC' or 'ADS' (which uses Delta xDS) is supported as a config source.",
+    );
+  return source;
+}
+
 /** A domain stands in one virtual host, once, however it is written. */
 function judgeDomains(
   route: string,
@@ -44,6 +103,10 @@ function judgeDomains(
 
 /** Clusters that routes name, each once; a cluster that a header names cannot be known. */
 export function clusterNamesOf({ virtualHosts }: RouteConfig): readonly string[] {
+  return clusterNamesIn(virtualHosts);
+}
+
+function clusterNamesIn(virtualHosts: readonly VirtualHost[]): readonly string[] {
   const routes = virtualHosts.flatMap((host) => host.routes);
   const names = routes.flatMap(({ action }) =>
     action.kind === "cluster" && "length" in action.clusters

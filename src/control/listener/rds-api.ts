@@ -6,40 +6,28 @@
  * The first state of any kind ends the wait of a warming listener, as in Envoy: refused routes or none in
  * time make it serve 404, they never hold it back for ever.
  *
+ * With `vhds` the first answer of VHDS is waited for as well, as in Envoy.
+ *
  * Make before break: an update that points at a cluster which still warms is held while the routes before it serve.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { ClusterWarming, WarmWait } from "../cluster/cluster-warming.ts";
+import type { ConfigSource } from "../config/config-source.ts";
 import type { RouteSubscription } from "../config/decoded-listener.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
 import type { DependencyLease } from "./listener-dependencies.ts";
+import type { HeldRoutesView, RouteView } from "./rds-view.ts";
+import type { VhdsApi } from "./vhds-api.ts";
+import type { VhdsSubscription } from "./vhds-subscription.ts";
 
 /** Where routes come from: chosen by the subscription's source when the server is put together. */
 export type RouteSource = (
   subscription: RouteSubscription,
 ) => Observable<ResourceState<DecodedRouteConfig>>;
-
-/** A route configuration as `/config_dump` shows it. */
-export interface RouteView {
-  readonly name: string;
-  readonly version: string;
-  readonly bytes: Uint8Array;
-  /** Milliseconds since 1970. */
-  readonly lastUpdatedMs: number;
-  /** A later version that waits for clusters to become warm. */
-  readonly held?: HeldRoutesView;
-}
-
-export interface HeldRoutesView {
-  readonly version: string;
-  /** `cluster <name>` each. */
-  readonly awaiting: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly sinceMs: number;
-}
 
 interface HeldRoutes {
   readonly version: string;
@@ -50,13 +38,15 @@ interface HeldRoutes {
 interface Entry {
   /** As listeners ask for it, and so as workers look for it, whatever the resource calls itself. */
   readonly name: string;
+  readonly subscribed: RouteSubscription;
   references: number;
   isReady: boolean;
   view: RouteView | undefined;
-  clusterNames: readonly string[];
   held: HeldRoutes | undefined;
   /** What workers have, or would. */
   value: DecodedRouteConfig | undefined;
+  /** More of them, with `vhds`. */
+  hosts: VhdsSubscription | undefined;
   /** Those that serve a listener with it; of the others none asks for it. */
   readonly workers: Set<number>;
   subscription: Subscription | undefined;
@@ -68,6 +58,8 @@ export interface RdsApiContext {
   readonly source: RouteSource;
   /** Absent: no cluster is ever waited for. */
   readonly warming?: ClusterWarming;
+  /** Absent: virtual hosts are never discovered. */
+  readonly vhds?: VhdsApi;
   readonly wallTime: () => number;
   readonly log: Logger;
 }
@@ -97,7 +89,7 @@ export class RdsApi {
         return entry.isReady;
       },
       get clusterNames() {
-        return entry.clusterNames;
+        return [...(entry.value?.clusterNames ?? []), ...(entry.hosts?.clusterNames ?? [])];
       },
       provideTo: (worker) => this.#provideTo(worker, entry),
       [Symbol.dispose]: () => {
@@ -108,22 +100,35 @@ export class RdsApi {
     };
   }
 
+  /** A request needs a virtual host. Calls back when there is one, or known to be none. */
+  want(routes: string, host: string, onAnswered: () => void): Disposable {
+    const { hosts } = this.#entries.get(routes) ?? {};
+    if (hosts) return hosts.want(host, onAnswered);
+    onAnswered();
+    return { [Symbol.dispose]: () => {} };
+  }
+
   views(): readonly RouteView[] {
-    return [...this.#entries.values()].flatMap(({ view, held }) => {
+    return [...this.#entries.values()].flatMap(({ view, held, hosts }) => {
       if (!view) return [];
-      return held ? { ...view, held: heldView(held) } : view;
+      return {
+        ...view,
+        ...(held ? { held: heldView(held) } : {}),
+        ...(hosts ? { discovered: hosts.views() } : {}),
+      };
     });
   }
 
   #open(name: string, subscription: RouteSubscription): Entry {
     const entry: Entry = {
       name,
+      subscribed: subscription,
       references: 0,
       isReady: false,
       view: undefined,
-      clusterNames: [],
       held: undefined,
       value: undefined,
+      hosts: undefined,
       workers: new Set(),
       subscription: undefined,
       waiting: new Set(),
@@ -139,10 +144,7 @@ export class RdsApi {
     if (state.kind === "requested") return;
     if (state.kind === "present") this.#receive(entry, state.resource);
     else this.#context.log.warning(`rds: route configuration '${name}' is ${reasonOf(state)}`);
-    entry.isReady = true;
-    const waiting = [...entry.waiting];
-    entry.waiting.clear();
-    for (const onReady of waiting) onReady();
+    if (entry.hosts?.isAnswered ?? true) becomeReady(entry);
   }
 
   /** The latest version counts: what was held before it is forgotten. */
@@ -164,12 +166,12 @@ export class RdsApi {
 
   #apply(entry: Entry, resource: Resource<DecodedRouteConfig>): void {
     entry.held = undefined;
-    entry.clusterNames = resource.value.clusterNames;
     const { name } = entry;
     const { version, bytes, value } = resource;
+    this.#followHosts(entry, value);
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
     entry.value = value;
-    for (const worker of entry.workers) this.#send(worker, name, value);
+    for (const worker of entry.workers) this.#send(worker, entry);
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
   }
 
@@ -179,21 +181,58 @@ export class RdsApi {
     this.#entries.delete(name);
     entry.subscription?.unsubscribe();
     entry.held?.wait[Symbol.dispose]();
+    entry.hosts?.[Symbol.dispose]();
     if (!entry.value) return;
     for (const worker of entry.workers)
       this.#context.pool.postTo(worker, { kind: "removeRoutes", name });
   }
 
-  #provideTo(worker: number, { name, workers, value }: Entry): void {
-    if (workers.has(worker)) return;
-    workers.add(worker);
-    if (value) this.#send(worker, name, value);
+  #provideTo(worker: number, entry: Entry): void {
+    if (entry.workers.has(worker)) return;
+    entry.workers.add(worker);
+    this.#send(worker, entry);
   }
 
-  /** `name`: as listeners ask for it; the resource may spell it otherwise. */
-  #send(worker: number, name: string, { config }: DecodedRouteConfig): void {
-    this.#context.pool.postTo(worker, { kind: "setRoutes", config: { ...config, name } });
+  /** Under the name that listeners ask for; the resource may spell it otherwise. */
+  #send(worker: number, { name, value, hosts }: Entry): void {
+    if (!value) return;
+    const discovered = hosts?.hosts;
+    const config = { ...value.config, name, ...(discovered && { discovered }) };
+    this.#context.pool.postTo(worker, { kind: "setRoutes", config });
   }
+
+  /** The hosts that are there stay as long as they come from the same place. */
+  #followHosts(entry: Entry, value: DecodedRouteConfig): void {
+    if (!isDeepStrictEqual(entry.value?.vhds, value.vhds)) {
+      entry.hosts?.[Symbol.dispose]();
+      entry.hosts = value.vhds && this.#openHosts(entry, value.vhds);
+    }
+    entry.hosts?.setRoutes(value);
+  }
+
+  #openHosts(entry: Entry, source: ConfigSource): VhdsSubscription | undefined {
+    const { name, subscribed, workers } = entry;
+    const { vhds, pool } = this.#context;
+    return vhds?.open({
+      name,
+      source,
+      statPrefix: subscribed.statPrefix,
+      onChange(change) {
+        for (const worker of workers)
+          pool.postTo(worker, { kind: "setVirtualHosts", routes: name, ...change });
+      },
+      onAnswered() {
+        if (!entry.isReady) becomeReady(entry);
+      },
+    });
+  }
+}
+
+function becomeReady(entry: Entry): void {
+  entry.isReady = true;
+  const waiting = [...entry.waiting];
+  entry.waiting.clear();
+  for (const onReady of waiting) onReady();
 }
 
 /** The first cluster that these routes may not name, if they want to be checked (`validate_clusters`). */

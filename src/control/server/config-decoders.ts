@@ -7,6 +7,8 @@ import type { DecodeTools } from "../config/decode-context.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { DecodedListener } from "../config/decoded-listener.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
+import type { DecodedVirtualHost } from "../config/decoded-virtual-host.ts";
+import type { DecodedScope } from "../config/decoded-scope.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
 import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
 import { runtimeValueOf } from "../config/runtime-layers.ts";
@@ -27,6 +29,8 @@ export interface ConfigDecoders {
   readonly listeners: ResourceType<DecodedListener>;
   readonly clusters: ResourceType<DecodedCluster>;
   readonly routes: ResourceType<DecodedRouteConfig>;
+  readonly virtualHosts: ResourceType<DecodedVirtualHost>;
+  readonly scopes: ResourceType<DecodedScope>;
   readonly endpoints: ResourceType<LoadAssignment>;
   readonly secrets: ResourceType<DecodedSecret>;
   readonly extensions: ResourceType<DecodedExtensionConfig>;
@@ -64,6 +68,8 @@ export function createConfigTools(log: Logger): ConfigTools {
       listeners: resourceType(typed.listeners),
       clusters: resourceType(typed.clusters),
       routes: resourceType(typed.routes),
+      virtualHosts: resourceType(typed.virtualHosts),
+      scopes: resourceType(typed.scopes),
       endpoints: resourceType(typed.endpoints),
       secrets: resourceType(typed.secrets),
       extensions: resourceType(typed.extensions),

@@ -19,6 +19,7 @@ import type { EcdsApi } from "../listener/ecds-api.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
+import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
@@ -52,6 +53,7 @@ export interface ControlPlane extends Disposable {
   readonly routes: RdsApi;
   readonly secrets: SecretManager;
   readonly extensions: EcdsApi;
+  readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
   readonly sources: XdsSources;
@@ -60,7 +62,7 @@ export interface ControlPlane extends Disposable {
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const { pool, limits, clock, random, loggerOf, decoders, lifecycle } = parts;
+  const { pool, limits, clock, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
   const sources = new XdsSources(parts, {
@@ -73,20 +75,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const secrets = createSecretManager(parts, sources);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
-  const clusters = new ClusterManager({
-    pool,
-    limits,
-    stats,
-    clock,
-    random,
-    resolve: withDeadline(systemDns, clock),
-    createProber,
-    endpoints: sources.endpoints,
-    log: loggerOf("upstream"),
-    healthLog: loggerOf("health_checker"),
-  });
+  const clusters = createClusters(parts, sources);
   const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
-  const { routes, extensions } = dependencies;
+  const { routes, scopedRoutes, extensions } = dependencies;
   const { drains, runner, drainManager } = createDraining(parts);
   const drainDefaults = drainDefaultsOf(parts.options);
   const listeners = new ListenerManager({
@@ -120,6 +111,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     routes,
     secrets,
     extensions,
+    scopedRoutes,
     drains,
     serverDrain,
     sources,
@@ -129,6 +121,22 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     reports,
     [Symbol.dispose]: () =>
       disposeAll([reports, runtime, sources, clusters, listeners, secrets, drainManager]),
+  });
+}
+
+function createClusters(parts: ControlPlaneParts, sources: XdsSources): ClusterManager {
+  const { pool, limits, slabs, clock, random, loggerOf } = parts;
+  return new ClusterManager({
+    pool,
+    limits,
+    stats: slabs.stats,
+    clock,
+    random,
+    resolve: withDeadline(systemDns, clock),
+    createProber,
+    endpoints: sources.endpoints,
+    log: loggerOf("upstream"),
+    healthLog: loggerOf("health_checker"),
   });
 }
 

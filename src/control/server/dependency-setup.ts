@@ -3,15 +3,19 @@ import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import { EcdsApi } from "../listener/ecds-api.ts";
 import type { AcquireDependency } from "../listener/listener-dependencies.ts";
-import { RdsApi } from "../listener/rds-api.ts";
+import { OnDemandDesk } from "../listener/on-demand-desk.ts";
+import type { RdsApi } from "../listener/rds-api.ts";
+import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { systemFiles } from "../secret/secret-files.ts";
 import { SecretManager } from "../secret/secret-manager.ts";
 import { WorkerSecrets } from "../secret/worker-secrets.ts";
 import type { ControlPlaneParts } from "./control-plane.ts";
+import { acquireRoutesFrom, answerFrom, createRouting } from "./routing-setup.ts";
 import type { XdsSources } from "./xds-setup.ts";
 
 export interface ListenerDependencies {
   readonly routes: RdsApi;
+  readonly scopedRoutes: ScopedRdsApi;
   readonly extensions: EcdsApi;
   readonly acquire: AcquireDependency;
   /** Why a dependency can never be served; undefined: it may. */
@@ -33,17 +37,21 @@ export function createSecretManager(
 }
 
 export function createListenerDependencies(
-  { pool, slabs, clock, loggerOf }: ControlPlaneParts,
+  parts: ControlPlaneParts,
   sources: XdsSources,
   { clusters, secrets }: { readonly clusters: ClusterManager; readonly secrets: SecretManager },
 ): ListenerDependencies {
+  const { pool, slabs, clock, loggerOf } = parts;
   const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
   const workerSecrets = new WorkerSecrets(pool, secrets);
-  const routes = new RdsApi({ ...common, source: sources.routes, warming: clusters.warming });
+  const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
+  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }));
+  const acquireRoutes = acquireRoutesFrom({ routes, scopedRoutes });
   const acquire: AcquireDependency = (dependency, onReady) => {
     switch (dependency.kind) {
       case "rds":
-        return routes.acquire(dependency, onReady);
+      case "srds":
+        return acquireRoutes(dependency, onReady);
       case "sds":
         return workerSecrets.acquire(dependency.secret, onReady);
       case "ecds":
@@ -60,6 +68,7 @@ export function createListenerDependencies(
   });
   return {
     routes,
+    scopedRoutes,
     extensions,
     acquire,
     refusalOf: (dependency) =>

@@ -178,6 +178,7 @@ export class Server {
         routes: () => this.#plane.routes.views(),
         secrets: () => this.#plane.secrets.views(),
         extensions: () => this.#plane.extensions.views(),
+        scopedRoutes: () => this.#plane.scopedRoutes.views(),
         render: loaded.decoders.render,
       },
       drains: {
@@ -225,6 +226,7 @@ export class Server {
           clusters: () => this.#plane.clusters.view(),
           listeners: () => this.#plane.listeners.view(),
           routes: () => this.#plane.routes.views(),
+          scopedRoutes: () => this.#plane.scopedRoutes.views(),
         },
       },
       log.loggerOf("main"),

@@ -2,7 +2,7 @@
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
-import { dependencyName, dependencySource } from "../config/decoded-listener.ts";
+import { dependencyName, sourcesOf } from "../config/decoded-listener.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
@@ -32,10 +32,12 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
       edsSource,
     ]),
     ...bootstrap.staticListeners.flatMap(({ config, dependencies }) =>
-      dependencies.map((dependency): [string, ConfigSource | undefined] => [
-        `listener '${config.name}': ${dependencyName(dependency)}`,
-        dependencySource(dependency),
-      ]),
+      dependencies.flatMap((dependency) =>
+        sourcesOf(dependency).map((source): [string, ConfigSource | undefined] => [
+          `listener '${config.name}': ${dependencyName(dependency)}`,
+          source,
+        ]),
+      ),
     ),
   ];
   for (const layer of bootstrap.runtimeLayers)

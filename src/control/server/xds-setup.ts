@@ -13,6 +13,8 @@ import type { DecodedSecret } from "../config/secret-config.ts";
 import type { ExtensionSource } from "../listener/ecds-api.ts";
 import { extensionStatPrefix } from "../listener/extension-stats.ts";
 import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
+import type { VirtualHostSource } from "../listener/vhds-api.ts";
+import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
 import type { SecretSource } from "../secret/secret-manager.ts";
 import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
@@ -112,7 +114,8 @@ export class XdsSources implements Disposable {
     this.#check(client, type, {
       judge: (routes) => {
         const unknown = unknownClusterOf(routes, this.#known.hasCluster);
-        return unknown === undefined ? [] : [`route: unknown cluster '${unknown}'`];
+        const errors = unknown === undefined ? [] : [`route: unknown cluster '${unknown}'`];
+        return [this.#vhdsError(routes) ?? [], errors].flat();
       },
     });
     return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
@@ -138,6 +141,29 @@ export class XdsSources implements Disposable {
     return client.resource$(type, name, subscriptionOptions(source, extensionStatPrefix(name)));
   };
 
+  readonly virtualHosts: VirtualHostSource = (source, statPrefix) => {
+    const type = this.#parts.decoders.virtualHosts;
+    const client = this.client(source, type);
+    if (typeof client === "string") return client;
+    return {
+      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      whenAnswered: () => client.whenAnswered(type),
+      // Requests wait for it, and give it up when they have waited long enough.
+      named: (name) => client.resource$(type, name, { initialFetchTimeoutMs: 0 }),
+    };
+  };
+
+  readonly scopes: ScopeSource = (source, statPrefix) => {
+    const type = this.#parts.decoders.scopes;
+    const { lds } = this.#parts.bootstrap.dynamicResources;
+    const client = this.client(this.#resolved(source, lds), type);
+    if (typeof client === "string") return client;
+    return {
+      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      whenAnswered: () => client.whenAnswered(type),
+    };
+  };
+
   readonly runtime: RuntimeSource = ({ resource, source }) => {
     const type = this.#parts.decoders.runtimes;
     const client = this.client(source, type);
@@ -160,6 +186,17 @@ export class XdsSources implements Disposable {
       for (const { name, value } of batch.changed)
         for (const error of judge(value)) batch.refuse(name, error);
     });
+  }
+
+  /** In Envoy's words. */
+  #vhdsError({ vhds }: DecodedRouteConfig): string | undefined {
+    if (vhds?.kind !== "ads") return undefined;
+    const { ads } = this.#parts.bootstrap.dynamicResources;
+    if (!ads) return "vhds: ADS config source specified but no ADS configured in bootstrap.";
+    const isDelta = ads.apiType === "deltaGrpc" || ads.apiType === "aggregatedDeltaGrpc";
+    return isDelta
+      ? undefined
+      : "vhds: ADS must use DELTA_GRPC api_type when used as VHDS config source.";
   }
 }
 

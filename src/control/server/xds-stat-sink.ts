@@ -4,7 +4,12 @@ import type { StatSlab } from "../../shared/stats/slab.ts";
 import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
-import type { SubscriptionIdentity, SubscriptionStats, XdsStats } from "../xds/xds-stats.ts";
+import {
+  type SubscriptionIdentity,
+  type SubscriptionStats,
+  uncounted,
+  type XdsStats,
+} from "../xds/xds-stats.ts";
 
 const subscriptionStats = defineStats({
   counters: [
@@ -41,7 +46,10 @@ export function createXdsStats(
     value: number,
   ): void => slab.set(controlPlane, controlPlaneStats.offset(name), value);
   return {
-    subscription: (which) => countSubscription(prefixOf(which), store, slab),
+    subscription(which) {
+      const prefix = prefixOf(which);
+      return prefix === undefined ? uncounted : countSubscription(prefix, store, slab);
+    },
     controlPlane: {
       connected: (isConnected) => setControlPlane("connected_state", isConnected ? 1 : 0),
       pendingRequests: (count) => setControlPlane("pending_requests", count),
@@ -78,7 +86,8 @@ function countSubscription(prefix: string, store: StatStore, slab: StatSlab): Su
   };
 }
 
-function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string {
+/** Undefined: Envoy does not count it by itself. */
+function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string | undefined {
   const safeName = sanitizeStatsName(name);
   switch (shortName) {
     case "LDS":
@@ -87,6 +96,11 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
       return "cluster_manager.cds.";
     case "EDS":
       return statPrefix ?? `cluster.${safeName}.`;
+    case "VHDS":
+      // Hosts that are asked for one by one belong to the subscription to all.
+      return name === "*" ? statPrefix : undefined;
+    case "SRDS":
+      return statPrefix ?? "srds.";
     case "RDS":
       return `http.${statPrefix ?? "unknown"}.rds.${safeName}.`;
     case "ECDS":

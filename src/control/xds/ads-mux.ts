@@ -3,7 +3,7 @@
  * one type it has one lane.
  *
  * What one would get wrong: a request is not sent where an interest changes. Interests are noted and
- * sent together, in the order CDS, EDS, LDS, RDS, and not while a response is being applied: a CDS
+ * sent together, in the order CDS, EDS, LDS, SRDS, RDS, VHDS, and not while a response is being applied: a CDS
  * push with 10,000 new EDS clusters causes one EDS request (xDS protocol, "Eventual consistency
  * considerations"; Envoy pauses dependent types for the same reason).
  */
@@ -43,7 +43,7 @@ interface Lane {
   isDue: boolean;
 }
 
-const sendingOrder = ["CDS", "EDS", "LDS", "RDS"];
+const sendingOrder = ["CDS", "EDS", "LDS", "SRDS", "RDS", "VHDS"];
 
 export class AdsMux extends SubscriptionClient {
   readonly #options: AdsMuxOptions;

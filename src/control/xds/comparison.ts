@@ -15,6 +15,8 @@ export interface Interest {
   /** The glob collection that `all` means; absent: no matter which. */
   readonly collection?: string | undefined;
   readonly names: ReadonlySet<string>;
+  /** All were asked for by saying nothing, and what is said by name later does not end that: VHDS as Envoy speaks it. */
+  readonly staysImplied?: boolean;
 }
 
 /** Whether a resource of this name was asked for. */
@@ -58,7 +60,7 @@ export interface Comparison {
 
 export type TypeRules = Pick<
   ResourceType<unknown>,
-  "typeUrl" | "shortName" | "isFullState" | "isEquivalent"
+  "typeUrl" | "shortName" | "isFullState" | "isEquivalent" | "isNamedByWrapper"
 >;
 
 /** What the resources of a response are, before anything is said of those it lacks. */
@@ -66,6 +68,8 @@ export interface ComparedResources extends Pick<
   Comparison,
   "candidates" | "unchanged" | "rejected"
 > {
+  /** Asked for by name, and sent without a resource: there is none. */
+  readonly empty: readonly string[];
   /** Every name that was sent, good or not. */
   readonly seen: ReadonlySet<string>;
   /** Nothing is at fault that might be a resource whose name is not known. */
@@ -88,6 +92,7 @@ export function compareResources(
   const candidates: NamedResource[] = [];
   const unchanged: UnchangedResource[] = [];
   const rejected: RejectedResource[] = [];
+  const empty: string[] = [];
   let isComplete = true;
   for (const resource of response.resources) {
     const fault = faultOf(resource, rules, seen);
@@ -105,11 +110,12 @@ export function compareResources(
       if (before && isAsHeld(before, named)) unchanged.push(one);
       else if (before && meansTheSame(before, named, rules))
         unchanged.push({ ...one, isSpelledAnew: true });
-      // A heartbeat for what is not held has nothing to give.
       else if (!named.wrapper?.isHeartbeat) candidates.push(one);
+      // A heartbeat for what is not held has nothing to give; without a time to live it is none.
+      else if (named.wrapper.ttlMs === undefined && !held.has(wanted)) empty.push(wanted);
     }
   }
-  return { candidates, unchanged, rejected, seen, isComplete };
+  return { candidates, unchanged, rejected, empty, seen, isComplete };
 }
 
 export function refusalOf(resource: ReceivedResource, fault: Fault): RejectedResource {
@@ -144,15 +150,20 @@ function faultOf(
       message: `duplicate ${nouns.get(rules.shortName) ?? "resource"} ${name} found`,
       isNamed: true,
     };
-  return nameFault(name, resource);
+  return nameFault(name, resource, rules);
 }
 
 /** An `xdstp` name or an alias says where a resource is, so the resource need not repeat it. */
-function nameFault(name: string, { wrapper, fault }: ReceivedResource): Fault | undefined {
+function nameFault(
+  name: string,
+  { wrapper, fault }: ReceivedResource,
+  { isNamedByWrapper = false }: TypeRules,
+): Fault | undefined {
   if (!wrapper || wrapper.isHeartbeat) return undefined;
   if (fault !== undefined) return { message: `resource cannot be read: ${fault}`, isNamed: true };
   const { innerName = "", aliases } = wrapper;
-  if (innerName === name || name.startsWith("xdstp:") || aliases.length > 0) return undefined;
+  const isKnown = innerName === name || aliases.length > 0;
+  if (isKnown || isNamedByWrapper || name.startsWith("xdstp:")) return undefined;
   return { message: `Unexpected resource (expecting ${name}): ${innerName}`, isNamed: true };
 }
 

@@ -45,7 +45,7 @@ export function compareDelta(
   rules: TypeRules,
   interest: Interest,
 ): Comparison {
-  const { seen, ...compared } = compareResources(held, response, rules, interest);
+  const { seen, empty, ...compared } = compareResources(held, response, rules, interest);
   const removedNames = new Set(response.removedNames);
   const contradictions = [...removedNames].filter((name) => seen.has(name));
   const isGone = (name: string): boolean => removedNames.has(name) && !seen.has(name);
@@ -64,7 +64,10 @@ export function compareDelta(
     unchanged: compared.unchanged,
     rejected: [...compared.rejected, ...refusals],
     removed: [...removedNames].filter((name) => isGone(name) && held.has(name)),
-    absent: [...removedNames].filter((name) => isGone(name) && interest.names.has(name)),
+    absent: [
+      ...empty.filter((name) => interest.names.has(name)),
+      ...[...removedNames].filter((name) => isGone(name) && interest.names.has(name)),
+    ],
   };
 }
 
@@ -83,7 +86,8 @@ export function changeToTell(
   const unsubscribe = [...subscribed].filter((name) => !wanted.has(name));
   if (added.length === 0 && unsubscribe.length === 0) return undefined;
   // The first name that is said ends the meaning of having said nothing.
-  const saysStar = progress.isImplied && added.length > 0 && wanted.has("*");
+  const isEnding = progress.isImplied && interest.staysImplied !== true;
+  const saysStar = isEnding && added.length > 0 && wanted.has("*");
   return { subscribe: saysStar ? ["*", ...added] : added, unsubscribe };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What `xds/` hands to managers. It knows that some types are complete lists (LDS, CDS: absent means
+ * What `xds/` hands to managers. It knows that some types are complete lists (LDS, CDS, SRDS: absent means
  * removed), never what a listener is.
  */
 import type { DecodeResult } from "../proto/decode-result.ts";
@@ -10,6 +10,8 @@ export interface ResourceType<T> {
   readonly shortName: string;
   /** In the state of the world a missing resource was removed, and one subscription covers all (`*`). */
   readonly isFullState: boolean;
+  /** The wrapper names it, and its own name is of another kind: virtual hosts. Such a type is served by delta alone. */
+  readonly isNamedByWrapper?: boolean;
   /** Opens the detail of a NACK; if absent, Envoy's words for the type: `Error adding/updating listener(s) `. */
   readonly rejectionPrefix?: string;
   /** Reads one resource; never throws. */

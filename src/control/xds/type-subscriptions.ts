@@ -2,7 +2,7 @@
  * Everything about one resource type: who subscribed to what, what is held, and what a response does
  * to both. It does not know the stream; the mux carries its interest out and responses in.
  */
-import { Subject, type Observer, type Unsubscribable } from "rxjs";
+import { Subject, Subscription, type Observer, type Unsubscribable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
 import { canonicalName } from "../proto/xdstp-name.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
@@ -51,7 +51,7 @@ export class TypeSubscriptions<T> implements Disposable {
   readonly #released = new Set<string>();
   readonly #expiry: ResourceExpiry;
   #lastTurn: Promise<unknown> = Promise.resolve();
-  readonly #answered = Promise.withResolvers<"answered" | "timeout">();
+  #answered = Promise.withResolvers<"answered" | "timeout">();
   #all:
     | {
         readonly stats: SubscriptionStats;
@@ -74,7 +74,9 @@ export class TypeSubscriptions<T> implements Disposable {
 
   get interest(): Interest {
     const { collection } = this.#all ?? {};
-    return { all: this.#all !== undefined, collection, names: new Set(this.#named.keys()) };
+    const { isNamedByWrapper: staysImplied = false } = this.type;
+    const names = new Set(this.#named.keys());
+    return { all: this.#all !== undefined, collection, names, staysImplied };
   }
 
   get held(): ReadonlyMap<string, HeldResource> {
@@ -92,15 +94,21 @@ export class TypeSubscriptions<T> implements Disposable {
   }
 
   whenAnswered(): Promise<"answered" | "timeout"> {
-    return this.#answered.promise;
+    // An observer that joins in a turn of its own has then done so.
+    return this.#answered.promise.then((how) => this.#lastTurn.then(() => how));
   }
 
   observeBatches(
     observer: Partial<Observer<ResourceBatch<T>>>,
     options: SubscriptionOptions,
   ): Unsubscribable {
-    const subscription = this.#batches.subscribe(observer);
-    if (!this.type.isFullState) return subscription;
+    if (!this.type.isFullState) return this.#batches.subscribe(observer);
+    const subscription = new Subscription();
+    // In its turn: between what is held now and the next batch nothing may be missed, or seen twice.
+    void this.#inTurn(() => {
+      if (!subscription.closed) subscription.add(this.#joinBatches(observer));
+      return Promise.resolve();
+    });
     this.#acquireAll(options);
     subscription.add(() => this.#releaseAll());
     return subscription;
@@ -252,7 +260,19 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#expiry.stop(name);
     }
     this.#forgetErrorsUnlessWanted();
+    this.#answered = Promise.withResolvers();
     this.#options.onInterest();
+  }
+
+  /** Whoever comes later begins with what is held. It was accepted once, so its refusals change nothing. */
+  #joinBatches(observer: Partial<Observer<ResourceBatch<T>>>): Unsubscribable {
+    const changed = [...this.#held].flatMap(([name, held]) => {
+      const decoded = this.type.decode(held.bytes);
+      return decoded.ok ? [{ name, ...held, value: decoded.value }] : [];
+    });
+    if (changed.length > 0)
+      observer.next?.(new PendingBatch(this.#acceptedVersion, { changed, rejected: [] }, []));
+    return this.#batches.subscribe(observer);
   }
 
   /** Counted under the name as it was asked for. */

@@ -19,7 +19,8 @@ export interface SubscriptionOptions {
 export interface XdsClient extends Disposable {
   /**
    * Every batch of a type from now on, one at a time: the next response is not read before this one
-   * is answered. Of a full-state type (LDS, CDS) it subscribes to all of them (`*`).
+   * is answered. Of a full-state type (LDS, CDS, SRDS) it subscribes to all of them (`*`), and begins with
+   * what is held already.
    */
   changes$<T>(type: ResourceType<T>, options?: SubscriptionOptions): Observable<ResourceBatch<T>>;
   /** Starts with what is known now, then every change; never ends or fails by itself. */

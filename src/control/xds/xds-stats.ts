@@ -52,7 +52,8 @@ export interface ControlPlaneStats {
   identifier(text: string): void;
 }
 
-const ignored: SubscriptionStats = {
+/** Of a subscription that is part of another. */
+export const uncounted: SubscriptionStats = {
   attempted: () => {},
   succeeded: () => {},
   rejected: () => {},
@@ -64,7 +65,7 @@ const ignored: SubscriptionStats = {
 
 /** For tests, and for tools that do not count. */
 export const noXdsStats: XdsStats = {
-  subscription: () => ignored,
+  subscription: () => uncounted,
   controlPlane: {
     connected: () => {},
     pendingRequests: () => {},

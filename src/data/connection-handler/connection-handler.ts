@@ -5,7 +5,6 @@
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
-import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type {
   AddListener,
   RemoveListener,
@@ -24,12 +23,17 @@ import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import type { NamedTable } from "./named-table.ts";
+import type { OnDemandWaits } from "./on-demand-waits.ts";
+import type { WorkerRouteTable } from "./route-table.ts";
+import type { WorkerScopeTable } from "./scope-table.ts";
 
 export interface ConnectionHandlerParts {
   readonly worker: WorkerContext;
   readonly runtime: WorkerRuntime;
   readonly clusters: WorkerClusterTable;
-  readonly routes: NamedTable<RouteConfig>;
+  readonly routes: WorkerRouteTable;
+  readonly scopes: WorkerScopeTable;
+  readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
   readonly post: (event: WorkerEvent) => void;
@@ -92,7 +96,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
       case "setRoutes":
-        return this.#parts.routes.set(command.config.name, command.config);
+        return this.#parts.routes.set(command.config);
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
@@ -103,6 +107,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setVirtualHosts":
+        return this.#parts.routes.setVirtualHosts(command);
+      case "setScopes":
+        return this.#parts.scopes.set(command);
+      case "removeScopes":
+        return this.#parts.scopes.remove(command.name);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want);
       case "ping":
         return this.#done(command.reply);
       default:

@@ -6,7 +6,6 @@ import { type Clock, systemClock } from "../../shared/common/clock.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
-import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
@@ -21,6 +20,9 @@ import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
 import { NamedTable } from "./named-table.ts";
+import { OnDemandWaits } from "./on-demand-waits.ts";
+import { WorkerRouteTable } from "./route-table.ts";
+import { WorkerScopeTable } from "./scope-table.ts";
 
 /** The worker's end of a channel: a `MessagePort`, or something that behaves like one. */
 export interface WorkerPort {
@@ -42,6 +44,8 @@ export interface RunningWorker extends Disposable {
 }
 
 const bugs = sluiceWorkerStats.offset("connection_bugs");
+const onDemandOverflow = sluiceWorkerStats.offset("on_demand_overflow");
+const onDemandWaiting = sluiceWorkerStats.offset("on_demand_waiting");
 const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
 
 /**
@@ -99,30 +103,35 @@ interface Foundation {
   readonly post: (event: WorkerEvent) => void;
 }
 
-function assemble({ init, slab, loggerOf, reactor, clock, random, post }: Foundation) {
+function assemble({ post, ...foundation }: Foundation) {
+  const { init, slab, random } = foundation;
+  const { sluice } = init.slots;
   const limits = new Int32Array(init.limits);
   const runtime = new WorkerRuntime();
   const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
-  const routes = new NamedTable<RouteConfig>();
+  const routes = new WorkerRouteTable();
+  const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
+  const onDemand = new OnDemandWaits({
+    post,
+    countOverflow: () => slab.add(sluice, onDemandOverflow),
+    setWaiting: (count) => slab.set(sluice, onDemandWaiting, count),
+  });
   const worker: WorkerContext = {
-    init,
-    reactor,
-    slab,
+    ...foundation,
     limits,
-    clock,
-    random,
     runtime,
-    loggerOf,
     clusters,
     routes,
+    scopes,
+    onDemand,
     secrets,
     filterConfigs,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  return { worker, runtime, clusters, routes, secrets, filterConfigs, sinks };
+  return { worker, runtime, clusters, routes, scopes, onDemand, secrets, filterConfigs, sinks };
 }
 
 function workerLoggers(

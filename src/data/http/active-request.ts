@@ -8,6 +8,7 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { assert } from "../../shared/common/assert.ts";
 import type { ClusterAction } from "../../shared/config/route-config.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
@@ -22,6 +23,7 @@ import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
+import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
 import type { RequestTarget } from "./request-target.ts";
@@ -47,11 +49,14 @@ export interface ResponseSink extends ByteSink {
   setRequestReading(on: boolean): void;
   readonly isOutputFull: boolean;
   atLatest(dueMs: number): void;
+  /** What the request waits for was answered: its head is to be parsed anew, then `resume` follows. */
+  onWaitEnd(): void;
 }
 
 const noChanges: readonly HeadChange[] = [];
 
-type Phase = "none" | "active" | "answering";
+/** `waiting`: for something that main was asked for; the connection keeps its bytes. */
+type Phase = "none" | "active" | "waiting" | "answering";
 
 export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
@@ -70,6 +75,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** Of this request from its beginning to its end. */
   #filters = noHttpFilters;
   #isFiltered = false;
+  /** Made when it waits for the first time. */
+  #wait: RequestWait | undefined;
   #isHead = false;
   #isRepeatable = false;
   #isRequestChunked = false;
@@ -94,6 +101,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   get isActive(): boolean {
     return this.#phase !== "none";
+  }
+
+  /** `begin` or `resume` came to no decision: `onWaitEnd` follows, or an answer. */
+  get isWaiting(): boolean {
+    return this.#phase === "waiting";
   }
 
   get isOutputFull(): boolean {
@@ -132,7 +144,17 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     context.count(httpStat.rqTotal);
     context.count(httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
-    if (this.#sink.isRequestComplete) this.info.requestEndAtMs = reactor.nowMs;
+    this.#proceed();
+  }
+
+  /** After its wait, with its head parsed again: as `begin`, but it is no new request. */
+  resume(): void {
+    this.#phase = "active";
+    this.#proceed();
+  }
+
+  #proceed(): void {
+    if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = this.#check();
     if (problem === undefined) this.#routeRequest();
     else {
@@ -331,7 +353,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #routeRequest(): void {
     const context = this.#context;
     // A route is found by the head as it came: filters do not change it, as in Envoy.
-    const route = context.table?.find(context.view);
+    const route = context.routeTable()?.find(context.view);
+    if (context.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
+    // Filters see it once: when there is nothing left to wait for.
+    if (route === undefined && this.#waitsFor(context.missingRoute())) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
@@ -375,6 +400,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     requestComposer.capture(this.info);
     return refusal;
+  }
+
+  #waitsFor(want: OnDemandWant | undefined): boolean {
+    if (want === undefined) return false;
+    const { onDemand } = this.#context.worker;
+    this.#wait ??= new RequestWait(onDemand, () => this.#sink.onWaitEnd());
+    if (!this.#wait.begin(want)) return false;
+    this.#phase = "waiting";
+    return true;
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction): void {
@@ -441,11 +475,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sink.write(writer.start, writer.at);
   }
 
-  #reply(reason: LocalReplyReason): void {
+  #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
     this.info.responseCodeDetails = reply.details;
-    this.#sendLocal({ status: reply.status, body: reply.body, fields: [] });
+    this.#sendLocal({ status: status || reply.status, body: reply.body, fields: [] });
   }
 
   #sendLocal(reply: LocalReply): void {
@@ -469,7 +503,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const isAnswering = this.#phase === "answering";
     this.#exchange.cancel();
     if (isAnswering) this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
-    else this.#reply(reason);
+    // Envoy: who has sent the whole request is not the one that was slow.
+    else this.#reply(reason, this.#sink.isRequestComplete ? 504 : 0);
   }
 
   #break(flag: ResponseFlag, details: string): void {
@@ -493,6 +528,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { reactor, accessLogger } = this.#context;
     const { info } = this;
     this.#phase = "none";
+    this.#wait?.end();
     this.#isSending = false;
     this.#action = undefined;
     this.#cluster = undefined;

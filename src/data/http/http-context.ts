@@ -5,6 +5,7 @@
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { RouteConfig } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
@@ -22,6 +23,7 @@ import { RequestComposer } from "./request-composer.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import { RouteTable } from "./router/route-table.ts";
+import { ScopedRouteTables } from "./scoped-route-tables.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
 import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
@@ -53,6 +55,8 @@ export class HttpContext implements Disposable {
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
   readonly #routesWatch: Disposable | undefined;
+  /** Undefined: routes have no scopes, and `#table` is all there is. */
+  #scoped: ScopedRouteTables | undefined;
   #table: RouteTable | undefined;
 
   constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
@@ -87,9 +91,25 @@ export class HttpContext implements Disposable {
     this.#routesWatch = this.#followRoutes();
   }
 
-  /** The route table of this moment; undefined: no configuration has come (every request is a 404). */
-  get table(): RouteTable | undefined {
-    return this.#table;
+  /** For the head that was parsed last, at this moment; undefined: there is none, and the answer is 404. */
+  routeTable(): RouteTable | undefined {
+    return this.#scoped === undefined ? this.#table : this.#scoped.tableOf(this.view);
+  }
+
+  /** Tables are compiled as requests come, and with them the headers that are to be kept. */
+  get isScoped(): boolean {
+    return this.#scoped !== undefined;
+  }
+
+  /** No route was found: what the request could wait for, where it may wait. */
+  missingRoute(): OnDemandWant | undefined {
+    if (!this.mayWait) return undefined;
+    return this.#scoped?.wantOf(this.view) ?? this.routeTable()?.wantOf(this.view);
+  }
+
+  /** The `on_demand` filter is there: requests may wait. */
+  get mayWait(): boolean {
+    return this.filters.current.mayWait;
   }
 
   get isEnvoyHeadersSuppressed(): boolean {
@@ -121,17 +141,26 @@ export class HttpContext implements Disposable {
   [Symbol.dispose](): void {
     this.#routesWatch?.[Symbol.dispose]();
     this.filters[Symbol.dispose]();
+    this.#scoped?.[Symbol.dispose]();
     this.accessLogger?.[Symbol.dispose]();
   }
 
   #followRoutes(): Disposable | undefined {
     const { routes } = this.config;
+    if (routes.kind === "scoped") {
+      const keepHeaders = (names: readonly string[]): void => this.requestCapture.want(names);
+      this.#scoped = new ScopedRouteTables(routes.config, this.worker, keepHeaders);
+      return undefined;
+    }
     if (routes.kind === "inline") {
       this.#setRoutes(routes.config);
       return undefined;
     }
     this.#setRoutes(this.worker.routes.get(routes.name));
-    return this.worker.routes.watch(routes.name, (config) => this.#setRoutes(config));
+    return this.worker.routes.watch(routes.name, (config, change) => {
+      if (change && this.#table) this.requestCapture.want(this.#table.update(change));
+      else this.#setRoutes(config);
+    });
   }
 
   #setRoutes(config: RouteConfig | undefined): void {

@@ -3,7 +3,8 @@
  * around its requests: keep-alive, pipelining, timeouts, drains, the orderly end.
  *
  *   head ⇄ body → awaiting → head …      one request at a time; what a client sends ahead waits
- *     └──────┴───────┴──→ closing → closed
+ *     ↕      └───────┴──→ closing → closed
+ *   waiting                              the request's own bytes wait, to be parsed again
  *
  * What a newcomer would get wrong: an answer can come at any moment of a request, also within the call
  * that began it. `onResponseEnd` therefore only notes it while bytes are being fed.
@@ -29,7 +30,7 @@ const headBytesMax = 63 * 1024;
 const continueValue = latin1("100-continue");
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
-type State = "head" | "length" | "chunked" | "awaiting" | "closing" | "closed";
+type State = "head" | "waiting" | "length" | "chunked" | "awaiting" | "closing" | "closed";
 
 export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   readonly protocol = "http1";
@@ -53,6 +54,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #isPersistent = true;
   /** Bytes that a client sent ahead: the next request's, kept while reading is off. */
   #ahead: Uint8Array | undefined;
+  /** Head, and what came of the body, of a request that waits: parsed anew when the wait is over. */
+  #held: Uint8Array | undefined;
   #isRequestPaused = false;
   #isReading = true;
 
@@ -72,6 +75,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#life.onBytes();
     this.#context.add(httpStat.cxRxBytes, end - from);
     if (this.#state === "closing" || this.#state === "closed") return;
+    if (this.#state === "waiting" || this.#state === "awaiting") {
+      this.#keepAhead(from, end);
+      return;
+    }
     const start = this.#partial.prepend(this.#context.reactor.arena, from);
     this.#feed(start, end);
   }
@@ -115,6 +122,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#releaseRequest();
     this.#partial.clear();
     this.#ahead = undefined;
+    this.#held = undefined;
     this.#life.onClosed(reason, hadRequest);
   }
 
@@ -141,6 +149,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       // After this round: the upstream connection is back in its pool by then.
       this.#context.reactor.atRoundEnd(() => this.#feedAhead());
     }
+  }
+
+  onWaitEnd(): void {
+    this.#context.reactor.atRoundEnd(() => this.#feedHeld());
   }
 
   onResponseBroken(isFramed: boolean): void {
@@ -194,9 +206,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       at = this.#step(at, end);
       if (this.#isResponseEnded) this.#afterResponse();
       if (this.#state === "closing" || this.#state === "closed") break;
-      if (this.#state === "awaiting" && at < end) {
-        this.#ahead = this.#context.reactor.arena.bytes.slice(at, end);
-        this.#updateReading();
+      if ((this.#state === "awaiting" || this.#state === "waiting") && at < end) {
+        this.#keepAhead(at, end);
         break;
       }
     }
@@ -212,6 +223,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
         return this.#onLengthBody(start, end);
       case "chunked":
         return this.#onChunkedBody(start, end);
+      case "waiting":
       case "awaiting":
       case "closing":
       case "closed":
@@ -240,27 +252,33 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       this.#refuse(refusals.get(headEnd) ?? "malformed");
       return end;
     }
-    this.#life.onRequest();
+    if (this.#request?.isWaiting !== true) this.#life.onRequest();
     this.#isPersistent = requestHead.isPersistent;
     this.#closesAfter = false;
     this.#isResponseEnded = false;
-    return this.#beginRequest(headEnd, end);
+    return this.#beginRequest(start, headEnd, end);
   }
 
-  /** Begins the request with as much of its body as came with the head. */
-  #beginRequest(bodyStart: number, end: number): number {
+  /** Begins the request with as much of its body as came with the head, or goes on with it after a wait. */
+  #beginRequest(start: number, bodyStart: number, end: number): number {
     const { fields } = requestHead;
-    if (fields.isChunked) return this.#beginChunked(bodyStart, end);
+    if (fields.isChunked) return this.#beginChunked(start, bodyStart, end);
     const length = Math.max(0, fields.contentLength);
     const bodyEnd = Math.min(end, bodyStart + length);
     this.#remaining = length - (bodyEnd - bodyStart);
     this.isRequestComplete = this.#remaining === 0;
     this.#state = this.isRequestComplete ? "awaiting" : "length";
-    this.#startRequest().send(bodyStart, bodyEnd, this.isRequestComplete);
+    const request = this.#startRequest();
+    if (request.isWaiting) this.#hold(this.#context.reactor.arena.bytes.slice(start, bodyEnd));
+    else request.send(bodyStart, bodyEnd, this.isRequestComplete);
     return bodyEnd;
   }
 
-  #beginChunked(bodyStart: number, end: number): number {
+  #beginChunked(start: number, bodyStart: number, end: number): number {
+    // Decoding moves the data over the chunks' heads, which are needed once more after a wait.
+    const copy = this.#context.mayWait
+      ? this.#context.reactor.arena.bytes.slice(start, end)
+      : undefined;
     const decoder = (this.#decoder ??= new ChunkedDecoder());
     decoder.reset();
     const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, bodyStart, end);
@@ -271,14 +289,18 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#state = "chunked";
     this.isRequestComplete = false;
     this.#onChunks(decoder);
-    this.#startRequest().send(bodyStart, decoder.dataEnd, decoder.isDone);
+    const request = this.#startRequest();
+    if (request.isWaiting && copy !== undefined) this.#hold(copy.subarray(0, bodyEnd - start));
+    else request.send(bodyStart, decoder.dataEnd, decoder.isDone);
     return bodyEnd;
   }
 
   #startRequest(): ActiveRequest {
-    if (requestHead.expectIndex >= 0) this.#answerExpectation();
     const request = this.#takeRequest();
-    request.begin();
+    const { isWaiting } = request;
+    if (requestHead.expectIndex >= 0) this.#answerExpectation(isWaiting);
+    if (isWaiting) request.resume();
+    else request.begin();
     this.#timer.atLatest(request.nextDeadlineMs());
     return request;
   }
@@ -330,7 +352,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   /** Envoy answers `expect: 100-continue` itself and does not pass it on. */
-  #answerExpectation(): void {
+  #answerExpectation(isAnswered: boolean): void {
     const { expectIndex } = requestHead;
     const { bytes } = this.#context.reactor.arena;
     const start = headers.valueStart[expectIndex] as number;
@@ -338,7 +360,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (!equalsIgnoringCase(bytes, start, end, continueValue)) return;
     headers.isDropped[expectIndex] = 1;
     // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1).
-    if (this.isRequestComplete) return;
+    if (this.isRequestComplete || isAnswered) return;
     const { writer } = this.#context;
     writer.begin();
     writer.put(continueHead);
@@ -362,6 +384,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   /** The response is out: the next request, or the end. */
   #afterResponse(): void {
     this.#isResponseEnded = false;
+    this.#held = undefined;
     this.#releaseRequest();
     if (this.#state === "closed" || this.#state === "closing") return;
     if (this.#closesAfter || !this.isRequestComplete || !this.#isPersistent) {
@@ -384,6 +407,33 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#updateReading();
   }
 
+  /** Of a request that is complete reading goes on, to see its client leave; of another the kernel keeps the rest. */
+  #hold(bytes: Uint8Array): void {
+    this.#held = bytes;
+    this.#state = "waiting";
+    this.#updateReading();
+  }
+
+  #feedHeld(): void {
+    const held = this.#held;
+    if (held === undefined || this.#state !== "waiting") return;
+    this.#held = undefined;
+    this.#state = "head";
+    const { bytes, readStart, readEnd } = this.#context.reactor.arena;
+    // A head that came in two parts reached into the headroom, as it does now.
+    const start = Math.min(readStart, readEnd - held.length);
+    bytes.set(held, start);
+    this.#feed(start, start + held.length);
+    this.#updateReading();
+    if (this.#state === "head" && this.#ahead !== undefined)
+      this.#context.reactor.atRoundEnd(() => this.#feedAhead());
+  }
+
+  #keepAhead(start: number, end: number): void {
+    this.#ahead = this.#context.reactor.arena.bytes.slice(start, end);
+    this.#updateReading();
+  }
+
   /** FIN after the last byte; then whatever the client still sends is read and dropped, for a while. */
   #closeGracefully(): void {
     const { socket } = this.#connection;
@@ -403,7 +453,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   #updateReading(): void {
-    const wanted = !this.#isRequestPaused && this.#ahead === undefined;
+    const isBodyHeld = this.#state === "waiting" && !this.isRequestComplete;
+    const wanted = !this.#isRequestPaused && this.#ahead === undefined && !isBodyHeld;
     if (wanted === this.#isReading) return;
     this.#isReading = wanted;
     this.#connection.socket.setReading(wanted);

@@ -3,7 +3,9 @@ import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
-import type { RouteConfig } from "../../shared/config/route-config.ts";
+import type { RouteScope } from "../../shared/config/scoped-routes.ts";
+import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
+import type { RouteConfig, VirtualHostChange } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
@@ -23,7 +25,11 @@ export interface WorkerContext {
   readonly loggerOf: LoggerOf;
   readonly clusters: ClusterTable;
   /** Route configurations by name, and who wants to know when one changes. */
-  readonly routes: NamedValues<RouteConfig>;
+  readonly routes: NamedValues<RouteConfig, VirtualHostChange>;
+  /** Scopes of SRDS by the name of their set. */
+  readonly scopes: ScopeTable;
+  /** Requests that wait for what main is asked for. */
+  readonly onDemand: OnDemandWaits;
   /** Configurations of HTTP filters that came by ECDS, by their ids. */
   readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
   /** Generic secrets by their ids. */
@@ -32,8 +38,25 @@ export interface WorkerContext {
 }
 
 /** What main tells of by name. */
-export interface NamedValues<T> {
+export interface NamedValues<T, Change = never> {
   get(name: string): T | undefined;
-  /** Calls at every change of `name`; undefined when it is removed. */
-  watch(name: string, onChange: (value: T | undefined) => void): Disposable;
+  /** Calls at every change of `name`; undefined when it is removed. `change`: it is all that differs. */
+  watch(name: string, onChange: (value: T | undefined, change?: Change) => void): Disposable;
+}
+
+export interface ScopeTable {
+  /** The scope that has the key now. */
+  find(set: string, key: string): RouteScope | undefined;
+}
+
+/** Who is told when main has answered a want. */
+export interface OnDemandWaiter {
+  onAnswered(): void;
+}
+
+export interface OnDemandWaits {
+  /** False, and counted: as many as may wait do so already. One waiter waits for one thing at a time. */
+  wait(want: OnDemandWant, waiter: OnDemandWaiter): boolean;
+  /** It does not wait any more. */
+  forget(want: OnDemandWant, waiter: OnDemandWaiter): void;
 }

@@ -1,13 +1,15 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HeaderMutations, RouteConfig } from "./route-config.ts";
+import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
   readonly codec: "auto" | "http1" | "http2";
   readonly routes:
     | { readonly kind: "inline"; readonly config: RouteConfig }
-    | { readonly kind: "rds"; readonly name: string };
+    | { readonly kind: "rds"; readonly name: string }
+    | { readonly kind: "scoped"; readonly config: ScopedRoutesConfig };
   readonly filters: readonly HttpFilterConfig[];
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "appendIfAbsent" | "passThrough";
@@ -75,5 +77,7 @@ export type PlainHttpFilterConfig =
       readonly request: readonly HeaderMutations[];
       readonly response: readonly HeaderMutations[];
     }
+  /** `envoy.filters.http.on_demand`: a request waits for what it needs and nobody asked for before. */
+  | { readonly kind: "onDemand" }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

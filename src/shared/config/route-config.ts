@@ -11,6 +11,15 @@ export interface RouteConfig {
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
   readonly ignorePortInHostMatching: boolean;
+  /** By VHDS, beside `virtualHosts`; absent: they are not discovered. Names are unique, domains are over both. */
+  readonly discovered?: readonly VirtualHost[];
+}
+
+/** What VHDS changed of a route configuration. */
+export interface VirtualHostChange {
+  readonly changed: readonly VirtualHost[];
+  /** Names; they go first. */
+  readonly removed: readonly string[];
 }
 
 export interface VirtualHost {

@@ -6,11 +6,13 @@ import type { ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { PlainHttpFilterConfig } from "../config/http-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
-import type { RouteConfig } from "../config/route-config.ts";
+import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
 import type { RuntimeValues } from "../config/runtime-values.ts";
+import type { RouteScope } from "../config/scoped-routes.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
+import type { OnDemandWant } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
 export type ReplyId = number;
@@ -38,6 +40,11 @@ export type WorkerCommand =
   /** A generic secret that a filter's configuration names by its id; requests see it from now on. */
   | { readonly kind: "setSecret"; readonly id: string; readonly text: string }
   | { readonly kind: "removeSecret"; readonly id: string }
+  | SetVirtualHosts
+  | SetScopes
+  | { readonly kind: "removeScopes"; readonly name: string }
+  /** Whoever waits for it looks again: all that there is to it was sent before. */
+  | { readonly kind: "answered"; readonly want: OnDemandWant }
   /** All of them: a key that is missing has no value any more. */
   | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
@@ -163,6 +170,21 @@ export interface SetHosts {
   readonly cluster: string;
   readonly hosts: readonly HostConfig[];
   readonly hostBlocks: readonly StatBlock[];
+}
+
+/** By VHDS: of a route configuration that discovers them, and is there. */
+export interface SetVirtualHosts extends VirtualHostChange {
+  readonly kind: "setVirtualHosts";
+  readonly routes: string;
+}
+
+/** Scopes of one set that changed, all at once: no request sees a key that moves to another scope missing. */
+export interface SetScopes {
+  readonly kind: "setScopes";
+  readonly name: string;
+  readonly changed: readonly RouteScope[];
+  /** Names; they go first. */
+  readonly removed: readonly string[];
 }
 
 /** Shared counters of a cluster, Int32, exact over all workers; `high` follows `default`. */

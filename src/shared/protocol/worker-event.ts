@@ -3,6 +3,7 @@ import type { DrainId, ListenerTag } from "../common/brand.ts";
 import type { LogRecord } from "../common/log.ts";
 import type { DrainCounts, DrainedProtocol } from "../drain/drain.ts";
 import type { AccessLogBatch } from "./access-log-entry.ts";
+import type { OnDemandWant } from "./on-demand.ts";
 import type { ReplyId } from "./worker-command.ts";
 
 export type WorkerEvent =
@@ -16,6 +17,10 @@ export type WorkerEvent =
       readonly drain: DrainId;
       readonly counts: Readonly<Partial<Record<DrainedProtocol, DrainCounts>>>;
     }
+  /** Requests wait for it, and until `unwanted` more may come that do. */
+  | { readonly kind: "wanted"; readonly want: OnDemandWant }
+  /** The last request that waited for it is gone. */
+  | { readonly kind: "unwanted"; readonly want: OnDemandWant }
   | { readonly kind: "log"; readonly record: LogRecord }
   /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */
   | { readonly kind: "accessLogEntries"; readonly batch: AccessLogBatch }

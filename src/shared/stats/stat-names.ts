@@ -220,6 +220,7 @@ export const sluiceWorkerStats = defineStats({
     "access_log_dropped",
     "connections_handed_over",
     "descriptors_exhausted",
+    "on_demand_overflow",
   ],
-  gauges: ["arena_bytes"],
+  gauges: ["arena_bytes", "on_demand_waiting"],
 });

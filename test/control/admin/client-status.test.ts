@@ -35,6 +35,7 @@ function resources(types: readonly TypeStatus[], source: Partial<ClientStatusSou
     listeners: () => ({ version: "", listeners: [], errors: [], skipped: [] }),
     clusters: () => ({ version: "", clusters: [], errors: [], skipped: [] }),
     routes: () => [],
+    scopedRoutes: () => [],
     ...source,
   });
 }

@@ -65,6 +65,7 @@ const source: ConfigDumpSource = {
   routes: () => [{ name: "r", version: "r1", bytes: new Uint8Array(), lastUpdatedMs: 0 }],
   secrets: () => [],
   extensions: () => [],
+  scopedRoutes: () => [],
   render: (typeName) => ({ name: typeName.split(".").at(-1), inner: { a: 1, b: 2 } }),
 };
 

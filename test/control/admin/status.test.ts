@@ -45,6 +45,7 @@ function statusOf(types: readonly TypeStatus[], source: Partial<StatusSource> = 
     routes: () => [],
     secrets: () => [],
     extensions: () => [],
+    scopedRoutes: () => [],
     drains: () => ({ drains: [] }),
     ...source,
   });
@@ -118,6 +119,7 @@ test("a resource that is not here says since when: asked for, refused or missed"
     routes: () => [],
     secrets: () => [],
     extensions: () => [],
+    scopedRoutes: () => [],
     drains: () => ({ drains: [] }),
   });
   assert.deepEqual(
@@ -204,6 +206,7 @@ test("/status filters by name and refuses a bad expression", () => {
     routes: () => [],
     secrets: () => [],
     extensions: () => [],
+    scopedRoutes: () => [],
     drains: () => ({ drains: [] }),
   });
   const ask = (query: string) => endpoint.handle({ query: new URLSearchParams(query) });

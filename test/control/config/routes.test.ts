@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { decodeRoutesYaml, errorsOf, routesYaml, valueOf } from "../../support/config-tools.ts";
+import {
+  bytesOf,
+  decodeRoutesYaml,
+  decoders,
+  errorsOf,
+  routesYaml,
+  valueOf,
+} from "../../support/config-tools.ts";
 
 const to = "route: {cluster: c}";
 
@@ -143,4 +150,30 @@ describe("decode() refuses as Envoy does", () => {
       else assert.match(errors.join("\n"), error);
     });
   }
+});
+
+test("vhds wants delta, and its hosts are named by their wrappers", () => {
+  const withVhds = (source: string) =>
+    decodeRoutesYaml(`{name: r, vhds: {config_source: ${source}}}`);
+  assert.deepEqual(valueOf(withVhds("{ads: {}}")).vhds, {
+    kind: "ads",
+    initialFetchTimeoutMs: 15_000,
+  });
+  const service = "grpc_services: [{envoy_grpc: {cluster_name: c}}]";
+  const api = (type: string) =>
+    `{api_config_source: {api_type: ${type}, transport_api_version: V3, ${service}}}`;
+  assert.equal(valueOf(withVhds(api("DELTA_GRPC"))).vhds?.kind, "api");
+  for (const source of [api("GRPC"), api("AGGREGATED_DELTA_GRPC"), "{self: {}}", "{path: /x}"])
+    assert.deepEqual(errorsOf(withVhds(source)), [
+      "vhds: only 'DELTA_GRPC' or 'ADS' (which uses Delta xDS) is supported as a config source.",
+    ]);
+  const { host, clusterNames } = valueOf(
+    decoders.virtualHosts.decode(
+      bytesOf(
+        "envoy.config.route.v3.VirtualHost",
+        "{name: h, domains: [A.example], routes: [{match: {prefix: /}, route: {cluster: c}}]}",
+      ),
+    ),
+  );
+  assert.deepEqual([host.domains, clusterNames], [["a.example"], ["c"]]);
 });

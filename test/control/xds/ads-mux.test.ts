@@ -333,3 +333,32 @@ test("a connection that does not come about in time is given up", async () => {
   await clock.advance(5_000);
   assert.equal(mux.status().stream.kind, "open");
 });
+
+test("who observes all of a type later begins with what is held, and waits for no answer", async () => {
+  using sluice = start();
+  const seen = { first: [] as string[], second: [] as string[] };
+  const observe = (into: string[]) =>
+    sluice.mux.changes$(lds).subscribe(({ version, changed, removed }) => {
+      into.push(`${version}: +${changed.map(({ name }) => name).join()} -${removed.join()}`);
+    });
+  const first = observe(seen.first);
+  await sluice.clock.advance(0);
+  void sluice.transport.last.respond(pushOf(lds, "1", { a: "1", b: "1" }));
+  await sluice.clock.advance(0);
+  const second = observe(seen.second);
+  assert.equal(await sluice.mux.whenAnswered(lds), "answered");
+  assert.deepEqual(seen.second, ["1: +a,b -"]);
+  void sluice.transport.last.respond(pushOf(lds, "2", { a: "2" }));
+  await sluice.clock.advance(0);
+  assert.deepEqual(seen.first, ["1: +a,b -", "2: +a -b"]);
+  assert.deepEqual(seen.second, ["1: +a,b -", "2: +a -b"]);
+  // With the last of them everything is forgotten, the answer too.
+  first.unsubscribe();
+  second.unsubscribe();
+  let hasAnswered = false;
+  const third = observe([]);
+  void sluice.mux.whenAnswered(lds).then(() => (hasAnswered = true));
+  await sluice.clock.advance(0);
+  assert.equal(hasAnswered, false);
+  third.unsubscribe();
+});

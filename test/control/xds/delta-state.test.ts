@@ -167,3 +167,41 @@ test("a resource that calls itself otherwise than its wrapper is refused by name
     [["a", ["Unexpected resource (expecting a): b"]]],
   );
 });
+
+test("a wrapper without a resource says that there is none, unless one is held", () => {
+  const response = responseOf("1", [{ name: "a", text: "1" }]);
+  const [sent] = response.resources;
+  assert(sent?.wrapper);
+  const bare = {
+    ...response,
+    resources: [
+      { ...sent, bytes: new Uint8Array(), wrapper: { ...sent.wrapper, isHeartbeat: true } },
+    ],
+  };
+  const interest = { all: false, names: new Set(["a"]) };
+  const none = compareDelta(new Map(), bare, rules, interest);
+  assert.deepEqual([none.absent, none.candidates, none.rejected], [["a"], [], []]);
+  const held = new Map([["a", { version: "1-1", bytes: sent.bytes }]]);
+  assert.deepEqual(compareDelta(held, bare, rules, interest).absent, []);
+});
+
+test("the name of a wrapper may be another than that of what is in it, for types that say so", () => {
+  const response = responseOf("1", [{ name: "a", text: "1" }]);
+  const [sent] = response.resources;
+  assert(sent?.wrapper);
+  const renamed = { ...response, resources: [{ ...sent, name: "r/a" }] };
+  const interest = { all: true, names: new Set<string>() };
+  assert.equal(compareDelta(new Map(), renamed, rules, interest).rejected.length, 1);
+  const free = { ...rules, isNamedByWrapper: true };
+  assert.equal(compareDelta(new Map(), renamed, free, interest).candidates[0]?.name, "r/a");
+});
+
+test("everything, asked for by silence, may stay so when names are said: as Envoy speaks VHDS", () => {
+  const silent = { all: true, names: new Set<string>(), staysImplied: true };
+  const named = { ...silent, names: new Set(["r/a"]) };
+  assert.deepEqual(changeToTell(silent, noDeltaProgress), { subscribe: [], unsubscribe: [] });
+  const progress = afterTelling(silent, noDeltaProgress);
+  assert.deepEqual(changeToTell(named, progress)?.subscribe, ["r/a"]);
+  // A new stream is told both.
+  assert.deepEqual(changeToTell(named, noDeltaProgress)?.subscribe, ["*", "r/a"]);
+});

@@ -3,6 +3,8 @@ import type { FieldTables } from "./field-table.ts";
 
 const manager =
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager" as const;
+const scoped = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes" as const;
+const extractor = `${scoped}.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor` as const;
 const pathJudgement = "paths would be matched in another form";
 
 export const httpFields: FieldTables = {
@@ -12,6 +14,7 @@ export const httpFields: FieldTables = {
       "stat_prefix",
       "rds",
       "route_config",
+      "scoped_routes",
       "http_filters",
       "common_http_protocol_options",
       "http_protocol_options",
@@ -39,7 +42,6 @@ export const httpFields: FieldTables = {
       "strip_any_host_port",
     ],
     refused: {
-      scoped_routes: "scoped routes are not built",
       original_ip_detection_extensions: "the client's address would be another",
       early_header_mutation_extensions: "requests would be routed by other headers",
       path_normalization_options: pathJudgement,
@@ -76,6 +78,26 @@ export const httpFields: FieldTables = {
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds": {
     honoured: ["config_source", "route_config_name"],
   },
+  [scoped]: {
+    honoured: [
+      "name",
+      "scope_key_builder",
+      "rds_config_source",
+      "scoped_route_configurations_list",
+      "scoped_rds",
+    ],
+  },
+  [`${scoped}.ScopeKeyBuilder`]: { honoured: ["fragments"] },
+  [`${scoped}.ScopeKeyBuilder.FragmentBuilder`]: { honoured: ["header_value_extractor"] },
+  [extractor]: { honoured: ["name", "element_separator", "index", "element"] },
+  [`${extractor}.KvElement`]: { honoured: ["separator", "key"] },
+  "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList": {
+    honoured: ["scoped_route_configurations"],
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds": {
+    honoured: ["scoped_rds_config_source", "srds_resources_locator"],
+  },
+  "envoy.extensions.filters.http.on_demand.v3.OnDemand": { honoured: ["odcds"] },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
     honoured: ["name", "typed_config", "config_discovery", "is_optional", "disabled"],
   },

@@ -23,11 +23,11 @@ export const routeFields: FieldTables = {
       "validate_clusters",
       "max_direct_response_body_size_bytes",
       "ignore_port_in_host_matching",
+      "vhds",
       "typed_per_filter_config",
       "metadata",
     ],
     refused: {
-      vhds: "virtual host discovery is not built",
       vhost_header: otherRequests,
       cluster_specifier_plugins: otherPlace,
       request_mirror_policies: mirrored,
@@ -37,6 +37,19 @@ export const routeFields: FieldTables = {
     warned: {
       most_specific_header_mutations_wins: "the route configuration's mutations come last",
     },
+    isMatcher: true,
+  },
+  "envoy.config.route.v3.Vhds": { honoured: ["config_source"] },
+  "envoy.config.route.v3.ScopedRouteConfiguration": {
+    honoured: ["on_demand", "name", "route_configuration_name", "route_configuration", "key"],
+    isMatcher: true,
+  },
+  "envoy.config.route.v3.ScopedRouteConfiguration.Key": {
+    honoured: ["fragments"],
+    isMatcher: true,
+  },
+  "envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment": {
+    honoured: ["string_key"],
     isMatcher: true,
   },
   "envoy.config.route.v3.VirtualHost": {

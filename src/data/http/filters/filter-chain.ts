@@ -92,6 +92,7 @@ export class HttpFilterChain implements Disposable {
         return new HeaderMutationFilter(config);
       }
       case "router":
+      case "onDemand":
       case "noop":
         return undefined;
       default:
@@ -104,11 +105,13 @@ function filtersOf(places: readonly Place[]): HttpFilters {
   const suppressesEnvoyHeaders = places.some(
     ({ config }) => config?.kind === "router" && config.suppressEnvoyHeaders,
   );
+  const mayWait = places.some(({ config }) => config?.kind === "onDemand");
   const filters = places.flatMap(({ filter }) => filter ?? []);
-  if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders };
+  if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders, mayWait };
   return {
     ofRequests: filters.filter((filter) => filter.onRequest !== undefined),
     ofResponses: filters.flatMap((filter) => filter.responseChange ?? []).toReversed(),
     suppressesEnvoyHeaders,
+    mayWait,
   };
 }

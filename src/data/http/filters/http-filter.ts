@@ -26,10 +26,13 @@ export interface HttpFilters {
   /** In the reverse order, as Envoy's encoder filters. */
   readonly ofResponses: readonly HeadChange[];
   readonly suppressesEnvoyHeaders: boolean;
+  /** Requests may wait for routes that nobody asked for before. */
+  readonly mayWait: boolean;
 }
 
 export const noHttpFilters: HttpFilters = {
   ofRequests: [],
   ofResponses: [],
   suppressesEnvoyHeaders: false,
+  mayWait: false,
 };

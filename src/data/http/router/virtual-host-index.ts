@@ -34,6 +34,16 @@ export class VirtualHostIndex<Host> {
     else if (!this.#exact.has(text)) this.#exact.set(text, host);
   }
 
+  /** Takes back what `add` did. */
+  remove(domain: string, host: Host): void {
+    const text = domain.toLowerCase();
+    if (text === "*") {
+      if (this.#default === host) this.#default = undefined;
+    } else if (text.startsWith("*")) this.#suffixes.remove(text.slice(1), host);
+    else if (text.endsWith("*")) this.#prefixes.remove(text.slice(0, -1), host);
+    else if (this.#exact.get(text) === host) this.#exact.delete(text);
+  }
+
   find(authority: string): Host | undefined {
     const direct = this.#exact.get(authority);
     if (direct !== undefined) return direct;
@@ -60,6 +70,13 @@ class WildcardIndex<Host> {
     if (this.#byText.has(text)) return;
     this.#byText.set(text, host);
     this.#lengths = [...new Set([...this.#lengths, text.length])].sort((a, b) => b - a);
+  }
+
+  remove(text: string, host: Host): void {
+    if (this.#byText.get(text) !== host) return;
+    this.#byText.delete(text);
+    const lengths = new Set([...this.#byText.keys()].map((each) => each.length));
+    this.#lengths = [...lengths].sort((a, b) => b - a);
   }
 
   /** The `*` stands for one character at least. */

@@ -168,3 +168,40 @@ test("a virtual host that wants TLS sends everyone there", () => {
   const found = table.find(request("/"))?.action;
   assert.equal(found?.kind, "redirect");
 });
+
+const authority = (host: string): RoutedRequest => ({ ...request("/"), authorityText: () => host });
+const hostFor = (name: string, ...domains: string[]) =>
+  virtualHost(domains, [route("/")], { name });
+
+test("discovered virtual hosts come, change and go within a table", () => {
+  const table = new RouteTable(
+    routeConfig({
+      name: "r",
+      virtualHosts: [hostFor("own", "own.example")],
+      discovered: [hostFor("first", "first.example")],
+    }),
+    chance(1),
+  );
+  const found = (host: string) => table.find(authority(host))?.virtualHostName;
+  assert.deepEqual([found("own.example"), found("FIRST.example")], ["own", "first"]);
+  table.update({ changed: [hostFor("first", "second.example", "*.wild")], removed: [] });
+  assert.deepEqual([found("first.example"), found("second.example")], [undefined, "first"]);
+  assert.equal(found("a.wild"), "first");
+  table.update({ changed: [hostFor("other", "second.example")], removed: ["first"] });
+  assert.deepEqual([found("second.example"), found("a.wild")], ["other", undefined]);
+  assert.equal(found("own.example"), "own");
+});
+
+test("a host is wanted where none is known and some are discovered", () => {
+  const config = routeConfig({ name: "r", virtualHosts: [hostFor("own", "own.example")] });
+  const plain = new RouteTable(config, chance(1));
+  assert.equal(plain.wantOf(authority("x.example")), undefined);
+  const table = new RouteTable({ ...config, discovered: [] }, chance(1));
+  assert.equal(table.wantOf(authority("own.example")), undefined);
+  assert.equal(table.wantOf(authority("x".repeat(2_000))), undefined);
+  assert.deepEqual(table.wantOf(authority("X.example:80")), {
+    kind: "virtualHost",
+    routes: "r",
+    host: "x.example:80",
+  });
+});

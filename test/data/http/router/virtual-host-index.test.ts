@@ -74,3 +74,27 @@ function bruteForce(domains: readonly string[], name: string): string | undefine
     domains.find((domain) => domain === "*")
   );
 }
+
+const anyDomain = fc.constantFrom("*", "a.b", "b", "*.b", "*b", "a.*", "a*", "*.a.b", "a.b*");
+const anyStep = fc.record({ adds: fc.boolean(), domain: anyDomain });
+
+test("an index from which domains were removed is as one that never had them", () => {
+  const probes = ["a.b", "b", "x.b", "xb", "a.x", "ax", "x.a.b", "a.bx", "q"];
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 20 }), (steps) => {
+      const index = new VirtualHostIndex<string>(false);
+      const there = new Set<string>();
+      for (const { adds, domain } of steps) {
+        if (adds) index.add(domain, domain);
+        else index.remove(domain, domain);
+        if (adds) there.add(domain);
+        else there.delete(domain);
+        index.remove(domain, "somebody else's");
+      }
+      const fresh = new VirtualHostIndex<string>(false);
+      for (const domain of there) fresh.add(domain, domain);
+      for (const probe of probes) assert.equal(index.find(probe), fresh.find(probe));
+      assert.equal(index.isDefaultOnly, fresh.isDefaultOnly);
+    }),
+  );
+});

@@ -9,6 +9,28 @@ import { forEachWorkerKind } from "../../../support/test-workers.ts";
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: t\r\n\r\n`;
 
+forEachWorkerKind(
+  "what comes while a request is answered is the next one's",
+  {},
+  async (workers) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await using upstream = await startHttpUpstream((request, response) => {
+      if (request.url === "/slow") void released.then(() => response.end("slow"));
+      else response.end("quick");
+    });
+    const proxy = await startProxy(workers, upstream.port);
+    const client = proxy.connect();
+    client.send("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n");
+    await workers.untilCounted(() => proxy.cluster("upstream_rq_active") === 1);
+    const received = proxy.http("downstream_cx_rx_bytes_total");
+    client.send("GET /quick HTTP/1.1\r\nHost: t\r\n\r\n");
+    await workers.untilCounted(() => proxy.http("downstream_cx_rx_bytes_total") > received);
+    release();
+    assert.equal((await client.response()).body, "slow");
+    assert.equal((await client.response()).body, "quick");
+  },
+);
+
 forEachWorkerKind("pipelined requests are answered in order", {}, async (workers) => {
   await using upstream = await startHttpUpstream(({ url, body }, response) =>
     response.end(url + body),
@@ -142,14 +164,18 @@ forEachWorkerKind("timeouts of connections and requests", {}, async (workers) =>
   const stream = await startProxy(workers, silent.port, { manager: { streamIdleTimeoutMs: 100 } });
   const stuck = stream.connect();
   const stuckResponse = await stuck.get("/");
-  assert.equal(stuckResponse.body, "stream timeout");
+  assert.deepEqual([stuckResponse.status, stuckResponse.body], [504, "stream timeout"]);
   assert.equal(stream.http("downstream_rq_idle_timeout"), 1);
   stuck.socket.end();
 
   const whole = await startProxy(workers, silent.port, { manager: { maxStreamDurationMs: 100 } });
   const long = whole.connect();
-  assert.equal((await long.get("/")).body, "downstream duration timeout");
+  const longResponse = await long.get("/");
+  assert.deepEqual([longResponse.status, longResponse.body], [504, "downstream duration timeout"]);
   long.socket.end();
+  const unsent = stream.connect();
+  unsent.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nx");
+  assert.equal((await unsent.response()).status, 408);
 });
 
 forEachWorkerKind(

@@ -1,0 +1,22 @@
+/**
+ * What a worker asks main for because a request needs it now (Envoy: the `on_demand` filter). The request waits;
+ * main subscribes, hands on what comes by the ordinary commands, and then says `answered`, so that whoever waits looks
+ * again and finds it, or finds that there is none.
+ */
+export type OnDemandWant =
+  /** A scope whose route configuration this worker does not have. */
+  | { readonly kind: "scope"; readonly scopes: string; readonly scope: string }
+  /** No virtual host of the route configuration has the host, in lower case; VHDS may know one. */
+  | { readonly kind: "virtualHost"; readonly routes: string; readonly host: string };
+
+/** One text for each thing wanted: those who want the same wait together. */
+export function wantKey(want: OnDemandWant): string {
+  switch (want.kind) {
+    case "scope":
+      return `scope\n${want.scopes}\n${want.scope}`;
+    case "virtualHost":
+      return `virtualHost\n${want.routes}\n${want.host}`;
+    default:
+      return want satisfies never;
+  }
+}
