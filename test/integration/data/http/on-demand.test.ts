@@ -174,3 +174,33 @@ forEachWorkerKind("without the filter nobody waits", {}, async (workers) => {
   setScope(workers, unloaded);
   assert.equal((await proxy.connect().get("/", ["x-scope: a"])).status, 404);
 });
+
+forEachWorkerKind(
+  "filters see a request once, when it has waited; the filter that lets it wait may come by ECDS",
+  {},
+  async (workers) => {
+    await using upstream = await startHttpUpstream();
+    const seen = { name: "x-seen", value: "yes", action: "append" } as const;
+    const proxy = await startProxy(workers, upstream.port, {
+      manager: {
+        ...scoped,
+        filters: [
+          { kind: "headerMutation", request: [{ add: [seen], remove: [] }], response: [] },
+          {
+            kind: "discovered",
+            id: "e",
+            mayInjectCredentials: false,
+            fallback: { kind: "onDemand" },
+          },
+          { kind: "router", suppressEnvoyHeaders: false },
+        ],
+      },
+    });
+    setScope(workers, unloaded);
+    const answered = proxy.connect().get("/", ["x-scope: a"]);
+    await wanted(workers);
+    answer(workers, [route("/")]);
+    assert.equal((await answered).status, 200);
+    assert.equal(upstream.requests[0]?.headers["x-seen"], "yes");
+  },
+);
