@@ -19,10 +19,14 @@ export function textType(
 }
 
 function isEquivalent(held: Uint8Array, received: Uint8Array): boolean {
-  const [one, other] = [held, received].map((bytes) => textOf(bytes).split(" ").sort().join(" "));
-  return one === other;
+  const [one, other] = [held, received].map((bytes) => {
+    const result = decode(bytes);
+    return result.ok ? result.value.split(" ").sort().join(" ") : undefined;
+  });
+  return one !== undefined && one === other;
 }
 
+/** Throws on bytes that are no message. */
 function textOf(bytes: Uint8Array): string {
   const reader = new jspb.BinaryReader(bytes);
   while (reader.nextField()) {
@@ -33,7 +37,11 @@ function textOf(bytes: Uint8Array): string {
 }
 
 function decode(bytes: Uint8Array): DecodeResult<string> {
-  const text = textOf(bytes);
-  if (text.startsWith("bad")) return { ok: false, errors: [`text is ${text}`, "and so on"] };
-  return { ok: true, value: text, warnings: [] };
+  try {
+    const text = textOf(bytes);
+    if (text.startsWith("bad")) return { ok: false, errors: [`text is ${text}`, "and so on"] };
+    return { ok: true, value: text, warnings: [] };
+  } catch (thrown) {
+    return { ok: false, errors: [String(thrown)] };
+  }
 }
