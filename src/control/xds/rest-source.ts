@@ -3,7 +3,8 @@
  * is posted, a DiscoveryResponse in JSON comes back, and after `refresh_delay` the next one follows.
  *
  * What one would get wrong: there is no ACK. The next poll says the last accepted version, and a server
- * that has nothing newer answers 304.
+ * that has nothing newer answers 304, whatever names are asked for. So a poll that asks for more than was
+ * answered before says no version. (In Envoy each subscription polls by itself, from no version on.)
  */
 import type {
   DiscoveryRequest,
@@ -43,6 +44,8 @@ export interface RestSourceOptions {
 export class RestSource extends SubscriptionClient {
   readonly #options: RestSourceOptions;
   #progress = noProgress;
+  /** Names of the last poll that got a response. */
+  #answeredNames: ReadonlySet<string> = new Set();
   #stream: StreamStatus = { kind: "idle" };
   #timer: Disposable | undefined;
   #isPolling = false;
@@ -124,6 +127,7 @@ export class RestSource extends SubscriptionClient {
     const response = responseOf(read.value, typeUrl);
     const reply = await subscriptions.answer(response);
     this.#progress = afterReply(this.#progress, response, reply);
+    this.#answeredNames = new Set(resourceNames);
     if (reply.kind === "nack")
       logger.warning(`REST config for ${typeUrl} rejected: ${reply.detail}`);
     else logger.debug(`REST config for ${typeUrl} accepted with version ${response.version}`);
@@ -131,7 +135,8 @@ export class RestSource extends SubscriptionClient {
 
   #requestFor({ type: { typeUrl } }: AnySubscriptions, resourceNames: readonly string[]): string {
     const { protos, node } = this.#options;
-    const { version } = this.#progress;
+    const asksForMore = resourceNames.some((name) => !this.#answeredNames.has(name));
+    const version = asksForMore ? "" : this.#progress.version;
     const schema = protos.schema<DiscoveryRequest>("envoy.service.discovery.v3.DiscoveryRequest");
     const bytes = writeDiscoveryRequest({
       version,

@@ -114,3 +114,23 @@ test("without an answer the wildcard subscription times out", async () => {
   await rest.clock.advance(15_000);
   assert.equal(await answered, "timeout");
 });
+
+test("a name that is asked for later comes, although the server has no newer version", async () => {
+  using rest = start();
+  const rds = { ...lds, isFullState: false, shortName: "RDS" };
+  const states: string[] = [];
+  const observe = (name: string) =>
+    rest.source.resource$(rds, name).subscribe(({ kind }) => void states.push(`${name} ${kind}`));
+  rest.transport.answer = body("1", "a");
+  observe("a");
+  await rest.clock.advance(0);
+  rest.transport.answer = body("1", "a", "b");
+  observe("b");
+  await rest.clock.advance(0);
+  const versions = rest.transport.bodies.map(({ version_info: version = "" }) => version);
+  assert.deepEqual(versions, ["", ""], "a server answers 304 to the version that it has");
+  assert.deepEqual(states, ["a requested", "a present", "b requested", "b present"]);
+  rest.transport.answer = { kind: "unchanged" };
+  await rest.clock.advance(2_000);
+  assert.equal(rest.transport.bodies[2]?.["version_info"], "1");
+});
