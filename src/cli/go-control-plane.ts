@@ -11,7 +11,17 @@ import { promisify } from "node:util";
  * go-control-plane library). The interop test and the demo share it. It needs a `go` on the path;
  * ask `findGo` first. The first build downloads modules, later ones take about two seconds.
  */
-export const resourceKinds = ["clusters", "endpoints", "listeners", "routes"] as const;
+export const resourceKinds = [
+  "clusters",
+  "endpoints",
+  "secrets",
+  "extension_configs",
+  "listeners",
+  "routes",
+  "scoped_routes",
+  "virtual_hosts",
+  "runtime",
+] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
 
 /** Resources in proto3 JSON. A kind that is left out stays as it is; an empty list removes all. */
@@ -26,6 +36,8 @@ export interface Answer {
   readonly nacked?: { readonly version: string; readonly code: number; readonly error: string };
   readonly acks: number;
   readonly nacks: number;
+  /** Responses on streams that are open, with no answer yet. */
+  readonly waiting: number;
   /** Microseconds since 1970 of the newest of either. */
   readonly answeredAt: number;
 }
@@ -47,6 +59,28 @@ export interface Pushed {
   readonly version: string;
   /** Microseconds since 1970. */
   readonly pushedAt: number;
+}
+
+/** How it keeps and serves what is pushed. */
+export interface GoControlPlaneOptions {
+  /** For a stream of each type: answers for what is there, in any order. ADS unless set. */
+  readonly isSplit?: boolean;
+  /** Kinds kept in linear caches, beside a snapshot cache behind a mux. */
+  readonly linear?: readonly ResourceKind[];
+}
+
+/** What came by the gRPC access log service. */
+export interface ReceivedAccessLogs {
+  readonly streams: number;
+  readonly http: number;
+  readonly tcp: number;
+  readonly entries: readonly {
+    readonly log: string;
+    readonly node: string;
+    readonly path?: string;
+    readonly code?: number;
+    readonly cluster: string;
+  }[];
 }
 
 export interface ControlPlaneStatus {
@@ -96,13 +130,18 @@ export class GoControlPlane implements AsyncDisposable {
    * @param source the folder of the Go module.
    * @param node the node id whose snapshot this object pushes: what the proxy's bootstrap says.
    */
-  static async start(source: string, node: string): Promise<GoControlPlane> {
+  static async start(
+    source: string,
+    node: string,
+    { isSplit = false, linear = [] }: GoControlPlaneOptions = {},
+  ): Promise<GoControlPlane> {
     const directory = await mkdtemp(path.join(tmpdir(), "sluice-go-control-plane-"));
     try {
       const binary = path.join(directory, "go-control-plane");
       await run("go", ["build", "-o", binary, "."], source);
       // Its standard input is ours: it ends when we do, however we end.
-      const child = spawn(binary, [], { stdio: ["pipe", "pipe", "inherit"] });
+      const flags = [...(isSplit ? ["-split"] : []), "-linear", linear.join(",")];
+      const child = spawn(binary, flags, { stdio: ["pipe", "pipe", "inherit"] });
       return new GoControlPlane(await addressesOf(child), { node, process: child, directory });
     } catch (error) {
       await rm(directory, { recursive: true, force: true });
@@ -123,6 +162,10 @@ export class GoControlPlane implements AsyncDisposable {
   remove(kind: ResourceKind, name: string): Promise<Versions> {
     const query = new URLSearchParams({ node: this.#node, kind, name });
     return this.#request<Versions>("POST", `/remove?${query.toString()}`);
+  }
+
+  accessLogs(): Promise<ReceivedAccessLogs> {
+    return this.#request<ReceivedAccessLogs>("GET", "/access-logs");
   }
 
   status(): Promise<ControlPlaneStatus> {

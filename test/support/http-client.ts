@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
+import {
+  type Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+} from "node:http";
 
 /** One request, made as an ordinary HTTP client makes it: what a proxy's client sees. */
 export interface Answered {
@@ -7,6 +13,7 @@ export interface Answered {
   readonly body: string;
   /** What the route adds, to tell one version of it from the next. */
   readonly tag: string | undefined;
+  readonly headers: IncomingHttpHeaders;
   /** Whether it went over a connection that had served before. */
   readonly isReused: boolean;
 }
@@ -26,6 +33,7 @@ export async function get(
     status: response.statusCode ?? 0,
     body,
     tag: Array.isArray(tag) ? tag[0] : tag,
+    headers: response.headers,
     isReused: sent.reusedSocket,
   };
 }

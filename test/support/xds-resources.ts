@@ -1,5 +1,5 @@
 /** Small xDS resources in proto3 JSON, as a control plane would push them. */
-const typeUrl = (name: string): string => `type.googleapis.com/envoy.${name}`;
+export const typeUrl = (name: string): string => `type.googleapis.com/envoy.${name}`;
 const fromAds = { ads: {}, resourceApiVersion: "V3" };
 
 /** How resources come: `config` of each type, and what of the bootstrap is there for them all. */
@@ -68,19 +68,19 @@ export function variantBootstrap(
   };
 }
 
+/** A cluster that speaks HTTP/2. */
+type GrpcCluster = Readonly<Record<string, unknown>> & {
+  readonly typedExtensionProtocolOptions: object;
+};
+
 interface AdsBootstrap {
   readonly node: object;
   readonly admin: object;
   readonly dynamicResources: object;
-  readonly staticResources: {
-    readonly clusters: readonly [
-      Readonly<Record<string, unknown>> & { readonly typedExtensionProtocolOptions: object },
-    ];
-  };
+  readonly staticResources: { readonly clusters: readonly [GrpcCluster] };
 }
 
 export function adsBootstrap(node: string, xdsAddress: string): AdsBootstrap {
-  const [address = "", port = ""] = xdsAddress.split(":");
   return {
     node: { id: node, cluster: node },
     admin: { address: socketAddress("127.0.0.1", 0) },
@@ -94,20 +94,24 @@ export function adsBootstrap(node: string, xdsAddress: string): AdsBootstrap {
       ldsConfig: fromAds,
     },
     staticResources: {
-      clusters: [
-        {
-          name: "control-plane",
-          type: "STATIC",
-          connectTimeout: "1s",
-          loadAssignment: assignment("control-plane", address, Number(port)),
-          typedExtensionProtocolOptions: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": typeUrl("extensions.upstreams.http.v3.HttpProtocolOptions"),
-              explicitHttpConfig: { http2ProtocolOptions: {} },
-            },
-          },
-        },
-      ],
+      clusters: [grpcCluster("control-plane", xdsAddress)],
+    },
+  };
+}
+
+/** A static cluster that speaks HTTP/2, at `host:port`. */
+export function grpcCluster(name: string, hostAndPort: string): GrpcCluster {
+  const [address = "", port = ""] = hostAndPort.split(":");
+  return {
+    name,
+    type: "STATIC",
+    connectTimeout: "1s",
+    loadAssignment: assignment(name, address, Number(port)),
+    typedExtensionProtocolOptions: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": typeUrl("extensions.upstreams.http.v3.HttpProtocolOptions"),
+        explicitHttpConfig: { http2ProtocolOptions: {} },
+      },
     },
   };
 }
@@ -177,6 +181,6 @@ function assignment(clusterName: string, address: string, port: number): object 
   return { cluster_name: clusterName, endpoints: [{ lbEndpoints: [{ endpoint }] }] };
 }
 
-function socketAddress(address: string, portValue: number): object {
+export function socketAddress(address: string, portValue: number): object {
   return { socketAddress: { address, portValue } };
 }

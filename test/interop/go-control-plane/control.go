@@ -17,11 +17,12 @@ const bodyBytesMax = 128 << 20
 //	POST /remove?node=N&kind=listeners&name=L
 //	POST /generate?node=N   an order of many listeners (generate.go); answers when they were pushed
 //	GET  /status            what each node has answered, by type
+//	GET  /access-logs       what came by the gRPC access log service
 //	POST /shutdown
 //	POST /v3/discovery:...  the polled variant of the protocol
 //
 // Both pushes answer the version of every type, {"listeners": "3", ...}; a bad one answers 400 and text.
-func controlHandler(snapshots *snapshots, journal *journal, stop func()) *http.ServeMux {
+func controlHandler(snapshots *snapshots, journal *journal, logs *accessLogs, stop func()) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
 		var body map[string][]json.RawMessage
@@ -40,6 +41,9 @@ func controlHandler(snapshots *snapshots, journal *journal, stop func()) *http.S
 	mux.HandleFunc("POST /generate", generateHandler(snapshots))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		journal.view(func(now status) { reply(w, now, nil) })
+	})
+	mux.HandleFunc("GET /access-logs", func(w http.ResponseWriter, _ *http.Request) {
+		logs.view(func(now received) { reply(w, now, nil) })
 	})
 	mux.HandleFunc("POST /shutdown", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)

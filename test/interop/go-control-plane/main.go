@@ -19,14 +19,21 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
+	accesslogservice "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	extensionservice "github.com/envoyproxy/go-control-plane/envoy/service/extension/v3"
 	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
 	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
+	runtimeservice "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
+	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/config"
+	"github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 )
@@ -34,6 +41,8 @@ import (
 type options struct {
 	xds, control   string
 	node, snapshot string
+	linear         string
+	isSplit        bool
 	isService      bool
 }
 
@@ -43,6 +52,8 @@ func main() {
 	flag.StringVar(&o.control, "control", "127.0.0.1:0", "where to be driven over HTTP")
 	flag.StringVar(&o.snapshot, "snapshot", "", "a file with the first push: what POST /snapshot takes")
 	flag.StringVar(&o.node, "node", "", "the node id that the first push is for")
+	flag.StringVar(&o.linear, "linear", "", "kinds that are kept in linear caches, with commas between them")
+	flag.BoolVar(&o.isSplit, "split", false, "serve a stream for each type: answer for what is there, in any order")
 	flag.BoolVar(&o.isService, "service", false, "run until a signal comes, whatever standard input does")
 	flag.Parse()
 	if err := run(o, os.Stdin, os.Stdout); err != nil {
@@ -64,19 +75,30 @@ func run(o options, in io.Reader, out io.Writer) error {
 		return err
 	}
 
-	snapshots := newSnapshots()
+	snapshots := newSnapshots(!o.isSplit, strings.FieldsFunc(o.linear, func(r rune) bool { return r == ',' }))
 	if err := pushFile(snapshots, o.node, o.snapshot); err != nil {
 		return err
 	}
 	journal := newJournal()
 	ads := grpc.NewServer()
-	discoveryServer := server.NewServer(ctx, snapshots.cache, journal.callbacks())
+	order := []config.XDSOption{}
+	if !o.isSplit {
+		order = append(order, sotw.WithOrderedADS())
+	}
+	discoveryServer := server.NewServer(ctx, snapshots.serving(), journal.callbacks(), order...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(ads, discoveryServer)
 	clusterservice.RegisterClusterDiscoveryServiceServer(ads, discoveryServer)
 	endpointservice.RegisterEndpointDiscoveryServiceServer(ads, discoveryServer)
 	listenerservice.RegisterListenerDiscoveryServiceServer(ads, discoveryServer)
 	routeservice.RegisterRouteDiscoveryServiceServer(ads, discoveryServer)
-	handler := controlHandler(snapshots, journal, stop)
+	routeservice.RegisterScopedRoutesDiscoveryServiceServer(ads, discoveryServer)
+	routeservice.RegisterVirtualHostDiscoveryServiceServer(ads, discoveryServer)
+	secretservice.RegisterSecretDiscoveryServiceServer(ads, discoveryServer)
+	runtimeservice.RegisterRuntimeDiscoveryServiceServer(ads, discoveryServer)
+	extensionservice.RegisterExtensionConfigDiscoveryServiceServer(ads, discoveryServer)
+	logs := &accessLogs{}
+	accesslogservice.RegisterAccessLogServiceServer(ads, logs)
+	handler := controlHandler(snapshots, journal, logs, stop)
 	handler.HandleFunc("POST /v3/", restHandler(&server.HTTPGateway{Server: discoveryServer}))
 	http1 := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 
