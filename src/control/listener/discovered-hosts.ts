@@ -35,6 +35,11 @@ export class DiscoveredHosts {
     return all.filter(({ domains }) => !domains.some((domain) => this.#static.has(domain)));
   }
 
+  /** Some virtual host has it, literally. */
+  hasDomain(domain: string): boolean {
+    return this.#static.has(domain) || this.#owners.has(domain);
+  }
+
   setStatic(hosts: readonly VirtualHost[]): void {
     this.#static = new Set(hosts.flatMap(({ domains }) => domains));
   }

@@ -99,6 +99,12 @@ export class VhdsSubscription implements Disposable {
 
   /** A request needs a virtual host for `host`. Calls back when there is one, or known to be none. */
   want(host: string, onAnswered: () => void): Disposable {
+    // The worker asked before it had heard of it; what it was told since comes before the answer. To subscribe would
+    // bring the host again, under a name that is not the one that has the domain.
+    if (!this.#wanted.has(host) && this.#hosts.hasDomain(host)) {
+      onAnswered();
+      return { [Symbol.dispose]: () => {} };
+    }
     const wanted = this.#wanted.get(host) ?? this.#ask(host);
     if (wanted?.state === "requested") wanted.asking.add(onAnswered);
     else onAnswered();

@@ -165,6 +165,17 @@ test("a wanted host is asked for once, and stays subscribed when it is there", a
   assert.equal(named.get("r/a.example")?.observed, true);
 });
 
+test("a host that came while a worker asked for it is not asked for again", () => {
+  const { sendRoutes, sendHosts, named, want, answers } = start();
+  sendRoutes();
+  sendHosts([{ name: "r/first", domains: ["a.example"] }]);
+  want("a.example");
+  assert.deepEqual([answers, named.size], [["a.example"], 0]);
+  sendHosts([], ["r/first"]);
+  want("a.example");
+  assert.deepEqual([...named.keys()], ["r/a.example"]);
+});
+
 test("one that does not exist is known as such for a while, then given up", async () => {
   const { sendRoutes, named, want, answers, clock } = start();
   sendRoutes();

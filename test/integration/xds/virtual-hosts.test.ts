@@ -129,7 +129,7 @@ test("a host changes and goes without a word to connections", async () => {
   await server.push(hostType, { resources: [wrapped("routes/first", "second.example", "moved")] });
   assert.equal(await ask(port, "second.example"), "moved");
   await server.push(hostType, { resources: [wrapped("routes/other", "static.example")] });
-  assert.equal(server.nacks.length, 1);
+  assert.equal(server.nacks.length, 1, server.nacks.join("\n"));
   assert.match(server.nacks.join(), /Duplicate entry of domain static\.example in route routes/);
   assert.equal(await ask(port, "static.example"), "static");
 });
