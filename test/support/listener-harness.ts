@@ -342,6 +342,7 @@ export const fakeComparison: ListenerComparison = {
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
   changedFields: (a, b) => changedFields(a, b),
+  isLivePath: () => false,
 };
 
 function changedFields(a: DecodedListener, b: DecodedListener): readonly string[] {
