@@ -25,6 +25,8 @@ import { ServerStats } from "./server-stats.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
+/** Workers that have not said by then that they have cut what was left are not waited for. */
+const drainAnswerMsMax = 250;
 /**
  * Workers that have not ended by then end with the process: a supervisor's patience is longer. They are not
  * terminated one by one, since that is no safe way to end a thread that is inside FFI.
@@ -55,6 +57,7 @@ export class Server {
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #ended = Promise.withResolvers<void>();
+  #isEnding = false;
 
   constructor(parts: ServerParts) {
     const { options, dataPlane, loaded, clock, log } = parts;
@@ -113,8 +116,29 @@ export class Server {
     return error ?? undefined;
   }
 
+  /** By a signal: drains, then ends. A second one ends it at once, and so does the first before it serves. */
+  terminate(signal: string): void {
+    const { options, clock, log } = this.#parts;
+    const timeMs = options.shutdownDrainMs;
+    if (this.#lifecycle.phase !== "live" || timeMs === 0) return this.end(`caught ${signal}`);
+    log
+      .loggerOf("main")
+      .info(
+        `caught ${signal}: draining for ${timeMs / 1000} s at most, a second one ends it at once`,
+      );
+    this.#lifecycle.become("ending");
+    const isLate = Promise.withResolvers<void>();
+    const timer = clock.startTimer(timeMs + drainAnswerMsMax, isLate.resolve);
+    void Promise.race([this.#plane.shutdownDrain.run(timeMs), isLate.promise]).then(() => {
+      timer[Symbol.dispose]();
+      this.end("drained");
+    });
+  }
+
   /** Asks it to end, whatever it is doing; again: no-op. */
   end(reason: string): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     this.#parts.log.loggerOf("main").info(`${reason}: shutting down server instance`);
     this.#ended.resolve();
   }
