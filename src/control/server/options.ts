@@ -39,7 +39,7 @@ export interface ServerOptions {
   readonly logPath: string;
   readonly adminAddressPath: string;
   readonly adminAllowedHosts: readonly string[];
-  /** Of CSDS: `host:port` or `unix:path`; empty: not served. */
+  /** Of the gRPC services: `host:port` or `unix:path`; empty: not served. */
   readonly adminGrpcAddress: string;
   readonly localAddressIpVersion: "v4" | "v6";
   readonly fileFlushIntervalMs: number;

@@ -7,11 +7,11 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
+import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
-import type { ClientStatusService } from "../admin/client-status-service.ts";
 import { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import { adminEndpoints, startAdmin, startClientStatus } from "./admin-setup.ts";
+import { adminEndpoints, startAdmin, startAdminGrpc } from "./admin-setup.ts";
 import type { LoadedBootstrap } from "./config-decoders.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -105,13 +105,13 @@ export class Server {
   /** Serves until `end`. Resolves when all is closed; with a text where it could not start. */
   async run(): Promise<string | undefined> {
     const admin = await this.#startAdmin();
-    const clientStatus = await this.#startClientStatus();
+    const grpc = await this.#startAdminGrpc();
     using _flushes = this.#flushStats();
     const error =
-      [admin, clientStatus].find((each) => typeof each === "string") ??
+      [admin, grpc].find((each) => typeof each === "string") ??
       (await Promise.race([this.#initialize(), this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
-    if (typeof clientStatus !== "string") clientStatus?.[Symbol.dispose]();
+    if (typeof grpc !== "string") grpc?.[Symbol.dispose]();
     await this.#shutdown(typeof admin === "string" ? undefined : admin);
     return error ?? undefined;
   }
@@ -238,19 +238,21 @@ export class Server {
     });
   }
 
-  #startClientStatus(): Promise<ClientStatusService | string | undefined> {
+  #startAdminGrpc(): Promise<AdminGrpcServer | string | undefined> {
     const { options, log, loaded } = this.#parts;
-    return startClientStatus(
+    return startAdminGrpc(
       {
         address: options.adminGrpcAddress,
-        protos: loaded.decoders.protos,
-        node: loaded.bootstrap.node.bytes,
-        source: {
-          controlPlanes: () => this.#plane.sources.status(),
-          clusters: () => this.#plane.clusters.view(),
-          listeners: () => this.#plane.listeners.view(),
-          routes: () => this.#plane.routes.views(),
-          scopedRoutes: () => this.#plane.scopedRoutes.views(),
+        clientStatus: {
+          protos: loaded.decoders.protos,
+          node: loaded.bootstrap.node.bytes,
+          source: {
+            controlPlanes: () => this.#plane.sources.status(),
+            clusters: () => this.#plane.clusters.view(),
+            listeners: () => this.#plane.listeners.view(),
+            routes: () => this.#plane.routes.views(),
+            scopedRoutes: () => this.#plane.scopedRoutes.views(),
+          },
         },
       },
       log.loggerOf("main"),
