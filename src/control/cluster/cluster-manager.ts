@@ -16,12 +16,13 @@ import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClusterLoad, ClustersView } from "./cluster-view.ts";
+import { createHostSource } from "./create-host-source.ts";
 import { HostCounters } from "./host-counters.ts";
 import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
 import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
 import { areSameHosts, areSameMembers } from "./host-list.ts";
-import { type EndpointSource, type HostSource, createHostSource } from "./host-source.ts";
+import type { EndpointSource, HostSource } from "./host-source.ts";
 
 const connectionsTotal = clusterStats.offset("upstream_cx_total");
 
