@@ -2,9 +2,6 @@
  * Puts the managers together: who gives what to whom is here and nowhere else. Nothing in here waits or
  * acts; `initialization.ts` sets it going.
  */
-import type { Clock } from "../../shared/common/clock.ts";
-import type { LoggerOf } from "../../shared/common/log.ts";
-import type { Random } from "../../shared/common/random.ts";
 import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
@@ -12,7 +9,6 @@ import { ClusterManager } from "../cluster/cluster-manager.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
-import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
 import type { EcdsApi } from "../listener/ecds-api.ts";
@@ -24,29 +20,11 @@ import { ServerDrain } from "../listener/server-drain.ts";
 import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
-import type { SharedLimits } from "../workers/shared-limits.ts";
-import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { ConfigDecoders } from "./config-decoders.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
-import type { ServerLifecycle } from "./server-phase.ts";
-import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
-
-export interface ControlPlaneParts {
-  readonly options: ServerOptions;
-  readonly bootstrap: BootstrapConfig;
-  readonly decoders: ConfigDecoders;
-  readonly pool: WorkerPool;
-  readonly limits: SharedLimits;
-  readonly slabs: ServerSlabs;
-  readonly listenSockets: ListenSockets;
-  readonly lifecycle: ServerLifecycle;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly loggerOf: LoggerOf;
-}
 
 export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;

@@ -9,7 +9,7 @@ import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { systemFiles } from "../secret/secret-files.ts";
 import { SecretManager } from "../secret/secret-manager.ts";
 import { WorkerSecrets } from "../secret/worker-secrets.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { acquireRoutesFrom, answerFrom, createRouting } from "./routing-setup.ts";
 import type { XdsSources } from "./xds-setup.ts";
 

@@ -9,7 +9,7 @@ import { LoadReporter } from "../reports/load-reporter.ts";
 import { streamAccessLogs, streamLoadStats } from "../reports/report-methods.ts";
 import { AdsStream, type AdsStreamHandlers } from "../xds/ads-stream.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { targetOf } from "./xds-clients.ts";
 
 export interface Reports extends Disposable {

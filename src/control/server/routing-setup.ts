@@ -8,7 +8,7 @@ import type { AnswerWant } from "../listener/on-demand-desk.ts";
 import { RdsApi } from "../listener/rds-api.ts";
 import { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { VhdsApi } from "../listener/vhds-api.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import type { XdsSources } from "./xds-setup.ts";
 
 export interface Routing {

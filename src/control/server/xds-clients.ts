@@ -28,7 +28,7 @@ import { sotw } from "../xds/sotw-conversation.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
 import type { XdsStats } from "../xds/xds-stats.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
 
 /** The present hosts of a cluster, asked before each attempt to connect. */

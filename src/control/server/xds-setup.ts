@@ -20,7 +20,7 @@ import type { SecretSource } from "../secret/secret-manager.ts";
 import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { type HostsOf, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the managers, which are there before the first stream is. */
