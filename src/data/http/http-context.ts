@@ -20,7 +20,7 @@ import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import type { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
-import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
+import type { UpstreamEnvironment } from "./upstream/http1-client-connection.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
 export class HttpContext implements Disposable {
