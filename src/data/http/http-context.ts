@@ -22,11 +22,15 @@ import { ActiveRequestPool } from "./active-request-pool.ts";
 import { RequestComposer } from "./request-composer.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { ScopedRouteTables } from "./scoped-route-tables.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
 import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
+
+/** Longer ones are not asked for: a header may name them, and main keeps what was asked for. */
+const clusterNameMax = 1_024;
 
 export class HttpContext implements Disposable {
   readonly worker: WorkerContext;
@@ -109,7 +113,16 @@ export class HttpContext implements Disposable {
 
   /** The `on_demand` filter is there: requests may wait. */
   get mayWait(): boolean {
-    return this.filters.current.mayWait;
+    return this.filters.current.onDemand !== undefined;
+  }
+
+  /** The route's cluster is not here: what the request could wait for, where it may wait. */
+  missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
+    const { onDemand } = this.filters.current;
+    if (onDemand === undefined || cluster === "" || cluster.length > clusterNameMax)
+      return undefined;
+    const clusters = route.onDemandClusters(onDemand);
+    return clusters && { kind: "cluster", ...clusters, cluster };
   }
 
   get isEnvoyHeadersSuppressed(): boolean {
