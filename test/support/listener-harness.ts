@@ -137,7 +137,7 @@ export class ListenerHarness {
       wallTime: () => clock.wallTime(),
       log,
     });
-    this.desk = new OnDemandDesk(this.pool, answerFrom(this));
+    this.desk = new OnDemandDesk(this.pool, answerFrom(this, { want: () => assert.fail() }));
     const drainManager = new DrainManager("modifyOnly", {
       clock,
       isHealthCheckFailed: () => this.isHealthCheckFailed,

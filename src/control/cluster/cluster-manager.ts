@@ -90,6 +90,19 @@ export class ClusterManager {
     this.#settle();
   }
 
+  /** One that a request asked for, beside what CDS pushes. The error, or undefined. */
+  addDemanded(decoded: DecodedCluster, version: string): string | undefined {
+    const error = this.#addOrUpdate(decoded, version, false);
+    this.#settle();
+    return error;
+  }
+
+  /** Its server has it no more. */
+  removeDemanded(name: string): void {
+    this.#remove(name);
+    this.#settle();
+  }
+
   /** Adds a cluster of the bootstrap: never updated, never removed. The error, or undefined. */
   addStatic(decoded: DecodedCluster): string | undefined {
     const error = this.#addOrUpdate(decoded, "", true);

@@ -118,6 +118,12 @@ const extensions: readonly Extension[] = [
     kind: "onDemand",
   },
   {
+    category: "per-route configuration",
+    name: "envoy.filters.http.on_demand",
+    typeName: "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig",
+    kind: "onDemand",
+  },
+  {
     category: "HTTP filter",
     name: "envoy.filters.http.credential_injector",
     typeName: "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",

@@ -1,5 +1,6 @@
 /** What listeners wait for and hold while they live, and who serves which kind of it. */
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import { OdcdsApi } from "../cluster/odcds-api.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import { EcdsApi } from "../listener/ecds-api.ts";
 import type { AcquireDependency } from "../listener/listener-dependencies.ts";
@@ -45,7 +46,14 @@ export function createListenerDependencies(
   const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
   const workerSecrets = new WorkerSecrets(pool, secrets);
   const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
-  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }));
+  const odcds = new OdcdsApi({
+    feed: sources.demandedClusters,
+    clusters,
+    stats: slabs.stats,
+    clock,
+    log: loggerOf("upstream"),
+  });
+  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }, odcds));
   const acquireRoutes = acquireRoutesFrom({ routes, scopedRoutes });
   const acquire: AcquireDependency = (dependency, onReady) => {
     switch (dependency.kind) {

@@ -197,7 +197,7 @@ export function sourceClusters(source: ApiConfigSource): readonly string[] {
   );
 }
 
-function isDeltaApi({ apiType }: GrpcApiSource): boolean {
+export function isDeltaApi({ apiType }: GrpcApiSource): boolean {
   return apiType === "deltaGrpc" || apiType === "aggregatedDeltaGrpc";
 }
 

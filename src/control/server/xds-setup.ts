@@ -5,6 +5,7 @@
 import { of } from "rxjs";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
+import type { ClusterFeed } from "../cluster/odcds-api.ts";
 import { authoritySource } from "../config/authorities.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
@@ -16,12 +17,13 @@ import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { VirtualHostSource } from "../listener/vhds-api.ts";
 import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
+import { readClusterFeed } from "../config/on-demand-clusters.ts";
 import type { SecretSource } from "../secret/secret-manager.ts";
 import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
-import { type HostsOf, XdsClients } from "./xds-clients.ts";
+import { type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the managers, which are there before the first stream is. */
 interface KnownToManagers {
@@ -104,6 +106,23 @@ export class XdsSources implements Disposable {
     return typeof client === "string"
       ? of<ResourceState<LoadAssignment>>(noSource(client))
       : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly demandedClusters: ClusterFeed = (feed, name) => {
+    const type = this.#parts.decoders.clusters;
+    const source = readClusterFeed(feed);
+    const { lds, ads } = this.#parts.bootstrap.dynamicResources;
+    const isAuthoritative = authoritySource(name, this.#parts.bootstrap.authorities) !== undefined;
+    if (source === undefined && !isAuthoritative)
+      return "the filter names none, and the cluster's name no authority";
+    const resolved = this.#resolved(source, lds);
+    if (!isAuthoritative && resolved?.kind !== "api" && ads && !isDeltaApi(ads))
+      return "odcds: ADS must use DELTA_GRPC api_type when clusters are asked for on demand";
+    const client = this.clientOf(name, resolved, type);
+    if (typeof client === "string") return client;
+    // Requests wait for it, and give it up when they have waited long enough.
+    const options = { initialFetchTimeoutMs: 0, statPrefix: "cluster_manager.odcds." };
+    return client.resource$(type, name, options);
   };
 
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
@@ -193,8 +212,7 @@ export class XdsSources implements Disposable {
     if (vhds?.kind !== "ads") return undefined;
     const { ads } = this.#parts.bootstrap.dynamicResources;
     if (!ads) return "vhds: ADS config source specified but no ADS configured in bootstrap.";
-    const isDelta = ads.apiType === "deltaGrpc" || ads.apiType === "aggregatedDeltaGrpc";
-    return isDelta
+    return isDeltaApi(ads)
       ? undefined
       : "vhds: ADS must use DELTA_GRPC api_type when used as VHDS config source.";
   }

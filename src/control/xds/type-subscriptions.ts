@@ -391,12 +391,13 @@ export class TypeSubscriptions<T> implements Disposable {
     });
   }
 
-  /** A partial response is an answer to those it names; a full or an empty one to all. */
+  /** A partial response is an answer to those it names, and to who asked for all; a full or an empty one to all. */
   #forEachAffected(response: DiscoveryResponse, visit: (stats: SubscriptionStats) => void): void {
-    if (this.type.isFullState || isSilent(response)) {
+    if ((this.type.isFullState && !response.removedNames) || isSilent(response)) {
       this.forEachStats(visit);
       return;
     }
+    if (this.#all) visit(this.#all.stats);
     const sent = response.resources.map((resource) => resource.name ?? "");
     for (const name of new Set([...sent, ...(response.removedNames ?? [])])) {
       const named = this.#named.get(name);

@@ -381,6 +381,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
+    if (route !== undefined && this.#waitsForCluster(route, cluster)) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
@@ -396,7 +398,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { action } = route;
     switch (action.kind) {
       case "cluster":
-        this.#toCluster(route, action);
+        this.#toCluster(route, action, cluster);
         break;
       case "directResponse":
         context.count(httpStat.rqDirectResponse);
@@ -435,8 +437,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return true;
   }
 
-  #toCluster(route: CompiledRoute, action: ClusterAction): void {
-    const name = route.chooseCluster(this.#context.view) ?? "";
+  #waitsForCluster(route: CompiledRoute, name: string): boolean {
+    const context = this.#context;
+    if (!context.mayWait || context.worker.clusters.get(name) !== undefined) return false;
+    return this.#waitsFor(this.#live.missingCluster(route, name));
+  }
+
+  #toCluster(route: CompiledRoute, action: ClusterAction, name: string): void {
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);

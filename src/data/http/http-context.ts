@@ -91,7 +91,7 @@ export class HttpContext implements Disposable {
 
   /** The `on_demand` filter is there: requests may wait. */
   get mayWait(): boolean {
-    return this.#live.filters.current.mayWait;
+    return this.#live.filters.current.onDemand !== undefined;
   }
 
   count(offset: number): void {

@@ -16,8 +16,12 @@ import { HttpFilterChain } from "./filters/filter-chain.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import type { RequestView } from "./request-view.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { ScopedRouteTables } from "./scoped-route-tables.ts";
+
+/** Longer ones are not asked for: a header may name them, and main keeps what was asked for. */
+const clusterNameMax = 1_024;
 
 export interface LiveConfigParts {
   readonly worker: WorkerContext;
@@ -79,8 +83,17 @@ export class LiveConfig {
 
   /** No route was found: what the request could wait for, where it may wait. */
   missingRoute(view: RequestView): OnDemandWant | undefined {
-    if (!this.filters.current.mayWait) return undefined;
+    if (this.filters.current.onDemand === undefined) return undefined;
     return this.#scoped?.wantOf(view) ?? this.routeTable(view)?.wantOf(view);
+  }
+
+  /** The route's cluster is not here: what the request could wait for, where it may wait. */
+  missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
+    const { onDemand } = this.filters.current;
+    if (onDemand === undefined || cluster === "" || cluster.length > clusterNameMax)
+      return undefined;
+    const clusters = route.onDemandClusters(onDemand);
+    return clusters && { kind: "cluster", ...clusters, cluster };
   }
 
   requestBegan(): void {

@@ -98,6 +98,10 @@ export const httpFields: FieldTables = {
     honoured: ["scoped_rds_config_source", "srds_resources_locator"],
   },
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": { honoured: ["odcds"] },
+  "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig": { honoured: ["odcds"] },
+  "envoy.extensions.filters.http.on_demand.v3.OnDemandCds": {
+    honoured: ["source", "resources_locator", "timeout"],
+  },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
     honoured: ["name", "typed_config", "config_discovery", "is_optional", "disabled"],
   },

@@ -9,6 +9,8 @@ import { startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../../support/test-workers.ts";
 
+const onDemand = { kind: "onDemand", name: "on_demand", clusters: undefined } as const;
+
 /** Scopes by `x-scope`; requests may wait. */
 const scoped: Partial<HttpConnectionManagerConfig> = {
   routes: {
@@ -21,7 +23,7 @@ const scoped: Partial<HttpConnectionManagerConfig> = {
       scopes: { kind: "srds" },
     },
   },
-  filters: [{ kind: "onDemand" }, { kind: "router", suppressEnvoyHeaders: false }],
+  filters: [onDemand, { kind: "router", suppressEnvoyHeaders: false }],
 };
 const want: OnDemandWant = { kind: "scope", scopes: "s", scope: "a" };
 const unloaded: RouteScope = { name: "a", key: scopeKeyText(["a"]), routes: undefined };
@@ -190,7 +192,7 @@ forEachWorkerKind(
             kind: "discovered",
             id: "e",
             mayInjectCredentials: false,
-            fallback: { kind: "onDemand" },
+            fallback: onDemand,
           },
           { kind: "router", suppressEnvoyHeaders: false },
         ],
