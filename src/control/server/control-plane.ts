@@ -22,6 +22,7 @@ import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
+import { systemFiles } from "../secret/secret-files.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
@@ -30,6 +31,7 @@ import { createListenerDependencies, createSecretManager } from "./dependency-se
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
+import { TlsClients } from "./tls-clients.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
 
@@ -65,14 +67,23 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { pool, limits, clock, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
+  const files = systemFiles(process.env);
+  const tls = new TlsClients({
+    clusters: parts.bootstrap.staticClusters,
+    secrets: () => secrets,
+    files,
+    stats,
+    loggerOf,
+  });
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
+    tls,
     hasCluster: (name) => clusters.hasCluster(name),
     judgeSecret: (secret) => secrets.judge(secret),
     judgeExtension: (config) => extensions.judge(config),
     onUnreadExtension: (name) => extensions.countUnread(name),
   });
-  const secrets = createSecretManager(parts, sources);
+  const secrets = createSecretManager(parts, sources, files);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = createClusters(parts, sources);
@@ -104,7 +115,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     manager: listeners,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const reports = createReports(parts, clusters);
+  const reports = createReports(parts, clusters, tls);
   const members = {
     clusters,
     listeners,
@@ -120,7 +131,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   return Object.assign(members, {
     reports,
     [Symbol.dispose]: () =>
-      disposeAll([reports, runtime, sources, clusters, listeners, secrets, drainManager]),
+      disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
   });
 }
 
