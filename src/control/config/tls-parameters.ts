@@ -2,7 +2,7 @@
  * `TlsParameters`. Envoy's are BoringSSL's: a group in brackets is one of equal preference, which OpenSSL does not have,
  * so its members keep their order.
  */
-import { getCiphers } from "node:tls";
+import { createSecureContext, getCiphers, type SecureContextOptions } from "node:tls";
 import type { TlsParameters } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { TlsParameterConfig, TlsVersion } from "./tls-config.ts";
@@ -46,13 +46,29 @@ export function decodeTlsParameters(
   const maxVersion = versions[most] ?? (minVersion > versionDefault ? minVersion : versionDefault);
   if (minVersion > maxVersion)
     context.refuse("tls_minimum_protocol_version is above tls_maximum_protocol_version");
+  const ecdhCurves = message.ecdhCurves.join(":");
+  const signatureAlgorithms = message.signatureAlgorithms.join(":");
+  if (!isTaken({ ecdhCurve: ecdhCurves || "auto" }))
+    context.refuse(`Failed to initialize ECDH curves ${ecdhCurves}`);
+  if (signatureAlgorithms !== "" && !isTaken({ sigalgs: signatureAlgorithms }))
+    context.refuse(`Failed to initialize TLS signature algorithms ${signatureAlgorithms}`);
   return {
     minVersion,
     maxVersion,
     cipherSuites: decodeSuites(message.cipherSuites, context),
-    ecdhCurves: message.ecdhCurves.join(":"),
-    signatureAlgorithms: message.signatureAlgorithms.join(":"),
+    ecdhCurves,
+    signatureAlgorithms,
   };
+}
+
+/** Only OpenSSL knows what it knows. */
+function isTaken(options: SecureContextOptions): boolean {
+  try {
+    createSecureContext(options);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** OpenSSL passes over what it does not know, and the rest would be weaker or stronger than was asked for. */
