@@ -51,6 +51,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/workers",
   ],
+  // From main to its own servers.
+  "control/tls": [
+    "shared/common",
+    "shared/stats",
+    "shared/config",
+    "control/proto",
+    "control/config",
+    "control/secret",
+    "control/xds",
+  ],
   "control/cluster": [
     ...shared,
     "control/proto",
@@ -100,6 +110,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/runtime",
     "control/workers",
     "control/secret",
+    "control/tls",
     "control/cluster",
     "control/listener",
     "control/reports",

@@ -316,6 +316,7 @@ function planeView({ server, serverIdentifier, stream, types }: XdsStatus): obje
     server,
     identifier: serverIdentifier,
     stream: stream.kind,
+    ...(stream.kind === "connecting" && stream.reason !== "" ? { reason: stream.reason } : {}),
     ...(stream.kind === "backingOff"
       ? { reason: stream.reason, retry_in_ms: Math.round(stream.retryInMs) }
       : {}),

@@ -110,9 +110,10 @@ export class ClusterManager {
     return error;
   }
 
-  /** Active or warming: what routes may name. */
+  /** Active or warming: what routes may name. Those that main alone speaks to are not there for them. */
   hasCluster(name: string): boolean {
-    return this.#active.has(name) || this.#warming.has(name);
+    const cluster = this.#active.get(name) ?? this.#warming.get(name);
+    return cluster !== undefined && !cluster.decoded.tls;
   }
 
   /** Who must not point at a cluster before it serves, waits here. */
@@ -271,7 +272,7 @@ export class ClusterManager {
     const { worker, membership } = cluster.slots.blocks(statName);
     const { hosts, slots } = cluster;
     cluster.hostBlocks = this.#hostCounters.assign(name, hosts);
-    this.#context.pool.post({
+    this.#post(cluster, {
       kind: "setCluster",
       config,
       hosts,
@@ -290,12 +291,17 @@ export class ClusterManager {
     cluster.hosts = hosts;
     const hostBlocks = this.#hostCounters.assign(name, hosts);
     cluster.hostBlocks = hostBlocks;
-    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts, hostBlocks });
+    this.#post(cluster, { kind: "setHosts", cluster: name, hosts, hostBlocks });
     this.#stats.count("cluster_updated");
     const { membership } = cluster.slots.blocks(statName);
     membership.setHosts(hosts);
     if (hasChanged) membership.countChange();
     this.#context.log.debug(`cluster '${name}' has ${hosts.length} hosts`);
+  }
+
+  /** Workers speak plain text, and so never learn of a cluster that wants TLS. */
+  #post({ decoded }: Cluster, command: Parameters<WorkerPool["post"]>[0]): void {
+    if (!decoded.tls) this.#context.pool.post(command);
   }
 
   #remove(name: string): boolean {

@@ -17,6 +17,7 @@ export type ExtensionCategory =
   | "per-route configuration"
   | "request ID extension"
   | "transport socket"
+  | "transport socket of a management server"
   | "upstream HTTP filter"
   | "upstream network filter";
 
@@ -49,6 +50,7 @@ export type ExtensionKind =
   | "stdoutAccessLog"
   | "tcpGrpcAccessLog"
   | "tcpProxy"
+  | "tls"
   | "upstreamCodec"
   | "uuid";
 
@@ -92,6 +94,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.transport_sockets.raw_buffer",
     typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     kind: "rawBuffer",
+  },
+  {
+    category: "transport socket of a management server",
+    name: "envoy.transport_sockets.raw_buffer",
+    typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    kind: "rawBuffer",
+  },
+  {
+    category: "transport socket of a management server",
+    name: "envoy.transport_sockets.tls",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+    kind: "tls",
   },
   {
     category: "network filter",

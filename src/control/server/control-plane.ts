@@ -19,11 +19,13 @@ import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
+import { systemFiles } from "../secret/secret-files.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
+import { TlsClients } from "./tls-clients.ts";
 import { XdsSources } from "./xds-setup.ts";
 
 export interface ControlPlane extends Disposable {
@@ -45,14 +47,23 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { pool, limits, clock, loggerOf, decoders, lifecycle } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
+  const files = systemFiles(process.env);
+  const tls = new TlsClients({
+    clusters: parts.bootstrap.staticClusters,
+    secrets: () => secrets,
+    files,
+    stats,
+    loggerOf,
+  });
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
+    tls,
     hasCluster: (name) => clusters.hasCluster(name),
     judgeSecret: (secret) => secrets.judge(secret),
     judgeExtension: (config) => extensions.judge(config),
     onUnreadExtension: (name) => extensions.countUnread(name),
   });
-  const secrets = createSecretManager(parts, sources);
+  const secrets = createSecretManager(parts, sources, files);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = createClusters(parts, sources);
@@ -82,7 +93,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
-  const reports = createReports(parts, clusters);
+  const reports = createReports(parts, clusters, tls);
   const members = {
     clusters,
     listeners,
@@ -99,7 +110,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   return Object.assign(members, {
     reports,
     [Symbol.dispose]: () =>
-      disposeAll([reports, runtime, sources, clusters, listeners, secrets, drainManager]),
+      disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
   });
 }
 

@@ -7,7 +7,7 @@ import type { AcquireDependency } from "../listener/listener-dependencies.ts";
 import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
-import { systemFiles } from "../secret/secret-files.ts";
+import type { SecretFiles } from "../secret/secret-files.ts";
 import { SecretManager } from "../secret/secret-manager.ts";
 import { WorkerSecrets } from "../secret/worker-secrets.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
@@ -26,11 +26,12 @@ export interface ListenerDependencies {
 export function createSecretManager(
   { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
   sources: XdsSources,
+  files: SecretFiles,
 ): SecretManager {
   return new SecretManager({
     statics: bootstrap.staticSecrets,
     source: sources.secrets,
-    files: systemFiles(process.env),
+    files,
     stats: slabs.stats,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),

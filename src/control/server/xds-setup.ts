@@ -23,12 +23,14 @@ import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
+import type { TlsClients } from "./tls-clients.ts";
 import { type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the managers, which are there before the first stream is. */
 interface KnownToManagers {
   /** Those present now. */
   readonly hosts: HostsOf;
+  readonly tls: TlsClients;
   /** Active or warming. */
   readonly hasCluster: (cluster: string) => boolean;
   /** What is wrong with a secret or a filter's configuration that was pushed; empty: nothing. */
@@ -55,7 +57,7 @@ export class XdsSources implements Disposable {
   constructor(parts: ControlPlaneParts, known: KnownToManagers) {
     this.#parts = parts;
     this.#known = known;
-    this.#clients = new XdsClients(parts, known.hosts);
+    this.#clients = new XdsClients(parts, known.hosts, known.tls);
   }
 
   status(): readonly XdsStatus[] {

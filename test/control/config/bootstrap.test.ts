@@ -196,9 +196,9 @@ describe("decodeBootstrap() refuses", () => {
       "API configs must have either a gRPC service or a cluster name defined",
     ],
     [
-      "TLS to a management server, by name",
-      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {ssl_credentials: {}}}}]}}}",
-      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.ssl_credentials is not supported: TLS to a management server is not built",
+      "credentials of Google's, by name",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {google_default: {}}}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.google_default is not supported: credentials of Google's are not built",
     ],
     [
       "metadata that are no headers",
