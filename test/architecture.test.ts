@@ -119,6 +119,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Programs of their own: a management server, and clients of the admin.
   "xds-server": ["shared/common", "control/proto"],
   cli: ["shared/common", "xds-server"],
+  plan: [
+    "shared/common",
+    "shared/drain",
+    "control/proto",
+    "control/config",
+    "control/listener",
+    "xds-server",
+    "cli",
+  ],
   // Joins the towers: tells `control` where the worker's entry is.
   main: ["shared/common", "shared/protocol", "control/server", "data/connection-handler"],
 };

@@ -28,28 +28,31 @@ import type { AcquireDependency } from "./listener-dependencies.ts";
 import { ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
+import { type JudgeRules, judgeListener, stoppedReason } from "./listener-judge.ts";
+import { ListenerPlanner } from "./listener-planner.ts";
 import { ListenerSets } from "./listener-sets.ts";
 import { ListenerManagerStats } from "./listener-stats.ts";
 import {
   type ListenerComparison,
-  planUpdate,
   removedFilterChains,
   type UpdateKind,
   type UpdatePlan,
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
+import type { PlanView } from "./plan-view.ts";
+import type { PlannedPush } from "./push-plan.ts";
+import { changeText } from "./update-text.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 32;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
-const stoppedReason = "listeners are stopped by the admin";
 
 export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
-  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero">;
+  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero" | "read">;
   readonly dependencies: AcquireDependency;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
@@ -85,6 +88,8 @@ export class ListenerManager {
   readonly #drains: ListenerDrains;
   readonly #factory: ListenerFactory;
   readonly #subscription: Disposable;
+  readonly #rules: JudgeRules;
+  readonly #planner: ListenerPlanner;
 
   // Changed by tasks of the queue only.
   readonly #sets = new ListenerSets();
@@ -98,6 +103,15 @@ export class ListenerManager {
     this.#context = context;
     this.#queue = new SerialQueue(context.clock);
     this.#stats = new ListenerManagerStats(context.stats);
+    const { comparison, hasCluster, refusalOf } = context;
+    this.#rules = {
+      comparison,
+      hasCluster,
+      refusalOf,
+      versionsOf: (name) => this.#sets.versionsOf(name),
+      isStopped: (facts) => this.#isStopped(facts),
+    };
+    this.#planner = new ListenerPlanner(context, this.#rules, this.#sets);
     this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
     this.#drains = new ListenerDrains({
@@ -207,6 +221,13 @@ export class ListenerManager {
     return false;
   }
 
+  /** What a push would do, and how many connections that are open now would drain. Changes nothing. */
+  async plan(push: PlannedPush): Promise<PlanView> {
+    const plans = await this.#run(() => this.#planner.judge(push));
+    // Not in the queue: a worker that does not answer would hold back every push.
+    return this.#planner.view(plans);
+  }
+
   view(): ListenersView {
     return {
       version: this.#version,
@@ -271,7 +292,7 @@ export class ListenerManager {
     return isApplied;
   }
 
-  /** The error that refuses the resource, or undefined. The order of questions is Envoy's. */
+  /** The error that refuses the resource, or undefined. */
   #addOrUpdate(
     resource: ListenerResource,
     isStatic: boolean,
@@ -280,34 +301,26 @@ export class ListenerManager {
     const { name } = facts;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(facts)) return this.#skip(resource, stoppedReason);
-    if ((active ?? warming)?.identity.isStatic) {
-      if (isStatic) return `duplicate listener ${name} found`;
-      return this.#skip(resource, "the bootstrap has a listener of this name");
-    }
+    const verdict = judgeListener(resource.decoded, isStatic, this.#rules);
+    if (verdict.kind === "skipped") return this.#skip(resource, verdict.reason);
     this.#errors.endSkip(name);
-    const next = resource.decoded;
-    const plan = planUpdate(
-      { next, active: active?.decoded, warming: warming?.decoded },
-      this.#context.comparison,
-    );
-    switch (plan.kind) {
+    switch (verdict.kind) {
       case "unchanged":
         return undefined;
       case "refused":
-        return plan.error;
+        return verdict.error;
       case "revert":
         if (warming) this.#dropWarming(warming);
         return this.#adopt(active, resource);
       case "adopt":
-        return this.#adopt(plan.target === "active" ? active : warming, resource);
+        return this.#adopt(verdict.target === "active" ? active : warming, resource);
       case "new":
       case "live":
       case "inPlace":
       case "full":
-        return this.#warm(resource, plan, isStatic);
+        return this.#warm(resource, verdict, isStatic);
       default:
-        return plan satisfies never;
+        return verdict satisfies never;
     }
   }
 
@@ -339,14 +352,8 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { facts, requiredClusters, dependencies } = resource.decoded;
-    const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
-    if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
+    const { facts, dependencies } = resource.decoded;
     const active = this.#sets.active.get(facts.name);
-    for (const dependency of dependencies) {
-      const refusal = this.#context.refusalOf?.(dependency);
-      if (refusal !== undefined) return refusal;
-    }
     const targets = [...dependencyTargets(dependencies)];
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
@@ -362,7 +369,7 @@ export class ListenerManager {
     // Envoy counts it for whatever leaves the listener's sockets alone.
     if (plan.kind === "inPlace" || plan.kind === "live")
       this.#stats.count("listener_in_place_updated");
-    this.#context.log.info(addedText(listener));
+    this.#context.log.info(`lds: ${changeText(listener.identity, listener.version)}`);
     this.#acquireDependencies(listener);
     this.#awaitClusters(listener);
     return this.#activateIfWarm(listener);
@@ -521,16 +528,4 @@ export class ListenerManager {
 function isWaitingForWorkersOnly({ state }: Listener): boolean {
   if (state.kind !== "warming") return true;
   return [...state.awaiting].every((target) => target === workersTarget);
-}
-
-function addedText(listener: Listener): string {
-  const { identity, name, version } = listener;
-  if (identity.updateClass === "new") return `lds: add listener '${name}' version '${version}'`;
-  const how = {
-    live: "live, nothing drains",
-    filterChains: "in place",
-    full: "full",
-    equivalent: "means the same",
-  }[identity.updateClass];
-  return `lds: update listener '${name}' version '${version}': ${how}, changed: ${identity.changed.join(", ")}`;
 }

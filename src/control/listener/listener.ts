@@ -74,6 +74,10 @@ export class Listener implements SocketOwner {
     return this.identity.tag;
   }
 
+  get isStatic(): boolean {
+    return this.identity.isStatic;
+  }
+
   get version(): string {
     return this.#version;
   }

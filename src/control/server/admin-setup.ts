@@ -27,6 +27,7 @@ import { homeEndpoints } from "../admin/home-endpoints.ts";
 import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
 import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
 import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint.ts";
+import { type PlanSource, planEndpoint } from "../admin/plan-endpoint.ts";
 import {
   type MemoryUse,
   certsEndpoint,
@@ -52,6 +53,7 @@ export interface AdminParts {
   readonly dump: ConfigDumpSource;
   readonly drains: DrainWatchSource;
   readonly drainControl: DrainControl;
+  readonly plans: PlanSource;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
   /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
@@ -75,6 +77,7 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     readyEndpoint(parts.state),
     serverInfoEndpoint(parts.info),
     listenersEndpoint(listeners),
+    planEndpoint(parts.plans),
     clustersEndpoint(clusters, (block) => readHostCounts(parts.store, block)),
     configDumpEndpoint(parts.dump),
     statusEndpoint({

@@ -211,6 +211,10 @@ export class Server {
         watchers: () => this.#plane.drains.watchers,
         clock: this.#parts.clock,
       },
+      plans: {
+        list: loaded.decoders.writtenListeners,
+        plan: (push) => this.#plane.listeners.plan(push),
+      },
       drainControl: {
         drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),
         drainConnections: ({ listener, share, timeMs }) =>

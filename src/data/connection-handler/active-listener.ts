@@ -177,6 +177,11 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#endIfEmpty();
   }
 
+  /** Of the chains that serve, by their ids: what an update has retired drains already. */
+  connectionsByChain(): readonly (readonly [string, number])[] {
+    return this.#chains?.connectionCounts() ?? [];
+  }
+
   // Accepting.
 
   onAccepted(descriptor: Descriptor): void {

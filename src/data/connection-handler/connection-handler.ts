@@ -115,6 +115,11 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.scopes.remove(command.name);
       case "answered":
         return this.#parts.onDemand.answered(command.want);
+      case "countConnections": {
+        const counts = this.#listeners.get(command.tag)?.connectionsByChain() ?? [];
+        this.post({ kind: "connectionCounts", reply: command.reply, counts });
+        return this.#done(command.reply);
+      }
       case "ping":
         return this.#done(command.reply);
       default:

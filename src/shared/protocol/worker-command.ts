@@ -55,6 +55,8 @@ export type WorkerCommand =
   | { readonly kind: "reopenLogs" }
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
+  /** How many connections the filter chains of a listener have: answered by `connectionCounts`. */
+  | { readonly kind: "countConnections"; readonly tag: ListenerTag; readonly reply: ReplyId }
   /** Watchdog. */
   | { readonly kind: "ping"; readonly reply: ReplyId };
 

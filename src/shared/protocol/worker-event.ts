@@ -9,6 +9,12 @@ import type { ReplyId } from "./worker-command.ts";
 export type WorkerEvent =
   | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly reply: ReplyId }
+  /** The answer to `countConnections`, before its `done`: by the ids of the chains that serve. */
+  | {
+      readonly kind: "connectionCounts";
+      readonly reply: ReplyId;
+      readonly counts: readonly (readonly [chain: string, count: number])[];
+    }
   /** First connection of a listener that was added without its configuration. */
   | { readonly kind: "listenerConfigWanted"; readonly tag: ListenerTag }
   /** At most every 100 ms per drain, and always at the end: this worker's share of the counts. */
