@@ -182,6 +182,18 @@ describe("decode() refuses as Envoy does", () => {
       "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
     ],
     [
+      "two spellings of one network",
+      listenerYaml(
+        "filter_chains: [{filter_chain_match: {prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 8}, {address_prefix: '::', prefix_len: 1}]}}, {filter_chain_match: {prefix_ranges: [{address_prefix: 10.9.9.9, prefix_len: 8}]}}]",
+      ),
+      "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
+    ],
+    [
+      "a value twice in one chain",
+      listenerYaml("filter_chains: [{filter_chain_match: {source_ports: [1, 1]}}]"),
+      "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
+    ],
+    [
       "a wildcard within a server name",
       listenerYaml("filter_chains: [{filter_chain_match: {server_names: ['a*.com']}}]"),
       `error adding listener '127.0.0.1:8080': partial wildcards are not supported in "server_names"`,
