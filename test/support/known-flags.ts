@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 const flagTable = "src/control/server/flag-table.ts";
 
 export function unknownFlags(commandLine: string): string[] {
-  const subcommand = /^(?:bin\/)?sluice (\w+)/.exec(commandLine)?.[1];
+  const subcommand = /^(?:bin\/)?sluice (\w[\w-]*)/.exec(commandLine)?.[1];
   if (subcommand !== undefined) return unknownOfSubcommand(commandLine, subcommand);
   const table = readFileSync(flagTable, "utf8");
   const known = new Set([...table.matchAll(/\bname: "([a-z-]+)"/g)].map(([, name]) => name));
@@ -23,7 +23,8 @@ export function unknownFlags(commandLine: string): string[] {
 
 /** Read from the text of its usage, for the same reason. */
 function unknownOfSubcommand(commandLine: string, subcommand: string): string[] {
-  const program = readFileSync(`src/cli/${subcommand}/main.ts`, "utf8");
+  const folder = subcommand === "xds-server" ? subcommand : `cli/${subcommand}`;
+  const program = readFileSync(`src/${folder}/main.ts`, "utf8");
   return [...commandLine.matchAll(/(?<=\s|\[)--[a-z-]+/g)]
     .map(([flag]) => flag)
     .filter((flag) => !program.includes(`  ${flag} `));
