@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 const flagTable = "src/control/server/flag-table.ts";
 
 export function unknownFlags(commandLine: string): string[] {
-  const subcommand = /^(?:bin\/)?sluice (\w+)/.exec(commandLine)?.[1];
+  const subcommand = /^(?:bin\/)?sluice (\w[\w-]*)/.exec(commandLine)?.[1];
   if (subcommand !== undefined) return unknownOfSubcommand(commandLine, subcommand);
   const table = readFileSync(flagTable, "utf8");
   const known = new Set([...table.matchAll(/\bname: "([a-z-]+)"/g)].map(([, name]) => name));

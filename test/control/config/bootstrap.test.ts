@@ -201,6 +201,12 @@ describe("decodeBootstrap() refuses", () => {
       "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.google_default is not supported: credentials of Google's are not built",
     ],
     [
+      "a token in plain text, and others than tokens",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, call_credentials: [{access_token: t}, {google_compute_engine: {}}]}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.google_compute_engine is not supported: of call credentials only access_token is built",
+      "call_credentials: access_token is sent over ssl_credentials alone",
+    ],
+    [
       "metadata that are no headers",
       "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: x}, initial_metadata: [{key: 'A b', value: x}, {key: c, value: '%REQ(x)%'}]}]}}}",
       "initial_metadata: 'A b' is not a name of a text header in lower case",

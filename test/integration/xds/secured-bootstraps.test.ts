@@ -210,6 +210,36 @@ for (const [what, [common, reason]] of Object.entries(badHere))
     assert.match(output, reason);
   });
 
+test(
+  "what is newer than our protos, and health checks in plain text, are refused",
+  {
+    skip: isEnvoy,
+  },
+  () => {
+    const socket = tlsSocket({}, { auto_host_sni: true });
+    const newer = validateBootstrap(securedBootstrap("127.0.0.1:1", socket), folder);
+    assert.match(newer.output, /auto_host_sni/);
+    assert(!newer.isAccepted);
+    const checked = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
+      static_resources: { clusters: readonly [object] };
+    };
+    const health_checks = [
+      {
+        timeout: "1s",
+        interval: "1s",
+        unhealthy_threshold: 1,
+        healthy_threshold: 1,
+        tcp_health_check: {},
+      },
+    ];
+    Object.assign(checked.static_resources.clusters[0], { health_checks });
+    assert.match(
+      validateBootstrap(checked, folder).output,
+      /health_checks of a cluster with TLS are not supported: they go in plain text/,
+    );
+  },
+);
+
 test("a cluster that requests go to has no TLS, and that is said", { skip: isEnvoy }, () => {
   const bootstrap = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
     static_resources: { clusters: { name: string }[]; listeners?: object[] };
