@@ -54,6 +54,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     tcpBacklogSize: 128,
     acceptsPerEventMax: 64,
     ignoreGlobalConnLimit: false,
+    carriesTraffic: true,
     accessLog: [],
     socketOptions: [],
     freebind: false,

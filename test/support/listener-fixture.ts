@@ -73,6 +73,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,
     ignoreGlobalConnLimit: false,
+    carriesTraffic: true,
     accessLog: [],
     socketOptions: [],
     freebind: false,

@@ -85,6 +85,7 @@ function decodeConfig(
     trafficDirection: directions[message.trafficDirection] ?? "unspecified",
     useOriginalDst: message.useOriginalDst ?? false,
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
+    carriesTraffic: !message.ignoreGlobalConnLimit && !message.bypassOverloadManager,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
   return { config, needs };

@@ -220,6 +220,14 @@ export class ListenerManager {
     return this.#planner.view(plans);
   }
 
+  /** Connections of any listener that carries traffic, those on their way from one worker to another too. */
+  get hasTraffic(): boolean {
+    for (const { facts, holdings } of this.#sets.held.values())
+      if (facts.carriesTraffic && !this.#context.limits.isZero(holdings.connections.index, 1))
+        return true;
+    return false;
+  }
+
   view(): ListenersView {
     return {
       version: this.#version,

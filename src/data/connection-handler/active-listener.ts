@@ -8,6 +8,7 @@
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
+import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drain-scope.ts";
 import type {
   AcceptHandler,
   Descriptor,
@@ -159,7 +160,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     drain.report();
   }
 
-  joinServerDrain(drain: ActiveDrain): void {
+  /** No-op for a listener outside the scope, and for one whose configuration no connection has asked for yet. */
+  joinServerDrain(drain: ActiveDrain, scope: ServerDrainScope): void {
+    const config = this.#config;
+    if (!config || !isInScope(config, scope)) return;
     for (const connection of this.#connections) connection.joinDrain(drain);
   }
 
@@ -171,10 +175,6 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#onEmpty = onRemoved;
     for (const connection of this.#connections) connection.cut();
     this.#endIfEmpty();
-  }
-
-  concerns(drain: { readonly inboundOnly: boolean }): boolean {
-    return !drain.inboundOnly || this.#config?.trafficDirection === "inbound";
   }
 
   /** Of the chains that serve, by their ids: what an update has retired drains already. */
