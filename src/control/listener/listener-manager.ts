@@ -213,19 +213,19 @@ export class ListenerManager {
     return listener && this.#drains.drainConnections(listener, share, timeMs);
   }
 
+  /** What a push would do, and how many connections that are open now would drain. Changes nothing. */
+  async plan(push: PlannedPush): Promise<PlanView> {
+    const plans = await this.#run(() => this.#planner.judge(push));
+    // Not in the queue: a worker that does not answer would hold back every push.
+    return this.#planner.view(plans);
+  }
+
   /** Connections of any listener that carries traffic, those on their way from one worker to another too. */
   get hasTraffic(): boolean {
     for (const { facts, holdings } of this.#sets.held.values())
       if (facts.carriesTraffic && !this.#context.limits.isZero(holdings.connections.index, 1))
         return true;
     return false;
-  }
-
-  /** What a push would do, and how many connections that are open now would drain. Changes nothing. */
-  async plan(push: PlannedPush): Promise<PlanView> {
-    const plans = await this.#run(() => this.#planner.judge(push));
-    // Not in the queue: a worker that does not answer would hold back every push.
-    return this.#planner.view(plans);
   }
 
   view(): ListenersView {
