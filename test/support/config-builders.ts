@@ -111,6 +111,7 @@ function tcpChain(id: string, cluster: string, revision = ""): FilterChainConfig
           idleTimeoutMs: 3_600_000,
           maxConnectAttempts: 1,
           maxDownstreamConnectionDurationMs: 0,
+          checkDrainClose: false,
           accessLog: [],
         },
       },

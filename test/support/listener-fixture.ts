@@ -27,6 +27,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
     idleTimeoutMs: 0,
     maxConnectAttempts: 1,
     maxDownstreamConnectionDurationMs: 0,
+    checkDrainClose: false,
     accessLog: [],
     ...overrides,
   };
@@ -117,6 +118,7 @@ export function httpConnectionManagerConfig(
     requestHeadersTimeoutMs: 0,
     maxStreamDurationMs: 0,
     drainTimeoutMs: 5_000,
+    http1SafeMaxConnectionDuration: false,
     delayedCloseTimeoutMs: 1_000,
     maxRequestsPerConnection: 0,
     normalizePath: false,

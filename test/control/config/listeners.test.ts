@@ -54,6 +54,7 @@ test("decode() fills in Envoy's defaults", () => {
         idleTimeoutMs: 3_600_000,
         maxConnectAttempts: 1,
         maxDownstreamConnectionDurationMs: 0,
+        checkDrainClose: false,
         accessLog: [],
       },
     },

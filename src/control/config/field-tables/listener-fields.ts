@@ -102,6 +102,7 @@ export const listenerFields: FieldTables = {
       "access_log",
       "max_connect_attempts",
       "max_downstream_connection_duration",
+      "check_drain_close",
     ],
     refused: {
       tunneling_config: "bytes would go without the tunnel",
@@ -115,7 +116,6 @@ export const listenerFields: FieldTables = {
       access_log_flush_interval: "a connection is logged when it ends",
       flush_access_log_on_connected: "a connection is logged when it ends",
       access_log_options: "a connection is logged when it ends",
-      check_drain_close: "connections are drained by the listener's drain policy",
       backoff_options: "attempts to connect follow each other at once",
       max_downstream_connection_duration_jitter_percentage: "the duration is exact",
       max_early_data_bytes: "data is read once the upstream is connected",
