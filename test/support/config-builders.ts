@@ -56,7 +56,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     ignoreGlobalConnLimit: false,
     carriesTraffic: true,
     accessLog: [],
-    socketOptions: [],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
     freebind: false,
     transparent: false,
     ...sketch.config,

@@ -76,7 +76,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     ignoreGlobalConnLimit: false,
     carriesTraffic: true,
     accessLog: [],
-    socketOptions: [],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
     freebind: false,
     transparent: false,
     ...overrides,
