@@ -17,7 +17,7 @@ export interface ListenerFacts extends Pick<
   | "bindToPort"
   | "enableReusePort"
   | "tcpBacklogSize"
-  | "socketOptions"
+  | "addressOptions"
   | "freebind"
   | "transparent"
 > {
@@ -40,7 +40,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     bindToPort: config.bindToPort,
     enableReusePort: config.enableReusePort,
     tcpBacklogSize: config.tcpBacklogSize,
-    socketOptions: config.socketOptions,
+    addressOptions: config.addressOptions,
     freebind: config.freebind,
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),

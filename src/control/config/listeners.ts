@@ -1,18 +1,17 @@
 /** Listeners: `envoy.config.listener.v3.Listener`, from bytes (LDS) or as part of a bootstrap. */
 import { toBinary } from "@bufbuild/protobuf";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
-import type { SocketOption } from "../../../gen/es/envoy/config/core/v3/socket_option_pb.d.ts";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type {
   FilterChainConfig,
   ListenerConfig,
   ListenerFilterConfig,
-  SocketOptionConfig,
 } from "../../shared/config/listener-config.ts";
 import { assert } from "../../shared/common/assert.ts";
 import { readBinary } from "../proto/binary.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
+import { decodeAddressOptions } from "./address-options.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
@@ -153,39 +152,22 @@ function decodeSocketConfig(
   context: DecodeContext,
 ): Pick<
   ListenerConfig,
-  "bindToPort" | "enableReusePort" | "tcpBacklogSize" | "socketOptions" | "freebind" | "transparent"
+  | "bindToPort"
+  | "enableReusePort"
+  | "tcpBacklogSize"
+  | "addressOptions"
+  | "freebind"
+  | "transparent"
 > {
   return {
     bindToPort: message.bindToPort ?? true,
     // Envoy's default is one socket a worker; here all workers share one unless it is asked for.
     enableReusePort: message.enableReusePort ?? false,
     tcpBacklogSize: message.tcpBacklogSize ?? tcpBacklogSizeDefault,
-    socketOptions: message.socketOptions.flatMap((option) => decodeSocketOption(option, context)),
+    addressOptions: decodeAddressOptions(message, context),
     freebind: message.freebind ?? false,
     transparent: message.transparent ?? false,
   };
-}
-
-/** By the numbers of `SocketOption.SocketState`. */
-const socketStates = ["prebind", "bound", "listening"] as const;
-
-function decodeSocketOption(
-  option: SocketOption,
-  context: DecodeContext,
-): readonly SocketOptionConfig[] {
-  const { level, name, value, state } = option;
-  if (value.case === undefined) {
-    context.refuse("socket option without a value");
-    return [];
-  }
-  return [
-    {
-      level: Number(level),
-      name: Number(name),
-      value: value.case === "intValue" ? { int: Number(value.value) } : { bytes: value.value },
-      state: socketStates[state] ?? "prebind",
-    },
-  ];
 }
 
 /** No listener filter is built, so each is refused by name. */

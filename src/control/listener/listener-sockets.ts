@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
-import type { SocketOptionConfig } from "../../shared/config/listener-config.ts";
+import type { AddressOptions } from "../../shared/config/listener-config.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 
@@ -17,7 +17,8 @@ export interface BindOptions {
   readonly reusePort: boolean;
   readonly freebind: boolean;
   readonly transparent: boolean;
-  readonly socketOptions: readonly SocketOptionConfig[];
+  readonly socketOptions: AddressOptions["socketOptions"];
+  readonly keepAlive: AddressOptions["keepAlive"];
 }
 
 export interface BoundSocket {
@@ -44,7 +45,7 @@ type BindFacts = Pick<
   | "bindToPort"
   | "enableReusePort"
   | "tcpBacklogSize"
-  | "socketOptions"
+  | "addressOptions"
   | "freebind"
   | "transparent"
 >;
@@ -114,12 +115,13 @@ export class ListenerSockets {
       const key = socketKey(facts.name, address, index);
       // One after the other: the second socket of an address must find the first.
       const known = this.#entries.get(key);
-      const entry = known ?? (await this.#open(key, address, facts));
+      const options = bindOptions(facts, index);
+      const entry = known ?? (await this.#open(key, address, options));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, kind: "unbound", error: entry };
       }
-      if (known && !isDeepStrictEqual(entry.options, bindOptions(facts))) outdated.push(address);
+      if (known && !isDeepStrictEqual(entry.options, options)) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -133,9 +135,8 @@ export class ListenerSockets {
     );
   }
 
-  async #open(key: string, address: SocketAddress, facts: BindFacts): Promise<Entry | string> {
-    const options = bindOptions(facts);
-    const count = facts.enableReusePort ? this.#workers : 1;
+  async #open(key: string, address: SocketAddress, options: BindOptions): Promise<Entry | string> {
+    const count = options.reusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
@@ -230,14 +231,16 @@ function isEphemeral(address: SocketAddress): boolean {
   return address.kind === "ip" && address.port === 0;
 }
 
-function bindOptions(facts: BindFacts): BindOptions {
-  const { tcpBacklogSize, enableReusePort, freebind, transparent, socketOptions } = facts;
+function bindOptions(facts: BindFacts, index: number): BindOptions {
+  const { tcpBacklogSize, enableReusePort, freebind, transparent } = facts;
+  const own = facts.addressOptions[index];
   return {
     backlog: tcpBacklogSize,
     reusePort: enableReusePort,
     freebind,
     transparent,
-    socketOptions,
+    socketOptions: own?.socketOptions ?? [],
+    keepAlive: own?.keepAlive,
   };
 }
 

@@ -26,6 +26,8 @@ export interface HttpConnectionManagerConfig {
   /** All in milliseconds; 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** An HTTP/1 connection that is old enough is closed with its next response, never in silence. */
+  readonly http1SafeMaxConnectionDuration: boolean;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;

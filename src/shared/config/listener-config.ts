@@ -33,9 +33,23 @@ export interface ListenerConfig {
   /** False for one that the operator left out of the process's limits: probes, scrapes. Nobody's work is cut there. */
   readonly carriesTraffic: boolean;
   readonly accessLog: readonly AccessLogConfig[];
-  readonly socketOptions: readonly SocketOptionConfig[];
+  /** Of each of `addresses`, in their order. */
+  readonly addressOptions: readonly AddressOptions[];
   readonly freebind: boolean;
   readonly transparent: boolean;
+}
+
+export interface AddressOptions {
+  readonly socketOptions: readonly SocketOptionConfig[];
+  /** Accepted connections have it too. Undefined: off. */
+  readonly keepAlive: KeepAliveConfig | undefined;
+}
+
+/** Undefined fields are left to the system. */
+export interface KeepAliveConfig {
+  readonly probes: number | undefined;
+  readonly timeS: number | undefined;
+  readonly intervalS: number | undefined;
 }
 
 export interface SocketOptionConfig {

@@ -89,6 +89,7 @@ export const httpStats = defineStats({
     "downstream_cx_http1_active",
     "downstream_cx_http2_active",
     "downstream_cx_upgrades_active",
+    "downstream_cx_http1_soft_drain",
     "downstream_rq_active",
   ],
   histograms: ["downstream_cx_length_ms", "downstream_rq_time"],

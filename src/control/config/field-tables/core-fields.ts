@@ -31,8 +31,11 @@ export const coreFields: FieldTables = {
   },
   // Where only inline ones are built, the decoder refuses the others.
   "envoy.config.core.v3.DataSource": "whole",
+  "envoy.config.core.v3.SocketOption.SocketType": "whole",
+  "envoy.config.core.v3.SocketOptionsOverride": "whole",
+  "envoy.config.core.v3.TcpKeepalive": "whole",
   "envoy.config.core.v3.SocketOption": {
-    honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
+    honoured: ["description", "level", "name", "int_value", "buf_value", "state", "type"],
   },
   "envoy.config.core.v3.RuntimeFractionalPercent": "whole",
   "envoy.config.core.v3.RuntimeUInt32": "whole",

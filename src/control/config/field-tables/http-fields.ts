@@ -40,6 +40,7 @@ export const httpFields: FieldTables = {
       "request_id_extension",
       "strip_matching_host_port",
       "strip_any_host_port",
+      "http1_safe_max_connection_duration",
     ],
     refused: {
       original_ip_detection_extensions: "the client's address would be another",
@@ -69,7 +70,6 @@ export const httpFields: FieldTables = {
       append_x_forwarded_port: "no x-forwarded-port header is written",
       append_local_overload: "no header tells of overload",
       add_proxy_protocol_connection_state: "the PROXY protocol is not built",
-      http1_safe_max_connection_duration: "max_connection_duration drains like any other drain",
       stream_flush_timeout: "stream_idle_timeout holds",
       drain_timeout_jitter: "each connection has its own instant in a drain",
       record_route_resolution_stats: "no such stats",

@@ -29,6 +29,7 @@ export const listenerFields: FieldTables = {
       "max_connections_to_accept_per_socket_event",
       "bind_to_port",
       "ignore_global_conn_limit",
+      "tcp_keepalive",
     ],
     refused: {
       filter_chain_matcher: inAnotherPlace,
@@ -45,12 +46,10 @@ export const listenerFields: FieldTables = {
       bypass_overload_manager:
         "there is no overload manager to bypass; a shutdown does not wait for its connections",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
-      tcp_keepalive: "the system's defaults hold",
     },
   },
   "envoy.config.listener.v3.AdditionalAddress": {
-    honoured: ["address"],
-    warned: { socket_options: "the listener's own options are used" },
+    honoured: ["address", "socket_options", "tcp_keepalive"],
   },
   "envoy.config.listener.v3.ListenerFilter": {
     honoured: ["name", "typed_config"],
@@ -102,6 +101,7 @@ export const listenerFields: FieldTables = {
       "access_log",
       "max_connect_attempts",
       "max_downstream_connection_duration",
+      "check_drain_close",
     ],
     refused: {
       tunneling_config: "bytes would go without the tunnel",
@@ -115,7 +115,6 @@ export const listenerFields: FieldTables = {
       access_log_flush_interval: "a connection is logged when it ends",
       flush_access_log_on_connected: "a connection is logged when it ends",
       access_log_options: "a connection is logged when it ends",
-      check_drain_close: "connections are drained by the listener's drain policy",
       backoff_options: "attempts to connect follow each other at once",
       max_downstream_connection_duration_jitter_percentage: "the duration is exact",
       max_early_data_bytes: "data is read once the upstream is connected",
