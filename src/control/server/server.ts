@@ -181,21 +181,11 @@ export class Server {
         scopedRoutes: () => this.#plane.scopedRoutes.views(),
         render: loaded.decoders.render,
       },
-      drains: {
-        view: () => this.#plane.drains.view(),
-        subscribe: (onChange) => this.#plane.drains.subscribe(onChange),
-        watchers: () => this.#plane.drains.watchers,
-        clock: this.#parts.clock,
-      },
-      drainControl: {
-        drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),
-        drainConnections: ({ listener, share, timeMs }) =>
-          this.#plane.listeners.drainConnections(listener, share, timeMs)?.view(),
-        setHealthCheckFailed: (failed) =>
-          failed
-            ? this.#plane.serverDrain.failHealthCheck()
-            : this.#plane.serverDrain.passHealthCheck(),
-      },
+      drains: { desk: this.#plane.drains, clock: this.#parts.clock },
+      setHealthCheckFailed: (failed) =>
+        failed
+          ? this.#plane.serverDrain.failHealthCheck()
+          : this.#plane.serverDrain.passHealthCheck(),
       logLevels: log.control,
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
