@@ -2,13 +2,8 @@
  * `POST /drain_listeners`: of all listeners as in Envoy, or, with `name`, of connections of one that goes on
  * serving. Envoy answers OK and says no more; an order that is not Envoy's is answered by its drain.
  */
-import type { DrainStrategy } from "../../shared/drain/drain.ts";
-import {
-  type DrainDesk,
-  type DrainRequest,
-  type DrainScope,
-  drainMsMax,
-} from "../listener/drain-desk.ts";
+import { type DrainStrategy, drainMsMax } from "../../shared/drain/drain.ts";
+import { type DrainDesk, type DrainRequest, type DrainScope } from "../listener/drain-desk.ts";
 import { type AsyncEndpoint, type AdminResponse, okResponse, textResponse } from "./endpoint.ts";
 import { drainResponse } from "./drain-response.ts";
 import { numberOf } from "./query-number.ts";

@@ -32,13 +32,13 @@ export interface DrainRequest {
   readonly strategy?: DrainStrategy | undefined;
 }
 
-/** A day: what takes longer is no drain. Also how far from now a deadline may be moved. */
-export const drainMsMax = 86_400_000;
-
 /** Remaining connections that one question is answered with at most. */
 export const remainingMax = 1_000;
 
-/** How far an order moves the deadline; from now where it has passed already. */
+/**
+ * How far an order moves the deadline; from now where it has passed already. It ends `drainMsMax` from now at the
+ * latest.
+ */
 export type DrainExtension =
   | { readonly byMs: number }
   /** Milliseconds since 1970; later than the present deadline. */

@@ -3,6 +3,7 @@
  * does it. What comes in is a person's: every number and every name is checked here, before anything changes.
  */
 import type { Clock } from "../../shared/common/clock.ts";
+import { drainMsMax } from "../../shared/drain/drain.ts";
 import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type DrainResult,
   type DrainScope,
   type RemainingResult,
-  drainMsMax,
   remainingMax,
 } from "./drain-desk.ts";
 import {

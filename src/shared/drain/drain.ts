@@ -33,6 +33,9 @@ export interface DrainTreatment {
   readonly tcp: "deadline" | "spread" | "keep";
 }
 
+/** A day: what takes longer is no drain. */
+export const drainMsMax = 86_400_000;
+
 /** Per listener, from `filter_metadata["sluice.drain"]`; Envoy's flags are the defaults. */
 export interface DrainPolicy extends DrainTreatment {
   readonly timeMs: number;
