@@ -120,7 +120,7 @@ export class DrainRunner {
   /** False when it is ending already. */
   moveDeadline(record: DrainRecord, deadlineMs: number): boolean {
     const run = this.#runs.get(record.start.id);
-    if (!run || run.state === "ending" || run.state === "ended") return false;
+    if (!run || run.state === "ending" || run.endsWhenTold !== undefined) return false;
     this.#move(run, deadlineMs);
     if (run.state === "begun") return true;
     run.state = "told";
@@ -133,6 +133,7 @@ export class DrainRunner {
   endNow(record: DrainRecord, by: DrainEndedBy): Promise<void> {
     const run = this.#runs.get(record.start.id);
     if (!run) return Promise.resolve();
+    if (run.state !== "ending") this.#move(run, this.#context.clock.now());
     if (run.state === "begun") run.endsWhenTold ??= by;
     else if (run.state !== "ending") this.#endByOrder(run, by);
     return run.ended.promise;
@@ -191,8 +192,7 @@ export class DrainRunner {
 
   #endByOrder(run: Run, by: DrainEndedBy): void {
     const drain = run.record.start.id;
-    const { pool, clock } = this.#context;
-    this.#move(run, clock.now());
+    const { pool } = this.#context;
     this.#end(run, by, () => pool.broadcast((reply) => ({ kind: "endDrain", drain, reply })));
   }
 
