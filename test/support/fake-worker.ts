@@ -226,6 +226,7 @@ export class FakeWorker implements WorkerPort {
         break;
       case "moveDrainDeadline":
         this.#moveDeadline(command.drain, command.deadlineMs);
+        if (command.tellsNow) this.#tellAll(command.drain);
         break;
       case "endDrain":
         this.#moveDeadline(command.drain, this.#clock.now());
@@ -386,6 +387,10 @@ export class FakeWorker implements WorkerPort {
     if (!drain) return;
     drain.start = { ...drain.start, deadlineMs };
     this.#awaitDeadline(drain);
+  }
+
+  #tellAll(drain: DrainId): void {
+    for (const each of this.connections) if (each.drains.has(drain)) each.isTold = true;
   }
 
   #cancelDrain(command: Extract<WorkerCommand, { kind: "cancelDrain" }>): void {
