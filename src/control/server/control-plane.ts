@@ -23,6 +23,7 @@ import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.t
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
+import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -59,6 +60,7 @@ export interface ControlPlane extends Disposable {
   readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainDesk;
   readonly serverDrain: ServerDrain;
+  readonly shutdownDrain: ShutdownDrain;
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
   readonly reports: Reports;
@@ -99,12 +101,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     warming: clusters.warming,
     log: loggerOf("config"),
   });
+  const draining = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
   const serverDrain = new ServerDrain({
-    pool,
-    drainManager,
-    drainDefaults,
-    drains: runner,
-    manager: listeners,
+    ...draining,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
   const drains = new DrainSteering({
@@ -115,6 +114,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     listeners,
     clock,
   });
+  const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
   const reports = createReports(parts, clusters);
   const members = {
     clusters,
@@ -125,6 +125,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     scopedRoutes,
     drains,
     serverDrain,
+    shutdownDrain,
     sources,
     runtime,
   };
