@@ -10,8 +10,17 @@ import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
-import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
-import type { WorkerEvent } from "../../src/shared/protocol/worker-event.ts";
+import type {
+  DrainConnections,
+  SetVirtualHosts,
+  StartDrain,
+  WorkerCommand,
+} from "../../src/shared/protocol/worker-command.ts";
+import type {
+  RemainingConnection,
+  WorkerAnswer,
+  WorkerEvent,
+} from "../../src/shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
 export interface FakeConnection {
@@ -19,7 +28,19 @@ export interface FakeConnection {
   readonly chain: string | undefined;
   /** The drains that it is counted in. */
   readonly drains: Set<DrainId>;
+  /** Set by the test: a drain's word has reached it. */
+  isTold: boolean;
 }
+
+const someRemaining: RemainingConnection = {
+  id: 0,
+  peer: "127.0.0.1:1",
+  local: "127.0.0.1:2",
+  ageMs: 5,
+  protocol: "tcp",
+  isTold: false,
+  progress: { streams: 1, bytesReceived: 3, bytesSent: 4, route: undefined, cluster: "c" },
+};
 
 interface HeldListener {
   config: ListenerConfig | undefined;
@@ -31,7 +52,9 @@ interface HeldListener {
 interface HeldDrain {
   readonly tag: ListenerTag;
   readonly chains: readonly string[] | undefined;
-  readonly start: DrainStart;
+  /** Who comes late joins it. */
+  readonly isOpen: boolean;
+  start: DrainStart;
   counts: DrainCounts;
   deadline: Disposable | undefined;
 }
@@ -55,6 +78,8 @@ export class FakeWorker implements WorkerPort {
   readonly handled: WorkerCommand[] = [];
   runtime: RuntimeValues = noRuntimeValues;
   isHealthCheckFailed = false;
+  /** It does nothing it is told from now on. */
+  isStuck = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
   /** Hears each command when main posts it, before the worker's delay. */
@@ -134,7 +159,7 @@ export class FakeWorker implements WorkerPort {
     assert(listener, `a connection handed over to listener ${tag} finds it gone`);
     const connection = this.#accept(tag, listener, undefined);
     for (const drain of this.#drains.values()) {
-      if (drain.tag !== tag || drain.chains) continue;
+      if (drain.tag !== tag || !drain.isOpen) continue;
       connection.drains.add(drain.start.id);
       const { atStart, remaining } = drain.counts;
       drain.counts = { ...drain.counts, atStart: atStart + 1, remaining: remaining + 1 };
@@ -147,7 +172,7 @@ export class FakeWorker implements WorkerPort {
       this.#wanted.add(tag);
       this.#handler.onEvent({ kind: "listenerConfigWanted", tag });
     }
-    const connection = { tag, chain, drains: new Set<DrainId>() };
+    const connection = { tag, chain, drains: new Set<DrainId>(), isTold: false };
     this.connections.add(connection);
     Atomics.add(this.#limits, listener.connectionCount, 1);
     return connection;
@@ -178,6 +203,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   #handle(command: WorkerCommand): void {
+    if (this.isStuck) return;
     this.handled.push(command);
     switch (command.kind) {
       case "addListener":
@@ -193,10 +219,24 @@ export class FakeWorker implements WorkerPort {
         this.#stop(command);
         break;
       case "startDrain":
-        this.#startDrain(command.tag, command.filterChains, command.drain);
+        this.#startDrain(command, command.filterChains === undefined);
         break;
       case "drainConnections":
-        this.#startDrain(command.tag, undefined, command.drain);
+        this.#drainConnections(command);
+        break;
+      case "moveDrainDeadline":
+        this.#moveDeadline(command.drain, command.deadlineMs);
+        if (command.tellsNow) this.#tellAll(command.drain);
+        break;
+      case "endDrain":
+        this.#moveDeadline(command.drain, this.#clock.now());
+        this.#cutAll(command.drain);
+        break;
+      case "cancelDrain":
+        this.#cancelDrain(command);
+        break;
+      case "listRemaining":
+        this.#listRemaining(command);
         break;
       case "removeListener":
         this.#remove(command.tag);
@@ -325,7 +365,8 @@ export class FakeWorker implements WorkerPort {
     this.clusters.set(cluster, { config: held.config, hosts });
   }
 
-  #startDrain(tag: ListenerTag, chains: readonly string[] | undefined, start: DrainStart): void {
+  #startDrain(command: StartDrain | DrainConnections, isOpen: boolean): void {
+    const { tag, filterChains: chains, drain: start } = command;
     this.#held(tag);
     const connections = [...this.connections].filter(
       (each) =>
@@ -334,14 +375,58 @@ export class FakeWorker implements WorkerPort {
     for (const connection of connections) connection.drains.add(start.id);
     const atStart = connections.length;
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
-    const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
+    const drain: HeldDrain = { tag, chains, isOpen, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
-    if (start.tcp === "deadline") {
-      const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
-      // Deadlines stay known after it: what arrives late is cut with reason.
-      drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));
-    }
+    this.#awaitDeadline(drain);
     this.#report(drain);
+  }
+
+  /** Of a listener that takes another's place here in a moment: it has no connections yet. */
+  #drainConnections(command: DrainConnections): void {
+    if (this.listeners.has(command.tag)) return this.#startDrain(command, false);
+    this.#handler.onEvent({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #awaitDeadline(drain: HeldDrain): void {
+    const { id, tcp, deadlineMs } = drain.start;
+    drain.deadline?.[Symbol.dispose]();
+    if (tcp !== "deadline") return;
+    const delayMs = Math.max(0, deadlineMs - this.#clock.now());
+    // Deadlines stay known after it: what arrives late is cut with reason.
+    drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(id));
+  }
+
+  #moveDeadline(id: DrainId, deadlineMs: number): void {
+    const drain = this.#drains.get(id);
+    if (!drain) return;
+    drain.start = { ...drain.start, deadlineMs };
+    this.#awaitDeadline(drain);
+  }
+
+  #tellAll(drain: DrainId): void {
+    for (const each of this.connections) if (each.drains.has(drain)) each.isTold = true;
+  }
+
+  #cancelDrain(command: Extract<WorkerCommand, { kind: "cancelDrain" }>): void {
+    const drain = this.#drains.get(command.drain);
+    const members = [...this.connections].filter((each) => each.drains.delete(command.drain));
+    drain?.deadline?.[Symbol.dispose]();
+    this.#drains.delete(command.drain);
+    if (drain) this.#report(drain);
+    const told = members.filter(({ isTold }) => isTold).length;
+    this.#answer(command.question, { kind: "drainCancelled", told });
+  }
+
+  #listRemaining(command: Extract<WorkerCommand, { kind: "listRemaining" }>): void {
+    const connections = [...this.connections]
+      .filter(({ drains }) => drains.has(command.drain))
+      .slice(0, command.limit)
+      .map(({ isTold }, index) => ({ ...someRemaining, id: index, isTold }));
+    this.#answer(command.question, { kind: "remaining", connections });
+  }
+
+  #answer(question: number, answer: WorkerAnswer): void {
+    if (question !== 0) this.#handler.onEvent({ kind: "answer", question, answer });
   }
 
   #cutAll(drain: DrainId): void {
@@ -356,7 +441,7 @@ export class FakeWorker implements WorkerPort {
     this.listeners.delete(tag);
     for (const [id, drain] of this.#drains) {
       if (drain.tag !== tag) continue;
-      if (!drain.chains) this.#removedAfter.set(tag, drain.start.deadlineMs);
+      if (drain.isOpen) this.#removedAfter.set(tag, drain.start.deadlineMs);
       this.#drains.delete(id);
     }
   }

@@ -9,6 +9,10 @@ export interface AdminRequest {
   readonly form?: URLSearchParams;
   /** As text; empty: there was none. */
   readonly body?: string;
+  /** Absent: GET. */
+  readonly method?: string;
+  /** What follows the endpoint's path, where that ends in `/`. */
+  readonly rest?: string;
 }
 
 export interface AdminResponse {
@@ -28,7 +32,8 @@ export interface AdminBody {
   end(text?: string): void;
 }
 
-export interface AdminEndpoint {
+export interface AdminEndpoint<Answer = AdminResponse> {
+  /** One that ends in `/` stands for all paths that begin with it; an exact one goes before it. */
   readonly path: string;
   /** Changes something, or wants a body: POST alone reaches it. */
   readonly isMutation: boolean;
@@ -37,8 +42,12 @@ export interface AdminEndpoint {
   /** One line for `/help`. */
   readonly help: string;
   readonly parameters?: readonly AdminParameter[];
-  handle(request: AdminRequest): AdminResponse;
+  handle(request: AdminRequest): Answer;
 }
+
+/** Somebody else is asked first: settles within seconds. */
+export type AsyncEndpoint = AdminEndpoint<Promise<AdminResponse>>;
+export type AnyEndpoint = AdminEndpoint<AdminResponse | Promise<AdminResponse>>;
 
 export interface AdminParameter {
   readonly name: string;

@@ -56,6 +56,7 @@ export class ShutdownDrain {
         await pool.broadcast((reply) => ({ kind: "ping", reply }));
         return "cut";
       },
+      whyNotCancellable: () => "the process is ending",
       onEnded: ended.resolve,
     });
     drains.tell(record);

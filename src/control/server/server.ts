@@ -205,25 +205,15 @@ export class Server {
         scopedRoutes: () => this.#plane.scopedRoutes.views(),
         render: loaded.decoders.render,
       },
-      drains: {
-        view: () => this.#plane.drains.view(),
-        subscribe: (onChange) => this.#plane.drains.subscribe(onChange),
-        watchers: () => this.#plane.drains.watchers,
-        clock: this.#parts.clock,
-      },
+      drains: { desk: this.#plane.drains, clock: this.#parts.clock },
       plans: {
         list: loaded.decoders.writtenListeners,
         plan: (push) => this.#plane.listeners.plan(push),
       },
-      drainControl: {
-        drainListeners: (order) => void this.#plane.serverDrain.drainListeners(order),
-        drainConnections: ({ listener, share, timeMs }) =>
-          this.#plane.listeners.drainConnections(listener, share, timeMs)?.view(),
-        setHealthCheckFailed: (failed) =>
-          failed
-            ? this.#plane.serverDrain.failHealthCheck()
-            : this.#plane.serverDrain.passHealthCheck(),
-      },
+      setHealthCheckFailed: (failed) =>
+        failed
+          ? this.#plane.serverDrain.failHealthCheck()
+          : this.#plane.serverDrain.passHealthCheck(),
       logLevels: log.control,
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
