@@ -286,9 +286,8 @@ export class FakeWorker implements WorkerPort {
         this.secrets.delete(command.id);
         break;
       case "countConnections":
-        this.#handler.onEvent({
+        this.#answer(command.question, {
           kind: "connectionCounts",
-          reply: command.reply,
           counts: this.#countsOf(command.tag),
         });
         break;

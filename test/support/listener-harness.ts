@@ -148,7 +148,7 @@ export class ListenerHarness {
       clock,
       isHealthCheckFailed: () => this.isHealthCheckFailed,
     });
-    const context = { pool: this.pool, drains, drainManager, drainDefaults };
+    const context = { pool: this.pool, inquiry, drains, drainManager, drainDefaults };
     this.drainContext = context;
     this.manager = new ListenerManager({
       ...context,

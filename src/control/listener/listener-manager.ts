@@ -19,6 +19,7 @@ import {
   type ListenerDependency,
 } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainError } from "./drain-desk.ts";
 import { noSuchListener } from "./drain-errors.ts";
@@ -58,6 +59,7 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly dependencies: AcquireDependency;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
+  readonly inquiry: Pick<WorkerInquiry, "ask">;
   readonly drains: DrainRunner;
   readonly drainDefaults: DrainPolicy;
   readonly comparison: ListenerComparison;

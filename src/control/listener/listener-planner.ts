@@ -3,15 +3,15 @@ import type { Clock } from "../../shared/common/clock.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { DrainPolicy } from "../../shared/drain/drain.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import { chainConnections } from "./chain-connections.ts";
 import type { JudgeRules } from "./listener-judge.ts";
 import type { ListenerSets } from "./listener-sets.ts";
-import type { ListenerPool } from "./listener-workers.ts";
 import { type PlanView, planView } from "./plan-view.ts";
 import { type PlannedListener, type PlannedPush, planPush } from "./push-plan.ts";
 
 export interface ListenerPlannerContext {
-  readonly pool: Pick<ListenerPool, "broadcast" | "subscribe">;
+  readonly inquiry: Pick<WorkerInquiry, "ask">;
   readonly limits: Pick<SharedLimits, "read">;
   readonly drainDefaults: DrainPolicy;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export class ListenerPlanner {
 
   /** With the connections of now. */
   view(plans: readonly PlannedListener[]): Promise<PlanView> {
-    const { pool, limits, clock } = this.#context;
+    const { inquiry, limits } = this.#context;
     return planView(plans, {
       ofListener: (name) => {
         const listener = this.#sets.active.get(name);
@@ -51,7 +51,7 @@ export class ListenerPlanner {
       },
       ofChains: async (name) => {
         const listener = this.#sets.active.get(name);
-        return listener && (await chainConnections(listener.tag, pool, clock));
+        return listener && (await chainConnections(listener.tag, inquiry));
       },
     });
   }

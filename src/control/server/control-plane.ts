@@ -47,7 +47,7 @@ export interface ControlPlane extends Disposable {
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const { pool, limits, clock, loggerOf, decoders, lifecycle } = parts;
+  const { pool, limits, clock, loggerOf, decoders } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
   const files = systemFiles(process.env);
@@ -72,8 +72,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const clusters = createClusters(parts, sources);
   const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
   const { routes, scopedRoutes, extensions } = dependencies;
-  const { registry, runner, inquiry, drainManager } = createDraining(parts);
-  const drainDefaults = drainDefaultsOf(parts.options);
+  const draining = createDraining(parts);
+  const { drainManager } = draining;
   const listeners = new ListenerManager({
     pool,
     limits,
@@ -81,29 +81,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     dependencies: dependencies.acquire,
     refusalOf: dependencies.refusalOf,
     drainManager,
-    drainDefaults,
+    drainDefaults: draining.drainDefaults,
     clock,
-    drains: runner,
+    inquiry: draining.inquiry,
+    drains: draining.runner,
     sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
     log: loggerOf("config"),
   });
-  const draining = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
-  const serverDrain = new ServerDrain({
-    ...draining,
-    setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
-  });
-  const drains = new DrainSteering({
-    registry,
-    runner,
-    inquiry,
-    server: serverDrain,
-    listeners,
-    clock,
-  });
-  const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
+  const drainOrders = createDrainOrders(parts, draining, listeners);
   const reports = createReports(parts, clusters, tls);
   const members = {
     clusters,
@@ -112,9 +100,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     secrets,
     extensions,
     scopedRoutes,
-    drains,
-    serverDrain,
-    shutdownDrain,
+    ...drainOrders,
     sources,
     runtime,
   };
@@ -154,7 +140,7 @@ function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLo
   });
 }
 
-function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
+function createDraining({ options, pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
   const registry = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
   const inquiry = new WorkerInquiry({ pool, clock });
   const drainManager = new DrainManager("modifyOnly", {
@@ -162,7 +148,24 @@ function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlan
     isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
   });
   const runner = new DrainRunner({ pool, inquiry, registry, clock, log: loggerOf("main") });
-  return { registry, runner, inquiry, drainManager };
+  return { registry, runner, inquiry, drainManager, drainDefaults: drainDefaultsOf(options) };
+}
+
+/** Drains by order of the admin, of a client, of a signal. */
+function createDrainOrders(
+  { pool, clock, lifecycle }: ControlPlaneParts,
+  { registry, runner, inquiry, drainManager, drainDefaults }: ReturnType<typeof createDraining>,
+  listeners: ListenerManager,
+) {
+  const common = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
+  const serverDrain = new ServerDrain({
+    ...common,
+    setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
+  });
+  const shutdownDrain = new ShutdownDrain({ ...common, serverDrain });
+  const server = serverDrain;
+  const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
+  return { drains, serverDrain, shutdownDrain };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -43,6 +43,8 @@ export type WorkerCommand =
       readonly limit: number;
       readonly question: number;
     }
+  /** Answered by `connectionCounts`: of the filter chains of the listener. */
+  | { readonly kind: "countConnections"; readonly tag: ListenerTag; readonly question: number }
   | RemoveListener
   | SetCluster
   | SetHosts
@@ -73,8 +75,6 @@ export type WorkerCommand =
   | { readonly kind: "reopenLogs" }
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
-  /** How many connections the filter chains of a listener have: answered by `connectionCounts`. */
-  | { readonly kind: "countConnections"; readonly tag: ListenerTag; readonly reply: ReplyId }
   /** Watchdog. */
   | { readonly kind: "ping"; readonly reply: ReplyId };
 

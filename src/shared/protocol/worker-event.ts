@@ -9,12 +9,6 @@ import type { ReplyId } from "./worker-command.ts";
 export type WorkerEvent =
   | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly reply: ReplyId }
-  /** The answer to `countConnections`, before its `done`: by the ids of the chains that serve. */
-  | {
-      readonly kind: "connectionCounts";
-      readonly reply: ReplyId;
-      readonly counts: readonly (readonly [chain: string, count: number])[];
-    }
   /** First connection of a listener that was added without its configuration. */
   | { readonly kind: "listenerConfigWanted"; readonly tag: ListenerTag }
   /** At most every 100 ms per drain, and always at the end: this worker's share of the counts. */
@@ -37,7 +31,12 @@ export type WorkerEvent =
 export type WorkerAnswer =
   /** `told`: of the connections that were in it, how many are open and were told already. */
   | { readonly kind: "drainCancelled"; readonly told: number }
-  | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] };
+  | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] }
+  /** By the ids of the chains that serve. */
+  | {
+      readonly kind: "connectionCounts";
+      readonly counts: readonly (readonly [chain: string, count: number])[];
+    };
 
 /** One connection that a drain waits for, as it is at the moment. */
 export interface RemainingConnection {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { answerMsMax } from "../../../src/control/listener/chain-connections.ts";
+import { answerMsMax } from "../../../src/control/workers/worker-inquiry.ts";
 import type { PlanView, PlannedListenerView } from "../../../src/control/listener/plan-view.ts";
 import { decodedListener, type ListenerSketch } from "../../support/config-builders.ts";
 import { ListenerHarness } from "../../support/listener-harness.ts";
