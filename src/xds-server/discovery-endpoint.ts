@@ -17,11 +17,11 @@ import {
   discoveryServiceOf,
 } from "../control/proto/discovery-services.ts";
 import type { ProtoRegistry } from "../control/proto/proto-registry.ts";
+import { addReflectionService, reflectionServices } from "../control/proto/reflection-service.ts";
 import type { StreamWire } from "./client-stream.ts";
 import { Connections } from "./connections.ts";
 import { addHealthService, healthService } from "./health-service.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { addReflectionService, reflectionServices } from "./reflection-service.ts";
 import { servedTypes } from "./resource-types.ts";
 import { deltaSession, sotwSession, type Session, type SessionOptions } from "./session.ts";
 

@@ -35,6 +35,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
 export function filterChain(overrides: Partial<FilterChainConfig> = {}): FilterChainConfig {
   return {
     id: "chain",
+    revision: "",
     name: "chain",
     match: matchAnything,
     filters: [{ kind: "tcpProxy", config: tcpProxyConfig() }],
@@ -72,6 +73,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,
     ignoreGlobalConnLimit: false,
+    carriesTraffic: true,
     accessLog: [],
     socketOptions: [],
     freebind: false,

@@ -15,6 +15,7 @@ import { OnDemandDesk } from "../../src/control/listener/on-demand-desk.ts";
 import { ScopedRdsApi } from "../../src/control/listener/scoped-rds-api.ts";
 import { RdsApi, type RouteSource } from "../../src/control/listener/rds-api.ts";
 import { ServerDrain } from "../../src/control/listener/server-drain.ts";
+import type { ShutdownDrainContext } from "../../src/control/listener/shutdown-drain.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import type { ResourceBatch, ResourceState } from "../../src/control/xds/resource-batch.ts";
@@ -70,6 +71,10 @@ export class ListenerHarness {
   readonly desk: OnDemandDesk;
   readonly manager: ListenerManager;
   readonly server: ServerDrain;
+  readonly drainContext: Pick<
+    ShutdownDrainContext,
+    "pool" | "drains" | "drainManager" | "drainDefaults"
+  >;
   readonly clusters = new Set<string>(["upstream"]);
   /** Of those, the ones that still warm. */
   readonly warming = new Set<string>();
@@ -138,6 +143,7 @@ export class ListenerHarness {
       isHealthCheckFailed: () => this.isHealthCheckFailed,
     });
     const context = { pool: this.pool, drains, drainManager, drainDefaults };
+    this.drainContext = context;
     this.manager = new ListenerManager({
       ...context,
       limits,
@@ -342,6 +348,7 @@ export const fakeComparison: ListenerComparison = {
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
   changedFields: (a, b) => changedFields(a, b),
+  isLivePath: () => false,
 };
 
 function changedFields(a: DecodedListener, b: DecodedListener): readonly string[] {

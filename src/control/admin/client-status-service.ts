@@ -1,11 +1,6 @@
-/**
- * CSDS over gRPC (`envoy.service.status.v3.ClientStatusDiscoveryService`) on `--admin-grpc-address`: both calls, for
- * tools such as `istioctl` and `grpcdebug`. Nobody is authenticated, as on the admin: it is off by default.
- */
+/** CSDS over gRPC: both calls, for tools such as `istioctl` and `grpcdebug`. */
 import {
   type sendUnaryData,
-  Server,
-  ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   status,
@@ -21,6 +16,7 @@ import { messageOf } from "../../shared/common/errors.ts";
 import { readBinary } from "../proto/binary.ts";
 import { bytesMethod, type BytesMethod } from "../proto/discovery-services.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
+import type { AdminGrpcService } from "./admin-grpc-server.ts";
 import {
   type ClientResource,
   type ClientResourceError,
@@ -28,14 +24,9 @@ import {
   clientResources,
 } from "./client-status.ts";
 
-/** Requests are a node and a flag. */
-const requestBytesMax = 64 * 1024;
-/** Calls at once on one connection. */
-const callsMax = 16;
+const name = "envoy.service.status.v3.ClientStatusDiscoveryService";
 
 export interface ClientStatusServiceOptions {
-  /** `host:port` or `unix:path`; port 0 takes a free one. */
-  readonly address: string;
   readonly protos: ProtoRegistry;
   /** A serialised `envoy.config.core.v3.Node`: ours. */
   readonly node: Uint8Array;
@@ -46,58 +37,28 @@ type Answer =
   | { readonly ok: true; readonly bytes: Buffer }
   | { readonly ok: false; readonly code: status; readonly details: string };
 
-export class ClientStatusService implements Disposable {
-  readonly #server: Server;
-  /** As bound. */
-  readonly address: string;
-
-  private constructor(server: Server, address: string) {
-    this.#server = server;
-    this.address = address;
-  }
-
-  /** Bound and serving, or the reason why it cannot. */
-  static async listen(options: ClientStatusServiceOptions): Promise<ClientStatusService | string> {
-    const server = new Server({
-      "grpc.max_receive_message_length": requestBytesMax,
-      "grpc.max_concurrent_streams": callsMax,
-    });
-    server.addService(
-      {
-        FetchClientStatus: method("FetchClientStatus", false),
-        StreamClientStatus: method("StreamClientStatus", true),
+export function clientStatusService(options: ClientStatusServiceOptions): AdminGrpcService {
+  return {
+    name,
+    methods: {
+      FetchClientStatus: method("FetchClientStatus", false),
+      StreamClientStatus: method("StreamClientStatus", true),
+    },
+    handlers: {
+      FetchClientStatus: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => {
+        const answer = answerTo(call.request, options);
+        if (answer.ok) reply(null, answer.bytes);
+        else reply({ code: answer.code, details: answer.details });
       },
-      {
-        FetchClientStatus: (
-          call: ServerUnaryCall<Buffer, Buffer>,
-          reply: sendUnaryData<Buffer>,
-        ) => {
-          const answer = answerTo(call.request, options);
-          if (answer.ok) reply(null, answer.bytes);
-          else reply({ code: answer.code, details: answer.details });
-        },
-        StreamClientStatus: (stream: ServerDuplexStream<Buffer, Buffer>) =>
-          serveStream(stream, options),
-      },
-    );
-    const { promise, resolve } = Promise.withResolvers<number | string>();
-    server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, port) =>
-      resolve(error ? messageOf(error) : port),
-    );
-    const bound = await promise;
-    if (typeof bound === "string") return `cannot bind '${options.address}': ${bound}`;
-    return new ClientStatusService(server, options.address.replace(/:0$/, `:${bound}`));
-  }
-
-  /** Cuts what is open. */
-  [Symbol.dispose](): void {
-    this.#server.forceShutdown();
-  }
+      StreamClientStatus: (stream: ServerDuplexStream<Buffer, Buffer>) =>
+        serveStream(stream, options),
+    },
+  };
 }
 
-function method(name: string, isStream: boolean): BytesMethod {
+function method(of: string, isStream: boolean): BytesMethod {
   return bytesMethod({
-    path: `/envoy.service.status.v3.ClientStatusDiscoveryService/${name}`,
+    path: `/${name}/${of}`,
     requestStream: isStream,
     responseStream: isStream,
   });

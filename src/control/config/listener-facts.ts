@@ -11,6 +11,7 @@ export interface ListenerFacts extends Pick<
   | "addresses"
   | "statPrefix"
   | "trafficDirection"
+  | "carriesTraffic"
   | "drainType"
   | "drainPolicy"
   | "bindToPort"
@@ -33,6 +34,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     addresses: config.addresses,
     statPrefix: config.statPrefix,
     trafficDirection: config.trafficDirection,
+    carriesTraffic: config.carriesTraffic,
     drainType: config.drainType,
     drainPolicy: config.drainPolicy,
     bindToPort: config.bindToPort,

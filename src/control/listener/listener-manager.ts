@@ -34,6 +34,7 @@ import {
   type ListenerComparison,
   planUpdate,
   removedFilterChains,
+  type UpdateKind,
   type UpdatePlan,
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
@@ -74,7 +75,7 @@ export interface ListenerBatch {
   refuse(name: string, message: string): void;
 }
 
-type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
+type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | UpdateKind }>;
 
 export class ListenerManager {
   readonly #context: ListenerManagerContext;
@@ -198,6 +199,14 @@ export class ListenerManager {
     return listener && this.#drains.drainConnections(listener, share, timeMs);
   }
 
+  /** Connections of any listener that carries traffic, those on their way from one worker to another too. */
+  get hasTraffic(): boolean {
+    for (const { facts, holdings } of this.#sets.held.values())
+      if (facts.carriesTraffic && !this.#context.limits.isZero(holdings.connections.index, 1))
+        return true;
+    return false;
+  }
+
   view(): ListenersView {
     return {
       version: this.#version,
@@ -293,6 +302,7 @@ export class ListenerManager {
       case "adopt":
         return this.#adopt(plan.target === "active" ? active : warming, resource);
       case "new":
+      case "live":
       case "inPlace":
       case "full":
         return this.#warm(resource, plan, isStatic);
@@ -349,7 +359,9 @@ export class ListenerManager {
     if (replaced) this.#dropWarming(replaced);
     this.#sets.warming.set(facts.name, listener);
     this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
-    if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
+    // Envoy counts it for whatever leaves the listener's sockets alone.
+    if (plan.kind === "inPlace" || plan.kind === "live")
+      this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#acquireDependencies(listener);
     this.#awaitClusters(listener);
@@ -514,6 +526,11 @@ function isWaitingForWorkersOnly({ state }: Listener): boolean {
 function addedText(listener: Listener): string {
   const { identity, name, version } = listener;
   if (identity.updateClass === "new") return `lds: add listener '${name}' version '${version}'`;
-  const how = identity.updateClass === "full" ? "full" : "in place";
+  const how = {
+    live: "live, nothing drains",
+    filterChains: "in place",
+    full: "full",
+    equivalent: "means the same",
+  }[identity.updateClass];
   return `lds: update listener '${name}' version '${version}': ${how}, changed: ${identity.changed.join(", ")}`;
 }

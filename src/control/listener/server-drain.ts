@@ -73,7 +73,11 @@ export class ServerDrain {
       manager: drainManager,
       direction,
       tell: (drain) =>
-        pool.post({ kind: "startServerDrain", drain, inboundOnly: order.inboundOnly }),
+        pool.post({
+          kind: "startServerDrain",
+          drain,
+          scope: order.inboundOnly ? "inbound" : "all",
+        }),
       // While it accepts, a moment without connections is not the end.
       mayEndEarly: () => this.#hasStopped,
       finish: async () => {

@@ -7,13 +7,11 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
+import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import { createAdminRouter } from "../admin/admin-router.ts";
 import { AdminServer } from "../admin/admin-server.ts";
 import { createAdminStats } from "../admin/admin-stats.ts";
-import type {
-  ClientStatusService,
-  ClientStatusServiceOptions,
-} from "../admin/client-status-service.ts";
+import type { ClientStatusServiceOptions } from "../admin/client-status-service.ts";
 import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
@@ -141,18 +139,28 @@ export async function startAdmin(
   }
 }
 
-/** CSDS, listening; undefined without `--admin-grpc-address`; or why it cannot start. */
-export async function startClientStatus(
-  options: ClientStatusServiceOptions,
+export interface AdminGrpcSetup {
+  /** Empty: not served. */
+  readonly address: string;
+  readonly clientStatus: ClientStatusServiceOptions;
+}
+
+/** The gRPC services, listening; undefined without `--admin-grpc-address`; or why they cannot start. */
+export async function startAdminGrpc(
+  { address, clientStatus }: AdminGrpcSetup,
   log: Logger,
-): Promise<ClientStatusService | string | undefined> {
-  if (options.address === "") return undefined;
+): Promise<AdminGrpcServer | string | undefined> {
+  if (address === "") return undefined;
   // grpc-js and what it loads are for those who ask for it.
-  const { ClientStatusService: Service } = await import("../admin/client-status-service.ts");
-  const service = await Service.listen(options);
-  if (typeof service === "string") return `--admin-grpc-address: ${service}`;
-  log.info(`admin gRPC address: ${service.address}`);
-  return service;
+  const [{ AdminGrpcServer: Server }, { clientStatusService }] = await Promise.all([
+    import("../admin/admin-grpc-server.ts"),
+    import("../admin/client-status-service.ts"),
+  ]);
+  const services = [clientStatusService(clientStatus)];
+  const server = await Server.listen({ address, protos: clientStatus.protos, services });
+  if (typeof server === "string") return `--admin-grpc-address: ${server}`;
+  log.info(`admin gRPC address: ${server.address}`);
+  return server;
 }
 
 /** `admin.allow_paths`: a path passes that matches any; none configured: all pass. */

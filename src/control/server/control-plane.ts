@@ -21,6 +21,7 @@ import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.t
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
+import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -56,6 +57,7 @@ export interface ControlPlane extends Disposable {
   readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainRegistry;
   readonly serverDrain: ServerDrain;
+  readonly shutdownDrain: ShutdownDrain;
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
   readonly reports: Reports;
@@ -96,14 +98,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     warming: clusters.warming,
     log: loggerOf("config"),
   });
+  const draining = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
   const serverDrain = new ServerDrain({
-    pool,
-    drainManager,
-    drainDefaults,
-    drains: runner,
-    manager: listeners,
+    ...draining,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
+  const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
   const reports = createReports(parts, clusters);
   const members = {
     clusters,
@@ -114,6 +114,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     scopedRoutes,
     drains,
     serverDrain,
+    shutdownDrain,
     sources,
     runtime,
   };

@@ -94,6 +94,11 @@ export const flagTable: readonly FlagSpec[] = [
     help: "gradual (default): connections are told spread over the drain time; immediate: all at once",
   },
   {
+    name: "shutdown-drain-s",
+    kind: "number",
+    help: "Seconds that connections are drained for after SIGTERM (default 8); 0: end at once, as Envoy (not in Envoy)",
+  },
+  {
     name: "admin-address-path",
     kind: "string",
     help: "Where to write the admin's address once it is bound",
@@ -216,7 +221,7 @@ export const flagTable: readonly FlagSpec[] = [
   {
     name: "admin-grpc-address",
     kind: "string",
-    help: "host:port or unix:path of the client status service, CSDS; default: none (not in Envoy)",
+    help: "host:port or unix:path of the gRPC services: client status (CSDS) and drains; default: none (not in Envoy)",
   },
   { name: "version", kind: "switch", help: "Print the version and exit" },
   { name: "help", short: "h", kind: "switch", help: "Print this and exit" },

@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly disableHotRestart: boolean;
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
+  /** Of SIGTERM; 0: ends at once. */
+  readonly shutdownDrainMs: number;
   readonly parentShutdownTimeMs: number;
   readonly serviceNode: string;
   readonly serviceCluster: string;
@@ -37,7 +39,7 @@ export interface ServerOptions {
   readonly logPath: string;
   readonly adminAddressPath: string;
   readonly adminAllowedHosts: readonly string[];
-  /** Of CSDS: `host:port` or `unix:path`; empty: not served. */
+  /** Of the gRPC services: `host:port` or `unix:path`; empty: not served. */
   readonly adminGrpcAddress: string;
   readonly localAddressIpVersion: "v4" | "v6";
   readonly fileFlushIntervalMs: number;
@@ -94,6 +96,8 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     disableHotRestart: isSet("disable-hot-restart"),
     drainTimeMs: number("drain-time-s", 600) * 1000,
     drainStrategy: oneOf(values, "drain-strategy", ["gradual", "immediate"]),
+    // Docker kills after 10 s, Kubernetes after 30: what follows the drain has its time too.
+    shutdownDrainMs: number("shutdown-drain-s", 8) * 1000,
     parentShutdownTimeMs: number("parent-shutdown-time-s", 900) * 1000,
     serviceNode: text("service-node"),
     serviceCluster: text("service-cluster"),

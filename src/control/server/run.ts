@@ -69,7 +69,7 @@ async function serve(
     die: fatal.die,
   });
   using _signals = handleSignals({
-    end: (signal) => server.end(`caught ${signal}`),
+    terminate: (signal) => server.terminate(signal),
     reopenLogs: () => server.reopenLogs(),
   });
   const error = await server.run();

@@ -7,11 +7,11 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
+import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
-import type { ClientStatusService } from "../admin/client-status-service.ts";
 import { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import { adminEndpoints, startAdmin, startClientStatus } from "./admin-setup.ts";
+import { adminEndpoints, startAdmin, startAdminGrpc } from "./admin-setup.ts";
 import type { LoadedBootstrap } from "./config-decoders.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -25,6 +25,8 @@ import { ServerStats } from "./server-stats.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
+/** Workers that have not said by then that they have cut what was left are not waited for. */
+const drainAnswerMsMax = 250;
 /**
  * Workers that have not ended by then end with the process: a supervisor's patience is longer. They are not
  * terminated one by one, since that is no safe way to end a thread that is inside FFI.
@@ -55,6 +57,7 @@ export class Server {
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #ended = Promise.withResolvers<void>();
+  #isEnding = false;
 
   constructor(parts: ServerParts) {
     const { options, dataPlane, loaded, clock, log } = parts;
@@ -102,19 +105,40 @@ export class Server {
   /** Serves until `end`. Resolves when all is closed; with a text where it could not start. */
   async run(): Promise<string | undefined> {
     const admin = await this.#startAdmin();
-    const clientStatus = await this.#startClientStatus();
+    const grpc = await this.#startAdminGrpc();
     using _flushes = this.#flushStats();
     const error =
-      [admin, clientStatus].find((each) => typeof each === "string") ??
+      [admin, grpc].find((each) => typeof each === "string") ??
       (await Promise.race([this.#initialize(), this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
-    if (typeof clientStatus !== "string") clientStatus?.[Symbol.dispose]();
+    if (typeof grpc !== "string") grpc?.[Symbol.dispose]();
     await this.#shutdown(typeof admin === "string" ? undefined : admin);
     return error ?? undefined;
   }
 
+  /** By a signal: drains, then ends. A second one ends it at once, and so does the first before it serves. */
+  terminate(signal: string): void {
+    const { options, clock, log } = this.#parts;
+    const timeMs = options.shutdownDrainMs;
+    if (this.#lifecycle.phase !== "live" || timeMs === 0) return this.end(`caught ${signal}`);
+    log
+      .loggerOf("main")
+      .info(
+        `caught ${signal}: draining for ${timeMs / 1000} s at most, a second one ends it at once`,
+      );
+    this.#lifecycle.become("ending");
+    const isLate = Promise.withResolvers<void>();
+    const timer = clock.startTimer(timeMs + drainAnswerMsMax, isLate.resolve);
+    void Promise.race([this.#plane.shutdownDrain.run(timeMs), isLate.promise]).then(() => {
+      timer[Symbol.dispose]();
+      this.end("drained");
+    });
+  }
+
   /** Asks it to end, whatever it is doing; again: no-op. */
   end(reason: string): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     this.#parts.log.loggerOf("main").info(`${reason}: shutting down server instance`);
     this.#ended.resolve();
   }
@@ -214,19 +238,21 @@ export class Server {
     });
   }
 
-  #startClientStatus(): Promise<ClientStatusService | string | undefined> {
+  #startAdminGrpc(): Promise<AdminGrpcServer | string | undefined> {
     const { options, log, loaded } = this.#parts;
-    return startClientStatus(
+    return startAdminGrpc(
       {
         address: options.adminGrpcAddress,
-        protos: loaded.decoders.protos,
-        node: loaded.bootstrap.node.bytes,
-        source: {
-          controlPlanes: () => this.#plane.sources.status(),
-          clusters: () => this.#plane.clusters.view(),
-          listeners: () => this.#plane.listeners.view(),
-          routes: () => this.#plane.routes.views(),
-          scopedRoutes: () => this.#plane.scopedRoutes.views(),
+        clientStatus: {
+          protos: loaded.decoders.protos,
+          node: loaded.bootstrap.node.bytes,
+          source: {
+            controlPlanes: () => this.#plane.sources.status(),
+            clusters: () => this.#plane.clusters.view(),
+            listeners: () => this.#plane.listeners.view(),
+            routes: () => this.#plane.routes.views(),
+            scopedRoutes: () => this.#plane.scopedRoutes.views(),
+          },
         },
       },
       log.loggerOf("main"),

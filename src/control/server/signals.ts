@@ -1,17 +1,17 @@
 /**
- * What signals mean (Envoy: `InstanceImpl::run`). SIGTERM and SIGINT end the process in order; a second one
- * does not hurry it, since ending is bounded in time anyway. SIGHUP is ignored, as Envoy does.
+ * What signals mean (Envoy: `InstanceImpl::run`). SIGTERM and SIGINT drain and end it, a second one ends it
+ * at once (Envoy ends it at the first). SIGHUP is ignored, as Envoy does.
  */
 export interface SignalActions {
-  end(signal: string): void;
+  terminate(signal: string): void;
   reopenLogs(): void;
 }
 
 export function handleSignals(actions: SignalActions): Disposable {
-  const end = (signal: NodeJS.Signals): void => actions.end(signal);
+  const terminate = (signal: NodeJS.Signals): void => actions.terminate(signal);
   const handlers: readonly (readonly [NodeJS.Signals, (signal: NodeJS.Signals) => void])[] = [
-    ["SIGTERM", end],
-    ["SIGINT", end],
+    ["SIGTERM", terminate],
+    ["SIGINT", terminate],
     // Without a listener Node would start its inspector; --disable-sigusr1 would keep the signal from us, too.
     ["SIGUSR1", () => actions.reopenLogs()],
     ["SIGHUP", () => {}],

@@ -8,6 +8,7 @@
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
+import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drain-scope.ts";
 import type {
   AcceptHandler,
   Descriptor,
@@ -32,7 +33,6 @@ import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
-import { createNetworkFilterFactory } from "./network-filters.ts";
 
 /** What listeners share of their worker's connection handler. */
 export interface ListenerEnvironment {
@@ -160,7 +160,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     drain.report();
   }
 
-  joinServerDrain(drain: ActiveDrain): void {
+  /** No-op for a listener outside the scope, and for one whose configuration no connection has asked for yet. */
+  joinServerDrain(drain: ActiveDrain, scope: ServerDrainScope): void {
+    const config = this.#config;
+    if (!config || !isInScope(config, scope)) return;
     for (const connection of this.#connections) connection.joinDrain(drain);
   }
 
@@ -172,10 +175,6 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#onEmpty = onRemoved;
     for (const connection of this.#connections) connection.cut();
     this.#endIfEmpty();
-  }
-
-  concerns(drain: { readonly inboundOnly: boolean }): boolean {
-    return !drain.inboundOnly || this.#config?.trafficDirection === "inbound";
   }
 
   // Accepting.
@@ -252,9 +251,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   #serveWith(config: ListenerConfig, previous: ListenerChains | undefined): void {
-    const chains = new ListenerChains(config, previous, (chain) =>
-      createNetworkFilterFactory(chain, this.worker, this.#slots),
-    );
+    const chains = new ListenerChains(config, previous, this.worker, this.#slots);
     if (config.accessLog.length > 0)
       this.#logger ??= this.worker.createAccessLogger(config.accessLog, "notSet");
     const before = this.#state;

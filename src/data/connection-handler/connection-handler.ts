@@ -5,12 +5,14 @@
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
+import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drain-scope.ts";
 import type {
   AddListener,
   RemoveListener,
   ReplyId,
   DrainConnections,
   StartDrain,
+  StartServerDrain,
   StopListener,
   WorkerCommand,
 } from "../../shared/protocol/worker-command.ts";
@@ -40,14 +42,12 @@ export interface ConnectionHandlerParts {
   readonly onBug: (error: unknown) => void;
 }
 
-type ServerDrainCommand = Extract<WorkerCommand, { kind: "startServerDrain" }>;
-
 export class ConnectionHandler implements ListenerEnvironment, HandedConnectionHandler, Disposable {
   readonly worker: WorkerContext;
   readonly balancer: ConnectionBalancer;
   readonly #parts: ConnectionHandlerParts;
   readonly #listeners = new Map<ListenerTag, ActiveListener>();
-  readonly #serverDrains: { readonly drain: ActiveDrain; readonly inboundOnly: boolean }[] = [];
+  readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   #isHealthCheckFailed = false;
   #nextConnectionId: number;
 
@@ -140,9 +140,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   }
 
   serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[] {
-    const isInbound = config.trafficDirection === "inbound";
-    return this.#serverDrains.flatMap(({ drain, inboundOnly }) =>
-      isInbound || !inboundOnly ? [drain] : [],
+    return this.#serverDrains.flatMap(({ drain, scope }) =>
+      isInScope(config, scope) ? [drain] : [],
     );
   }
 
@@ -205,12 +204,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     });
   }
 
-  #startServerDrain(command: ServerDrainCommand): void {
-    const drain = new ActiveDrain(command.drain, this.worker, (event) => this.post(event));
-    this.#serverDrains.push({ drain, inboundOnly: command.inboundOnly });
-    for (const listener of this.#listeners.values()) {
-      if (listener.concerns(command)) listener.joinServerDrain(drain);
-    }
+  #startServerDrain({ drain: start, scope }: StartServerDrain): void {
+    const drain = new ActiveDrain(start, this.worker, (event) => this.post(event));
+    this.#serverDrains.push({ drain, scope });
+    for (const listener of this.#listeners.values()) listener.joinServerDrain(drain, scope);
     drain.report();
   }
 

@@ -30,6 +30,8 @@ export interface ListenerConfig {
   readonly tcpBacklogSize: number;
   readonly acceptsPerEventMax: number;
   readonly ignoreGlobalConnLimit: boolean;
+  /** False for one that the operator left out of the process's limits: probes, scrapes. Nobody's work is cut there. */
+  readonly carriesTraffic: boolean;
   readonly accessLog: readonly AccessLogConfig[];
   readonly socketOptions: readonly SocketOptionConfig[];
   readonly freebind: boolean;
@@ -47,8 +49,10 @@ export interface SocketOptionConfig {
 export type ListenerFilterConfig = never;
 
 export interface FilterChainConfig {
-  /** Hash of all that the chain means here: equal means unchanged, and its connections are kept. */
+  /** Hash of what the chain means to a connection: equal means that its connections are kept. */
   readonly id: string;
+  /** Hash of the rest, which open connections take up with their next request. */
+  readonly revision: string;
   readonly name: string;
   readonly match: FilterChainMatch;
   readonly filters: readonly NetworkFilterConfig[];

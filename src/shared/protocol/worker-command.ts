@@ -10,6 +10,7 @@ import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
 import type { RuntimeValues } from "../config/runtime-values.ts";
 import type { RouteScope } from "../config/scoped-routes.ts";
 import type { DrainStart } from "../drain/drain.ts";
+import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
 import type { OnDemandWant } from "./on-demand.ts";
@@ -49,8 +50,7 @@ export type WorkerCommand =
   | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
   | { readonly kind: "setHealthCheckFailed"; readonly failed: boolean }
-  /** A server-wide drain: told to listeners of the direction; nothing is closed at its deadline. */
-  | { readonly kind: "startServerDrain"; readonly drain: DrainStart; readonly inboundOnly: boolean }
+  | StartServerDrain
   /** SIGUSR1 and `/reopen_logs`: access logs go on in the files that have the names now. */
   | { readonly kind: "reopenLogs" }
   /** Closes every connection and ends the thread; answered by `exited`. */
@@ -135,6 +135,13 @@ export interface StartDrain {
   /** Ids of chains; undefined: the whole listener. */
   readonly filterChains: readonly string[] | undefined;
   readonly drain: DrainStart;
+}
+
+/** A server-wide drain: of the listeners that it concerns, and of those that come while it lasts. */
+export interface StartServerDrain {
+  readonly kind: "startServerDrain";
+  readonly drain: DrainStart;
+  readonly scope: ServerDrainScope;
 }
 
 /** Drains a share of the connections that a listener has now; it goes on accepting, and who comes is not in it. */

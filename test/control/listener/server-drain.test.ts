@@ -11,7 +11,7 @@ test("/drain_listeners stops now, tells every worker, closes no connection", asy
   await harness.server.drainListeners(plain);
   assert.equal(harness.kernel.open.size, 0);
   for (const { handled } of harness.workers) {
-    assert(handled.some((each) => each.kind === "startServerDrain" && !each.inboundOnly));
+    assert(handled.some((each) => each.kind === "startServerDrain" && each.scope === "all"));
   }
   await harness.clock.advance(60_000);
   assert.equal(harness.worker(0).connections.size, 1);

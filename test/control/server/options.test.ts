@@ -17,6 +17,7 @@ test("parseOptions() has Envoy's defaults", () => {
   assert.equal(options.concurrency, 3);
   assert.equal(options.drainTimeMs, 600_000);
   assert.equal(options.drainStrategy, "gradual");
+  assert.equal(options.shutdownDrainMs, 8_000);
   assert.equal(options.parentShutdownTimeMs, 900_000);
   assert.equal(options.logLevel, "info");
   assert.equal(options.localAddressIpVersion, "v4");
@@ -37,6 +38,7 @@ test("parseOptions() reads each flag into its field", () => {
     [["--restart-epoch", "0"], {}],
     [["--drain-time-s", "5"], { drainTimeMs: 5000 }],
     [["--drain-strategy", "immediate"], { drainStrategy: "immediate" }],
+    [["--shutdown-drain-s", "0"], { shutdownDrainMs: 0 }],
     [["-l", "warn"], { logLevel: "warning" }],
     [["--log-level", "off"], { logLevel: "off" }],
     [["--log-path", "/x"], { logPath: "/x" }],

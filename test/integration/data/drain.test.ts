@@ -4,6 +4,7 @@ import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
 import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
+import type { ServerDrainScope } from "../../../src/shared/drain/server-drain-scope.ts";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
 import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
@@ -184,7 +185,7 @@ forEachWorkerKind(
         ...(await echoClients(outbound.port, 2)),
       ];
       const startMs = performance.now();
-      const start = (id: number, inboundOnly: boolean) => {
+      const start = (id: number, scope: ServerDrainScope) => {
         const drain = {
           id: drainId(id),
           cause: "admin",
@@ -195,12 +196,12 @@ forEachWorkerKind(
           idleGraceMs: 0,
           cutsAtDeadline: false,
         } as const;
-        workers.post({ kind: "startServerDrain", inboundOnly, drain });
+        workers.post({ kind: "startServerDrain", scope, drain });
         return drain;
       };
-      const narrow = start(1_001, true);
+      const narrow = start(1_001, "inbound");
       await workers.untilTrue(() => workers.drainCounts(narrow)?.notified === 3);
-      const wide = start(1_002, false);
+      const wide = start(1_002, "all");
       await workers.untilTrue(() => workers.drainCounts(wide)?.notified === 5);
       // Those accepted from now on are told as well.
       clients.push(...(await echoClients(outbound.port, 1)));

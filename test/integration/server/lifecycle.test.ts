@@ -46,18 +46,6 @@ async function roundTrip(port: number): Promise<Socket> {
   return socket;
 }
 
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  test(`${signal} ends it with code 0, with clients connected`, async () => {
-    await using echo = await startEcho();
-    await using sluice = start(tcpBootstrap(echo.port));
-    const client = await roundTrip(await listenerPort(await sluice.live()));
-    sluice.child.kill(signal);
-    assert.equal(await sluice.exit, 0);
-    assert.match(sluice.stderr, /shutting down server instance/);
-    client.destroy();
-  });
-}
-
 test("a start that waits for its control plane says what for, and SIGTERM ends it with code 0", async () => {
   const { static_resources: resources } = tcpBootstrap(1) as { static_resources: object };
   await using sluice = start({

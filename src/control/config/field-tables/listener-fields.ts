@@ -42,7 +42,8 @@ export const listenerFields: FieldTables = {
       tcp_fast_open_queue_length: "TCP fast open stays off",
       connection_balance_config: "connections go to the worker with the fewest, always",
       enable_mptcp: "plain TCP sockets are opened",
-      bypass_overload_manager: "there is no overload manager to bypass",
+      bypass_overload_manager:
+        "there is no overload manager to bypass; a shutdown does not wait for its connections",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
       tcp_keepalive: "the system's defaults hold",
     },

@@ -9,11 +9,11 @@ import { type Server, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type {
   ServerReflectionRequest,
   ServerReflectionResponse,
-} from "../../gen/es/grpc/reflection/v1/reflection_pb.d.ts";
-import { messageOf } from "../shared/common/errors.ts";
-import { DescriptorFiles } from "../control/proto/descriptor-files.ts";
-import { bytesMethod } from "../control/proto/discovery-services.ts";
-import { type ProtoRegistry, readDescriptorSet } from "../control/proto/proto-registry.ts";
+} from "../../../gen/es/grpc/reflection/v1/reflection_pb.d.ts";
+import { messageOf } from "../../shared/common/errors.ts";
+import { DescriptorFiles } from "./descriptor-files.ts";
+import { bytesMethod } from "./discovery-services.ts";
+import { type ProtoRegistry, readDescriptorSet } from "./proto-registry.ts";
 
 type Answer = NonNullable<
   MessageInitShape<GenMessage<ServerReflectionResponse>>["messageResponse"]
