@@ -98,11 +98,11 @@ export class HttpContext implements Disposable {
     return this.#live.filters.current.onDemand !== undefined;
   }
 
-  /** The route's cluster is not here: what the request could wait for, where it may wait. */
+  /** Where the route's cluster is not here: what the request could wait for, if it may wait. */
   missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
     const { onDemand } = this.#live.filters.current;
-    if (onDemand === undefined || cluster === "" || cluster.length > clusterNameMax)
-      return undefined;
+    if (onDemand === undefined || this.worker.clusters.get(cluster)) return undefined;
+    if (cluster === "" || cluster.length > clusterNameMax) return undefined;
     const clusters = route.onDemandClusters(onDemand);
     return clusters && { kind: "cluster", ...clusters, cluster };
   }
