@@ -380,7 +380,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
     const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
-    if (route !== undefined && this.#waitsForCluster(route, cluster)) return;
+    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
@@ -433,12 +433,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (!this.#wait.begin(want)) return false;
     this.#phase = "waiting";
     return true;
-  }
-
-  #waitsForCluster(route: CompiledRoute, name: string): boolean {
-    const context = this.#context;
-    if (!context.mayWait || context.worker.clusters.get(name) !== undefined) return false;
-    return this.#waitsFor(this.#live.missingCluster(route, name));
   }
 
   #toCluster(route: CompiledRoute, action: ClusterAction, name: string): void {

@@ -87,11 +87,11 @@ export class LiveConfig {
     return this.#scoped?.wantOf(view) ?? this.routeTable(view)?.wantOf(view);
   }
 
-  /** The route's cluster is not here: what the request could wait for, where it may wait. */
+  /** Where the route's cluster is not here: what the request could wait for, if it may wait. */
   missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
     const { onDemand } = this.filters.current;
-    if (onDemand === undefined || cluster === "" || cluster.length > clusterNameMax)
-      return undefined;
+    if (onDemand === undefined || this.#parts.worker.clusters.get(cluster)) return undefined;
+    if (cluster === "" || cluster.length > clusterNameMax) return undefined;
     const clusters = route.onDemandClusters(onDemand);
     return clusters && { kind: "cluster", ...clusters, cluster };
   }

@@ -144,7 +144,7 @@ test("a cluster that nobody knows is asked for, and the request goes on", async 
   assert.deepEqual(await clusterNames(proxy), ["known", "one", "two"]);
 });
 
-test("a push of other clusters leaves it; its removal takes it, and it may be asked for again", async () => {
+test("a push of other clusters leaves it; its removal takes it", async () => {
   await using open = new AsyncDisposableStack();
   const { server, proxy, port, wrapped } = await start(open);
   assert.equal(await ask(port, "one"), 200);
