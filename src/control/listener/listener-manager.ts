@@ -350,11 +350,12 @@ export class ListenerManager {
     const targets = [...dependencyTargets(dependencies)];
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
-    const listener = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
-    if (typeof listener === "string") {
-      this.#stats.count("listener_create_failure");
-      return listener;
+    const created = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
+    if (!created.ok) {
+      if (created.isCounted) this.#stats.count("listener_create_failure");
+      return created.error;
     }
+    const { listener } = created;
     const replaced = this.#sets.warming.get(facts.name);
     if (replaced) this.#dropWarming(replaced);
     this.#sets.warming.set(facts.name, listener);

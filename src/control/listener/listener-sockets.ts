@@ -83,7 +83,8 @@ export type AcquireResult =
       /** Addresses whose open socket has other options than were asked for: it keeps them. */
       readonly outdated: readonly SocketAddress[];
     }
-  | { readonly ok: false; readonly error: string };
+  /** `kind`: Envoy counts what the system refused, and not what it refused itself. */
+  | { readonly ok: false; readonly kind: "duplicate" | "unbound"; readonly error: string };
 
 export class ListenerSockets {
   readonly #bind: BindSocket;
@@ -104,7 +105,9 @@ export class ListenerSockets {
   async acquire(facts: BindFacts, owner: SocketOwner): Promise<AcquireResult> {
     if (!facts.bindToPort) return { ok: true, leases: [], outdated: [] };
     const duplicate = facts.addresses.find((address) => this.#isTaken(address, owner));
-    if (duplicate) return { ok: false, error: duplicateAddress(facts.name, duplicate) };
+    if (duplicate) {
+      return { ok: false, kind: "duplicate", error: duplicateAddress(facts.name, duplicate) };
+    }
     const leases: SocketLease[] = [];
     const outdated: SocketAddress[] = [];
     for (const [index, address] of facts.addresses.entries()) {
@@ -114,7 +117,7 @@ export class ListenerSockets {
       const entry = known ?? (await this.#open(key, address, facts));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
-        return { ok: false, error: entry };
+        return { ok: false, kind: "unbound", error: entry };
       }
       if (known && !isDeepStrictEqual(entry.options, bindOptions(facts))) outdated.push(address);
       leases.push(this.#lease(entry, owner));

@@ -1,4 +1,7 @@
-/** The stats and the limit of one listener on one worker. Gauges are set from the size they are given. */
+/**
+ * The stats and the limit of one version of a listener on one worker. Its generations share their stats, so the
+ * gauge moves by the difference between the sizes that it is given: what the others show stays in it.
+ */
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import {
   listenerStats,
@@ -21,11 +24,21 @@ const exhausted = sluiceWorkerStats.offset("descriptors_exhausted");
 
 export class ListenerCounters {
   readonly #worker: WorkerContext;
-  readonly #slots: ListenerSlots;
+  #slots: ListenerSlots;
+  /** The part of the gauges that is this version's. */
+  #shown = 0;
 
   constructor(worker: WorkerContext, slots: ListenerSlots) {
     this.#worker = worker;
     this.#slots = slots;
+  }
+
+  /** After an update in place, which goes on with the connections. */
+  moveTo(slots: ListenerSlots): void {
+    const count = this.#shown;
+    this.#show(0);
+    this.#slots = slots;
+    this.#show(count);
   }
 
   /** Counts one towards the listener's limit over all workers; false and counted when it is reached. */
@@ -51,14 +64,14 @@ export class ListenerCounters {
     const { slab } = this.#worker;
     slab.add(this.#slots.listener, total);
     slab.add(this.#slots.worker, workerTotal);
-    this.#setActive(activeCount);
+    this.#show(activeCount);
   }
 
   closed(activeCount: number, startMs: number): void {
     const { slab, reactor } = this.#worker;
     slab.add(this.#slots.listener, destroyed);
     slab.record(this.#slots.listener, lengthMs, reactor.nowMs - startMs);
-    this.#setActive(activeCount);
+    this.#show(activeCount);
   }
 
   unmatched(): void {
@@ -77,8 +90,11 @@ export class ListenerCounters {
     this.#worker.slab.add(this.#worker.init.slots.sluice, exhausted);
   }
 
-  #setActive(count: number): void {
-    this.#worker.slab.set(this.#slots.listener, active, count);
-    this.#worker.slab.set(this.#slots.worker, workerActive, count);
+  #show(count: number): void {
+    const { slab } = this.#worker;
+    const change = count - this.#shown;
+    slab.add(this.#slots.listener, active, change);
+    slab.add(this.#slots.worker, workerActive, change);
+    this.#shown = count;
   }
 }
