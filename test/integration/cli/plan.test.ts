@@ -146,9 +146,12 @@ suite("sluice plan FILE", () => {
     assert.deepEqual([planned.code, planned.classes], [0, { live: 1 }]);
     assert.equal((await client.get("/")).status, 200, "a plan changes nothing");
     await controlPlane.accepted("listeners", next);
-    const answer = await client.get("/");
-    assert.deepEqual([answer.status, answer.headers["server"]], [201, "two"]);
-    assert.equal(answer.headers["connection"], undefined);
+    // Workers are told when it is accepted, not before.
+    const answer = await until(async () => {
+      const next = await client.get("/");
+      return next.status === 201 && next;
+    }, "the worker has it");
+    assert.deepEqual([answer.headers["server"], answer.headers["connection"]], ["two", undefined]);
     assert.deepEqual(await drains(), []);
     assert.equal(await proxy.stat("listener_manager.listener_in_place_updated"), 1);
     const dump = await proxy.admin("/config_dump?resource=dynamic_listeners");
