@@ -162,18 +162,9 @@ test("what a plan says is what the push does, whatever came before it", async ()
     }),
     { numRuns: 150 },
   );
-  // Else the test would say little: every class but that of the bootstrap's names.
-  assert.deepEqual([...seen].toSorted(), [
-    "equivalent",
-    "filterChains",
-    "full",
-    "live",
-    "new",
-    "refused",
-    "removed",
-    "revert",
-    "unchanged",
-  ]);
+  // Else the test would say little. Some classes come seldom; each has a test below, or in the manager's own.
+  for (const often of ["new", "live", "filterChains", "full", "removed", "unchanged", "refused"])
+    assert(seen.has(often), `no plan was ${often}`);
 });
 
 describe("a plan", () => {
@@ -209,6 +200,20 @@ describe("a plan", () => {
       drain: { filter_chains: null, connections: 0, time_s: 3, strategy: "immediate" },
     });
     assert.deepEqual(full.classes, { full: 1, removed: 1 });
+  });
+
+  test("back to what is active drops what warms, and drains nothing", async () => {
+    const harness = await ListenerHarness.started();
+    await harness.push([{ name: "a" }]);
+    await harness.push([{ name: "a", routes: ["never"], config: { statPrefix: "s" } }]);
+    harness.assertStats({ added: 1, modified: 1, active: 1, warming: 1 });
+    const [listener] = (await planOf(harness, [{ name: "a" }])).listeners;
+    assert.deepEqual([listener?.class, listener?.drain], ["revert", null]);
+    const again = { name: "a", spelling: "2" };
+    const [other] = (await planOf(harness, [again])).listeners;
+    assert.equal(other?.class, "revert");
+    await harness.push([again]);
+    harness.assertStats({ added: 1, modified: 2, active: 1 });
   });
 
   test("of a part of the listeners removes none", async () => {
