@@ -49,7 +49,6 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     drainPolicy: {},
     trafficDirection: "unspecified",
     bindToPort: true,
-    useOriginalDst: false,
     enableReusePort: false,
     tcpBacklogSize: 128,
     acceptsPerEventMax: 64,

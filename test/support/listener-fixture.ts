@@ -69,7 +69,6 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     drainPolicy: {},
     trafficDirection: "unspecified",
     bindToPort: true,
-    useOriginalDst: false,
     enableReusePort: false,
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,

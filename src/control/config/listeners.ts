@@ -131,7 +131,6 @@ function decodeConfig(
     drainType: Number(message.drainType) === 1 ? "modifyOnly" : "default",
     drainPolicy: decodeDrainPolicy(message.metadata?.filterMetadata[drainMetadataKey], context),
     trafficDirection: directions[message.trafficDirection] ?? "unspecified",
-    useOriginalDst: message.useOriginalDst ?? false,
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
     carriesTraffic: !message.ignoreGlobalConnLimit && !message.bypassOverloadManager,
     accessLog: decodeAccessLogs(message.accessLog, context),

@@ -25,7 +25,6 @@ export interface ListenerConfig {
   readonly drainPolicy: Partial<DrainPolicy>;
   readonly trafficDirection: "unspecified" | "inbound" | "outbound";
   readonly bindToPort: boolean;
-  readonly useOriginalDst: boolean;
   readonly enableReusePort: boolean;
   readonly tcpBacklogSize: number;
   readonly acceptsPerEventMax: number;

@@ -34,7 +34,6 @@ test("decode() fills in Envoy's defaults", () => {
     drainPolicy: {},
     trafficDirection: "unspecified",
     bindToPort: true,
-    useOriginalDst: false,
     enableReusePort: false,
     tcpBacklogSize: 65_535,
     acceptsPerEventMax: 1_000,
@@ -271,10 +270,10 @@ test("decode() tells all errors of a listener at once", () => {
       `{name: a, use_original_dst: true, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
     ),
   );
-  assert.equal(errors.length, 4);
+  assert.equal(errors.length, 5);
   assert.match(
     errors.join("\n"),
-    /address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+    /use_original_dst is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
   );
 });
 

@@ -345,6 +345,9 @@ suite("a listener walks", { timeout: 120_000 }, () => {
     await walk.shows("a connection that outlives the stop", connections("c", 1, 1));
     await walk.proxy.admin("/drain_listeners", "POST");
     await walk.shows("accepts no more", manager({ listener_stopped: 3 }));
+    // Stopped ones are still listed where they were.
+    assert.deepEqual([...(await walk.proxy.listenerPorts()).keys()].sort(), ["b", "c", "static"]);
+    assert.equal(await walk.port("b"), port);
     await walk.accepts({ listeners: [listener("b", port), listener("c"), listener("f")] });
     await walk.shows("additions are skipped from now on", {});
     await walk.accepts({ listeners: [listener("b", port)] });

@@ -12,7 +12,6 @@ export const listenerFields: FieldTables = {
       "stat_prefix",
       "filter_chains",
       "default_filter_chain",
-      "use_original_dst",
       "per_connection_buffer_limit_bytes",
       "metadata",
       "drain_type",
@@ -37,6 +36,7 @@ export const listenerFields: FieldTables = {
       api_listener: "API listeners are not built",
       internal_listener: "internal listeners are not built",
       deprecated_v1: "use bind_to_port",
+      use_original_dst: inAnotherPlace,
     },
     warned: {
       reuse_port: "deprecated: use enable_reuse_port",
