@@ -31,6 +31,8 @@ async function valueIn(proxy: ProxyProcess): Promise<string | undefined> {
 test("state of the world: nothing, or another name, changes nothing; of two its own is taken", async () => {
   await using open = new AsyncDisposableStack();
   const server = open.use(await PushingServer.start());
+  // Start-up waits for an answer of each.
+  for (const kind of ["clusters", "listeners"]) server.offer(kind, []);
   server.offer("runtime", [layerOf("pushed", 1)]);
   const proxy = open.use(await ProxyProcess.start(bootstrapOf(server.address)));
   assert.equal(await valueIn(proxy), "1");
