@@ -184,6 +184,35 @@ test("a route says otherwise: it asks where the filter does not, and the other w
   }
 });
 
+test("one of weighted clusters says otherwise than its route", async () => {
+  const override = (odcds?: object): object => ({
+    typed_per_filter_config: {
+      od: { "@type": `${filterType}.on_demand.v3.PerRouteConfig`, ...(odcds && { odcds }) },
+    },
+  });
+  const answers = async (ofCluster: object, ofRoute: object): Promise<number> => {
+    await using open = new AsyncDisposableStack();
+    const clusters = [{ name: "one", weight: 1, ...ofCluster }];
+    const route = {
+      match: { prefix: "/" },
+      route: { weighted_clusters: { clusters } },
+      ...ofRoute,
+    };
+    const listener = httpListener("web", {
+      route_config: {
+        name: "routes",
+        validate_clusters: false,
+        virtual_hosts: [{ name: "all", domains: ["*"], routes: [route] }],
+      },
+      http_filters: [onDemand(), router],
+    });
+    const { port } = await start(open, listener);
+    return await ask(port, "");
+  };
+  assert.equal(await answers(override({ source: fromAds }), override()), 200);
+  assert.equal(await answers(override(), override({ source: fromAds })), 503);
+});
+
 test("clients that go are forgotten, and so is what they wanted", ours, async () => {
   await using open = new AsyncDisposableStack();
   const { server, proxy, port } = await start(open);
