@@ -5,7 +5,9 @@ import { DeltaServer, type DeltaAnswer, type WrappedResource } from "../../suppo
 import { startHttpUpstream } from "../../support/http-peers.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
 import {
+  assignment,
   dynamicBootstrap,
+  edsCluster,
   fromAds,
   httpListener,
   staticCluster,
@@ -15,6 +17,7 @@ import { until } from "../../support/until.ts";
 const types = "type.googleapis.com/envoy";
 const listenerType = `${types}.config.listener.v3.Listener`;
 const clusterType = `${types}.config.cluster.v3.Cluster`;
+const endpointType = `${types}.config.endpoint.v3.ClusterLoadAssignment`;
 const filterType = `${types}.extensions.filters.http`;
 const isOurs = process.env["SLUICE_TEST_PROXY"] === undefined;
 const ours = { skip: !isOurs };
@@ -70,7 +73,14 @@ async function start(open: AsyncDisposableStack, listener = listenerOf({ source:
   const upstream = open.use(await startHttpUpstream());
   const wrapped = (name: string): WrappedResource => ({
     name,
-    resource: { "@type": clusterType, ...staticCluster(name, upstream.port) },
+    resource: {
+      "@type": clusterType,
+      ...(name.startsWith("eds") ? edsCluster(name) : staticCluster(name, upstream.port)),
+    },
+  });
+  const endpointsOf = (name: string): WrappedResource => ({
+    name,
+    resource: { "@type": endpointType, ...assignment(name, upstream.port) },
   });
   const answerTo = (name: string): DeltaAnswer =>
     name.startsWith("gone") ? { removed_resources: [name] } : { resources: [wrapped(name)] };
@@ -78,6 +88,7 @@ async function start(open: AsyncDisposableStack, listener = listenerOf({ source:
     await DeltaServer.start((type, names) => {
       if (type === listenerType)
         return { resources: [{ name: "web", resource: { "@type": type, ...listener } }] };
+      if (type === endpointType) return { resources: names.map(endpointsOf) };
       if (type !== clusterType) return {};
       const asked = names.filter((name) => !name.startsWith("silent"));
       if (asked.length === 0) return undefined;
@@ -142,6 +153,13 @@ test("a cluster that nobody knows is asked for, and the request goes on", async 
     ["one", "two"],
   );
   assert.deepEqual(await clusterNames(proxy), ["known", "one", "two"]);
+});
+
+test("one whose hosts come by EDS is waited for until it has them", async () => {
+  await using open = new AsyncDisposableStack();
+  const { server, port } = await start(open);
+  assert.equal(await ask(port, "eds.one"), 200);
+  assert.deepEqual(server.subscribed(endpointType), ["eds.one"]);
 });
 
 test("a push of other clusters leaves it; its removal takes it", async () => {
