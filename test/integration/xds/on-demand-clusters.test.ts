@@ -17,6 +17,7 @@ import { until } from "../../support/until.ts";
 const types = "type.googleapis.com/envoy";
 const listenerType = `${types}.config.listener.v3.Listener`;
 const clusterType = `${types}.config.cluster.v3.Cluster`;
+const routesType = `${types}.config.route.v3.RouteConfiguration`;
 const endpointType = `${types}.config.endpoint.v3.ClusterLoadAssignment`;
 const filterType = `${types}.extensions.filters.http`;
 const isOurs = process.env["SLUICE_TEST_PROXY"] === undefined;
@@ -88,6 +89,13 @@ async function start(open: AsyncDisposableStack, listener = listenerOf({ source:
     await DeltaServer.start((type, names) => {
       if (type === listenerType)
         return { resources: [{ name: "web", resource: { "@type": type, ...listener } }] };
+      if (type === routesType)
+        return {
+          resources: names.map((name) => ({
+            name,
+            resource: { "@type": routesType, ...routesOf({ odcds: { source: fromAds } }) },
+          })),
+        };
       if (type === endpointType) return { resources: names.map(endpointsOf) };
       if (type !== clusterType) return {};
       const asked = names.filter((name) => !name.startsWith("silent"));
@@ -200,6 +208,17 @@ test("a route says otherwise: it asks where the filter does not, and the other w
     const { port } = await start(open, listenerOf(odcds, perRoute));
     assert.equal(await ask(port, "one"), status);
   }
+});
+
+test("a route of RDS says so too", async () => {
+  await using open = new AsyncDisposableStack();
+  const listener = httpListener("web", {
+    rds: { route_config_name: "routes", config_source: fromAds },
+    http_filters: [onDemand(), router],
+  });
+  const { server, port } = await start(open, listener);
+  assert.equal(await ask(port, "one"), 200);
+  assert(server.subscribed(clusterType).includes("one"));
 });
 
 test("one of weighted clusters says otherwise than its route", async () => {
