@@ -129,6 +129,7 @@ export class ListenerWorld {
       chains: ["base", ...this.#some(chains)],
       routes: this.#chance(0.3) ? this.#some(routes) : [],
       requiredClusters: this.#chance(0.05) ? ["nowhere"] : [],
+      ...(this.#chance(0.2) ? { revision: `${this.#below(3)}` } : {}),
       ...(this.#chance(0.1) ? { spelling: `${this.#below(9)}` } : {}),
       config: {
         drainPolicy: this.#chance(0.5) ? { timeMs: this.#below(20_000) } : {},

@@ -19,6 +19,7 @@ export interface ListenerFacts extends Pick<
   | "tcpBacklogSize"
   | "addressOptions"
   | "freebind"
+  | "ignoreGlobalConnLimit"
   | "transparent"
 > {
   /** Of its connection managers and TCP proxies, each once. */
@@ -42,6 +43,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     tcpBacklogSize: config.tcpBacklogSize,
     addressOptions: config.addressOptions,
     freebind: config.freebind,
+    ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
     tcpStatPrefixes: statPrefixes(config, "tcpProxy"),

@@ -23,6 +23,7 @@ import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
+import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
 import type { NamedTable } from "./named-table.ts";
@@ -180,7 +181,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
 
   #drop(connection: HandedConnection): void {
     this.worker.reactor.discard(connection.descriptor);
-    Atomics.sub(this.worker.limits, connection.connectionCount, 1);
+    releaseAccepted(this.worker.limits, connection.connectionCount);
     this.balancer.closed();
   }
 

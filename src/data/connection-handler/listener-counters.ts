@@ -3,6 +3,7 @@
  * gauge moves by the difference between the sizes that it is given: what the others show stays in it.
  */
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { limitLayout } from "../../shared/protocol/worker-init.ts";
 import {
   listenerStats,
   listenerWorkerStats,
@@ -13,6 +14,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 const total = listenerStats.offset("downstream_cx_total");
 const destroyed = listenerStats.offset("downstream_cx_destroy");
 const overflow = listenerStats.offset("downstream_cx_overflow");
+const globalOverflow = listenerStats.offset("downstream_global_cx_overflow");
 const noMatch = listenerStats.offset("no_filter_chain_match");
 const active = listenerStats.offset("downstream_cx_active");
 const lengthMs = listenerStats.offset("downstream_cx_length_ms");
@@ -21,6 +23,12 @@ const workerTotal = listenerWorkerStats.offset("downstream_cx_total");
 const workerActive = listenerWorkerStats.offset("downstream_cx_active");
 const handed = sluiceWorkerStats.offset("connections_handed_over");
 const exhausted = sluiceWorkerStats.offset("descriptors_exhausted");
+
+/** A connection that was accepted has gone, or is not to be. */
+export function releaseAccepted(limits: Int32Array, connectionCount: number): void {
+  Atomics.sub(limits, limitLayout.acceptedConnections, 1);
+  Atomics.sub(limits, connectionCount, 1);
+}
 
 export class ListenerCounters {
   readonly #worker: WorkerContext;
@@ -41,19 +49,26 @@ export class ListenerCounters {
     this.#show(count);
   }
 
-  /** Counts one towards the listener's limit over all workers; false and counted when it is reached. */
+  /**
+   * Counts one towards the limits of the process and of the listener, over all workers; false and counted when one
+   * of them is reached.
+   */
   tryAcquire(): boolean {
-    const { connectionCount, name } = this.#slots;
-    const limit = this.#worker.runtime.connectionLimit(name);
-    const before = Atomics.add(this.#worker.limits, connectionCount, 1);
-    if (limit === undefined || before < limit) return true;
+    const { connectionCount, name, ignoresGlobalLimit } = this.#slots;
+    const { limits, runtime } = this.#worker;
+    const limit = runtime.connectionLimit(name);
+    const accepted = Atomics.add(limits, limitLayout.acceptedConnections, 1);
+    const before = Atomics.add(limits, connectionCount, 1);
+    const isGlobalReached = !ignoresGlobalLimit && accepted >= runtime.acceptedConnectionsMax;
+    if (!isGlobalReached && (limit === undefined || before < limit)) return true;
     this.release();
-    this.overflowed();
+    if (isGlobalReached) this.#worker.slab.add(this.#slots.listener, globalOverflow);
+    else this.overflowed();
     return false;
   }
 
   release(): void {
-    Atomics.sub(this.#worker.limits, this.#slots.connectionCount, 1);
+    releaseAccepted(this.#worker.limits, this.#slots.connectionCount);
   }
 
   overflowed(): void {

@@ -11,6 +11,7 @@ import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
+import type { LiveFields } from "./composer-context.ts";
 import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
 import { HttpFilterChain } from "./filters/filter-chain.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
@@ -30,10 +31,9 @@ export interface LiveConfigParts {
   readonly responseCapture: HeaderCapture;
 }
 
-export class LiveConfig {
+export class LiveConfig implements LiveFields {
   readonly config: HttpConnectionManagerConfig;
   readonly filters: HttpFilterChain;
-  /** `server: …` and `via: …` lines; empty where there is none. */
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
   /** Undefined: no `access_log`, so nothing is captured for one. */

@@ -4,10 +4,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import type { PlanView } from "../../../src/control/listener/plan-view.ts";
-import { HttpClient } from "../../support/http-peers.ts";
+import { HttpClient, type RawResponse } from "../../support/http-peers.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
 import { PushingServer } from "../../support/pushing-server.ts";
 import { SluiceProgram } from "../../support/sluice-program.ts";
+import { SteadyClients } from "../../support/steady-clients.ts";
 import { until } from "../../support/until.ts";
 import {
   dynamicBootstrap,
@@ -135,6 +136,11 @@ suite("sluice plan FILE", () => {
     assert.equal(stderr, "");
     return { ...(JSON.parse(stdout) as PlanView), code };
   };
+  const untilAnswered = (status: number): Promise<RawResponse> =>
+    until(async () => {
+      const next = await client.get("/");
+      return next.status === status && next;
+    }, "the worker has it");
   const drains = async (): Promise<readonly { readonly connections: { at_start: number } }[]> => {
     const view = JSON.parse(await proxy.admin("/drains")) as { drains: [] };
     return view.drains;
@@ -146,15 +152,36 @@ suite("sluice plan FILE", () => {
     assert.deepEqual([planned.code, planned.classes], [0, { live: 1 }]);
     assert.equal((await client.get("/")).status, 200, "a plan changes nothing");
     await controlPlane.accepted("listeners", next);
-    const answer = await client.get("/");
-    assert.deepEqual([answer.status, answer.headers["server"]], [201, "two"]);
-    assert.equal(answer.headers["connection"], undefined);
+    // Workers are told when it is accepted, and may hear of it later than the control plane.
+    const answer = await untilAnswered(201);
+    assert.deepEqual([answer.headers["server"], answer.headers["connection"]], ["two", undefined]);
     assert.deepEqual(await drains(), []);
     assert.equal(await proxy.stat("listener_manager.listener_in_place_updated"), 1);
     const dump = await proxy.admin("/config_dump?resource=dynamic_listeners");
     assert.match(dump, /"update_class": "live"/);
     assert.match(dump, /"filter_chains\[0\]\.filters\[0\]\.typed_config\.route_config"/);
     assert.match(await proxy.admin("/status"), /update: live, nothing drains, changed: filter_ch/);
+  });
+
+  test("under load a live update fails no request and closes no connection", async () => {
+    const port = (await proxy.listenerPorts()).get("a");
+    assert(port !== undefined);
+    await controlPlane.accepted("listeners", [httpListener("a", answering(200))]);
+    await untilAnswered(200);
+    await using clients = new SteadyClients(port, 4, { keepAlive: true });
+    for (let round = 0; round < 50; round++)
+      await controlPlane.accepted("listeners", [
+        httpListener("a", answering(200, { server_name: `s${round}`, via: `v${round}` })),
+      ]);
+    const before = clients.completed;
+    await until(() => clients.completed > before + 50, "requests go on");
+    assert.deepEqual(await clients.stop(), []);
+    assert.equal(clients.connections, 4, "a connection was closed");
+    assert.deepEqual(await drains(), []);
+    await until(
+      async () => (await client.get("/")).headers["server"] === "s49",
+      "the last one is there",
+    );
   });
 
   test("what connections keep: the plan counts them, and the push drains them", async () => {
