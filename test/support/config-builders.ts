@@ -76,7 +76,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
           ({
             kind: "srds",
             name: scopes,
-            scopes: { kind: "srds", source: ads, rdsSource: ads },
+            scopes: { kind: "srds", source: { ...ads, collection: undefined }, rdsSource: ads },
             statPrefix: "http",
           }) as const,
       ),

@@ -97,7 +97,7 @@ export class OdcdsApi {
     const { clock } = this.#context;
     const wanted = new WantedResources<DecodedCluster>({
       clock,
-      namesMax: wantedClustersMax,
+      hasRoom: () => this.size < wantedClustersMax,
       countOverflow: () => this.#count("wanted_clusters_overflow"),
       subscribe: (name) => this.#subscribe(feed, name),
       onState: (name, state) => this.#onState(name, state),

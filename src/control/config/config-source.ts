@@ -57,3 +57,9 @@ export interface GrpcService {
   /** 0: none. As in Envoy it bounds single calls, and a discovery stream is none. */
   readonly timeoutMs: number;
 }
+
+/** Where all resources of a full-state type come from. */
+export type CollectionSource = ConfigSource & {
+  /** The `xdstp` collection that they are, in canonical form; undefined: everything that the source has. */
+  readonly collection: string | undefined;
+};

@@ -60,7 +60,7 @@ export class VhdsSubscription implements Disposable {
     this.#hosts = new DiscoveredHosts(context.name);
     this.#wanted = new WantedResources({
       ...context,
-      namesMax: wantedHostsMax,
+      hasRoom: () => this.#wanted.size < wantedHostsMax,
       subscribe: (host) => context.feed.named(`${context.name}/${host}`),
     });
     this.#batches = context.feed.batches.subscribe((batch) => this.#apply(batch));

@@ -2,11 +2,12 @@
  * Where resources come from: the aggregated stream, a server of one type, a polled one, a file. Managers get
  * sources to subscribe to and never learn which it was.
  */
-import { of } from "rxjs";
+import { finalize, of } from "rxjs";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ClusterFeed } from "../cluster/odcds-api.ts";
 import { authoritySource } from "../config/authorities.ts";
+import { collectionOfNode } from "../config/collections.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { DecodedExtensionConfig } from "../config/extension-config.ts";
@@ -23,6 +24,7 @@ import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
+import { OneCollection } from "./one-collection.ts";
 import type { TlsClients } from "./tls-clients.ts";
 import { type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
 
@@ -51,6 +53,7 @@ export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #clients: XdsClients;
   readonly #known: KnownToManagers;
+  readonly #scopeCollections = new OneCollection();
   /** By client, the types whose resources are judged before a push is answered. */
   readonly #checked = new Map<XdsClient, Set<ResourceType<unknown>>>();
 
@@ -179,8 +182,14 @@ export class XdsSources implements Disposable {
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
     if (typeof client === "string") return client;
+    const { nodeParams } = this.#parts.bootstrap.dynamicResources;
+    const collection = collectionOfNode(source.collection, nodeParams);
+    const release = this.#scopeCollections.acquire(client, collection);
+    if (release === undefined)
+      return "its server is asked for another collection already, and all scopes of a server are one";
+    const options = { ...subscriptionOptions(source, statPrefix), collection };
     return {
-      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      batches: client.changes$(type, options).pipe(finalize(release)),
       whenAnswered: () => client.whenAnswered(type),
     };
   };

@@ -12,8 +12,8 @@ const absentKeptMs = 5_000;
 export interface WantedResourcesContext<T> {
   readonly subscribe: (name: string) => Observable<ResourceState<T>>;
   readonly clock: Clock;
-  /** Names at once; a name beyond it is not asked for. */
-  readonly namesMax: number;
+  /** Whether one name more may be asked for. */
+  readonly hasRoom: () => boolean;
   /** A name was not asked for, since there are too many. */
   readonly countOverflow: () => void;
   /** Before those are told who asked. */
@@ -59,8 +59,8 @@ export class WantedResources<T> implements Disposable {
   }
 
   #ask(name: string): Wanted | undefined {
-    const { namesMax, countOverflow, subscribe } = this.#context;
-    if (this.#wanted.size >= namesMax) {
+    const { hasRoom, countOverflow, subscribe } = this.#context;
+    if (!hasRoom()) {
       countOverflow();
       return undefined;
     }

@@ -92,7 +92,7 @@ export class LiveConfig implements LiveFields {
     const { onDemand } = this.filters.current;
     if (onDemand === undefined || this.#parts.worker.clusters.get(cluster)) return undefined;
     if (cluster === "" || cluster.length > clusterNameMax) return undefined;
-    const clusters = route.onDemandClusters(onDemand);
+    const clusters = route.onDemandClusters(onDemand, cluster);
     return clusters && { kind: "cluster", ...clusters, cluster };
   }
 

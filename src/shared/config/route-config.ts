@@ -104,6 +104,8 @@ export interface ClusterAction {
 export interface WeightedCluster {
   readonly name: string;
   readonly weight: number;
+  /** Nearer than the route's. */
+  readonly onDemand?: OnDemandOverrides;
 }
 
 export interface RedirectAction {

@@ -39,9 +39,9 @@ class Stage {
     });
   }
 
-  want(cluster: string, timeoutMs = 5_000): { answers: number } & Disposable {
+  want(cluster: string, timeoutMs = 5_000, feed = ""): { answers: number } & Disposable {
     const told = { answers: 0 };
-    const want = { kind: "cluster", feed: "", cluster, timeoutMs } as const;
+    const want = { kind: "cluster", feed, cluster, timeoutMs } as const;
     const search = this.api.want(want, () => void told.answers++);
     return Object.assign(told, { [Symbol.dispose]: () => search[Symbol.dispose]() });
   }
@@ -123,9 +123,10 @@ test("what is given up while it warms is not told of", async () => {
   assert.equal(want.answers, 0);
 });
 
-test("beyond the limit nothing is asked for", () => {
+test("beyond the limit, over all places, nothing is asked for", () => {
   const stage = new Stage();
-  for (let index = 0; index < wantedClustersMax; index++) stage.want(`c${index}`, 0);
+  for (let index = 0; index < wantedClustersMax; index++)
+    stage.want(`c${index}`, 0, `feed${index % 2}`);
   assert.equal(stage.want("late", 0).answers, 1);
   assert.equal(stage.states.has("late"), false);
   assert.equal(stage.stats.value("sluice.odcds.wanted_clusters_overflow"), 1);

@@ -97,6 +97,7 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
       collection: undefined,
       initialFetchTimeoutMs: 15_000,
     },
+    nodeParams: new Map(),
   });
   assert.deepEqual(config.runtimeLayers, [
     {

@@ -5,7 +5,9 @@ import { DeltaServer, type DeltaAnswer, type WrappedResource } from "../../suppo
 import { startHttpUpstream } from "../../support/http-peers.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
 import {
+  assignment,
   dynamicBootstrap,
+  edsCluster,
   fromAds,
   httpListener,
   staticCluster,
@@ -15,6 +17,8 @@ import { until } from "../../support/until.ts";
 const types = "type.googleapis.com/envoy";
 const listenerType = `${types}.config.listener.v3.Listener`;
 const clusterType = `${types}.config.cluster.v3.Cluster`;
+const routesType = `${types}.config.route.v3.RouteConfiguration`;
+const endpointType = `${types}.config.endpoint.v3.ClusterLoadAssignment`;
 const filterType = `${types}.extensions.filters.http`;
 const isOurs = process.env["SLUICE_TEST_PROXY"] === undefined;
 const ours = { skip: !isOurs };
@@ -70,7 +74,14 @@ async function start(open: AsyncDisposableStack, listener = listenerOf({ source:
   const upstream = open.use(await startHttpUpstream());
   const wrapped = (name: string): WrappedResource => ({
     name,
-    resource: { "@type": clusterType, ...staticCluster(name, upstream.port) },
+    resource: {
+      "@type": clusterType,
+      ...(name.startsWith("eds") ? edsCluster(name) : staticCluster(name, upstream.port)),
+    },
+  });
+  const endpointsOf = (name: string): WrappedResource => ({
+    name,
+    resource: { "@type": endpointType, ...assignment(name, upstream.port) },
   });
   const answerTo = (name: string): DeltaAnswer =>
     name.startsWith("gone") ? { removed_resources: [name] } : { resources: [wrapped(name)] };
@@ -78,6 +89,14 @@ async function start(open: AsyncDisposableStack, listener = listenerOf({ source:
     await DeltaServer.start((type, names) => {
       if (type === listenerType)
         return { resources: [{ name: "web", resource: { "@type": type, ...listener } }] };
+      if (type === routesType)
+        return {
+          resources: names.map((name) => ({
+            name,
+            resource: { "@type": routesType, ...routesOf({ odcds: { source: fromAds } }) },
+          })),
+        };
+      if (type === endpointType) return { resources: names.map(endpointsOf) };
       if (type !== clusterType) return {};
       const asked = names.filter((name) => !name.startsWith("silent"));
       if (asked.length === 0) return undefined;
@@ -144,6 +163,13 @@ test("a cluster that nobody knows is asked for, and the request goes on", async 
   assert.deepEqual(await clusterNames(proxy), ["known", "one", "two"]);
 });
 
+test("one whose hosts come by EDS is waited for until it has them", async () => {
+  await using open = new AsyncDisposableStack();
+  const { server, port } = await start(open);
+  assert.equal(await ask(port, "eds.one"), 200);
+  assert.deepEqual(server.subscribed(endpointType), ["eds.one"]);
+});
+
 test("a push of other clusters leaves it; its removal takes it", async () => {
   await using open = new AsyncDisposableStack();
   const { server, proxy, port, wrapped } = await start(open);
@@ -182,6 +208,46 @@ test("a route says otherwise: it asks where the filter does not, and the other w
     const { port } = await start(open, listenerOf(odcds, perRoute));
     assert.equal(await ask(port, "one"), status);
   }
+});
+
+test("a route of RDS says so too", async () => {
+  await using open = new AsyncDisposableStack();
+  const listener = httpListener("web", {
+    rds: { route_config_name: "routes", config_source: fromAds },
+    http_filters: [onDemand(), router],
+  });
+  const { server, port } = await start(open, listener);
+  assert.equal(await ask(port, "one"), 200);
+  assert(server.subscribed(clusterType).includes("one"));
+});
+
+test("one of weighted clusters says otherwise than its route", async () => {
+  const override = (odcds?: object): object => ({
+    typed_per_filter_config: {
+      od: { "@type": `${filterType}.on_demand.v3.PerRouteConfig`, ...(odcds && { odcds }) },
+    },
+  });
+  const answers = async (ofCluster: object, ofRoute: object): Promise<number> => {
+    await using open = new AsyncDisposableStack();
+    const clusters = [{ name: "one", weight: 1, ...ofCluster }];
+    const route = {
+      match: { prefix: "/" },
+      route: { weighted_clusters: { clusters } },
+      ...ofRoute,
+    };
+    const listener = httpListener("web", {
+      route_config: {
+        name: "routes",
+        validate_clusters: false,
+        virtual_hosts: [{ name: "all", domains: ["*"], routes: [route] }],
+      },
+      http_filters: [onDemand(), router],
+    });
+    const { port } = await start(open, listener);
+    return await ask(port, "");
+  };
+  assert.equal(await answers(override({ source: fromAds }), override()), 200);
+  assert.equal(await answers(override(), override({ source: fromAds })), 503);
 });
 
 test("clients that go are forgotten, and so is what they wanted", ours, async () => {

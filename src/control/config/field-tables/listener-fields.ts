@@ -106,9 +106,9 @@ export const listenerFields: FieldTables = {
     refused: {
       tunneling_config: "bytes would go without the tunnel",
       metadata_match: "bytes would go to other hosts",
+      on_demand: "connections would be closed instead of waiting for their cluster",
     },
     warned: {
-      on_demand: "clusters are not fetched on demand",
       hash_policy: "no load balancer that hashes is built",
       downstream_idle_timeout: "use idle_timeout",
       upstream_idle_timeout: "use idle_timeout",

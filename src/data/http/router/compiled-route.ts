@@ -104,8 +104,14 @@ export class CompiledRoute {
   }
 
   /** Undefined: a cluster that is missing is not waited for. */
-  onDemandClusters(filter: OnDemandFilter): OnDemandClusters | undefined {
-    const own = this.#onDemand.find((one) => one.filter === filter.name);
+  onDemandClusters(filter: OnDemandFilter, cluster: string): OnDemandClusters | undefined {
+    const { action } = this;
+    const weighted =
+      action.kind === "cluster" && !("header" in action.clusters)
+        ? action.clusters.find(({ name }) => name === cluster)?.onDemand
+        : undefined;
+    const overrides = [...(weighted ?? []), ...this.#onDemand];
+    const own = overrides.find((one) => one.filter === filter.name);
     return own === undefined ? filter.clusters : own.clusters;
   }
 
