@@ -11,7 +11,11 @@ import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/run
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
-import type { WorkerEvent } from "../../src/shared/protocol/worker-event.ts";
+import type {
+  RemainingConnection,
+  WorkerAnswer,
+  WorkerEvent,
+} from "../../src/shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../src/shared/protocol/worker-init.ts";
 
 export interface FakeConnection {
@@ -19,7 +23,19 @@ export interface FakeConnection {
   readonly chain: string | undefined;
   /** The drains that it is counted in. */
   readonly drains: Set<DrainId>;
+  /** Set by the test: a drain's word has reached it. */
+  isTold: boolean;
 }
+
+const someRemaining: RemainingConnection = {
+  id: 0,
+  peer: "127.0.0.1:1",
+  local: "127.0.0.1:2",
+  ageMs: 5,
+  protocol: "tcp",
+  isTold: false,
+  progress: { streams: 1, bytesReceived: 3, bytesSent: 4, route: undefined, cluster: "c" },
+};
 
 interface HeldListener {
   config: ListenerConfig | undefined;
@@ -31,7 +47,7 @@ interface HeldListener {
 interface HeldDrain {
   readonly tag: ListenerTag;
   readonly chains: readonly string[] | undefined;
-  readonly start: DrainStart;
+  start: DrainStart;
   counts: DrainCounts;
   deadline: Disposable | undefined;
 }
@@ -55,6 +71,8 @@ export class FakeWorker implements WorkerPort {
   readonly handled: WorkerCommand[] = [];
   runtime: RuntimeValues = noRuntimeValues;
   isHealthCheckFailed = false;
+  /** It does nothing it is told from now on. */
+  isStuck = false;
   /** How many connections wait in the accept queue of a listener that is told to empty it. */
   queueDepth: () => number = () => 0;
   /** Hears each command when main posts it, before the worker's delay. */
@@ -147,7 +165,7 @@ export class FakeWorker implements WorkerPort {
       this.#wanted.add(tag);
       this.#handler.onEvent({ kind: "listenerConfigWanted", tag });
     }
-    const connection = { tag, chain, drains: new Set<DrainId>() };
+    const connection = { tag, chain, drains: new Set<DrainId>(), isTold: false };
     this.connections.add(connection);
     Atomics.add(this.#limits, listener.connectionCount, 1);
     return connection;
@@ -178,6 +196,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   #handle(command: WorkerCommand): void {
+    if (this.isStuck) return;
     this.handled.push(command);
     switch (command.kind) {
       case "addListener":
@@ -196,7 +215,20 @@ export class FakeWorker implements WorkerPort {
         this.#startDrain(command.tag, command.filterChains, command.drain);
         break;
       case "drainConnections":
-        this.#startDrain(command.tag, undefined, command.drain);
+        this.#startDrain(command.tag, command.filterChains, command.drain);
+        break;
+      case "moveDrainDeadline":
+        this.#moveDeadline(command.drain, command.deadlineMs);
+        break;
+      case "endDrain":
+        this.#moveDeadline(command.drain, this.#clock.now());
+        this.#cutAll(command.drain);
+        break;
+      case "cancelDrain":
+        this.#cancelDrain(command);
+        break;
+      case "listRemaining":
+        this.#listRemaining(command);
         break;
       case "removeListener":
         this.#remove(command.tag);
@@ -322,12 +354,46 @@ export class FakeWorker implements WorkerPort {
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
     const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
-    if (start.tcp === "deadline") {
-      const delayMs = Math.max(0, start.deadlineMs - this.#clock.now());
-      // Deadlines stay known after it: what arrives late is cut with reason.
-      drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(start.id));
-    }
+    this.#awaitDeadline(drain);
     this.#report(drain);
+  }
+
+  #awaitDeadline(drain: HeldDrain): void {
+    const { id, tcp, deadlineMs } = drain.start;
+    drain.deadline?.[Symbol.dispose]();
+    if (tcp !== "deadline") return;
+    const delayMs = Math.max(0, deadlineMs - this.#clock.now());
+    // Deadlines stay known after it: what arrives late is cut with reason.
+    drain.deadline = this.#clock.startTimer(delayMs, () => this.#cutAll(id));
+  }
+
+  #moveDeadline(id: DrainId, deadlineMs: number): void {
+    const drain = this.#drains.get(id);
+    if (!drain) return;
+    drain.start = { ...drain.start, deadlineMs };
+    this.#awaitDeadline(drain);
+  }
+
+  #cancelDrain(command: Extract<WorkerCommand, { kind: "cancelDrain" }>): void {
+    const drain = this.#drains.get(command.drain);
+    const members = [...this.connections].filter((each) => each.drains.delete(command.drain));
+    drain?.deadline?.[Symbol.dispose]();
+    this.#drains.delete(command.drain);
+    if (drain) this.#report(drain);
+    const told = members.filter(({ isTold }) => isTold).length;
+    this.#answer(command.question, { kind: "drainCancelled", told });
+  }
+
+  #listRemaining(command: Extract<WorkerCommand, { kind: "listRemaining" }>): void {
+    const connections = [...this.connections]
+      .filter(({ drains }) => drains.has(command.drain))
+      .slice(0, command.limit)
+      .map(({ isTold }, index) => ({ ...someRemaining, id: index, isTold }));
+    this.#answer(command.question, { kind: "remaining", connections });
+  }
+
+  #answer(question: number, answer: WorkerAnswer): void {
+    if (question !== 0) this.#handler.onEvent({ kind: "answer", question, answer });
   }
 
   #cutAll(drain: DrainId): void {

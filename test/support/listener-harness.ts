@@ -6,8 +6,10 @@ import type { DecodedScope } from "../../src/control/config/decoded-scope.ts";
 import type { DecodedRouteConfig } from "../../src/control/config/decoded-route-config.ts";
 import { type ClusterWarming, ClusterWaits } from "../../src/control/cluster/cluster-warming.ts";
 import { acquireRoutesFrom, answerFrom } from "../../src/control/server/routing-setup.ts";
+import type { DrainDesk } from "../../src/control/listener/drain-desk.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
 import { DrainRunner } from "../../src/control/listener/drain-runner.ts";
+import { DrainSteering } from "../../src/control/listener/drain-steering.ts";
 import { ListenerManager } from "../../src/control/listener/listener-manager.ts";
 import { ListenerSockets } from "../../src/control/listener/listener-sockets.ts";
 import type { ListenerComparison } from "../../src/control/listener/listener-update.ts";
@@ -17,6 +19,7 @@ import { RdsApi, type RouteSource } from "../../src/control/listener/rds-api.ts"
 import { ServerDrain } from "../../src/control/listener/server-drain.ts";
 import type { ShutdownDrainContext } from "../../src/control/listener/shutdown-drain.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
+import { WorkerInquiry } from "../../src/control/workers/worker-inquiry.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import type { ResourceBatch, ResourceState } from "../../src/control/xds/resource-batch.ts";
 import { type DrainPolicy, drainPolicyDefaults } from "../../src/shared/drain/drain.ts";
@@ -75,6 +78,7 @@ export class ListenerHarness {
     ShutdownDrainContext,
     "pool" | "drains" | "drainManager" | "drainDefaults"
   >;
+  readonly drains: DrainDesk;
   readonly clusters = new Set<string>(["upstream"]);
   /** Of those, the ones that still warm. */
   readonly warming = new Set<string>();
@@ -117,7 +121,9 @@ export class ListenerHarness {
     const { routes, hasCluster, warming } = options.surroundings?.(this) ?? this.#byHand();
     const workers = this.pool.concurrency;
     this.registry = new DrainRegistry({ clock, stats, workers });
-    const drains = new DrainRunner({ pool: this.pool, registry: this.registry, clock, log });
+    const inquiry = new WorkerInquiry({ pool: this.pool, clock });
+    const { pool, registry } = this;
+    const drains = new DrainRunner({ pool, registry, inquiry, clock, log });
     this.sockets = new ListenerSockets(this.kernel.bind, workers);
     this.routes = new RdsApi({
       pool: this.pool,
@@ -166,6 +172,14 @@ export class ListenerHarness {
       setHealthCheckFailed: (isFailed) => {
         this.isHealthCheckFailed = isFailed;
       },
+    });
+    this.drains = new DrainSteering({
+      registry,
+      runner: drains,
+      inquiry,
+      server: this.server,
+      listeners: this.manager,
+      clock,
     });
   }
 
@@ -332,7 +346,7 @@ export class ListenerHarness {
     assert.equal(this.scopedRoutes.size, 0, "scope subscriptions");
     assert.equal(this.desk.size, 0, "wants");
     assert.equal(this.clock.pendingCount, 0, "timers");
-    const own = ["listener_manager.", "sluice.drains.", "sluice.listener_manager.", ...others];
+    const own = ["listener_manager.", "sluice.drain.", "sluice.listener_manager.", ...others];
     assert.deepEqual(this.stats.prefixes.toSorted(), own.toSorted());
     for (const worker of this.workers) {
       assert.equal(worker.listeners.size, 0, "listeners of a worker");

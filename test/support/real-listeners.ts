@@ -10,6 +10,7 @@ import { ListenerManager } from "../../src/control/listener/listener-manager.ts"
 import { ListenerSockets } from "../../src/control/listener/listener-sockets.ts";
 import { RdsApi } from "../../src/control/listener/rds-api.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
+import { WorkerInquiry } from "../../src/control/workers/worker-inquiry.ts";
 import { WorkerPool } from "../../src/control/workers/worker-pool.ts";
 import { createDataPlane } from "../../src/data/connection-handler/data-plane.ts";
 import { systemClock } from "../../src/shared/common/clock.ts";
@@ -99,7 +100,13 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
   const manager = new ListenerManager({
     ...common,
     sockets,
-    drains: new DrainRunner({ pool, registry: drains, clock: systemClock, log: silentLog }),
+    drains: new DrainRunner({
+      pool,
+      registry: drains,
+      inquiry: new WorkerInquiry({ pool, clock: systemClock }),
+      clock: systemClock,
+      log: silentLog,
+    }),
     dependencies: (dependency, onReady) => {
       assert(dependency.kind === "rds", dependency.kind);
       return routes.acquire(dependency, onReady);

@@ -1,27 +1,31 @@
 /** Finds the endpoint of a path and refuses wrong methods, in Envoy's words. */
 import {
-  type AdminEndpoint,
+  type AnyEndpoint,
   type AdminRequest,
   type AdminResponse,
   textResponse,
 } from "./endpoint.ts";
 
 export interface AdminRouter {
-  /** `path` without its query. Never throws: an endpoint that does is answered with 500. */
-  route(method: string, path: string, request: AdminRequest): AdminResponse;
+  /** `path` without its query. Never rejects: an endpoint that throws is answered with 500. */
+  route(
+    method: string,
+    path: string,
+    request: Omit<AdminRequest, "method" | "rest">,
+  ): Promise<AdminResponse>;
 }
 
 /** `isAllowed`: the bootstrap's `allow_paths`; a path that it refuses is as good as unknown. */
 export function createAdminRouter(
-  endpoints: readonly AdminEndpoint[],
+  endpoints: readonly AnyEndpoint[],
   isAllowed: (path: string) => boolean,
   onBug: (error: unknown) => void,
 ): AdminRouter {
   const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
   return {
-    route(method, path, request) {
+    async route(method, path, request) {
       if (!isAllowed(path)) return textResponse(`request to path ${path} not allowed`, 403);
-      const endpoint = byPath.get(path);
+      const endpoint = byPath.get(path) ?? endpoints.find((each) => isBelow(path, each));
       if (!endpoint)
         return textResponse(`invalid path. admin commands are:\n${helpOf(endpoints)}`, 404);
       if (endpoint.isMutation && method !== "POST")
@@ -29,7 +33,11 @@ export function createAdminRouter(
       if (!["GET", "HEAD", "POST"].includes(method))
         return textResponse(`Method ${method} not allowed, GET required.`, 405);
       try {
-        return endpoint.handle(request);
+        return await endpoint.handle({
+          ...request,
+          method,
+          rest: path.slice(endpoint.path.length),
+        });
       } catch (error) {
         onBug(error);
         return textResponse("internal error, see the log\n", 500);
@@ -38,8 +46,13 @@ export function createAdminRouter(
   };
 }
 
+/** The home page is `/` and stands for itself alone. */
+function isBelow(path: string, endpoint: AnyEndpoint): boolean {
+  return endpoint.path.length > 1 && endpoint.path.endsWith("/") && path.startsWith(endpoint.path);
+}
+
 /** The list of `/help`: sorted by path, parameters below. */
-export function helpOf(endpoints: readonly AdminEndpoint[]): string {
+export function helpOf(endpoints: readonly AnyEndpoint[]): string {
   return endpoints
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
     .flatMap(({ path, isMutation, help, parameters = [] }) => [

@@ -96,7 +96,7 @@ async function answer(
   const reply =
     body === undefined
       ? { ...textResponse("Payload Too Large", 413), closes: true }
-      : responseTo(request, body, options, bound);
+      : await responseTo(request, body, options, bound);
   options.stats.requestEnded(reply.status);
   response.writeHead(reply.status, {
     "content-type": reply.contentType,
@@ -127,7 +127,7 @@ function responseTo(
   body: string,
   { router, allowedHosts }: AdminServerOptions,
   address: SocketAddress,
-): AdminResponse {
+): AdminResponse | Promise<AdminResponse> {
   const method = request.method ?? "GET";
   const refusal = refusalOf(
     {

@@ -1,118 +1,43 @@
 /**
- * What drains by hand, and the view of every drain. `/drain_listeners` is of listeners, `/healthcheck/fail` of
- * the whole server's health: the first leaves `/ready` alone, the second stops nothing.
+ * The view of every drain, each drain by its number, and the failed health check. `/drain_listeners` is of
+ * listeners, `/healthcheck/fail` of the whole server's health: the first leaves `/ready` alone, the second stops
+ * nothing.
  */
-import type { DrainView } from "../listener/drain-view.ts";
+import { type DrainDesk, remainingMax } from "../listener/drain-desk.ts";
+import { drainResponse } from "./drain-response.ts";
 import { type DrainWatchSource, streamDrains, waitForDrains } from "./drain-watch.ts";
 import {
   type AdminEndpoint,
+  type AdminRequest,
   type AdminResponse,
+  type AsyncEndpoint,
   jsonResponse,
   okResponse,
   textResponse,
 } from "./endpoint.ts";
+import { numberOf } from "./query-number.ts";
 
-export interface DrainRequest {
-  /** Drain first, stop listening at the drain's end; otherwise stop at once. */
-  readonly graceful: boolean;
-  /** Never stop listening. */
-  readonly skipExit: boolean;
-  readonly inboundOnly: boolean;
-}
+export type SetHealthCheckFailed = (failed: boolean) => void;
 
-/** Of one listener that goes on serving: some or all of the connections that it has now. */
-export interface ConnectionDrainRequest {
-  readonly listener: string;
-  /** Above 0, at most 1. */
-  readonly share: number;
-  /** Undefined: the listener's own. */
-  readonly timeMs: number | undefined;
-}
-
-export interface DrainControl {
-  drainListeners(request: DrainRequest): void;
-  /** The drain, begun; undefined: no listener of the name is active. */
-  drainConnections(request: ConnectionDrainRequest): DrainView | undefined;
-  /** Connections of listeners with DrainType default are asked to close, `/ready` says DRAINING. */
-  setHealthCheckFailed(failed: boolean): void;
-}
-
-export function drainListenersEndpoint(control: DrainControl): AdminEndpoint {
-  return {
-    path: "/drain_listeners",
-    isMutation: true,
-    help: "drain listeners",
-    parameters: [
-      { name: "graceful", help: "Drain connections first, then stop the listeners" },
-      { name: "skip_exit", help: "Drain connections, but never stop the listeners" },
-      { name: "inboundonly", help: "Only listeners whose traffic_direction is INBOUND" },
-      {
-        name: "name",
-        help: "Drain connections of this listener, which goes on serving (not in Envoy)",
-      },
-      {
-        name: "percent",
-        help: "With name: so much of the connections that it has now (not in Envoy)",
-      },
-      { name: "time", help: "With name: seconds that the drain may take (not in Envoy)" },
-    ],
-    handle({ query }) {
-      if (["name", "percent", "time"].some((each) => query.has(each)))
-        return drainOne(query, control);
-      control.drainListeners({
-        graceful: query.has("graceful"),
-        skipExit: query.has("skip_exit"),
-        inboundOnly: query.has("inboundonly"),
-      });
-      return okResponse;
-    },
-  };
-}
-
-/** A day: what takes longer is no drain. */
-const drainSecondsMax = 86_400;
-
-function drainOne(query: URLSearchParams, control: DrainControl): AdminResponse {
-  const bad = (text: string): AdminResponse => textResponse(`${text}\n`, 400);
-  const listener = query.get("name");
-  if (listener === null) return bad("percent and time are of one listener: name it with name");
-  const foreign = ["graceful", "skip_exit", "inboundonly"].find((each) => query.has(each));
-  if (foreign !== undefined) return bad(`${foreign} is of all listeners and does not go with name`);
-  const percent = numberOf(query.get("percent") ?? "100");
-  if (!(percent > 0 && percent <= 100)) return bad("percent must be above 0 and at most 100");
-  const time = query.get("time");
-  const seconds = time === null ? undefined : numberOf(time);
-  if (seconds !== undefined && !(seconds >= 0 && seconds <= drainSecondsMax))
-    return bad(`time must be a number of seconds, at most ${drainSecondsMax}`);
-  const timeMs = seconds === undefined ? undefined : seconds * 1000;
-  const drain = control.drainConnections({ listener, share: percent / 100, timeMs });
-  return drain ? jsonResponse(drain) : textResponse(`no active listener '${listener}'\n`, 404);
-}
-
-/** NaN where it is none: `Number` alone takes an empty text for 0. */
-function numberOf(text: string): number {
-  return text.trim() === "" ? Number.NaN : Number(text);
-}
-
-export function healthCheckFailEndpoint(control: DrainControl): AdminEndpoint {
+export function healthCheckFailEndpoint(set: SetHealthCheckFailed): AdminEndpoint {
   return {
     path: "/healthcheck/fail",
     isMutation: true,
     help: "cause the server to fail health checks",
     handle() {
-      control.setHealthCheckFailed(true);
+      set(true);
       return okResponse;
     },
   };
 }
 
-export function healthCheckOkEndpoint(control: DrainControl): AdminEndpoint {
+export function healthCheckOkEndpoint(set: SetHealthCheckFailed): AdminEndpoint {
   return {
     path: "/healthcheck/ok",
     isMutation: true,
     help: "cause the server to pass health checks",
     handle() {
-      control.setHealthCheckFailed(false);
+      set(false);
       return okResponse;
     },
   };
@@ -128,12 +53,75 @@ export function drainsEndpoint(source: DrainWatchSource): AdminEndpoint {
         name: "wait",
         help: "Answer when all that are under way have ended, or after so many seconds",
       },
-      { name: "stream", help: "Server-sent events, one whenever something has changed" },
+      { name: "watch", help: "Server-sent events, one whenever something has changed" },
     ],
     handle({ query }) {
       const wait = query.get("wait");
       if (wait !== null) return waitForDrains(source, wait);
-      return query.has("stream") ? streamDrains(source) : jsonResponse(source.view());
+      const isWatch = query.has("watch") || query.has("stream");
+      return isWatch ? streamDrains(source) : jsonResponse(source.desk.list());
     },
   };
+}
+
+/** `/drains/ID`, and the orders below it. */
+export function drainEndpoint(desk: DrainDesk): AsyncEndpoint {
+  return {
+    path: "/drains/",
+    isMutation: false,
+    help: "one drain by its id, with the connections that remain in it (not in Envoy)",
+    parameters: [
+      { name: "limit", help: `With the id alone: connections to list, at most ${remainingMax}` },
+      { name: "ID/cancel", help: "POST: take it back; who was told already closes all the same" },
+      { name: "ID/extend?time", help: "POST: move its deadline by so many seconds" },
+      { name: "ID/end", help: "POST: end it now; what remains is cut" },
+    ],
+    async handle(request) {
+      const [text = "", order, ...more] = (request.rest ?? "").split("/");
+      const id = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+      if (id === undefined) return textResponse(`'${text}' is no id of a drain\n`, 400);
+      if (order === undefined) return oneDrain(desk, id, request);
+      if (more.length > 0 || !isOrder(order))
+        return textResponse("of a drain there are cancel, extend and end\n", 404);
+      if (request.method !== "POST")
+        return textResponse(`Method ${request.method} not allowed, POST required.`, 405);
+      return carryOut(desk, id, order, request);
+    },
+  };
+}
+
+type Order = "cancel" | "extend" | "end";
+
+function isOrder(text: string): text is Order {
+  return text === "cancel" || text === "extend" || text === "end";
+}
+
+async function oneDrain(
+  desk: DrainDesk,
+  id: number,
+  { query }: AdminRequest,
+): Promise<AdminResponse> {
+  const limit = query.get("limit");
+  return drainResponse(await desk.remaining(id, limit === null ? remainingMax : numberOf(limit)));
+}
+
+async function carryOut(
+  desk: DrainDesk,
+  id: number,
+  order: Order,
+  { query }: AdminRequest,
+): Promise<AdminResponse> {
+  switch (order) {
+    case "cancel":
+      return drainResponse(await desk.cancel(id));
+    case "end":
+      return drainResponse(await desk.end(id));
+    case "extend": {
+      const seconds = numberOf(query.get("time") ?? "");
+      if (!(seconds > 0)) return textResponse("time must be a number of seconds above 0\n", 400);
+      return drainResponse(await desk.extend(id, { byMs: seconds * 1_000 }));
+    }
+    default:
+      return order satisfies never;
+  }
 }

@@ -1,9 +1,10 @@
 /**
- * `/drains?wait` and `/drains?stream`: answers that come when something has happened. Both are bounded: so many
+ * `/drains?wait` and `/drains?watch`: answers that come when something has happened. Both are bounded: so many
  * watchers at once, so long a wait, so many messages a second, and none to a client that does not read.
  */
 import type { Clock } from "../../shared/common/clock.ts";
-import type { DrainView, DrainsView } from "../listener/drain-view.ts";
+import type { DrainDesk } from "../listener/drain-desk.ts";
+import type { DrainView } from "../listener/drain-view.ts";
 import { type AdminBody, type AdminResponse, jsonResponse, textResponse } from "./endpoint.ts";
 
 export const drainWatchersMax = 64;
@@ -13,11 +14,7 @@ export const waitSecondsMax = 3_600;
 export const streamIntervalMs = 250;
 
 export interface DrainWatchSource {
-  readonly view: () => DrainsView;
-  /** `onChange` after each change of any drain, often. */
-  readonly subscribe: (onChange: () => void) => Disposable;
-  /** Subscribed at present. */
-  readonly watchers: () => number;
+  readonly desk: Pick<DrainDesk, "list" | "subscribe" | "watchers">;
   readonly clock: Clock;
 }
 
@@ -28,7 +25,7 @@ export function waitForDrains(source: DrainWatchSource, text: string): AdminResp
     return textResponse(`wait must be a number of seconds, at most ${waitSecondsMax}\n`, 400);
   const awaited = new Set(underWay(source).map(({ id }) => id));
   const isDone = (): boolean => !underWay(source).some(({ id }) => awaited.has(id));
-  if (isDone() || seconds === 0) return jsonResponse(source.view());
+  if (isDone() || seconds === 0) return jsonResponse(source.desk.list());
   return (
     tooMany(source) ?? {
       ...jsonResponse({}),
@@ -37,9 +34,9 @@ export function waitForDrains(source: DrainWatchSource, text: string): AdminResp
         const held = new DisposableStack();
         const answer = (): void => {
           held.dispose();
-          body.end(jsonResponse(source.view()).body);
+          body.end(jsonResponse(source.desk.list()).body);
         };
-        held.use(source.subscribe(() => isDone() && answer()));
+        held.use(source.desk.subscribe(() => isDone() && answer()));
         held.use(source.clock.startTimer(seconds * 1000, answer));
         return held;
       },
@@ -68,7 +65,7 @@ class DrainStream implements Disposable {
   constructor(source: DrainWatchSource, body: AdminBody) {
     this.#source = source;
     this.#body = body;
-    this.#subscription = source.subscribe(() => this.#schedule());
+    this.#subscription = source.desk.subscribe(() => this.#schedule());
     this.#send();
   }
 
@@ -87,8 +84,8 @@ class DrainStream implements Disposable {
   }
 
   #send(): void {
-    const drains = this.#source
-      .view()
+    const drains = this.#source.desk
+      .list()
       .drains.filter(({ id, state }) => state === "draining" || this.#shown.has(id));
     for (const { id } of drains) this.#shown.add(id);
     this.#body.write(`data: ${JSON.stringify({ drains })}\n\n`);
@@ -98,10 +95,10 @@ class DrainStream implements Disposable {
 }
 
 function underWay(source: DrainWatchSource): readonly DrainView[] {
-  return source.view().drains.filter(({ state }) => state === "draining");
+  return source.desk.list().drains.filter(({ state }) => state === "draining");
 }
 
 function tooMany(source: DrainWatchSource): AdminResponse | undefined {
-  if (source.watchers() < drainWatchersMax) return undefined;
+  if (source.desk.watchers < drainWatchersMax) return undefined;
   return textResponse(`${drainWatchersMax} clients are watching drains already\n`, 503);
 }

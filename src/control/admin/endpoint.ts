@@ -7,6 +7,10 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** The body of a form (`application/x-www-form-urlencoded`); absent: it was none. */
   readonly form?: URLSearchParams;
+  /** Absent: GET. */
+  readonly method?: string;
+  /** What follows the endpoint's path, where that ends in `/`. */
+  readonly rest?: string;
 }
 
 export interface AdminResponse {
@@ -26,15 +30,20 @@ export interface AdminBody {
   end(text?: string): void;
 }
 
-export interface AdminEndpoint {
+export interface AdminEndpoint<Answer = AdminResponse> {
+  /** One that ends in `/` stands for all paths that begin with it; an exact one goes before it. */
   readonly path: string;
   /** Changes something, so POST alone reaches it. */
   readonly isMutation: boolean;
   /** One line for `/help`. */
   readonly help: string;
   readonly parameters?: readonly AdminParameter[];
-  handle(request: AdminRequest): AdminResponse;
+  handle(request: AdminRequest): Answer;
 }
+
+/** Somebody else is asked first: settles within seconds. */
+export type AsyncEndpoint = AdminEndpoint<Promise<AdminResponse>>;
+export type AnyEndpoint = AdminEndpoint<AdminResponse | Promise<AdminResponse>>;
 
 export interface AdminParameter {
   readonly name: string;

@@ -1,9 +1,9 @@
 /** `/` for a browser and `/help` for a terminal: what can be asked here. */
 import { helpOf } from "./admin-router.ts";
-import { type AdminEndpoint, textResponse } from "./endpoint.ts";
+import { type AdminEndpoint, type AnyEndpoint, textResponse } from "./endpoint.ts";
 
 /** Both list all `endpoints`, and themselves. */
-export function homeEndpoints(endpoints: readonly AdminEndpoint[]): readonly AdminEndpoint[] {
+export function homeEndpoints(endpoints: readonly AnyEndpoint[]): readonly AnyEndpoint[] {
   const help: AdminEndpoint = {
     path: "/help",
     isMutation: false,
@@ -24,7 +24,7 @@ export function homeEndpoints(endpoints: readonly AdminEndpoint[]): readonly Adm
   return all;
 }
 
-function homePage(endpoints: readonly AdminEndpoint[]): string {
+function homePage(endpoints: readonly AnyEndpoint[]): string {
   const rows = endpoints
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ path, isMutation, help }) => {

@@ -6,7 +6,7 @@
  */
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { DrainPolicy as PolicyMessage } from "../../../gen/es/sluice/drain/v1/drain_policy_pb.d.ts";
-import type { DrainPolicy } from "../../shared/drain/drain.ts";
+import { type DrainPolicy, drainMsMax } from "../../shared/drain/drain.ts";
 import { durationMs } from "../proto/duration.ts";
 import { readJson } from "../proto/json.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -52,13 +52,13 @@ function withConstants(struct: JsonObject): JsonObject {
 }
 
 function fromMessage(message: PolicyMessage, context: DecodeContext): Partial<DrainPolicy> {
-  const { time, idleGrace } = message;
+  const { time, idleGrace, maxGenerations } = message;
   const strategy = strategies[message.strategy];
   const idle = idles[message.idle];
   const ofStreams = streams[message.streams];
   const tcp = tcps[message.tcp];
-  if ((time && durationMs(time) < 0) || (idleGrace && durationMs(idleGrace) < 0))
-    context.refuse(`metadata '${drainMetadataKey}': a duration must not be negative`);
+  const problem = problemOf(message);
+  if (problem !== undefined) context.refuse(`metadata '${drainMetadataKey}': ${problem}`);
   return {
     ...(time && { timeMs: durationMs(time) }),
     ...(strategy && { strategy }),
@@ -66,5 +66,16 @@ function fromMessage(message: PolicyMessage, context: DecodeContext): Partial<Dr
     ...(idleGrace && { idleGraceMs: durationMs(idleGrace) }),
     ...(ofStreams && { streams: ofStreams }),
     ...(tcp && { tcp }),
+    ...(maxGenerations !== undefined && { maxGenerations }),
   };
+}
+
+/** What protobuf cannot know. */
+function problemOf({ time, idleGrace, maxGenerations }: PolicyMessage): string | undefined {
+  for (const [name, duration] of Object.entries({ time, idle_grace: idleGrace })) {
+    const ms = duration ? durationMs(duration) : 0;
+    if (ms < 0) return `${name} must not be negative`;
+    if (ms > drainMsMax) return `${name} must be at most ${drainMsMax / 1_000} seconds`;
+  }
+  return maxGenerations === 0 ? "max_generations must be at least 1" : undefined;
 }

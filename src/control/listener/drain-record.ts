@@ -4,12 +4,19 @@
  */
 import {
   type DrainCounts,
+  type DrainDirection,
+  type DrainPolicy,
   type DrainStart,
   type DrainedProtocol,
   drainedProtocols,
   noDrainCounts,
 } from "../../shared/drain/drain.ts";
-import type { DrainConnectionsView, DrainView } from "./drain-view.ts";
+import type {
+  DrainConnectionsView,
+  DrainEndedBy,
+  DrainPolicyView,
+  DrainView,
+} from "./drain-view.ts";
 
 export interface DrainSubject {
   /** Undefined: the whole server. */
@@ -18,30 +25,60 @@ export interface DrainSubject {
     | undefined;
   /** Names of the filter chains that drain; undefined: all. */
   readonly filterChains: readonly string[] | undefined;
+  /** Of their connections, above 0 and at most 100; undefined: all. */
+  readonly percent?: number | undefined;
   readonly updateClass: "filter-chains" | "full" | undefined;
   readonly changed: readonly string[];
 }
 
-export type DrainOutcome = "complete" | "forced" | "expired";
+export type DrainOutcome = "complete" | "forced" | "expired" | "cancelled";
+
+/**
+ * `cut`: the workers have confirmed that no connection is left; `kept`: what remains lives on; `cancelled`: so
+ * it does, and is in no drain any more.
+ */
+export type DrainEnd = "cut" | "kept" | "cancelled";
 
 type ProtocolCounts = Readonly<Partial<Record<DrainedProtocol, DrainCounts>>>;
 
-export class DrainRecord {
+/** What a record is made of. */
+export interface DrainBeginning {
   readonly start: DrainStart;
   readonly subject: DrainSubject;
-  readonly #startWallMs: number;
-  readonly #byWorker: (ProtocolCounts | undefined)[];
-  #end: { readonly outcome: DrainOutcome; readonly wallMs: number } | undefined;
+  readonly policy: DrainPolicy;
+  readonly direction: DrainDirection;
+  /** Milliseconds since 1970 of `start.startMs`. */
+  readonly startWallMs: number;
+  readonly workers: number;
+}
 
-  constructor(start: DrainStart, subject: DrainSubject, startWallMs: number, workers: number) {
-    this.start = start;
-    this.subject = subject;
-    this.#startWallMs = startWallMs;
-    this.#byWorker = Array.from({ length: workers });
+export class DrainRecord {
+  readonly subject: DrainSubject;
+  readonly #beginning: DrainBeginning;
+  readonly #byWorker: (ProtocolCounts | undefined)[];
+  #start: DrainStart;
+  #end:
+    | { readonly outcome: DrainOutcome; readonly by: DrainEndedBy; readonly wallMs: number }
+    | undefined;
+
+  constructor(beginning: DrainBeginning) {
+    this.#beginning = beginning;
+    this.#start = beginning.start;
+    this.subject = beginning.subject;
+    this.#byWorker = Array.from({ length: beginning.workers });
+  }
+
+  /** With the deadline as it is now. */
+  get start(): DrainStart {
+    return this.#start;
   }
 
   get hasEnded(): boolean {
     return this.#end !== undefined;
+  }
+
+  moveDeadline(deadlineMs: number): void {
+    this.#start = { ...this.#start, deadlineMs };
   }
 
   /** The worker's share as of now; each report replaces the one before. */
@@ -62,21 +99,18 @@ export class DrainRecord {
       .reduce(sum, noDrainCounts);
   }
 
-  /**
-   * Closes the record. `cut`: the workers have confirmed that no connection is left, so whatever the last
-   * reports still called remaining was cut.
-   */
-  end(how: "cut" | "kept", wallMs: number): DrainOutcome {
+  /** Closes the record. `cut`: whatever the last reports still called remaining was cut. */
+  end(how: DrainEnd, by: DrainEndedBy, wallMs: number): DrainOutcome {
     if (how === "cut") this.#byWorker.forEach((counts, worker) => this.#cut(worker, counts));
-    const { forced, remaining } = this.counts();
-    const outcome = remaining > 0 ? "expired" : forced > 0 ? "forced" : "complete";
-    this.#end = { outcome, wallMs };
+    const outcome = how === "cancelled" ? how : outcomeOf(this.counts());
+    this.#end = { outcome, by, wallMs };
     return outcome;
   }
 
   view(): DrainView {
-    const { start, subject } = this;
-    const durationMs = start.deadlineMs - start.startMs;
+    const { subject } = this;
+    const start = this.#start;
+    const { startWallMs, policy, direction } = this.#beginning;
     return {
       id: start.id,
       cause: start.cause,
@@ -84,11 +118,15 @@ export class DrainRecord {
       generation: subject.listener?.generation ?? null,
       version: subject.listener?.version ?? null,
       filter_chains: subject.filterChains ?? null,
+      percent: subject.percent ?? null,
+      direction: direction === "all" ? "all" : "inbound_only",
       state: this.#end?.outcome ?? "draining",
-      started_at: rfc3339(this.#startWallMs),
-      deadline: rfc3339(this.#startWallMs + durationMs),
+      started_at: rfc3339(startWallMs),
+      deadline: rfc3339(startWallMs + start.deadlineMs - start.startMs),
       ended_at: this.#end ? rfc3339(this.#end.wallMs) : null,
+      ended_by: this.#end?.by ?? null,
       strategy: start.strategy,
+      policy: policyView(policy),
       update_class: subject.updateClass ?? null,
       changed: subject.changed,
       connections: connectionsView(this.counts()),
@@ -108,6 +146,11 @@ export class DrainRecord {
     ]);
     this.#byWorker[worker] = Object.fromEntries(cut) as ProtocolCounts;
   }
+}
+
+function outcomeOf({ forced, remaining }: DrainCounts): DrainOutcome {
+  if (remaining > 0) return "expired";
+  return forced > 0 ? "forced" : "complete";
 }
 
 function sum(a: DrainCounts, b: DrainCounts): DrainCounts {
@@ -132,6 +175,23 @@ function connectionsView(counts: DrainCounts): DrainConnectionsView {
   };
 }
 
-function rfc3339(wallMs: number): string {
+function policyView(policy: DrainPolicy): DrainPolicyView {
+  return {
+    time: durationText(policy.timeMs),
+    strategy: policy.strategy,
+    idle: policy.idle,
+    streams: policy.streams,
+    tcp: policy.tcp,
+    idle_grace: durationText(policy.idleGraceMs),
+    max_generations: policy.maxGenerations,
+  };
+}
+
+/** protobuf's JSON mapping of a Duration. */
+function durationText(ms: number): string {
+  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${(ms / 1_000).toFixed(3)}s`;
+}
+
+export function rfc3339(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }

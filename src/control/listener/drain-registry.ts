@@ -4,20 +4,37 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import { type DrainId, drainId } from "../../shared/common/brand.ts";
-import type { DrainCause, DrainPolicy } from "../../shared/drain/drain.ts";
+import type { DrainCause, DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
-import { type DrainOutcome, DrainRecord, type DrainSubject } from "./drain-record.ts";
-import type { DrainsView } from "./drain-view.ts";
+import {
+  type DrainEnd,
+  type DrainOutcome,
+  DrainRecord,
+  type DrainSubject,
+  rfc3339,
+} from "./drain-record.ts";
+import type { DrainEndedBy, DrainsView } from "./drain-view.ts";
 
-/** `sluice.drains.`: what Envoy cannot be asked. */
+/** `sluice.drain.`: what Envoy cannot be asked. Each drain that ends is one of `completed` to `cancelled`. */
 export const drainStats = defineStats({
-  counters: ["started", "complete", "forced", "expired", "connections_forced"],
+  counters: [
+    "started",
+    "completed",
+    "forced",
+    "expired",
+    "cancelled",
+    "forced_connections",
+    "generations_forced",
+  ],
   gauges: ["active", "connections_remaining", "watchers"],
+  histograms: ["length_ms"],
 });
 
 export const endedDrainsMax = 100;
+/** Of so many drains that are no longer kept it is known when they ended. */
+export const goneDrainsMax = 1_000;
 
 export interface DrainRegistryContext {
   readonly clock: Clock;
@@ -31,9 +48,24 @@ export interface DrainOrder {
   readonly cause: DrainCause;
   readonly policy: DrainPolicy;
   readonly subject: DrainSubject;
+  readonly direction: DrainDirection;
   /** As in `DrainStart`. */
   readonly cutsAtDeadline: boolean;
 }
+
+/** What a number is that somebody asks for. */
+export type DrainFound =
+  | { readonly kind: "kept"; readonly record: DrainRecord }
+  /** `endedAt`: RFC 3339; undefined: too long ago. */
+  | { readonly kind: "gone"; readonly endedAt: string | undefined }
+  | { readonly kind: "never" };
+
+type DrainCounter =
+  | "started"
+  | "completed"
+  | Exclude<DrainOutcome, "complete">
+  | "forced_connections"
+  | "generations_forced";
 
 type DrainProgress = Extract<WorkerEvent, { kind: "drainProgress" }>;
 
@@ -43,6 +75,8 @@ export class DrainRegistry {
   readonly #active = new Map<DrainId, DrainRecord>();
   /** Newest first. */
   readonly #ended: DrainRecord[] = [];
+  /** When they ended, milliseconds since 1970, oldest first. */
+  readonly #gone = new Map<DrainId, number>();
   readonly #watchers = new Set<() => void>();
   #lastId = 0;
   /** Over all active drains: a report changes one of thousands, so the sum is not made anew for each. */
@@ -50,19 +84,20 @@ export class DrainRegistry {
 
   constructor(context: DrainRegistryContext) {
     this.#context = context;
-    this.#block = context.stats.allocator.allocate(drainStats, "sluice.drains.");
+    this.#block = context.stats.allocator.allocate(drainStats, "sluice.drain.");
   }
 
   /** Makes the drain; its timeline begins now. */
   begin(order: DrainOrder): DrainRecord {
     const { clock, workers } = this.#context;
     const startMs = clock.now();
-    const { timeMs, ...treatment } = order.policy;
+    const { policy, subject, direction, cause, cutsAtDeadline } = order;
+    const { timeMs, maxGenerations: _, ...treatment } = policy;
     const id = drainId(++this.#lastId);
-    const { cause, cutsAtDeadline } = order;
     const deadlineMs = startMs + timeMs;
     const start = { id, cause, startMs, deadlineMs, cutsAtDeadline, ...treatment };
-    const drain = new DrainRecord(start, order.subject, clock.wallTime(), workers);
+    const startWallMs = clock.wallTime();
+    const drain = new DrainRecord({ start, subject, policy, direction, startWallMs, workers });
     this.#active.set(id, drain);
     this.#count("started");
     this.#changed();
@@ -80,17 +115,34 @@ export class DrainRegistry {
     return drain;
   }
 
+  moveDeadline(drain: DrainRecord, deadlineMs: number): void {
+    drain.moveDeadline(deadlineMs);
+    this.#changed();
+  }
+
   /** See `DrainRecord.end`. A second end is the first one's echo and does nothing. */
-  end(drain: DrainRecord, how: "cut" | "kept"): DrainOutcome | undefined {
+  end(drain: DrainRecord, how: DrainEnd, by: DrainEndedBy): DrainOutcome | undefined {
     if (!this.#active.delete(drain.start.id)) return undefined;
+    const { clock, stats } = this.#context;
     this.#remaining -= drain.counts().remaining;
-    const outcome = drain.end(how, this.#context.clock.wallTime());
-    this.#ended.unshift(drain);
-    this.#ended.length = Math.min(this.#ended.length, endedDrainsMax);
-    this.#count(outcome);
-    this.#count("connections_forced", drain.counts().forced);
+    const outcome = drain.end(how, by, clock.wallTime());
+    this.#keepEnded(drain, clock.wallTime());
+    this.#count(outcome === "complete" ? "completed" : outcome);
+    this.#count("forced_connections", drain.counts().forced);
+    if (by === "generations") this.#count("generations_forced");
+    const lengthMs = clock.now() - drain.start.startMs;
+    stats.slab.record(this.#block, drainStats.offset("length_ms"), lengthMs);
     this.#changed();
     return outcome;
+  }
+
+  find(id: number): DrainFound {
+    const isNumber = Number.isSafeInteger(id) && id >= 1;
+    if (!isNumber || id > this.#lastId) return { kind: "never" };
+    const known = this.#active.get(drainId(id)) ?? this.#ended.find((each) => each.start.id === id);
+    if (known) return { kind: "kept", record: known };
+    const wallMs = this.#gone.get(drainId(id));
+    return { kind: "gone", endedAt: wallMs === undefined ? undefined : rfc3339(wallMs) };
   }
 
   get active(): readonly DrainRecord[] {
@@ -118,7 +170,15 @@ export class DrainRegistry {
     return { drains: [...this.#active.values(), ...this.#ended].map((drain) => drain.view()) };
   }
 
-  #count(name: "started" | "connections_forced" | DrainOutcome, amount = 1): void {
+  #keepEnded(drain: DrainRecord, wallMs: number): void {
+    this.#ended.unshift(drain);
+    this.#gone.set(drain.start.id, wallMs);
+    if (this.#ended.length > endedDrainsMax) this.#ended.pop();
+    const [oldest] = this.#gone.keys();
+    if (this.#gone.size > endedDrainsMax + goneDrainsMax && oldest) this.#gone.delete(oldest);
+  }
+
+  #count(name: DrainCounter, amount = 1): void {
     this.#context.stats.slab.add(this.#block, drainStats.offset(name), amount);
   }
 

@@ -2,7 +2,9 @@
  * Carries drains out: tells the workers, hears their reports, and ends each one when the last connection has
  * gone or when its time is up, whichever comes first (Envoy keeps the corpse for the whole time).
  *
- *     begun ──tell()──▶ told ──empty, or deadline──▶ ending ──finish()──▶ ended
+ *     begun ──tell()──▶ told ──empty, deadline, or order──▶ ending ──▶ ended
+ *                        ▲ └──deadline, some may outlast it──▶ overdue ──▲
+ *                        └──────────────extend()──────────────────┘
  *
  * Empty means that every worker has reported and nothing is left. A connection that one worker accepted and
  * is handing to another is in no report, hence `mayEndEarly`, asked again until it agrees.
@@ -10,28 +12,31 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { DrainId } from "../../shared/common/brand.ts";
 import type { Logger } from "../../shared/common/log.ts";
-import {
-  type DrainDirection,
-  type DrainStart,
-  mayOutlastDeadline,
-} from "../../shared/drain/drain.ts";
+import { type DrainStart, mayOutlastDeadline } from "../../shared/drain/drain.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
+import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import { drainBeganText, drainEndedText } from "./drain-log.ts";
+import type { DrainEnd, DrainRecord } from "./drain-record.ts";
 import type { DrainOrder, DrainRegistry } from "./drain-registry.ts";
+import type { DrainEndedBy } from "./drain-view.ts";
 
 /** How long after an empty report that may not count yet the question is asked again. */
 export const emptyRecheckMs = 100;
 
 export interface DrainPlan extends DrainOrder {
   readonly manager: DrainManager;
-  readonly direction: DrainDirection;
   /** Sends it to the workers. */
   tell(start: DrainStart): void;
   /** False while connections may exist that no worker has reported. */
   mayEndEarly(): boolean;
   /** Takes it out of the workers. `cut`: nothing is left there; `kept`: what remains lives on. */
   finish(): Promise<"cut" | "kept">;
+  /** Why it cannot be taken back; undefined: it can. */
+  whyNotCancellable(): string | undefined;
+  onDeadlineMoved?(deadlineMs: number): void;
+  /** At once, before workers have answered. */
+  onCancelled?(): void;
   /** Once, after all else, however it ended. */
   onEnded?(): void;
 }
@@ -41,15 +46,27 @@ type RunState = "begun" | "told" | "overdue" | "ending" | "ended";
 interface Run {
   readonly plan: DrainPlan;
   readonly record: DrainRecord;
+  readonly ended: PromiseWithResolvers<void>;
   state: RunState;
+  /** Ordered before workers were told: they are told first. */
+  endsWhenTold: DrainEndedBy | undefined;
   recheck: Disposable | undefined;
 }
 
 export interface DrainRunnerContext {
-  readonly pool: Pick<WorkerPool, "subscribe">;
+  readonly pool: Pick<WorkerPool, "subscribe" | "post" | "broadcast">;
+  readonly inquiry: Pick<WorkerInquiry, "ask">;
   readonly registry: DrainRegistry;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** What a cancelled drain leaves behind. */
+export interface CancelledDrain {
+  /** Still open, and told already: they close after their next response. */
+  readonly told: number;
+  /** Workers that did not answer in time. */
+  readonly silent: readonly number[];
 }
 
 export class DrainRunner {
@@ -71,7 +88,15 @@ export class DrainRunner {
   /** Makes the drain; its time runs from now. `tell` it once workers have stopped accepting. */
   begin(plan: DrainPlan): DrainRecord {
     const record = this.#context.registry.begin(plan);
-    this.#runs.set(record.start.id, { plan, record, state: "begun", recheck: undefined });
+    this.#runs.set(record.start.id, {
+      plan,
+      record,
+      ended: Promise.withResolvers(),
+      state: "begun",
+      endsWhenTold: undefined,
+      recheck: undefined,
+    });
+    this.#context.log.info(drainBeganText(record.view()));
     return record;
   }
 
@@ -79,16 +104,72 @@ export class DrainRunner {
     const run = this.#runs.get(record.start.id);
     if (run?.state !== "begun") return;
     run.state = "told";
-    run.plan.manager.startDrainSequence(record.start, run.plan.direction, () =>
-      this.#onDeadline(run),
-    );
-    run.plan.tell(record.start);
+    const { plan } = run;
+    const onDeadline = (): void => this.#onDeadline(run);
+    plan.manager.startDrainSequence(record.start, plan.direction, onDeadline);
+    plan.tell(record.start);
+    if (run.endsWhenTold !== undefined) this.#endByOrder(run, run.endsWhenTold);
   }
 
-  /** The workers hold nothing of it any more, for some other reason: it ends with them. */
-  endWith(record: DrainRecord, how: "cut" | "kept"): void {
+  /** The workers hold nothing of it any more, or it is another's, for some other reason. */
+  endWith(record: DrainRecord, how: "cut" | "kept", by: DrainEndedBy): void {
     const run = this.#runs.get(record.start.id);
-    if (run) this.#ended(run, how);
+    if (run) this.#ended(run, how, by);
+  }
+
+  /** False when it is ending already. */
+  moveDeadline(record: DrainRecord, deadlineMs: number): boolean {
+    const run = this.#runs.get(record.start.id);
+    if (!run || run.state === "ending" || run.state === "ended") return false;
+    this.#move(run, deadlineMs);
+    if (run.state === "begun") return true;
+    run.state = "told";
+    run.plan.manager.extendDrainSequence(record.start, () => this.#onDeadline(run));
+    this.#context.pool.post({ kind: "moveDrainDeadline", drain: record.start.id, deadlineMs });
+    return true;
+  }
+
+  /** Its deadline is now and nothing outlasts it. Resolves when it has ended. */
+  endNow(record: DrainRecord, by: DrainEndedBy): Promise<void> {
+    const run = this.#runs.get(record.start.id);
+    if (!run) return Promise.resolve();
+    if (run.state === "begun") run.endsWhenTold ??= by;
+    else if (run.state !== "ending") this.#endByOrder(run, by);
+    return run.ended.promise;
+  }
+
+  /** Undefined: it can be cancelled. */
+  whyNotCancellable(record: DrainRecord): string | undefined {
+    const run = this.#runs.get(record.start.id);
+    if (!run || run.state === "ending") return "it is ending already";
+    return run.plan.whyNotCancellable();
+  }
+
+  /** Whoever was not told will not be; nobody is cut. Only where nothing stands against it. */
+  async cancel(record: DrainRecord): Promise<CancelledDrain> {
+    const drain = record.start.id;
+    const run = this.#runs.get(drain);
+    if (!run) return { told: 0, silent: [] };
+    run.state = "ending";
+    run.recheck?.[Symbol.dispose]();
+    run.plan.manager.cancelDrainSequence();
+    run.plan.onCancelled?.();
+    const { answers, silent } = await this.#context.inquiry.ask((question) => ({
+      kind: "cancelDrain",
+      drain,
+      question,
+    }));
+    this.#ended(run, "cancelled", "order");
+    const told = answers.reduce(
+      (sum, { answer }) => sum + (answer.kind === "drainCancelled" ? answer.told : 0),
+      0,
+    );
+    return { told, silent };
+  }
+
+  #move(run: Run, deadlineMs: number): void {
+    this.#context.registry.moveDeadline(run.record, deadlineMs);
+    run.plan.onDeadlineMoved?.(deadlineMs);
   }
 
   #onDeadline(run: Run): void {
@@ -96,7 +177,7 @@ export class DrainRunner {
     run.state = "overdue";
     const { cutsAtDeadline, policy } = run.plan;
     const isWaitedFor = cutsAtDeadline && mayOutlastDeadline(policy);
-    if (!isWaitedFor || run.record.isEmpty) this.#end(run);
+    if (!isWaitedFor || run.record.isEmpty) this.#end(run, "deadline");
   }
 
   #endIfEmpty(run: Run): void {
@@ -104,40 +185,42 @@ export class DrainRunner {
     run.recheck?.[Symbol.dispose]();
     run.recheck = undefined;
     if (!run.record.isEmpty) return;
-    if (run.plan.mayEndEarly()) return this.#end(run);
+    if (run.plan.mayEndEarly()) return this.#end(run, "empty");
     run.recheck = this.#context.clock.startTimer(emptyRecheckMs, () => this.#endIfEmpty(run));
   }
 
-  #end(run: Run): void {
+  #endByOrder(run: Run, by: DrainEndedBy): void {
+    const drain = run.record.start.id;
+    const { pool, clock } = this.#context;
+    this.#move(run, clock.now());
+    this.#end(run, by, () => pool.broadcast((reply) => ({ kind: "endDrain", drain, reply })));
+  }
+
+  #end(run: Run, by: DrainEndedBy, before: () => Promise<void> = async () => {}): void {
     run.state = "ending";
     run.recheck?.[Symbol.dispose]();
     run.plan.manager.complete();
-    run.plan.finish().then(
-      (how) => this.#ended(run, how),
-      (error: unknown) => {
-        this.#context.log.critical(`drain ${run.record.start.id} cannot end: ${String(error)}`);
-      },
-    );
+    before()
+      .then(() => run.plan.finish())
+      .then(
+        (how) => this.#ended(run, how, by),
+        (error: unknown) => {
+          this.#context.log.critical(`drain ${run.record.start.id} cannot end: ${String(error)}`);
+        },
+      );
   }
 
-  #ended(run: Run, how: "cut" | "kept"): void {
+  #ended(run: Run, how: DrainEnd, by: DrainEndedBy): void {
     if (run.state === "ended") return;
+    const { registry, clock, log } = this.#context;
+    const { record, plan } = run;
     run.state = "ended";
     run.recheck?.[Symbol.dispose]();
-    run.plan.manager.complete();
-    this.#runs.delete(run.record.start.id);
-    const outcome = this.#context.registry.end(run.record, how);
-    run.plan.onEnded?.();
-    this.#context.log.info(`drain ${run.record.start.id} ended: ${summary(run.record, outcome)}`);
+    if (how !== "cancelled") plan.manager.complete();
+    this.#runs.delete(record.start.id);
+    registry.end(record, how, by);
+    plan.onEnded?.();
+    log.info(drainEndedText(record.view(), clock.now() - record.start.startMs));
+    run.ended.resolve();
   }
-}
-
-function summary(record: DrainRecord, outcome: string | undefined): string {
-  const { atStart, finished, closedByPeer, forced, remaining } = record.counts();
-  const name = record.subject.listener?.name;
-  const of = name === undefined ? "server" : `listener '${name}'`;
-  return (
-    `${of}, ${outcome ?? "gone"}: ${atStart} connections, ${finished} finished, ` +
-    `${closedByPeer} closed by peer, ${forced} cut, ${remaining} remain`
-  );
 }

@@ -1,8 +1,13 @@
 /**
- * `GET /drains`: the JSON shape itself, so its names are those of the wire. Those under way come first, oldest
- * first, then the last hundred that ended, newest first.
+ * `GET /drains` and `/drains/ID`: the JSON shape itself, so its names are those of the wire. Those under way come
+ * first, oldest first, then the last hundred that ended, newest first.
  */
-import type { DrainCause, DrainStrategy } from "../../shared/drain/drain.ts";
+import type {
+  DrainCause,
+  DrainStrategy,
+  DrainTreatment,
+  DrainedProtocol,
+} from "../../shared/drain/drain.ts";
 
 export interface DrainsView {
   readonly drains: readonly DrainView[];
@@ -18,13 +23,22 @@ export interface DrainView {
   readonly version: string | null;
   /** Names, or ids where they have none, of the filter chains that drain; null: all of the listener. */
   readonly filter_chains: readonly string[] | null;
-  /** `complete`: nothing was left. `forced`: connections were cut. `expired`: time is up, they live on. */
-  readonly state: "draining" | "complete" | "forced" | "expired";
+  /** Of its connections, where a part of them was ordered; null: all. */
+  readonly percent: number | null;
+  readonly direction: "all" | "inbound_only";
+  /**
+   * `complete`: nothing was left. `forced`: connections were cut. `expired`: time is up, they live on.
+   * `cancelled`: it was taken back, they live on.
+   */
+  readonly state: "draining" | "complete" | "forced" | "expired" | "cancelled";
   /** RFC 3339, milliseconds. */
   readonly started_at: string;
   readonly deadline: string;
   readonly ended_at: string | null;
+  readonly ended_by: DrainEndedBy | null;
   readonly strategy: DrainStrategy;
+  /** What it was begun with; the deadline may have been moved since. */
+  readonly policy: DrainPolicyView;
   /** Of the update that caused it; null for removals and server-wide drains. */
   readonly update_class: "filter-chains" | "full" | null;
   /** The fields of the update that caused it. */
@@ -41,4 +55,51 @@ export interface DrainConnectionsView {
   readonly closed_by_peer: number;
   readonly forced: number;
   readonly remaining: number;
+}
+
+/**
+ * `empty`: the last connection had gone. `deadline`: time was up. `order`: somebody ended or cancelled it.
+ * `generations`: too many versions of the listener drained at once. `listener`: what it was a part of ended
+ * first. `wider`: a drain began that covers it.
+ */
+export type DrainEndedBy = "empty" | "deadline" | "order" | "generations" | "listener" | "wider";
+
+/** In the words and units of `filter_metadata["sluice.drain"]`: it may be copied there as it is. */
+export interface DrainPolicyView {
+  /** `30s`, `0.250s`. */
+  readonly time: string;
+  readonly strategy: DrainStrategy;
+  readonly idle: DrainTreatment["idle"];
+  readonly streams: DrainTreatment["streams"];
+  readonly tcp: DrainTreatment["tcp"];
+  readonly idle_grace: string;
+  readonly max_generations: number;
+}
+
+/** One drain with the connections that remain in it. */
+export interface DrainDetailView extends DrainView {
+  readonly remaining: readonly RemainingConnectionView[];
+  /** How many of `connections.remaining` are listed: oldest first, a thousand at most. */
+  readonly remaining_listed: number;
+  /** Workers that did not answer in time: theirs are missing. */
+  readonly silent_workers: readonly number[];
+}
+
+export interface RemainingConnectionView {
+  /** As access logs have it (`%CONNECTION_ID%`). */
+  readonly id: number;
+  readonly worker: number;
+  readonly peer: string;
+  readonly local: string;
+  readonly age_ms: number;
+  readonly protocol: DrainedProtocol;
+  /** It was told, and closes when it can. */
+  readonly told: boolean;
+  /** Requests under way; 1 for a TCP connection. */
+  readonly streams: number;
+  /** Of the request under way, its body; of a TCP connection, all. */
+  readonly bytes_received: number;
+  readonly bytes_sent: number;
+  readonly route: string | null;
+  readonly cluster: string | null;
 }

@@ -2,8 +2,10 @@
  * Drains of listeners and of filter chains: what each is of, what workers are told, and what is given back
  * when it has ended. Its timeline and its end are the runner's.
  */
-import type { DrainCause, DrainPolicy } from "../../shared/drain/drain.ts";
+import type { DrainCause, DrainPolicy, DrainStrategy } from "../../shared/drain/drain.ts";
 import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { DrainError } from "./drain-desk.ts";
+import { noSuchFilterChain } from "./drain-errors.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener } from "./listener.ts";
@@ -28,6 +30,18 @@ export interface DrainReason {
   readonly changed: readonly string[];
 }
 
+/** Connections that an active listener has now. */
+export interface ConnectionDrainOrder {
+  readonly listener: string;
+  /** Name, or id where it has none; undefined: whatever the chain. */
+  readonly filterChain?: string | undefined;
+  /** Above 0, at most 100; undefined: all of them. */
+  readonly percent?: number | undefined;
+  /** In place of the listener's own. */
+  readonly timeMs?: number | undefined;
+  readonly strategy?: DrainStrategy | undefined;
+}
+
 /** A drain of a part of what the tag holds: it ends with the tag, if not before. */
 interface ChainDrain {
   readonly tag: ListenerTag;
@@ -39,6 +53,8 @@ interface ChainDrain {
 export class ListenerDrains {
   readonly #context: ListenerDrainsContext;
   readonly #chainDrains = new Set<ChainDrain>();
+  /** Draining versions by their listener's name, oldest first. */
+  readonly #generations = new Map<string, DrainRecord[]>();
 
   constructor(context: ListenerDrainsContext) {
     this.#context = context;
@@ -63,12 +79,16 @@ export class ListenerDrains {
       mayEndEarly: () => isUncounted(listener) && !this.#chainsOf(tag).length,
       finish: async () => {
         await workers.remove(tag);
-        for (const each of this.#chainsOf(tag)) drains.endWith(each.record, "cut");
+        for (const each of this.#chainsOf(tag)) drains.endWith(each.record, "cut", "listener");
         await onDrained(listener);
         return "cut";
       },
+      whyNotCancellable: () => whyRetired(listener.name, reason.cause),
+      onDeadlineMoved: (deadlineMs) => listener.become({ kind: "deadlineMoved", deadlineMs }),
+      onEnded: () => this.#forgetGeneration(listener.name, record),
     });
     listener.become({ kind: "retired", deadlineMs: record.start.deadlineMs });
+    this.#addGeneration(listener.name, record, policy.maxGenerations);
     return record;
   }
 
@@ -116,6 +136,7 @@ export class ListenerDrains {
         await pool.broadcast((reply) => ({ kind: "ping", reply }));
         return "cut";
       },
+      whyNotCancellable: () => `its filter chains are no longer in listener '${old.name}'`,
     });
     const drainOfChains: ChainDrain = { tag, chains: chains.length, record };
     this.#chainDrains.add(drainOfChains);
@@ -123,25 +144,37 @@ export class ListenerDrains {
     drains.tell(record);
   }
 
-  /** A share of the connections that there are now. Who comes later is not in it: the listener serves. */
-  drainConnections(listener: Listener, share: number, timeMs: number | undefined): DrainRecord {
+  /** Of the connections that there are now. Who comes later is not in it: the listener serves. */
+  drainConnections(listener: Listener, order: ConnectionDrainOrder): DrainRecord | DrainError {
     const { drains, pool } = this.#context;
     const { tag } = listener;
+    const { filterChain, percent = 100 } = order;
+    const filterChains = filterChain === undefined ? undefined : chainIds(listener, filterChain);
+    if (filterChain !== undefined && filterChains === undefined)
+      return noSuchFilterChain(listener.name, filterChain);
     const own = this.#policy(listener);
-    const policy = { ...own, timeMs: timeMs ?? own.timeMs };
+    const policy = {
+      ...own,
+      timeMs: order.timeMs ?? own.timeMs,
+      strategy: order.strategy ?? own.strategy,
+    };
     const record = drains.begin({
       cause: "admin",
       policy,
       cutsAtDeadline: true,
       subject: {
         ...subjectOf(listener),
-        filterChains: undefined,
+        filterChains: filterChain === undefined ? undefined : [filterChain],
+        percent: order.percent,
         updateClass: undefined,
         changed: [],
       },
-      manager: listener.holdings.drainManager.createChildManager(listener.config.drainType),
+      manager: listener.holdings.drainManager.createChildManager(listener.facts.drainType),
       direction: "all",
-      tell: (drain) => pool.post({ kind: "drainConnections", tag, share, drain }),
+      tell: (drain) => {
+        const share = percent / 100;
+        pool.post({ kind: "drainConnections", tag, filterChains, share, drain });
+      },
       mayEndEarly: () => true,
       onEnded: () => void this.#chainDrains.delete(ofListener),
       // As for chains: workers cut by themselves.
@@ -149,11 +182,28 @@ export class ListenerDrains {
         await pool.broadcast((reply) => ({ kind: "ping", reply }));
         return "cut";
       },
+      whyNotCancellable: () => undefined,
     });
     const ofListener: ChainDrain = { tag, chains: 0, record };
     this.#chainDrains.add(ofListener);
     drains.tell(record);
     return record;
+  }
+
+  /** Beyond the bound the oldest ends now; its workers are told in their own time. */
+  #addGeneration(name: string, record: DrainRecord, max: number): void {
+    const generations = this.#generations.get(name) ?? [];
+    generations.push(record);
+    this.#generations.set(name, generations);
+    const excess = generations.splice(0, Math.max(0, generations.length - max));
+    for (const oldest of excess) void this.#context.drains.endNow(oldest, "generations");
+  }
+
+  #forgetGeneration(name: string, record: DrainRecord): void {
+    const generations = this.#generations.get(name) ?? [];
+    const index = generations.indexOf(record);
+    if (index >= 0) generations.splice(index, 1);
+    if (generations.length === 0) this.#generations.delete(name);
   }
 
   #chainsOf(tag: ListenerTag): readonly ChainDrain[] {
@@ -180,4 +230,19 @@ function subjectOf(listener: Listener): {
 } {
   const { name, identity, version } = listener;
   return { listener: { name, generation: identity.generation, version } };
+}
+
+/** Ids of the chains that a person means by a name; undefined: there is none. */
+function chainIds({ config }: Listener, filterChain: string): readonly string[] | undefined {
+  const chains = [
+    ...config.filterChains,
+    ...(config.defaultFilterChain ? [config.defaultFilterChain] : []),
+  ];
+  const meant = chains.filter((chain) => (chain.name || chain.id) === filterChain);
+  return meant.length === 0 ? undefined : meant.map(({ id }) => id);
+}
+
+function whyRetired(name: string, cause: DrainCause): string {
+  const how = cause === "lds-replace" ? "has been replaced by a newer version" : "is removed";
+  return `listener '${name}' ${how}; the drain can be extended or ended`;
 }

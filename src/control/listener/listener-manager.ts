@@ -20,12 +20,14 @@ import {
 } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
+import type { DrainError } from "./drain-desk.ts";
+import { noSuchListener } from "./drain-errors.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
 import type { AcquireDependency } from "./listener-dependencies.ts";
-import { ListenerDrains } from "./listener-drains.ts";
+import { type ConnectionDrainOrder, ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
 import { ListenerSets } from "./listener-sets.ts";
@@ -185,17 +187,11 @@ export class ListenerManager {
     });
   }
 
-  /**
-   * Drains some of the connections that an active listener has now; it goes on serving. `share`: above 0, at
-   * most 1; `timeMs` undefined: the listener's own time. Undefined: there is none of the name.
-   */
-  drainConnections(
-    name: string,
-    share: number,
-    timeMs: number | undefined,
-  ): DrainRecord | undefined {
-    const listener = this.#sets.active.get(name);
-    return listener && this.#drains.drainConnections(listener, share, timeMs);
+  /** Drains connections that an active listener has now; it goes on serving. */
+  drainConnections(order: ConnectionDrainOrder): DrainRecord | DrainError {
+    const listener = this.#sets.active.get(order.listener);
+    if (!listener) return noSuchListener(order.listener);
+    return this.#drains.drainConnections(listener, order);
   }
 
   /** Connections of any listener that carries traffic, those on their way from one worker to another too. */

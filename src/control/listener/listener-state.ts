@@ -2,7 +2,8 @@
  * The life of one version of one listener, as a pure function:
  *
  *     warming ──activated──▶ active ──retired──▶ draining ──drained──▶ removed
- *        │                     └──superseded─────────────────────────────▲
+ *        │                     │                   ⟲ deadlineMoved       ▲
+ *        │                     └──superseded─────────────────────────────┤
  *        └──dropped──────────────────────────────────────────────────────┘
  *
  * It never moves backwards. An update is a new version with a state of its own; what it replaces is
@@ -23,6 +24,7 @@ export type ListenerEvent =
   | { readonly kind: "dropped" }
   | { readonly kind: "superseded" }
   | { readonly kind: "retired"; readonly deadlineMs: number }
+  | { readonly kind: "deadlineMoved"; readonly deadlineMs: number }
   | { readonly kind: "drained" };
 
 /** The next state, or undefined where the event has no meaning: a bug of the caller. */
@@ -35,6 +37,7 @@ export function nextState(state: ListenerState, event: ListenerEvent): ListenerS
       if (event.kind !== "retired") return undefined;
       return { kind: "draining", deadlineMs: event.deadlineMs };
     case "draining":
+      if (event.kind === "deadlineMoved") return { kind: "draining", deadlineMs: event.deadlineMs };
       return event.kind === "drained" ? { kind: "removed" } : undefined;
     case "removed":
       return undefined;

@@ -1,10 +1,16 @@
 /**
- * Drains of the whole server, by order of the admin: `/drain_listeners` and `/healthcheck/fail`. Nothing is closed at
- * the end of one: whoever ordered it ends the process.
+ * Drains of the whole server, by order: `/drain_listeners` and `/healthcheck/fail`. Nothing is closed at the end
+ * of one: whoever ordered it ends the process.
  */
-import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
+import type { DrainId } from "../../shared/common/brand.ts";
+import {
+  type DrainDirection,
+  type DrainPolicy,
+  type DrainStrategy,
+} from "../../shared/drain/drain.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { ListenerManager } from "./listener-manager.ts";
 
@@ -26,11 +32,24 @@ export interface DrainListenersOrder {
   /** Accept on for ever. */
   readonly skipExit: boolean;
   readonly inboundOnly: boolean;
+  /** In place of the process's. */
+  readonly timeMs?: number | undefined;
+  readonly strategy?: DrainStrategy | undefined;
+}
+
+/** `isNew: false`: the direction drained already, as `record` says. */
+export interface ServerDrainStart {
+  readonly record: DrainRecord;
+  readonly isNew: boolean;
 }
 
 export class ServerDrain {
   readonly #context: ServerDrainContext;
   #hasStopped = false;
+  /** The widest one since the server last served. */
+  #latest: DrainRecord | undefined;
+  /** Of narrower directions, replaced by `#latest`; workers know them still. */
+  #replaced: DrainId[] = [];
 
   constructor(context: ServerDrainContext) {
     this.#context = context;
@@ -40,14 +59,18 @@ export class ServerDrain {
    * Begins the drain; resolves when it has begun and, unless accepting goes on, when it has stopped. A
    * graceful drain of a direction that drains already does nothing, as in Envoy.
    */
-  async drainListeners(order: DrainListenersOrder): Promise<void> {
+  async drainListeners(order: DrainListenersOrder): Promise<ServerDrainStart> {
     const { manager, drainManager } = this.#context;
     const direction: DrainDirection = order.inboundOnly ? "inboundOnly" : "all";
     const keepsAccepting = order.graceful || order.skipExit;
-    if (!drainManager.isDraining(direction)) this.#begin(direction, order);
-    if (keepsAccepting) return;
-    await manager.stopListeners(direction);
-    this.#hasStopped = true;
+    const underWay = drainManager.isDraining(direction) ? this.#latest : undefined;
+    const record = underWay ?? this.#begin(direction, order);
+    if (!keepsAccepting) {
+      // From here on it cannot be taken back, although workers take a moment.
+      this.#hasStopped = true;
+      await manager.stopListeners(direction);
+    }
+    return { record, isNew: underWay === undefined };
   }
 
   failHealthCheck(): void {
@@ -58,11 +81,16 @@ export class ServerDrain {
     this.#setHealthCheckFailed(false);
   }
 
-  #begin(direction: DrainDirection, order: DrainListenersOrder): void {
+  #begin(direction: DrainDirection, order: DrainListenersOrder): DrainRecord {
     const { pool, drains, drainManager, drainDefaults, manager } = this.#context;
+    this.#replaceNarrower();
     const record = drains.begin({
       cause: "admin",
-      policy: drainDefaults,
+      policy: {
+        ...drainDefaults,
+        ...(order.timeMs !== undefined && { timeMs: order.timeMs }),
+        ...(order.strategy && { strategy: order.strategy }),
+      },
       cutsAtDeadline: false,
       subject: {
         listener: undefined,
@@ -81,11 +109,33 @@ export class ServerDrain {
       // While it accepts, a moment without connections is not the end.
       mayEndEarly: () => this.#hasStopped,
       finish: async () => {
-        if (order.graceful && !order.skipExit) await manager.stopListeners(direction);
+        if (order.graceful && !order.skipExit) {
+          this.#hasStopped = true;
+          await manager.stopListeners(direction);
+        }
         return "kept";
       },
+      whyNotCancellable: () =>
+        this.#hasStopped ? "listeners have stopped, and do not accept again" : undefined,
+      onCancelled: () => this.#forgetReplaced(),
     });
+    this.#latest = record;
     drains.tell(record);
+    return record;
+  }
+
+  #replaceNarrower(): void {
+    if (!this.#latest) return;
+    this.#context.drains.endWith(this.#latest, "kept", "wider");
+    this.#replaced.push(this.#latest.start.id);
+  }
+
+  /** What a drain replaced is taken back with it. */
+  #forgetReplaced(): void {
+    const { pool } = this.#context;
+    for (const drain of this.#replaced) pool.post({ kind: "cancelDrain", drain, question: 0 });
+    this.#replaced = [];
+    this.#latest = undefined;
   }
 
   #setHealthCheckFailed(failed: boolean): void {

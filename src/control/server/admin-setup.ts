@@ -2,6 +2,7 @@
 import { readHostCounts } from "../cluster/host-counters.ts";
 import { writeFileSync } from "node:fs";
 import { formatAddress } from "../../shared/common/address.ts";
+import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
@@ -16,13 +17,13 @@ import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
 import {
-  type DrainControl,
-  drainListenersEndpoint,
   drainsEndpoint,
+  drainEndpoint,
   healthCheckFailEndpoint,
   healthCheckOkEndpoint,
 } from "../admin/drain-endpoints.ts";
-import type { AdminEndpoint } from "../admin/endpoint.ts";
+import { drainListenersEndpoint } from "../admin/drain-listeners-endpoint.ts";
+import type { AnyEndpoint } from "../admin/endpoint.ts";
 import { homeEndpoints } from "../admin/home-endpoints.ts";
 import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
 import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
@@ -44,14 +45,15 @@ import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/sta
 import type { AdminConfig } from "../config/bootstrap-config.ts";
 import { stringTest } from "../config/string-test.ts";
 import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
-import type { DrainWatchSource } from "../admin/drain-watch.ts";
+import type { DrainDesk } from "../listener/drain-desk.ts";
 
 export interface AdminParts {
   readonly state: () => ServerState;
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
-  readonly drains: DrainWatchSource;
-  readonly drainControl: DrainControl;
+  readonly drains: { readonly desk: DrainDesk; readonly clock: Clock };
+  /** Connections of listeners with DrainType default are asked to close, `/ready` says DRAINING. */
+  readonly setHealthCheckFailed: (failed: boolean) => void;
   readonly logLevels: LogLevelControl;
   readonly store: StatStore;
   /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
@@ -63,7 +65,7 @@ export interface AdminParts {
   readonly quit: () => void;
 }
 
-export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
+export function adminEndpoints(parts: AdminParts): readonly AnyEndpoint[] {
   const { listeners, clusters } = parts.dump;
   const stats: StatSource = {
     snapshot(filter) {
@@ -80,15 +82,16 @@ export function adminEndpoints(parts: AdminParts): readonly AdminEndpoint[] {
     statusEndpoint({
       ...parts.dump,
       controlPlanes: parts.dump.controlPlanes,
-      drains: parts.drains.view,
+      drains: () => parts.drains.desk.list(),
     }),
     statsEndpoint(stats),
     prometheusEndpoint(stats),
     resetCountersEndpoint(parts.store),
     drainsEndpoint(parts.drains),
-    drainListenersEndpoint(parts.drainControl),
-    healthCheckFailEndpoint(parts.drainControl),
-    healthCheckOkEndpoint(parts.drainControl),
+    drainEndpoint(parts.drains.desk),
+    drainListenersEndpoint(parts.drains.desk),
+    healthCheckFailEndpoint(parts.setHealthCheckFailed),
+    healthCheckOkEndpoint(parts.setHealthCheckFailed),
     loggingEndpoint(parts.logLevels),
     runtimeEndpoint(() => parts.runtime.snapshot),
     runtimeModifyEndpoint((changes) => parts.runtime.modify(changes)),
@@ -112,7 +115,7 @@ export interface AdminSetup {
 
 /** The admin, listening; undefined where the bootstrap gives it no address; or why it cannot start. */
 export async function startAdmin(
-  endpoints: readonly AdminEndpoint[],
+  endpoints: readonly AnyEndpoint[],
   setup: AdminSetup,
 ): Promise<AdminServer | string | undefined> {
   const { config, log } = setup;

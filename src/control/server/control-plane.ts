@@ -13,8 +13,10 @@ import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import type { DrainDesk } from "../listener/drain-desk.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
+import { DrainSteering } from "../listener/drain-steering.ts";
 import type { EcdsApi } from "../listener/ecds-api.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
 import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
@@ -25,6 +27,7 @@ import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
@@ -55,7 +58,7 @@ export interface ControlPlane extends Disposable {
   readonly secrets: SecretManager;
   readonly extensions: EcdsApi;
   readonly scopedRoutes: ScopedRdsApi;
-  readonly drains: DrainRegistry;
+  readonly drains: DrainDesk;
   readonly serverDrain: ServerDrain;
   readonly shutdownDrain: ShutdownDrain;
   readonly sources: XdsSources;
@@ -80,7 +83,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const clusters = createClusters(parts, sources);
   const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
   const { routes, scopedRoutes, extensions } = dependencies;
-  const { drains, runner, drainManager } = createDraining(parts);
+  const { registry, runner, inquiry, drainManager } = createDraining(parts);
   const drainDefaults = drainDefaultsOf(parts.options);
   const listeners = new ListenerManager({
     pool,
@@ -103,7 +106,15 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ...draining,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
+  const shutdownDrain = new ShutdownDrain({ ...draining, clock, serverDrain });
+  const drains = new DrainSteering({
+    registry,
+    runner,
+    inquiry,
+    server: serverDrain,
+    listeners,
+    clock,
+  });
   const reports = createReports(parts, clusters);
   const members = {
     clusters,
@@ -155,13 +166,14 @@ function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLo
 }
 
 function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
-  const drains = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
+  const registry = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
+  const inquiry = new WorkerInquiry({ pool, clock });
   const drainManager = new DrainManager("modifyOnly", {
     clock,
     isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
   });
-  const runner = new DrainRunner({ pool, registry: drains, clock, log: loggerOf("main") });
-  return { drains, runner, drainManager };
+  const runner = new DrainRunner({ pool, inquiry, registry, clock, log: loggerOf("main") });
+  return { registry, runner, inquiry, drainManager };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -2,6 +2,8 @@
  * One downstream connection (Envoy: `ActiveTcpConnection` and its `ConnectionImpl`). It owns the socket and
  * the drain, its filter owns the protocol. It has ended when `onClosed` was called, and not before.
  */
+import type { DrainId } from "../../shared/common/brand.ts";
+import { formatAddress } from "../../shared/common/address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type {
@@ -12,6 +14,7 @@ import type {
   SocketHandler,
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
 import { type ConnectionOutcome, ConnectionStreamInfo } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
@@ -35,6 +38,14 @@ const unmatched: ConnectionOutcome = {
   flags: ["NR"],
   details: "filter_chain_not_found",
 };
+
+const noProgress = {
+  streams: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+  route: undefined,
+  cluster: undefined,
+} as const;
 
 /** The listener, as its connections see it. */
 export interface ConnectionOwner {
@@ -122,8 +133,39 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
     this.#drains.join(drain);
   }
 
+  /** The drain of the id that it is in. */
+  drainOf(id: DrainId): ActiveDrain | undefined {
+    return this.#drains?.find(id);
+  }
+
+  leaveDrain(drain: ActiveDrain): void {
+    this.#drains?.leave(drain);
+  }
+
+  deadlineMoved(drain: ActiveDrain): void {
+    this.#drains?.deadlineMoved(drain);
+  }
+
+  /** As it is at the moment, to be shown: gathered when somebody asks, so that it costs nobody else anything. */
+  describe(): RemainingConnection {
+    const { localAddress, remoteAddress } = this.socket;
+    return {
+      id: this.id,
+      peer: formatAddress(remoteAddress),
+      local: formatAddress(localAddress),
+      ageMs: this.reactor.nowMs - this.startMs,
+      protocol: this.protocol,
+      isTold: this.isToldToDrain,
+      progress: this.#filter.progress?.() ?? noProgress,
+    };
+  }
+
   tellToDrain(drain: DrainStart): void {
     this.#guarded(() => this.#filter.onDrain(drain));
+  }
+
+  moveDrainDeadline(drain: DrainStart): void {
+    this.#guarded(() => this.#filter.onDrainDeadlineMoved?.(drain));
   }
 
   /** Ends it although it may be busy: at a drain's deadline, or because its listener goes. */

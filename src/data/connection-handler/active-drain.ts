@@ -23,7 +23,8 @@ const reportIntervalMs = 100;
 type MutableCounts = { -readonly [Key in keyof DrainCounts]: DrainCounts[Key] };
 
 export class ActiveDrain implements WheelTimer {
-  readonly start: DrainStart;
+  /** As ordered: when connections are told follows from this, whatever becomes of the deadline. */
+  readonly #ordered: DrainStart;
   readonly #timers: TimerWheel;
   readonly #post: (event: WorkerEvent) => void;
   /** Where in the window the first connection has its place. */
@@ -32,21 +33,43 @@ export class ActiveDrain implements WheelTimer {
   readonly #reportTimer = new TimerSlot(this);
   readonly #counts = new Map<DrainedProtocol, MutableCounts>();
   #remaining = 0;
+  #start: DrainStart;
+  /** Cut by order, and not closed yet. */
+  #beingCut = 0;
+  #onAllCut: (() => void) | undefined = undefined;
 
   constructor(
     start: DrainStart,
     worker: Pick<WorkerContext, "reactor" | "random">,
     post: (event: WorkerEvent) => void,
   ) {
-    this.start = start;
+    this.#ordered = start;
+    this.#start = start;
     this.#timers = worker.reactor.timers;
     this.#post = post;
     this.#offset = worker.random.next();
   }
 
+  /** With the deadline as it is now. */
+  get start(): DrainStart {
+    return this.#start;
+  }
+
+  /** Its connections ask again what is due. */
+  moveDeadline(deadlineMs: number): void {
+    this.#start = { ...this.#start, deadlineMs };
+  }
+
   /** When the connection that joins now is told; `nowMs` at the earliest. */
   nextInstant(nowMs: number): number {
-    return drainInstant(this.start, nowMs, evenPlace(this.#placesGiven++, this.#offset));
+    return drainInstant(this.#ordered, nowMs, evenPlace(this.#placesGiven++, this.#offset));
+  }
+
+  /** So many are about to be cut: calls when all of them have closed and were reported. */
+  whenCut(count: number, onAllCut: () => void): void {
+    this.#beingCut = count;
+    this.#onAllCut = onAllCut;
+    this.#endCutIfDone();
   }
 
   joined(protocol: DrainedProtocol): void {
@@ -66,6 +89,9 @@ export class ActiveDrain implements WheelTimer {
     this.#countsOf(protocol)[outcome]++;
     this.#remaining--;
     this.#changed();
+    if (outcome !== "forced" || this.#beingCut === 0) return;
+    this.#beingCut--;
+    this.#endCutIfDone();
   }
 
   /** A connection turned out to speak another protocol, or was upgraded. */
@@ -93,11 +119,19 @@ export class ActiveDrain implements WheelTimer {
       return counts ? [[protocol, { ...counts }] as const] : [];
     });
     const counts = Object.fromEntries(counted);
-    this.#post({ kind: "drainProgress", drain: this.start.id, counts });
+    this.#post({ kind: "drainProgress", drain: this.#start.id, counts });
   }
 
   [Symbol.dispose](): void {
     this.#timers.cancel(this.#reportTimer);
+  }
+
+  #endCutIfDone(): void {
+    if (this.#beingCut > 0 || !this.#onAllCut) return;
+    const onAllCut = this.#onAllCut;
+    this.#onAllCut = undefined;
+    this.report();
+    onAllCut();
   }
 
   #changed(): void {

@@ -5,7 +5,7 @@
  * Beyond the lazy threshold it begins without configuration: it accepts, asks main once, and whoever
  * came meanwhile waits, bounded.
  */
-import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drain-scope.ts";
@@ -18,6 +18,7 @@ import type {
 } from "../../shared/io/reactor.ts";
 import type {
   AddListener,
+  DrainConnections,
   ListenerSlots,
   StopListener,
   UpdateFilterChains,
@@ -152,13 +153,35 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     drain.report();
   }
 
-  /** `share`: above 0, at most 1; picked evenly over the ages of the connections. */
-  drainConnections(start: DrainStart, share: number): void {
+  /** The share is picked evenly over the ages of the connections, `filterChains` alone where they are given. */
+  drainConnections(command: DrainConnections): void {
+    const { drain: start, share, filterChains } = command;
     const drain = new ActiveDrain(start, this.worker, (event) => this.#environment.post(event));
     // Told at once a connection may close itself and leave the set.
-    const chosen = [...this.#connections].filter((_, index) => isInShare(index, share));
+    const chosen = [...this.#connections]
+      .filter(({ chain }) => filterChains?.includes(chain.config.id) ?? true)
+      .filter((_, index) => isInShare(index, share));
     for (const connection of chosen) connection.joinDrain(drain);
     drain.report();
+  }
+
+  /** The drain of the id, if it is of this listener, of a chain of its or of a connection. */
+  findDrain(id: DrainId): ActiveDrain | undefined {
+    const held = this.#drainLists().flatMap((drains) => drains.filter((d) => d.start.id === id));
+    if (held[0]) return held[0];
+    for (const connection of this.#connections) {
+      const drain = connection.drainOf(id);
+      if (drain) return drain;
+    }
+    return undefined;
+  }
+
+  /** Whoever is accepted from now on does not join it. */
+  forgetDrain(drain: ActiveDrain): void {
+    for (const drains of this.#drainLists()) {
+      const index = drains.indexOf(drain);
+      if (index >= 0) drains.splice(index, 1);
+    }
   }
 
   /** No-op for a listener outside the scope, and for one whose configuration no connection has asked for yet. */
@@ -315,6 +338,12 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     if (this.#state.kind === "lazy" && this.#state.waiting.length > 0) {
       this.#state.onServed.push(onServed);
     } else onServed();
+  }
+
+  /** Where drains wait for whoever comes late. */
+  #drainLists(): ActiveDrain[][] {
+    const chains = [...this.#retired, ...(this.#chains?.all ?? [])];
+    return [this.#drains, ...chains.map((chain) => chain.drains)];
   }
 
   #chainsToDrain(ids: readonly string[]): Set<ActiveFilterChain> {

@@ -4,6 +4,7 @@
  *
  * The connection is told once, at the earliest of its instants, and counts as told in all of them.
  */
+import type { DrainId } from "../../shared/common/brand.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import { nextDrainStep } from "../../shared/drain/drain-decision.ts";
 import type { CloseReason, Reactor } from "../../shared/io/reactor.ts";
@@ -16,6 +17,8 @@ export interface DrainedConnection {
   /** No request or stream is under way. */
   readonly isIdle: boolean;
   tellToDrain(drain: DrainStart): void;
+  /** After it was told: silence closes it at another time than it was told of. */
+  moveDrainDeadline(drain: DrainStart): void;
   /** Closes at once; `closed` follows. */
   cut(): void;
 }
@@ -51,6 +54,26 @@ export class ConnectionDrains implements WheelTimer {
     this.#memberships.push({ drain, instantMs, protocol });
     drain.joined(protocol);
     if (this.#isTold) drain.told(protocol);
+    this.#proceed();
+  }
+
+  /** The drain of the id that the connection is in. */
+  find(id: DrainId): ActiveDrain | undefined {
+    return this.#memberships.find(({ drain }) => drain.start.id === id)?.drain;
+  }
+
+  /** One of its drains has another deadline now. */
+  deadlineMoved({ start }: ActiveDrain): void {
+    if (this.#isTold) this.#connection.moveDrainDeadline(start);
+    this.#proceed();
+  }
+
+  /** The drain is cancelled: what it counts of the connection stays as it is. */
+  leave(drain: ActiveDrain): void {
+    const index = this.#memberships.findIndex((each) => each.drain === drain);
+    if (index < 0) return;
+    this.#memberships.splice(index, 1);
+    this.#reactor.timers.cancel(this.#timer);
     this.#proceed();
   }
 

@@ -2,7 +2,7 @@
  * Carries out what main says, in order (Envoy: `ConnectionHandlerImpl` and `WorkerImpl`). The only door
  * between a worker's port and its listeners, clusters and routes.
  */
-import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drain-scope.ts";
@@ -24,6 +24,7 @@ import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
+import { DrainOrders } from "./drain-orders.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -42,12 +43,15 @@ export interface ConnectionHandlerParts {
   readonly onBug: (error: unknown) => void;
 }
 
+type ListRemaining = Extract<WorkerCommand, { kind: "listRemaining" }>;
+
 export class ConnectionHandler implements ListenerEnvironment, HandedConnectionHandler, Disposable {
   readonly worker: WorkerContext;
   readonly balancer: ConnectionBalancer;
   readonly #parts: ConnectionHandlerParts;
   readonly #listeners = new Map<ListenerTag, ActiveListener>();
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
+  readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
   #nextConnectionId: number;
 
@@ -56,6 +60,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.worker = parts.worker;
     this.balancer = new ConnectionBalancer(parts.worker.init, parts.worker.limits, this);
     this.#nextConnectionId = parts.worker.init.index;
+    this.#drainOrders = new DrainOrders(this.#listeners, this.#serverDrains);
   }
 
   get isHealthCheckFailed(): boolean {
@@ -78,6 +83,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#startDrain(command);
       case "drainConnections":
         return this.#drainConnections(command);
+      case "moveDrainDeadline":
+        return this.#drainOrders.moveDeadline(command.drain, command.deadlineMs);
+      case "endDrain":
+        return this.#drainOrders.end(command.drain, () => this.#done(command.reply));
+      case "cancelDrain":
+        return this.#cancelDrain(command.drain, command.question);
+      case "listRemaining":
+        return this.#listRemaining(command);
       case "removeListener":
         return this.#removeListener(command);
       case "startServerDrain":
@@ -191,8 +204,21 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
 
   #drainConnections(command: DrainConnections): void {
     const listener = this.#listeners.get(command.tag);
-    if (listener) return listener.drainConnections(command.drain, command.share);
+    if (listener) return listener.drainConnections(command);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #cancelDrain(id: DrainId, question: number): void {
+    const told = this.#drainOrders.cancel(id);
+    const index = this.#serverDrains.findIndex(({ drain }) => drain.start.id === id);
+    if (index >= 0) this.#serverDrains.splice(index, 1);
+    if (question !== 0)
+      this.post({ kind: "answer", question, answer: { kind: "drainCancelled", told } });
+  }
+
+  #listRemaining({ drain, limit, question }: ListRemaining): void {
+    const connections = this.#drainOrders.remaining(drain, limit);
+    this.post({ kind: "answer", question, answer: { kind: "remaining", connections } });
   }
 
   #removeListener(command: RemoveListener): void {

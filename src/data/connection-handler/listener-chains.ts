@@ -31,6 +31,10 @@ export class ListenerChains {
     this.#match = compileFilterChainMatcher(config.filterChains);
   }
 
+  get all(): Iterable<ActiveFilterChain> {
+    return this.#byId.values();
+  }
+
   byId(id: string): ActiveFilterChain | undefined {
     return this.#byId.get(id);
   }

@@ -74,6 +74,10 @@ export class ConnectionLife {
     this.#tell(graceMs, drain.deadlineMs);
   }
 
+  onDrainDeadlineMoved(drain: DrainStart): void {
+    if (!this.#isTooOld) this.#graceEndsMs = drain.deadlineMs;
+  }
+
   onClosing(): void {
     this.#isClosing = true;
     this.#closingSinceMs = this.#wholeMs();

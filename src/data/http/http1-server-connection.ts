@@ -11,6 +11,7 @@
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { ActiveRequest, ResponseSink } from "./active-request.ts";
@@ -111,6 +112,19 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   onDrain(drain: DrainStart): void {
     this.#life.onDrain(drain);
     this.#timer.atLatest(this.#nextDeadlineMs());
+  }
+
+  onDrainDeadlineMoved(drain: DrainStart): void {
+    this.#life.onDrainDeadlineMoved(drain);
+    this.#timer.atLatest(this.#nextDeadlineMs());
+  }
+
+  progress(): StreamProgress | undefined {
+    const request = this.#request;
+    if (request?.isActive !== true) return undefined;
+    const { bytesReceived, bytesSent, routeName, upstreamCluster } = request.info;
+    const progress = { streams: 1, bytesReceived, bytesSent };
+    return { ...progress, route: routeName || undefined, cluster: upstreamCluster };
   }
 
   onClosed(reason: CloseReason): void {

@@ -4,6 +4,7 @@
  */
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
@@ -25,6 +26,10 @@ export interface NetworkFilter {
    * filter closes the connection itself when nothing is left on it; the deadline is the connection's.
    */
   onDrain(drain: DrainStart): void;
+  /** Of a drain that `onDrain` told of: only for filters that heed the deadline themselves. */
+  onDrainDeadlineMoved?(drain: DrainStart): void;
+  /** What is under way; undefined: nothing. Made when it is asked for. */
+  progress?(): StreamProgress | undefined;
   /** Last call. */
   onClosed(reason: CloseReason, detail: string): void;
   /** For the listener's access log, after `onClosed`: where the filter knows more than the connection does. */

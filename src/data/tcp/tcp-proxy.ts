@@ -10,6 +10,7 @@ import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { TimerSlot } from "../../shared/io/timer-wheel.ts";
+import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats, tcpStats } from "../../shared/stats/stat-names.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
@@ -121,6 +122,16 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const upstream = this.#end();
     if (upstream && !upstream.isClosed) upstream.close(howToFollow(reason));
     this.#shared.logger?.log(this.streamInfo());
+  }
+
+  progress(): StreamProgress {
+    return {
+      streams: 1,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#bytesSent,
+      route: undefined,
+      cluster: this.#clusterName || undefined,
+    };
   }
 
   streamInfo(): StreamInfo {

@@ -60,14 +60,19 @@ export class DrainManager {
     onDeadline: () => void,
   ): boolean {
     if (this.isDraining(direction)) return false;
-    this[Symbol.dispose]();
-    const delayMs = Math.max(0, start.deadlineMs - this.#context.clock.now());
-    const deadline = this.#context.clock.startTimer(delayMs, () => {
-      this.#state = { kind: "drained", direction };
-      onDeadline();
-    });
-    this.#state = { kind: "draining", start, direction, deadline };
+    this.#drainUntil(start, direction, onDeadline);
     return true;
+  }
+
+  /** Its deadline is the one of `start` now, also where the earlier one has passed. */
+  extendDrainSequence(start: DrainStart, onDeadline: () => void): void {
+    if (this.#state.kind !== "serving") this.#drainUntil(start, this.#state.direction, onDeadline);
+  }
+
+  /** As if it had never begun. What was told to connections meanwhile cannot be taken back. */
+  cancelDrainSequence(): void {
+    this[Symbol.dispose]();
+    this.#state = { kind: "serving" };
   }
 
   /** Ends the drain before its deadline: nothing is left. */
@@ -90,6 +95,16 @@ export class DrainManager {
   /** Forgets the deadline. */
   [Symbol.dispose](): void {
     if (this.#state.kind === "draining") this.#state.deadline[Symbol.dispose]();
+  }
+
+  #drainUntil(start: DrainStart, direction: DrainDirection, onDeadline: () => void): void {
+    this[Symbol.dispose]();
+    const delayMs = Math.max(0, start.deadlineMs - this.#context.clock.now());
+    const deadline = this.#context.clock.startTimer(delayMs, () => {
+      this.#state = { kind: "drained", direction };
+      onDeadline();
+    });
+    this.#state = { kind: "draining", start, direction, deadline };
   }
 
   #isClosing(direction: DrainDirection, chance: number): boolean {

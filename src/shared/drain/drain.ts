@@ -33,9 +33,14 @@ export interface DrainTreatment {
   readonly tcp: "deadline" | "spread" | "keep";
 }
 
+/** A day: what takes longer is no drain. */
+export const drainMsMax = 86_400_000;
+
 /** Per listener, from `filter_metadata["sluice.drain"]`; Envoy's flags are the defaults. */
 export interface DrainPolicy extends DrainTreatment {
   readonly timeMs: number;
+  /** Versions of one listener that may drain at a time; beyond it the oldest is cut. At least 1. */
+  readonly maxGenerations: number;
 }
 
 /** What the flags do not say. */
@@ -44,6 +49,7 @@ export const drainPolicyDefaults: Omit<DrainPolicy, "timeMs" | "strategy"> = {
   idle: "spread",
   streams: "deadline",
   tcp: "deadline",
+  maxGenerations: 4,
 };
 
 /** What workers need of a drain. Instants are on the process's monotonic clock. */

@@ -2,7 +2,7 @@
  * All that main says to a worker. Plain, structured-clonable values; a worker handles them in order.
  * A command with a `reply` number is answered by `{ kind: "done", reply }` once it is carried out.
  */
-import type { ListenerTag } from "../common/brand.ts";
+import type { DrainId, ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { PlainHttpFilterConfig } from "../config/http-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
@@ -25,6 +25,19 @@ export type WorkerCommand =
   | StopListener
   | StartDrain
   | DrainConnections
+  /** For all its connections; when each is told stays as it was. */
+  | { readonly kind: "moveDrainDeadline"; readonly drain: DrainId; readonly deadlineMs: number }
+  /** Cuts what remains in it, whatever its policy leaves to finish. */
+  | { readonly kind: "endDrain"; readonly drain: DrainId; readonly reply: ReplyId }
+  /** Answered by `drainCancelled`, behind the last report of its counts; 0 asks for no answer. */
+  | { readonly kind: "cancelDrain"; readonly drain: DrainId; readonly question: number }
+  /** Answered by `remaining`: at most `limit` connections, oldest first. */
+  | {
+      readonly kind: "listRemaining";
+      readonly drain: DrainId;
+      readonly limit: number;
+      readonly question: number;
+    }
   | RemoveListener
   | SetCluster
   | SetHosts
@@ -148,6 +161,8 @@ export interface StartServerDrain {
 export interface DrainConnections {
   readonly kind: "drainConnections";
   readonly tag: ListenerTag;
+  /** Ids of chains; undefined: whatever the chain. */
+  readonly filterChains: readonly string[] | undefined;
   /** Above 0, at most 1. */
   readonly share: number;
   readonly drain: DrainStart;

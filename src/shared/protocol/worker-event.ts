@@ -17,6 +17,8 @@ export type WorkerEvent =
       readonly drain: DrainId;
       readonly counts: Readonly<Partial<Record<DrainedProtocol, DrainCounts>>>;
     }
+  /** To a command that carried the number of the question. */
+  | { readonly kind: "answer"; readonly question: number; readonly answer: WorkerAnswer }
   /** Requests wait for it, and until `unwanted` more may come that do. */
   | { readonly kind: "wanted"; readonly want: OnDemandWant }
   /** The last request that waited for it is gone. */
@@ -25,3 +27,31 @@ export type WorkerEvent =
   /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */
   | { readonly kind: "accessLogEntries"; readonly batch: AccessLogBatch }
   | { readonly kind: "exited" };
+
+export type WorkerAnswer =
+  /** `told`: of the connections that were in it, how many are open and were told already. */
+  | { readonly kind: "drainCancelled"; readonly told: number }
+  | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] };
+
+/** One connection that a drain waits for, as it is at the moment. */
+export interface RemainingConnection {
+  readonly id: number;
+  /** As printed. */
+  readonly peer: string;
+  readonly local: string;
+  readonly ageMs: number;
+  readonly protocol: DrainedProtocol;
+  readonly isTold: boolean;
+  readonly progress: StreamProgress;
+}
+
+/** What is under way on one connection. */
+export interface StreamProgress {
+  /** Requests; of TCP always 1. */
+  readonly streams: number;
+  /** Body bytes of the request under way and its response; of TCP all bytes of the connection. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly route: string | undefined;
+  readonly cluster: string | undefined;
+}

@@ -14,15 +14,17 @@ function world() {
   const clock = new VirtualClock();
   const drains = new Map<number, DrainView["state"]>();
   const watchers = new Set<() => void>();
-  const source = {
-    view: () => ({ drains: [...drains].map(([id, state]) => ({ id, state }) as DrainView) }),
+  const desk = {
+    list: () => ({ drains: [...drains].map(([id, state]) => ({ id, state }) as DrainView) }),
     subscribe(onChange: () => void) {
       watchers.add(onChange);
       return { [Symbol.dispose]: () => void watchers.delete(onChange) };
     },
-    watchers: () => watchers.size,
-    clock,
+    get watchers() {
+      return watchers.size;
+    },
   };
+  const source = { desk, clock };
   const set = (id: number, state: DrainView["state"]): void => {
     drains.set(id, state);
     for (const watcher of watchers) watcher();

@@ -2,15 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clustersEndpoint } from "../../../src/control/admin/clusters-endpoint.ts";
 import {
-  type ConnectionDrainRequest,
-  type DrainRequest,
-  drainListenersEndpoint,
   healthCheckFailEndpoint,
   healthCheckOkEndpoint,
 } from "../../../src/control/admin/drain-endpoints.ts";
 import type { AdminEndpoint } from "../../../src/control/admin/endpoint.ts";
 import { initDumpEndpoint } from "../../../src/control/admin/init-dump-endpoint.ts";
-import type { DrainView } from "../../../src/control/listener/drain-view.ts";
 import { listenersEndpoint } from "../../../src/control/admin/listeners-endpoint.ts";
 import { loggingEndpoint } from "../../../src/control/admin/logging-endpoint.ts";
 import { memoryEndpoint, quitEndpoint } from "../../../src/control/admin/process-endpoints.ts";
@@ -122,60 +118,12 @@ test("/clusters prints limits and hosts, in text and JSON, filtered", () => {
   assert.equal(ask(endpoint, "filter=[").status, 400);
 });
 
-test("/drain_listeners reads its parameters by presence, /healthcheck sets the flag", () => {
-  const drains: DrainRequest[] = [];
+test("/healthcheck sets the flag", () => {
   const failures: boolean[] = [];
-  const control = {
-    drainListeners: (request: DrainRequest) => void drains.push(request),
-    drainConnections: () => assert.fail("not of one listener"),
-    setHealthCheckFailed: (failed: boolean) => void failures.push(failed),
-  };
-  const endpoint = drainListenersEndpoint(control);
-  assert.equal(ask(endpoint).body, "OK\n");
-  ask(endpoint, "graceful&inboundonly");
-  ask(endpoint, "skip_exit=0");
-  assert.deepEqual(drains, [
-    { graceful: false, skipExit: false, inboundOnly: false },
-    { graceful: true, skipExit: false, inboundOnly: true },
-    { graceful: false, skipExit: true, inboundOnly: false },
-  ]);
-  ask(healthCheckFailEndpoint(control));
-  ask(healthCheckOkEndpoint(control));
+  const set = (failed: boolean): void => void failures.push(failed);
+  ask(healthCheckFailEndpoint(set));
+  ask(healthCheckOkEndpoint(set));
   assert.deepEqual(failures, [true, false]);
-});
-
-test("/drain_listeners?name drains connections of one listener, and refuses nonsense", () => {
-  const drains: ConnectionDrainRequest[] = [];
-  const control = {
-    drainListeners: () => assert.fail("not of all listeners"),
-    drainConnections(request: ConnectionDrainRequest) {
-      drains.push(request);
-      return request.listener === "a" ? ({ id: 7 } as DrainView) : undefined;
-    },
-    setHealthCheckFailed: () => {},
-  };
-  const endpoint = drainListenersEndpoint(control);
-  assert.equal((JSON.parse(ask(endpoint, "name=a").body) as DrainView).id, 7);
-  assert.equal(ask(endpoint, "name=a&percent=12.5&time=3").status, 200);
-  const unknown = ask(endpoint, "name=nobody");
-  assert.deepEqual([unknown.status, unknown.body], [404, "no active listener 'nobody'\n"]);
-  assert.deepEqual(drains.slice(0, 2), [
-    { listener: "a", share: 1, timeMs: undefined },
-    { listener: "a", share: 0.125, timeMs: 3_000 },
-  ]);
-  const bad = [
-    "percent=10",
-    "time=1",
-    "name=a&percent=0",
-    "name=a&percent=101",
-    "name=a&percent=",
-    "name=a&time=-1",
-    "name=a&time=",
-    "name=a&time=1e9",
-    "name=a&graceful",
-  ];
-  for (const query of bad) assert.equal(ask(endpoint, query).status, 400, query);
-  assert.equal(drains.length, 3);
 });
 
 test("/logging changes all of a request or none of it", () => {

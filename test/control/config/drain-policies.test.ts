@@ -24,6 +24,7 @@ test("a control plane says in metadata how a listener drains", () => {
     idle_grace: "2.5s",
     streams: "finish",
     tcp: "TCP_SPREAD",
+    max_generations: 2,
   };
   const expected = {
     timeMs: 30_000,
@@ -32,6 +33,7 @@ test("a control plane says in metadata how a listener drains", () => {
     idleGraceMs: 2_500,
     streams: "finish",
     tcp: "spread",
+    maxGenerations: 2,
   };
   assert.deepEqual(decode(policy), { ok: true, value: expected, warnings: [] });
   assert.deepEqual(decode({ time: "0s" }), { ok: true, value: { timeMs: 0 }, warnings: [] });
@@ -46,6 +48,11 @@ test("a policy with mistakes is refused, with the key that it stands under", () 
     { streams: "keep" },
     { tcp: "cut" },
     { idle_grace: "-1s" },
+    { time: "86401s" },
+    { idle_grace: "86401s" },
+    { max_generations: 0 },
+    { max_generations: -1 },
+    { max_generations: "many" },
   ]) {
     const result = decode(bad);
     assert(!result.ok, JSON.stringify(bad));

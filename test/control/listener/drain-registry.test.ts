@@ -23,7 +23,7 @@ function registry(workers = 2) {
   const stats = new FakeStats();
   const drains = new DrainRegistry({ clock, stats, workers });
   const begin = (): DrainRecord =>
-    drains.begin({ cause: "lds-replace", policy, subject, cutsAtDeadline: true });
+    drains.begin({ cause: "lds-replace", policy, subject, direction: "all", cutsAtDeadline: true });
   const report = (drain: DrainRecord, worker: number, counts: object, protocol = "tcp"): void => {
     drains.report(worker, {
       kind: "drainProgress",
@@ -48,11 +48,23 @@ test("view() has the shape of GET /drains", async () => {
     generation: 2,
     version: "v7",
     filter_chains: null,
+    percent: null,
+    direction: "all",
     state: "draining",
     started_at: "2026-01-01T00:00:00.000Z",
     deadline: "2026-01-01T00:00:30.000Z",
     ended_at: null,
+    ended_by: null,
     strategy: "gradual",
+    policy: {
+      time: "30s",
+      strategy: "gradual",
+      idle: "spread",
+      streams: "deadline",
+      tcp: "deadline",
+      idle_grace: "5s",
+      max_generations: 4,
+    },
     update_class: "full",
     changed: ["socket_options"],
     connections: {
@@ -85,19 +97,19 @@ test("what the last reports called remaining was cut when workers hold nothing",
   const { stats, drains, begin, report } = registry();
   const drain = begin();
   report(drain, 0, { atStart: 5, finished: 2, remaining: 3 });
-  assert.equal(stats.value("sluice.drains.connections_remaining"), 3);
-  assert.equal(drains.end(drain, "cut"), "forced");
-  assert.equal(drains.end(drain, "cut"), undefined);
+  assert.equal(stats.value("sluice.drain.connections_remaining"), 3);
+  assert.equal(drains.end(drain, "cut", "deadline"), "forced");
+  assert.equal(drains.end(drain, "cut", "deadline"), undefined);
   assert.deepEqual(drains.view().drains[0]?.connections.forced, 3);
-  assert.equal(stats.value("sluice.drains.connections_remaining"), 0);
-  assert.equal(stats.value("sluice.drains.connections_forced"), 3);
-  assert.equal(stats.value("sluice.drains.active"), 0);
+  assert.equal(stats.value("sluice.drain.connections_remaining"), 0);
+  assert.equal(stats.value("sluice.drain.forced_connections"), 3);
+  assert.equal(stats.value("sluice.drain.active"), 0);
 });
 
 test("keeps the last hundred that ended, newest first, after those under way", () => {
   const { drains, begin } = registry();
   const first = begin();
-  for (let i = 0; i < endedDrainsMax + 20; i++) drains.end(begin(), "cut");
+  for (let i = 0; i < endedDrainsMax + 20; i++) drains.end(begin(), "cut", "empty");
   const ids = drains.view().drains.map((drain) => drain.id);
   assert.equal(ids.length, endedDrainsMax + 1);
   assert.equal(ids[0], first.start.id);

@@ -22,6 +22,7 @@ class FakeConnection implements DrainedConnection {
   protocol: DrainedProtocol = "http1";
   isIdle = false;
   readonly tolds: DrainStart[] = [];
+  readonly movedTo: number[] = [];
   isCut = false;
   isClosed = false;
   readonly drains: ConnectionDrains;
@@ -33,6 +34,10 @@ class FakeConnection implements DrainedConnection {
 
   tellToDrain(drain: DrainStart): void {
     this.tolds.push(drain);
+  }
+
+  moveDrainDeadline(drain: DrainStart): void {
+    this.movedTo.push(drain.deadlineMs);
   }
 
   cut(): void {

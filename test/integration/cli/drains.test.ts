@@ -85,11 +85,11 @@ suite("sluice drains", () => {
     const socket = await client();
     const { id } = await startDrain("name=tcp&time=600");
     const waiting = proxy.admin("/drains?wait=60");
-    await until(async () => (await proxy.stat("sluice.drains.watchers")) === 1, "it waits");
+    await until(async () => (await proxy.stat("sluice.drain.watchers")) === 1, "it waits");
     socket.destroy();
     const { drains } = JSON.parse(await waiting) as { drains: readonly Drain[] };
     assert.equal(drains.find((drain) => drain.id === id)?.state, "complete");
-    await until(async () => (await proxy.stat("sluice.drains.watchers")) === 0, "it is forgotten");
+    await until(async () => (await proxy.stat("sluice.drain.watchers")) === 0, "it is forgotten");
   });
 
   test("a table once, JSON on request, and one line where nobody listens", async () => {
@@ -108,9 +108,9 @@ suite("sluice drains", () => {
   });
 
   test("what makes no sense is refused and drains nothing", async () => {
-    const before = await proxy.stat("sluice.drains.started");
+    const before = await proxy.stat("sluice.drain.started");
     await assert.rejects(startDrain("name=nobody"), /404 no active listener 'nobody'/);
     await assert.rejects(startDrain("name=tcp&percent=0"), /400 percent must be/);
-    assert.equal(await proxy.stat("sluice.drains.started"), before);
+    assert.equal(await proxy.stat("sluice.drain.started"), before);
   });
 });

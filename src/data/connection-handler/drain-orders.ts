@@ -1,0 +1,72 @@
+/**
+ * What main orders of a drain under way, and what it asks. There is no list of a drain's connections: that would
+ * cost each of them memory in quiet times, so every connection of the worker is asked whether it is in.
+ */
+import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
+import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
+import type { ActiveConnection } from "./active-connection.ts";
+import type { ActiveDrain } from "./active-drain.ts";
+import type { ActiveListener } from "./active-listener.ts";
+
+export class DrainOrders {
+  readonly #listeners: ReadonlyMap<ListenerTag, ActiveListener>;
+  readonly #serverDrains: readonly { readonly drain: ActiveDrain }[];
+
+  constructor(
+    listeners: ReadonlyMap<ListenerTag, ActiveListener>,
+    serverDrains: readonly { readonly drain: ActiveDrain }[],
+  ) {
+    this.#listeners = listeners;
+    this.#serverDrains = serverDrains;
+  }
+
+  moveDeadline(id: DrainId, deadlineMs: number): void {
+    const drain = this.#find(id);
+    if (!drain) return;
+    drain.moveDeadline(deadlineMs);
+    for (const connection of this.#connectionsIn(id)) connection.deadlineMoved(drain);
+  }
+
+  /** `onEnded`: what was in it has closed and was counted. */
+  end(id: DrainId, onEnded: () => void): void {
+    const drain = this.#find(id);
+    if (!drain) return onEnded();
+    const connections = this.#connectionsIn(id);
+    drain.whenCut(connections.length, onEnded);
+    for (const connection of connections) connection.cut();
+  }
+
+  /** Its connections live on. How many of them were told already. */
+  cancel(id: DrainId): number {
+    const drain = this.#find(id);
+    if (!drain) return 0;
+    for (const listener of this.#listeners.values()) listener.forgetDrain(drain);
+    const connections = this.#connectionsIn(id);
+    for (const connection of connections) connection.leaveDrain(drain);
+    drain.report();
+    return connections.filter(({ isToldToDrain }) => isToldToDrain).length;
+  }
+
+  remaining(id: DrainId, limit: number): readonly RemainingConnection[] {
+    return this.#connectionsIn(id)
+      .sort((a, b) => a.startMs - b.startMs)
+      .slice(0, limit)
+      .map((connection) => connection.describe());
+  }
+
+  #find(id: DrainId): ActiveDrain | undefined {
+    const ofServer = this.#serverDrains.find(({ drain }) => drain.start.id === id);
+    if (ofServer) return ofServer.drain;
+    for (const listener of this.#listeners.values()) {
+      const drain = listener.findDrain(id);
+      if (drain) return drain;
+    }
+    return undefined;
+  }
+
+  #connectionsIn(id: DrainId): ActiveConnection[] {
+    return [...this.#listeners.values()].flatMap((listener) =>
+      [...listener.connections].filter((connection) => connection.drainOf(id) !== undefined),
+    );
+  }
+}
