@@ -237,6 +237,7 @@ export class Server {
             scopedRoutes: () => this.#plane.scopedRoutes.views(),
           },
         },
+        drains: { desk: this.#plane.drains, clock: this.#parts.clock },
       },
       log.loggerOf("main"),
     );
