@@ -3,6 +3,7 @@ import type { Random } from "../../src/shared/common/random.ts";
 import { type ListenerSketch, decodedListener } from "../support/config-builders.ts";
 import type { FakeConnection, FakeWorker } from "../support/fake-worker.ts";
 import { ListenerHarness } from "../support/listener-harness.ts";
+import { DrainReferee } from "./drain-referee.ts";
 
 const names = ["a", "b", "c", "d", "e"];
 const addresses = [1, 2, 3, 4, 5, 6].map((port) => `127.0.0.1:${port}`);
@@ -16,17 +17,21 @@ const routes = ["r1", "r2"];
 export class ListenerWorld {
   readonly harness: ListenerHarness;
   readonly #random: Random;
+  readonly #referee: DrainReferee;
   readonly #open: { readonly worker: FakeWorker; readonly connection: FakeConnection }[] = [];
   #pending: Promise<void> | undefined;
   #version = 0;
 
   private constructor(random: Random) {
     this.#random = random;
+    const maxGenerations = 1 + this.#below(4);
     this.harness = new ListenerHarness({
       workers: 1 + this.#below(3),
       lazyThreshold: this.#below(4),
+      drain: { maxGenerations },
       delayMs: () => this.#below(4) * this.#below(20),
     });
+    this.#referee = new DrainReferee(this.harness, maxGenerations);
     for (const worker of this.harness.workers) worker.queueDepth = () => this.#below(3);
   }
 
@@ -91,6 +96,8 @@ export class ListenerWorld {
       () => this.#disconnect(),
       () => this.#handOver(),
       () => this.#answerRoutes(),
+      () => this.#startDrain(),
+      () => this.#steer(),
       () => this.#toggle(this.harness.kernel.unbindable),
       () => this.#toggle(this.harness.kernel.deaf),
     ];
@@ -160,6 +167,32 @@ export class ListenerWorld {
     else this.harness.routeState(name).next({ kind: "absent", reason: "timeout" });
   }
 
+  #startDrain(): void {
+    const timeMs = this.#chance(0.7) ? this.#below(20_000) : undefined;
+    const strategy = this.#pick(["gradual", "immediate", undefined] as const);
+    const inboundOnly = this.#chance(0.5);
+    const percent = this.#chance(0.5) ? 100 : undefined;
+    const filterChain = this.#chance(0.3) ? this.#pick(["base", ...chains]) : undefined;
+    const ofServer = { kind: "server", mode: "keepAccepting", inboundOnly } as const;
+    const ofListener = {
+      kind: "listener",
+      listener: this.#pick(names),
+      percent,
+      filterChain,
+    } as const;
+    const scope = this.#chance(0.2) ? ofServer : ofListener;
+    void this.harness.drains.start({ scope, timeMs, strategy });
+  }
+
+  /** Of any drain that there has been, mostly of one under way; sometimes of none. */
+  #steer(): void {
+    const { active } = this.harness.registry;
+    const id =
+      active.length > 0 && this.#chance(0.9) ? this.#pick(active).start.id : this.#below(50);
+    const order = this.#pick(["cancel", "end", "extend"] as const);
+    void this.#referee.order(id, order, this.#below(10_000));
+  }
+
   #toggle(addressSet: Set<string>): void {
     const address = this.#pick(addresses);
     if (!addressSet.delete(address) && this.#chance(0.3)) addressSet.add(address);
@@ -174,16 +207,7 @@ export class ListenerWorld {
     }
     const serving = listeners.filter(({ state }) => state !== "warming");
     assert.equal(new Set(serving.map(({ tag }) => tag)).size, serving.length, "a tag serves twice");
-    for (const drain of harness.registry.view().drains) {
-      const { at_start, finished, closed_by_peer, forced, remaining } = drain.connections;
-      assert.equal(
-        at_start,
-        finished + closed_by_peer + forced + remaining,
-        "counts do not add up",
-      );
-      if (drain.ended_at === null || drain.ended_at >= drain.deadline) continue;
-      assert.equal(forced + remaining, 0, `drain ${drain.id} ended early with connections`);
-    }
+    this.#referee.check();
   }
 
   #forgetClosed(): void {

@@ -8,8 +8,8 @@ const stepsPerSeed = 200;
 
 /**
  * 1. A name is warming once and active once at most. 2. No connection is cut before a deadline of its own.
- * 3. No drain ends early with connections; counts always add up. 4. Two versions never accept on one
- * descriptor of a worker. 5. At rest workers hold what is active, and at the end nobody holds anything.
+ * 3. Of drains, whoever steers them: `DrainReferee`. 4. Two versions never accept on one descriptor of a worker.
+ * 5. At rest workers hold what is active, and at the end nobody holds anything.
  */
 test("listeners survive any order of pushes, answers, failures and clients", async (t) => {
   const replay = process.env["SLUICE_SEED"];

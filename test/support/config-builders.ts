@@ -18,6 +18,8 @@ export interface ListenerSketch {
   readonly chains?: readonly string[];
   /** Where they proxy to. Default `upstream`. */
   readonly cluster?: string;
+  /** Of every filter chain: what open connections take up. */
+  readonly revision?: string;
   readonly routes?: readonly string[];
   /** Names of `scoped_routes` that come by SRDS. */
   readonly scopedRoutes?: readonly string[];
@@ -37,7 +39,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     name,
     addresses: [ip(address)],
     statPrefix: "",
-    filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream")),
+    filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream", sketch.revision)),
     defaultFilterChain: undefined,
     listenerFilters: [],
     listenerFiltersTimeoutMs: 15_000,
@@ -84,9 +86,10 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
   };
 }
 
-function tcpChain(id: string, cluster: string): FilterChainConfig {
+function tcpChain(id: string, cluster: string, revision = ""): FilterChainConfig {
   return {
     id,
+    revision,
     name: id,
     match: {
       destinationPort: undefined,

@@ -10,7 +10,12 @@ import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
-import type { SetVirtualHosts, WorkerCommand } from "../../src/shared/protocol/worker-command.ts";
+import type {
+  DrainConnections,
+  SetVirtualHosts,
+  StartDrain,
+  WorkerCommand,
+} from "../../src/shared/protocol/worker-command.ts";
 import type {
   RemainingConnection,
   WorkerAnswer,
@@ -47,6 +52,8 @@ interface HeldListener {
 interface HeldDrain {
   readonly tag: ListenerTag;
   readonly chains: readonly string[] | undefined;
+  /** Who comes late joins it. */
+  readonly isOpen: boolean;
   start: DrainStart;
   counts: DrainCounts;
   deadline: Disposable | undefined;
@@ -152,7 +159,7 @@ export class FakeWorker implements WorkerPort {
     assert(listener, `a connection handed over to listener ${tag} finds it gone`);
     const connection = this.#accept(tag, listener, undefined);
     for (const drain of this.#drains.values()) {
-      if (drain.tag !== tag || drain.chains) continue;
+      if (drain.tag !== tag || !drain.isOpen) continue;
       connection.drains.add(drain.start.id);
       const { atStart, remaining } = drain.counts;
       drain.counts = { ...drain.counts, atStart: atStart + 1, remaining: remaining + 1 };
@@ -212,13 +219,14 @@ export class FakeWorker implements WorkerPort {
         this.#stop(command);
         break;
       case "startDrain":
-        this.#startDrain(command.tag, command.filterChains, command.drain);
+        this.#startDrain(command, command.filterChains === undefined);
         break;
       case "drainConnections":
-        this.#startDrain(command.tag, command.filterChains, command.drain);
+        this.#drainConnections(command);
         break;
       case "moveDrainDeadline":
         this.#moveDeadline(command.drain, command.deadlineMs);
+        if (command.tellsNow) this.#tellAll(command.drain);
         break;
       case "endDrain":
         this.#moveDeadline(command.drain, this.#clock.now());
@@ -343,7 +351,8 @@ export class FakeWorker implements WorkerPort {
     this.clusters.set(cluster, { config: held.config, hosts });
   }
 
-  #startDrain(tag: ListenerTag, chains: readonly string[] | undefined, start: DrainStart): void {
+  #startDrain(command: StartDrain | DrainConnections, isOpen: boolean): void {
+    const { tag, filterChains: chains, drain: start } = command;
     this.#held(tag);
     const connections = [...this.connections].filter(
       (each) =>
@@ -352,10 +361,16 @@ export class FakeWorker implements WorkerPort {
     for (const connection of connections) connection.drains.add(start.id);
     const atStart = connections.length;
     const counts = { ...noDrainCounts, atStart, remaining: atStart };
-    const drain: HeldDrain = { tag, chains, start, counts, deadline: undefined };
+    const drain: HeldDrain = { tag, chains, isOpen, start, counts, deadline: undefined };
     this.#drains.set(start.id, drain);
     this.#awaitDeadline(drain);
     this.#report(drain);
+  }
+
+  /** Of a listener that takes another's place here in a moment: it has no connections yet. */
+  #drainConnections(command: DrainConnections): void {
+    if (this.listeners.has(command.tag)) return this.#startDrain(command, false);
+    this.#handler.onEvent({ kind: "drainProgress", drain: command.drain.id, counts: {} });
   }
 
   #awaitDeadline(drain: HeldDrain): void {
@@ -372,6 +387,10 @@ export class FakeWorker implements WorkerPort {
     if (!drain) return;
     drain.start = { ...drain.start, deadlineMs };
     this.#awaitDeadline(drain);
+  }
+
+  #tellAll(drain: DrainId): void {
+    for (const each of this.connections) if (each.drains.has(drain)) each.isTold = true;
   }
 
   #cancelDrain(command: Extract<WorkerCommand, { kind: "cancelDrain" }>): void {
@@ -408,7 +427,7 @@ export class FakeWorker implements WorkerPort {
     this.listeners.delete(tag);
     for (const [id, drain] of this.#drains) {
       if (drain.tag !== tag) continue;
-      if (!drain.chains) this.#removedAfter.set(tag, drain.start.deadlineMs);
+      if (drain.isOpen) this.#removedAfter.set(tag, drain.start.deadlineMs);
       this.#drains.delete(id);
     }
   }

@@ -35,6 +35,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
 export function filterChain(overrides: Partial<FilterChainConfig> = {}): FilterChainConfig {
   return {
     id: "chain",
+    revision: "",
     name: "chain",
     match: matchAnything,
     filters: [{ kind: "tcpProxy", config: tcpProxyConfig() }],

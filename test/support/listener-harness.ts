@@ -74,11 +74,11 @@ export class ListenerHarness {
   readonly desk: OnDemandDesk;
   readonly manager: ListenerManager;
   readonly server: ServerDrain;
+  readonly drains: DrainDesk;
   readonly drainContext: Pick<
     ShutdownDrainContext,
     "pool" | "drains" | "drainManager" | "drainDefaults"
   >;
-  readonly drains: DrainDesk;
   readonly clusters = new Set<string>(["upstream"]);
   /** Of those, the ones that still warm. */
   readonly warming = new Set<string>();
@@ -362,6 +362,7 @@ export const fakeComparison: ListenerComparison = {
   isFilterChainOnlyChange: (a, b) =>
     isDeepStrictEqual({ ...a.config, filterChains: [] }, { ...b.config, filterChains: [] }),
   changedFields: (a, b) => changedFields(a, b),
+  isLivePath: () => false,
 };
 
 function changedFields(a: DecodedListener, b: DecodedListener): readonly string[] {

@@ -13,6 +13,7 @@ import { decodeCidrRange } from "./addresses.ts";
 import { hashOfValue } from "./canonical.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
+import { type ChainContent, fixedPartOf, livePartOf } from "./live-fields.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
 import { decodeTransportSocket } from "./transport-sockets.ts";
 
@@ -21,23 +22,43 @@ export function decodeFilterChain(
   needs: ListenerNeeds,
   context: DecodeContext,
 ): FilterChainConfig {
-  const chain: Omit<FilterChainConfig, "id"> = {
+  return withHashes(decodeContent(message, needs, context));
+}
+
+/** It has no criteria, as another chain may have none: it is never the same one. */
+export function decodeDefaultFilterChain(
+  message: FilterChain,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): FilterChainConfig {
+  return withHashes(decodeContent(message, needs, context), "default-");
+}
+
+function decodeContent(
+  message: FilterChain,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): ChainContent {
+  return {
     name: message.name,
     match: decodeFilterChainMatch(message.filterChainMatch, context),
     filters: decodeNetworkFilters(message.filters, needs, context),
     transportSocket: decodeTransportSocket(message.transportSocket, context),
     transportSocketConnectTimeoutMs: durationMsOr(message.transportSocketConnectTimeout, 0),
   };
-  return withId(chain);
 }
 
-/** Hashed when somebody asks: of ten thousand listeners few ever are. A clone has it as plain data. */
-function withId(chain: Omit<FilterChainConfig, "id">): FilterChainConfig {
+/** Hashed when somebody asks: of ten thousand listeners few ever are. A clone has them as plain data. */
+function withHashes(chain: ChainContent, prefix = ""): FilterChainConfig {
   let id: string | undefined;
+  let revision: string | undefined;
   return {
     ...chain,
     get id() {
-      return (id ??= hashOfValue(chain));
+      return (id ??= prefix + hashOfValue(fixedPartOf(chain)));
+    },
+    get revision() {
+      return (revision ??= hashOfValue(livePartOf(chain)));
     },
   };
 }

@@ -5,16 +5,14 @@
  * with repeated fields as sets: `ListenerMessageUtil::filterChainOnlyChange`.)
  */
 import { isDeepStrictEqual } from "node:util";
-import { create } from "@bufbuild/protobuf";
-import type { DescField } from "@bufbuild/protobuf";
-import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import { assert } from "../../shared/common/assert.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
-import { hashOf } from "./canonical.ts";
+import { changedPaths } from "./changed-paths.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
+import { liveManagerPaths } from "./live-fields.ts";
 import { listenerTypeName } from "./listeners.ts";
 
 export interface ListenerComparison {
@@ -22,8 +20,10 @@ export interface ListenerComparison {
   equivalent(a: DecodedListener, b: DecodedListener): boolean;
   /** Nothing differs but the filter chains. */
   isFilterChainOnlyChange(a: DecodedListener, b: DecodedListener): boolean;
-  /** Top-level fields that differ, by their proto names, in the order of the proto. */
+  /** Paths of what differs, by proto names and in the order of the proto (`changedPaths`). */
   changedFields(a: DecodedListener, b: DecodedListener): readonly string[];
+  /** A field of a connection manager that open connections take up (`live-fields.ts`). */
+  isLivePath(path: string): boolean;
 }
 
 const chainFields: readonly (keyof ListenerConfig)[] = ["filterChains", "defaultFilterChain"];
@@ -42,11 +42,12 @@ export function createListenerComparison(protos: ProtoRegistry): ListenerCompari
         differingKeys(a.config, b.config).length === 0),
     isFilterChainOnlyChange: (a, b) =>
       differingKeys(a.config, b.config).every((key) => chainFields.includes(key)),
-    changedFields: (a, b) => {
-      const [before, after] = [read(a), read(b)];
-      return schema.fields
-        .filter((field) => contentOf(field, schema, before) !== contentOf(field, schema, after))
-        .map((field) => field.name);
+    changedFields: (a, b) => changedPaths(protos, schema, read(a), read(b)),
+    isLivePath: (path) => {
+      const [, inFilter] = path.split(".typed_config.");
+      return (
+        inFilter !== undefined && liveManagerPaths.some((field) => isAtOrBelow(inFilter, field))
+      );
     },
   };
 }
@@ -61,14 +62,14 @@ function differingKeys(a: ListenerConfig, b: ListenerConfig): readonly (keyof Li
 /** Chains are found by their criteria, never by their place. */
 const chainIds = (config: ListenerConfig): string =>
   config.filterChains
-    .map((chain) => chain.id)
+    .map((chain) => `${chain.id} ${chain.revision}`)
     .sort()
     .join();
 
-/** A text that is equal for equal contents of one field: the hash of a listener that has nothing else. */
-function contentOf(field: DescField, schema: GenMessage<Listener>, message: Listener): string {
-  const only: Listener = create(schema);
-  const name = (field.oneof?.localName ?? field.localName) as "name";
-  only[name] = message[name];
-  return hashOf(schema, only);
+/** `http_filters[1].typed_config` is below `http_filters`. */
+function isAtOrBelow(path: string, field: string): boolean {
+  return (
+    path === field ||
+    ([".", "["].includes(path.slice(field.length, field.length + 1)) && path.startsWith(field))
+  );
 }

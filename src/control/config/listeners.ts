@@ -20,7 +20,7 @@ import { type ListenerNeeds, uniqueDependencies } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
 import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
-import { decodeFilterChain } from "./filter-chains.ts";
+import { decodeDefaultFilterChain, decodeFilterChain } from "./filter-chains.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 import { RecentConfigs } from "./recent-configs.ts";
 
@@ -74,7 +74,8 @@ function decodeConfig(
     addresses,
     statPrefix: message.statPrefix,
     filterChains,
-    defaultFilterChain: defaultFilterChain && decodeFilterChain(defaultFilterChain, needs, context),
+    defaultFilterChain:
+      defaultFilterChain && decodeDefaultFilterChain(defaultFilterChain, needs, context),
     listenerFilters: decodeListenerFilters(message, context),
     ...decodeLimits(message),
     ...decodeSocketConfig(message, context),

@@ -4,7 +4,7 @@
  *
  *     begun ──tell()──▶ told ──empty, deadline, or order──▶ ending ──▶ ended
  *                        ▲ └──deadline, some may outlast it──▶ overdue ──▲
- *                        └──────────────extend()──────────────────┘
+ *                        └──────────moveDeadline()─────────────────┘
  *
  * Empty means that every worker has reported and nothing is left. A connection that one worker accepted and
  * is handing to another is in no report, hence `mayEndEarly`, asked again until it agrees.
@@ -48,8 +48,8 @@ interface Run {
   readonly record: DrainRecord;
   readonly ended: PromiseWithResolvers<void>;
   state: RunState;
-  /** Ordered before workers were told: they are told first. */
-  endsWhenTold: DrainEndedBy | undefined;
+  /** Why what remains at the deadline is cut, whatever its policy would let finish; undefined: it is not. */
+  forcedBy: DrainEndedBy | undefined;
   recheck: Disposable | undefined;
 }
 
@@ -93,7 +93,7 @@ export class DrainRunner {
       record,
       ended: Promise.withResolvers(),
       state: "begun",
-      endsWhenTold: undefined,
+      forcedBy: undefined,
       recheck: undefined,
     });
     this.#context.log.info(drainBeganText(record.view()));
@@ -108,7 +108,7 @@ export class DrainRunner {
     const onDeadline = (): void => this.#onDeadline(run);
     plan.manager.startDrainSequence(record.start, plan.direction, onDeadline);
     plan.tell(record.start);
-    if (run.endsWhenTold !== undefined) this.#endByOrder(run, run.endsWhenTold);
+    if (run.forcedBy !== undefined) this.#spread(run, true);
   }
 
   /** The workers hold nothing of it any more, or it is another's, for some other reason. */
@@ -120,21 +120,25 @@ export class DrainRunner {
   /** False when it is ending already. */
   moveDeadline(record: DrainRecord, deadlineMs: number): boolean {
     const run = this.#runs.get(record.start.id);
-    if (!run || run.state === "ending" || run.state === "ended") return false;
+    if (!run || run.state === "ending" || run.forcedBy !== undefined) return false;
     this.#move(run, deadlineMs);
-    if (run.state === "begun") return true;
-    run.state = "told";
-    run.plan.manager.extendDrainSequence(record.start, () => this.#onDeadline(run));
-    this.#context.pool.post({ kind: "moveDrainDeadline", drain: record.start.id, deadlineMs });
+    this.#spread(run, false);
     return true;
   }
 
-  /** Its deadline is now and nothing outlasts it. Resolves when it has ended. */
-  endNow(record: DrainRecord, by: DrainEndedBy): Promise<void> {
+  /**
+   * Everybody is told now, and what remains after `graceMs` is cut, whatever its policy would let finish. 0: at
+   * once. Resolves when it has ended.
+   */
+  force(record: DrainRecord, by: DrainEndedBy, graceMs: number): Promise<void> {
     const run = this.#runs.get(record.start.id);
     if (!run) return Promise.resolve();
-    if (run.state === "begun") run.endsWhenTold ??= by;
-    else if (run.state !== "ending") this.#endByOrder(run, by);
+    if (run.state === "ending") return run.ended.promise;
+    const latestMs = this.#context.clock.now() + graceMs;
+    const { deadlineMs } = record.start;
+    run.forcedBy = by;
+    this.#move(run, run.state === "overdue" ? latestMs : Math.min(latestMs, deadlineMs));
+    this.#spread(run, true);
     return run.ended.promise;
   }
 
@@ -172,9 +176,23 @@ export class DrainRunner {
     run.plan.onDeadlineMoved?.(deadlineMs);
   }
 
+  /** Workers hear of a deadline that was moved, once they have heard of the drain. */
+  #spread(run: Run, tellsNow: boolean): void {
+    if (run.state === "begun") return;
+    const { pool, clock } = this.#context;
+    const { start } = run.record;
+    run.state = "told";
+    if (run.forcedBy !== undefined && start.deadlineMs <= clock.now())
+      return this.#cutNow(run, run.forcedBy);
+    run.plan.manager.extendDrainSequence(start, () => this.#onDeadline(run));
+    const { id: drain, deadlineMs } = start;
+    pool.post({ kind: "moveDrainDeadline", drain, deadlineMs, tellsNow });
+  }
+
   #onDeadline(run: Run): void {
     if (run.state !== "told") return;
     run.state = "overdue";
+    if (run.forcedBy !== undefined) return this.#cutNow(run, run.forcedBy);
     const { cutsAtDeadline, policy } = run.plan;
     const isWaitedFor = cutsAtDeadline && mayOutlastDeadline(policy);
     if (!isWaitedFor || run.record.isEmpty) this.#end(run, "deadline");
@@ -189,10 +207,9 @@ export class DrainRunner {
     run.recheck = this.#context.clock.startTimer(emptyRecheckMs, () => this.#endIfEmpty(run));
   }
 
-  #endByOrder(run: Run, by: DrainEndedBy): void {
+  #cutNow(run: Run, by: DrainEndedBy): void {
     const drain = run.record.start.id;
-    const { pool, clock } = this.#context;
-    this.#move(run, clock.now());
+    const { pool } = this.#context;
     this.#end(run, by, () => pool.broadcast((reply) => ({ kind: "endDrain", drain, reply })));
   }
 

@@ -133,7 +133,7 @@ export class DrainSteering implements DrainDesk {
   async end(id: number): Promise<DrainResult> {
     const record = this.#findActive(id);
     if (!(record instanceof DrainRecord)) return refused(record);
-    await this.#context.runner.endNow(record, "order");
+    await this.#context.runner.force(record, "order", 0);
     return done(record);
   }
 

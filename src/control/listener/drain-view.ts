@@ -59,7 +59,7 @@ export interface DrainConnectionsView {
 
 /**
  * `empty`: the last connection had gone. `deadline`: time was up. `order`: somebody ended or cancelled it.
- * `generations`: too many versions of the listener drained at once. `listener`: what it was a part of ended
+ * `generations`: time was up, and was short because too many versions of the listener drained at once. `listener`: what it was a part of ended
  * first. `wider`: a drain began that covers it.
  */
 export type DrainEndedBy = "empty" | "deadline" | "order" | "generations" | "listener" | "wider";

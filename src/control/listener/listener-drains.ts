@@ -190,13 +190,14 @@ export class ListenerDrains {
     return record;
   }
 
-  /** Beyond the bound the oldest ends now; its workers are told in their own time. */
+  /** Beyond the bound the oldest is told to go now, and is cut when its grace is over. */
   #addGeneration(name: string, record: DrainRecord, max: number): void {
     const generations = this.#generations.get(name) ?? [];
     generations.push(record);
     this.#generations.set(name, generations);
     const excess = generations.splice(0, Math.max(0, generations.length - max));
-    for (const oldest of excess) void this.#context.drains.endNow(oldest, "generations");
+    for (const oldest of excess)
+      void this.#context.drains.force(oldest, "generations", oldest.start.idleGraceMs);
   }
 
   #forgetGeneration(name: string, record: DrainRecord): void {

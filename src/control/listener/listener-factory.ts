@@ -8,7 +8,7 @@ import type { SharedLimits } from "../workers/shared-limits.ts";
 import { Listener, type ListenerResource } from "./listener.ts";
 import { allocateListenerSlots, type ConnectionCount } from "./listener-slots.ts";
 import type { ListenerSockets } from "./listener-sockets.ts";
-import type { UpdatePlan } from "./listener-update.ts";
+import type { UpdateKind, UpdatePlan } from "./listener-update.ts";
 
 export interface ListenerFactoryContext {
   readonly pool: { readonly concurrency: number };
@@ -22,7 +22,7 @@ export interface ListenerFactoryContext {
 
 export interface ListenerOrder {
   readonly resource: ListenerResource;
-  readonly plan: Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
+  readonly plan: Extract<UpdatePlan, { kind: "new" | UpdateKind }>;
   readonly isStatic: boolean;
   /** The active version, whose tag an in-place update goes on with. */
   readonly active: Listener | undefined;
@@ -42,7 +42,7 @@ export class ListenerFactory {
   /** A bound listener, or the error that refuses it; nothing is held after an error. */
   async create(order: ListenerOrder): Promise<Listener | string> {
     const { facts } = order.resource.decoded;
-    const base = order.plan.kind === "inPlace" ? order.active : undefined;
+    const base = keepsTag(order.plan.kind) ? order.active : undefined;
     const connections = base?.holdings.connections ?? this.#connectionCount();
     if (!connections) return `no room for the counters of listener '${facts.name}'`;
     const listener = this.#build(order, base, connections);
@@ -109,4 +109,9 @@ export class ListenerFactory {
     const index = this.#context.limits.allocate(1);
     return index === undefined ? undefined : { index };
   }
+}
+
+/** To workers it is the listener that they have. */
+function keepsTag(kind: ListenerOrder["plan"]["kind"]): boolean {
+  return kind === "live" || kind === "inPlace";
 }

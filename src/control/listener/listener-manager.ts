@@ -36,6 +36,7 @@ import {
   type ListenerComparison,
   planUpdate,
   removedFilterChains,
+  type UpdateKind,
   type UpdatePlan,
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
@@ -76,7 +77,7 @@ export interface ListenerBatch {
   refuse(name: string, message: string): void;
 }
 
-type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | "inPlace" | "full" }>;
+type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | UpdateKind }>;
 
 export class ListenerManager {
   readonly #context: ListenerManagerContext;
@@ -297,6 +298,7 @@ export class ListenerManager {
       case "adopt":
         return this.#adopt(plan.target === "active" ? active : warming, resource);
       case "new":
+      case "live":
       case "inPlace":
       case "full":
         return this.#warm(resource, plan, isStatic);
@@ -353,7 +355,9 @@ export class ListenerManager {
     if (replaced) this.#dropWarming(replaced);
     this.#sets.warming.set(facts.name, listener);
     this.#stats.count(plan.kind === "new" ? "listener_added" : "listener_modified");
-    if (plan.kind === "inPlace") this.#stats.count("listener_in_place_updated");
+    // Envoy counts it for whatever leaves the listener's sockets alone.
+    if (plan.kind === "inPlace" || plan.kind === "live")
+      this.#stats.count("listener_in_place_updated");
     this.#context.log.info(addedText(listener));
     this.#acquireDependencies(listener);
     this.#awaitClusters(listener);
@@ -518,6 +522,11 @@ function isWaitingForWorkersOnly({ state }: Listener): boolean {
 function addedText(listener: Listener): string {
   const { identity, name, version } = listener;
   if (identity.updateClass === "new") return `lds: add listener '${name}' version '${version}'`;
-  const how = identity.updateClass === "full" ? "full" : "in place";
+  const how = {
+    live: "live, nothing drains",
+    filterChains: "in place",
+    full: "full",
+    equivalent: "means the same",
+  }[identity.updateClass];
   return `lds: update listener '${name}' version '${version}': ${how}, changed: ${identity.changed.join(", ")}`;
 }

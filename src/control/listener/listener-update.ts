@@ -1,7 +1,8 @@
 /**
  * What an update means, decided before anything is touched. Envoy knows two answers for changed bytes, in
- * place or full, and one hash decides; here a change that means nothing disturbs nothing, and the fields
- * that decided are named.
+ * place or full, and one hash decides; here a change that means nothing disturbs nothing, one that open connections
+ * take up drains nothing, and the fields that decided are named. What is planned is what is applied: `sluice plan`
+ * and the manager ask here alike.
  */
 import type { DecodedListener } from "../config/decoded-listener.ts";
 
@@ -11,9 +12,14 @@ export interface ListenerComparison {
   equivalent(a: DecodedListener, b: DecodedListener): boolean;
   /** Nothing differs but `filter_chains` and `default_filter_chain`. */
   isFilterChainOnlyChange(a: DecodedListener, b: DecodedListener): boolean;
-  /** Top-level fields that differ, by their proto names. */
+  /** What differs: paths of proto names, down to a field of a filter. */
   changedFields(a: DecodedListener, b: DecodedListener): readonly string[];
+  /** Open connections take up what is at such a path, as far as the path tells. */
+  isLivePath(path: string): boolean;
 }
+
+/** An update of a listener that something else of its name is there for. */
+export type UpdateKind = "live" | "inPlace" | "full";
 
 export type UpdatePlan =
   /** The same bytes as what is there. */
@@ -23,7 +29,11 @@ export type UpdatePlan =
   /** Means what `target` means already: only its bytes and version are replaced. */
   | { readonly kind: "adopt"; readonly target: "active" | "warming" }
   | { readonly kind: "new" }
-  | { readonly kind: "inPlace" | "full"; readonly changed: readonly string[] }
+  /**
+   * `live`: every filter chain stays, and connections take up what is new with their next request. `inPlace`: chains
+   * that changed are replaced. `full`: the listener is. `changed`: the fields that decided it.
+   */
+  | { readonly kind: UpdateKind; readonly changed: readonly string[] }
   | { readonly kind: "refused"; readonly error: string };
 
 export interface UpdateSituation {
@@ -47,9 +57,9 @@ export function planUpdate(
   if (current.facts.enableReusePort !== next.facts.enableReusePort) {
     return { kind: "refused", error: reusePortChanged(next.facts.name) };
   }
-  const base = active ?? current;
-  const changed = comparison.changedFields(base, next);
-  return { kind: isInPlace(active, next, comparison) ? "inPlace" : "full", changed };
+  const kind = updateKind(active, next, comparison);
+  const changed = comparison.changedFields(active ?? current, next);
+  return { kind, changed: decidingFields(kind, changed, comparison) };
 }
 
 /** Chains of the old version that the new one lacks: those are drained, all others keep their connections. */
@@ -70,16 +80,35 @@ function isSame(a: DecodedListener, b: DecodedListener, comparison: ListenerComp
   return a.hash === b.hash || comparison.equivalent(a, b);
 }
 
-function isInPlace(
+function updateKind(
   active: DecodedListener | undefined,
   next: DecodedListener,
   comparison: ListenerComparison,
-): boolean {
-  return (
-    active !== undefined &&
-    next.config.filterChains.length > 0 &&
-    comparison.isFilterChainOnlyChange(active, next)
-  );
+): UpdateKind {
+  if (active === undefined || next.config.filterChains.length === 0) return "full";
+  if (!comparison.isFilterChainOnlyChange(active, next)) return "full";
+  const isEveryChainKept =
+    removedFilterChains(active.config, next.config).length === 0 &&
+    removedFilterChains(next.config, active.config).length === 0;
+  return isEveryChainKept ? "live" : "inPlace";
+}
+
+/** Of all that changed, what a lesser kind would not have had; all of it where the paths do not tell. */
+function decidingFields(
+  kind: UpdateKind,
+  changed: readonly string[],
+  comparison: ListenerComparison,
+): readonly string[] {
+  const decides = (path: string): boolean => {
+    if (kind === "full") return !isOfFilterChains(path);
+    return kind === "live" || !comparison.isLivePath(path);
+  };
+  const deciding = changed.filter(decides);
+  return deciding.length > 0 ? deciding : changed;
+}
+
+function isOfFilterChains(path: string): boolean {
+  return path.startsWith("filter_chains") || path.startsWith("default_filter_chain");
 }
 
 function reusePortChanged(name: string): string {

@@ -7,9 +7,10 @@ import type { ListenerTag } from "../../shared/common/brand.ts";
 
 /**
  * How an update was taken, from least to most disturbing. `equivalent`: other bytes, same meaning, nothing
- * is told to workers. `filterChains`: in place, only removed chains drain. `full`: the old version drains.
+ * is told to workers. `live`: open connections take it up, nothing drains. `filterChains`: in place, only removed
+ * chains drain. `full`: the old version drains.
  */
-export type UpdateClass = "new" | "equivalent" | "filterChains" | "full";
+export type UpdateClass = "new" | "equivalent" | "live" | "filterChains" | "full";
 
 export interface ListenerView {
   readonly name: string;

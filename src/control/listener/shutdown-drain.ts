@@ -63,7 +63,7 @@ export class ShutdownDrain {
         await Promise.race([pool.broadcast((reply) => ({ kind: "ping", reply })), isLate.promise]);
         return "cut";
       },
-      whyNotCancellable: () => "the process ends",
+      whyNotCancellable: () => "the process is ending",
       onEnded: ended.resolve,
     });
     drains.tell(record);

@@ -23,8 +23,8 @@ const reportIntervalMs = 100;
 type MutableCounts = { -readonly [Key in keyof DrainCounts]: DrainCounts[Key] };
 
 export class ActiveDrain implements WheelTimer {
-  /** As ordered: when connections are told follows from this, whatever becomes of the deadline. */
-  readonly #ordered: DrainStart;
+  /** When connections are told follows from this, whatever becomes of the deadline. */
+  #ordered: DrainStart;
   readonly #timers: TimerWheel;
   readonly #post: (event: WorkerEvent) => void;
   /** Where in the window the first connection has its place. */
@@ -55,9 +55,14 @@ export class ActiveDrain implements WheelTimer {
     return this.#start;
   }
 
-  /** Its connections ask again what is due. */
-  moveDeadline(deadlineMs: number): void {
+  /** Its connections ask again what is due. `tellsNow`: nobody waits for an instant of its own any more. */
+  moveDeadline(deadlineMs: number, tellsNow = false): void {
     this.#start = { ...this.#start, deadlineMs };
+    if (tellsNow) this.#ordered = { ...this.#ordered, strategy: "immediate" };
+  }
+
+  get tellsAtOnce(): boolean {
+    return this.#ordered.strategy === "immediate";
   }
 
   /** When the connection that joins now is told; `nowMs` at the earliest. */

@@ -34,7 +34,6 @@ import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
-import { createNetworkFilterFactory } from "./network-filters.ts";
 
 /** What listeners share of their worker's connection handler. */
 export interface ListenerEnvironment {
@@ -275,9 +274,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   #serveWith(config: ListenerConfig, previous: ListenerChains | undefined): void {
-    const chains = new ListenerChains(config, previous, (chain) =>
-      createNetworkFilterFactory(chain, this.worker, this.#slots),
-    );
+    const chains = new ListenerChains(config, previous, this.worker, this.#slots);
     if (config.accessLog.length > 0)
       this.#logger ??= this.worker.createAccessLogger(config.accessLog, "notSet");
     const before = this.#state;

@@ -25,7 +25,7 @@ export interface DrainedConnection {
 
 interface Membership {
   readonly drain: ActiveDrain;
-  readonly instantMs: number;
+  instantMs: number;
   protocol: DrainedProtocol;
 }
 
@@ -62,9 +62,12 @@ export class ConnectionDrains implements WheelTimer {
     return this.#memberships.find(({ drain }) => drain.start.id === id)?.drain;
   }
 
-  /** One of its drains has another deadline now. */
-  deadlineMoved({ start }: ActiveDrain): void {
-    if (this.#isTold) this.#connection.moveDrainDeadline(start);
+  /** One of its drains has another deadline now, and may wait no longer to tell. */
+  deadlineMoved(drain: ActiveDrain): void {
+    const membership = this.#memberships.find((each) => each.drain === drain);
+    if (!membership) return;
+    if (drain.tellsAtOnce) membership.instantMs = this.#reactor.nowMs;
+    if (this.#isTold) this.#connection.moveDrainDeadline(drain.start);
     this.#proceed();
   }
 

@@ -84,7 +84,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "drainConnections":
         return this.#drainConnections(command);
       case "moveDrainDeadline":
-        return this.#drainOrders.moveDeadline(command.drain, command.deadlineMs);
+        return this.#drainOrders.moveDeadline(command);
       case "endDrain":
         return this.#drainOrders.end(command.drain, () => this.#done(command.reply));
       case "cancelDrain":

@@ -3,10 +3,13 @@
  * cost each of them memory in quiet times, so every connection of the worker is asked whether it is in.
  */
 import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
+import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
 import type { ActiveConnection } from "./active-connection.ts";
 import type { ActiveDrain } from "./active-drain.ts";
 import type { ActiveListener } from "./active-listener.ts";
+
+type MoveDrainDeadline = Extract<WorkerCommand, { kind: "moveDrainDeadline" }>;
 
 export class DrainOrders {
   readonly #listeners: ReadonlyMap<ListenerTag, ActiveListener>;
@@ -20,10 +23,10 @@ export class DrainOrders {
     this.#serverDrains = serverDrains;
   }
 
-  moveDeadline(id: DrainId, deadlineMs: number): void {
+  moveDeadline({ drain: id, deadlineMs, tellsNow }: MoveDrainDeadline): void {
     const drain = this.#find(id);
     if (!drain) return;
-    drain.moveDeadline(deadlineMs);
+    drain.moveDeadline(deadlineMs, tellsNow);
     for (const connection of this.#connectionsIn(id)) connection.deadlineMoved(drain);
   }
 

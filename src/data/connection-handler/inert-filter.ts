@@ -18,6 +18,7 @@ export const inertFilter: NetworkFilter = {
 
 const noChain: FilterChainConfig = {
   id: "",
+  revision: "",
   name: "",
   match: {
     destinationPort: undefined,

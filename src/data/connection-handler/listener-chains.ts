@@ -1,33 +1,38 @@
 /** One configuration of a listener, compiled: its chains and the way to them. Replaced as a whole. */
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { Socket } from "../../shared/io/reactor.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import {
   type FilterChainMatcher,
   compileFilterChainMatcher,
 } from "../network/filter-chain-match.ts";
 import { SocketFacts } from "../network/socket-facts.ts";
-import type { NetworkFilterFactory } from "../network/network-filter.ts";
+import type { WorkerContext } from "../network/worker-context.ts";
 import { ActiveFilterChain } from "./active-filter-chain.ts";
+import { createNetworkFilterFactory } from "./network-filters.ts";
 
 export class ListenerChains {
   readonly config: ListenerConfig;
   readonly #byId: ReadonlyMap<string, ActiveFilterChain>;
   readonly #match: FilterChainMatcher;
 
-  /** Chains of `previous` with an unchanged id are taken over as they are. */
+  /** Chains of `previous` with an unchanged id are taken over, and adopt what else is new of them. */
   constructor(
     config: ListenerConfig,
     previous: ListenerChains | undefined,
-    createFactory: (chain: FilterChainConfig) => NetworkFilterFactory,
+    worker: WorkerContext,
+    slots: ListenerSlots,
   ) {
     this.config = config;
     const configs = [...config.filterChains, ...defaultChainOf(config)];
     this.#byId = new Map(
       configs.map((chain) => [
         chain.id,
-        previous?.byId(chain.id) ?? new ActiveFilterChain(chain, createFactory(chain)),
+        previous?.byId(chain.id) ??
+          new ActiveFilterChain(chain, createNetworkFilterFactory(chain, worker, slots)),
       ]),
     );
+    for (const chain of configs) this.#byId.get(chain.id)?.adopt(chain, slots);
     this.#match = compileFilterChainMatcher(config.filterChains);
   }
 

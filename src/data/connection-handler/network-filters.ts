@@ -2,16 +2,14 @@
  * The table of network filters: what each kind of configuration is served by. A chain is served by its
  * terminal filter; kinds that are accepted without effect stand in the configuration only.
  */
-import type {
-  FilterChainConfig,
-  NetworkFilterConfig,
-} from "../../shared/config/listener-config.ts";
+import type { FilterChainConfig } from "../../shared/config/listener-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { createHttpConnectionManagerFactory } from "../http/connection-manager-factory.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
 import { closingFactory } from "./inert-filter.ts";
+import { type TerminalFilterConfig, terminalOf } from "./terminal-filter.ts";
 
 /** Makes what serves the connections of one chain: its terminal filter. */
 export function createNetworkFilterFactory(
@@ -19,12 +17,12 @@ export function createNetworkFilterFactory(
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {
-  const terminal = chain.filters.find((filter) => filter.kind !== "noop");
+  const terminal = terminalOf(chain);
   return terminal ? createTerminal(terminal, worker, slots) : closingFactory;
 }
 
 function createTerminal(
-  filter: Exclude<NetworkFilterConfig, { kind: "noop" }>,
+  filter: TerminalFilterConfig,
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {

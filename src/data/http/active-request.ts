@@ -21,6 +21,7 @@ import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
 import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
+import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
 import { RequestWait } from "./request-wait.ts";
@@ -62,7 +63,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
-  readonly #framing = { isHttp10: false, isChunked: false, closes: false, isHeadRequest: false };
+  readonly #framing;
   readonly #part = { start: 0, end: 0, isEnd: false };
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
@@ -72,7 +73,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #action: ClusterAction | undefined;
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
-  /** Of this request from its beginning to its end. */
+  /** These two are the request's from its beginning to its end. */
+  #live: LiveConfig;
   #filters = noHttpFilters;
   #isFiltered = false;
   /** Made when it waits for the first time. */
@@ -87,6 +89,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#context = context;
     this.#connection = connection;
     this.#sink = sink;
+    this.#live = context.live;
+    this.#framing = {
+      isHttp10: false,
+      isChunked: false,
+      closes: false,
+      isHeadRequest: false,
+      live: this.#live,
+    };
     this.info = new RequestInfo(context, connection);
     this.#exchange = new Exchange(context, this);
   }
@@ -134,7 +144,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#phase = "active";
     this.#route = undefined;
     this.#action = undefined;
-    this.#filters = context.filters.current;
+    this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
     this.#isRequestChunked = requestHead.fields.isChunked;
@@ -147,10 +157,23 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#proceed();
   }
 
-  /** After its wait, with its head parsed again: as `begin`, but it is no new request. */
+  /**
+   * After its wait, with its head parsed again: as `begin`, but it is no new request. Nothing was decided before the
+   * wait, so the configuration of this moment is its own from now on.
+   */
   resume(): void {
     this.#phase = "active";
+    this.#live.requestEnded();
+    this.#takeLive();
     this.#proceed();
+  }
+
+  #takeLive(): void {
+    const { live } = this.#context;
+    this.#live = live;
+    this.#filters = live.filters.current;
+    this.#framing.live = live;
+    live.requestBegan();
   }
 
   #proceed(): void {
@@ -168,7 +191,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { reactor } = this.#context;
     this.#phase = "active";
     this.#route = undefined;
-    this.#filters = this.#context.filters.current;
+    this.#takeLive();
     this.#isHead = false;
     this.info.begin(reactor.nowMs, 1);
     this.#context.count(httpStat.rqTotal);
@@ -227,7 +250,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
-    const { config } = this.#context;
+    const { config } = this.#live;
     const idleMs = this.#idleTimeoutMs;
     const idleAtMs = idleMs > 0 ? this.#lastActivityMs + idleMs : never;
     const { maxStreamDurationMs, requestTimeoutMs } = config;
@@ -240,7 +263,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
     if (this.#phase === "none" || nowMs < this.nextDeadlineMs()) return;
-    const { config } = this.#context;
+    const { config } = this.#live;
     const isIdle = this.#idleTimeoutMs > 0 && nowMs >= this.#lastActivityMs + this.#idleTimeoutMs;
     const { maxStreamDurationMs } = config;
     if (isIdle) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
@@ -312,7 +335,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   get #idleTimeoutMs(): number {
-    return this.#action?.idleTimeoutMs ?? this.#context.config.streamIdleTimeoutMs;
+    return this.#action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
   }
 
   #readMethod(): void {
@@ -326,7 +349,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #check(): LocalReplyReason | undefined {
-    const { config, requestCapture, accessLogger, view } = this.#context;
+    const { requestCapture, view } = this.#context;
+    const { config, accessLogger } = this.#live;
     const port = portOf(this.#connection.listener.addresses[0]);
     const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
@@ -354,7 +378,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const context = this.#context;
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
-    if (context.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
+    if (this.#live.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
     if (route !== undefined) {
@@ -488,7 +512,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#phase = "answering";
     this.info.responseCode = reply.status;
     this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
-    framing.isHttp10 = this.info.minorVersion === 0 && this.#context.config.acceptHttp10;
+    framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
@@ -525,7 +549,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** Counts and logs; the object may begin the next request. */
   #finish(): void {
-    const { reactor, accessLogger } = this.#context;
+    const { reactor } = this.#context;
     const { info } = this;
     this.#phase = "none";
     this.#wait?.end();
@@ -539,7 +563,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);
     }
-    accessLogger?.log(info);
+    this.#live.accessLogger?.log(info);
+    this.#live.requestEnded();
   }
 }
 

@@ -14,6 +14,9 @@ export function createHttpConnectionManagerFactory(
   const context = new HttpContext(config, worker, slots);
   return {
     create: (connection) => new Http1ServerConnection(context, connection),
+    adopt(filter, ofListener) {
+      if (filter.kind === "httpConnectionManager") context.adopt(filter.config, ofListener);
+    },
     [Symbol.dispose]: () => context[Symbol.dispose](),
   };
 }

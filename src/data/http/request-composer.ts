@@ -127,7 +127,7 @@ export class RequestComposer {
   }
 
   #writePlain(request: ComposedRequest, route: CompiledRoute): void {
-    const { writer, config, requestIds, viaLine, isEnvoyHeadersSuppressed } = this.#context;
+    const { writer, config, requestIds, live } = this.#context;
     const { requestIdIndex, forwardedProtoIndex } = requestHead;
     if (config.useRemoteAddress) this.#takeOverForwarded(forwardedProtoIndex);
     const makesId = this.#makesRequestId();
@@ -142,8 +142,8 @@ export class RequestComposer {
       this.#captureRequestId(request.info, writer, start);
       writer.endLine();
     }
-    if (!isEnvoyHeadersSuppressed) writer.put(route.expectedTimeoutLine);
-    writer.put(viaLine);
+    if (!live.isEnvoyHeadersSuppressed) writer.put(route.expectedTimeoutLine);
+    writer.put(live.viaLine);
   }
 
   /** Drops what the lines written from the peer's address replace. */
@@ -238,7 +238,7 @@ export class RequestComposer {
 
   /** Our own fields as text, so that mutations find them. */
   #collectOwn({ info, remoteLines }: ComposedRequest): void {
-    const { config, requestIds, viaLine, reactor } = this.#context;
+    const { config, requestIds, reactor } = this.#context;
     const extra = this.#extra;
     const ip = Buffer.from(remoteLines.ip).toString("latin1");
     if (config.useRemoteAddress) {
@@ -254,12 +254,13 @@ export class RequestComposer {
       info.requestId = requestIds.text();
       extra.add("x-request-id", info.requestId);
     }
-    if (viaLine.length > 0) extra.add("via", config.via);
+    if (config.via !== "") extra.add("via", config.via);
   }
 
   /** What the router adds before the route's own mutations. */
   #collectRouters({ target }: ComposedRequest, route: CompiledRoute): void {
-    const { isEnvoyHeadersSuppressed, reactor } = this.#context;
+    const { reactor } = this.#context;
+    const { isEnvoyHeadersSuppressed } = this.#context.live;
     const extra = this.#extra;
     if (!isEnvoyHeadersSuppressed) {
       if (route.expectedTimeoutMs > 0) {
@@ -300,7 +301,9 @@ function hostFor(
 /** Fields that only the slower way writes. */
 function hasExtras(route: CompiledRoute, target: RequestTarget, context: HttpContext): boolean {
   if (rewritesHost(route)) return true;
-  return route.rewrite !== undefined && !context.isEnvoyHeadersSuppressed && target.path !== "";
+  return (
+    route.rewrite !== undefined && !context.live.isEnvoyHeadersSuppressed && target.path !== ""
+  );
 }
 
 function rewritesHost(route: CompiledRoute): boolean {

@@ -12,11 +12,12 @@ import type { RoutedRequest } from "./router/compiled-route.ts";
 export class RequestView implements RoutedRequest {
   readonly buffer: Buffer;
   readonly target = new RequestTarget();
-  readonly #config: HttpConnectionManagerConfig;
+  readonly #manager: { readonly config: HttpConnectionManagerConfig };
 
-  constructor(buffer: Buffer, config: HttpConnectionManagerConfig) {
+  /** `manager`: its configuration of the moment is asked for. */
+  constructor(buffer: Buffer, manager: { readonly config: HttpConnectionManagerConfig }) {
     this.buffer = buffer;
-    this.#config = config;
+    this.#manager = manager;
   }
 
   get path(): string {
@@ -40,7 +41,7 @@ export class RequestView implements RoutedRequest {
   /** As x-forwarded-proto will say it. */
   scheme(): string {
     const { forwardedProtoIndex } = requestHead;
-    const { useRemoteAddress, xffNumTrustedHops } = this.#config;
+    const { useRemoteAddress, xffNumTrustedHops } = this.#manager.config;
     if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
     return headerText(this.buffer, forwardedProtoIndex);
   }

@@ -10,6 +10,7 @@ import { latin1 } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
+import type { LiveConfig } from "./live-config.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 const lines = {
@@ -28,6 +29,8 @@ export interface ResponseFraming {
   readonly isHttp10: boolean;
   readonly isChunked: boolean;
   readonly closes: boolean;
+  /** What its request began with. */
+  readonly live: LiveConfig;
 }
 
 export interface LocalReply {
@@ -49,23 +52,24 @@ export class ResponseComposer {
 
   /** The upstream's head, which was parsed last. False: it is too large. */
   compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
-    const { writer, isEnvoyHeadersSuppressed } = this.#context;
+    const { writer } = this.#context;
+    const { isEnvoyHeadersSuppressed } = framing.live;
     writer.begin();
     writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
     this.#writeStatus();
     writer.endLine();
-    const writesServer = this.#dropReplaced();
+    const writesServer = this.#dropReplaced(framing.live);
     this.#extra.clear();
     const isChanged = changes.length > 0;
     // The router sets it before anything changes the head.
     if (isChanged && !isEnvoyHeadersSuppressed)
       this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
     for (const change of changes) change.apply(writer.bytes, this.#extra, info);
-    this.#settleServer();
+    this.#settleServer(framing.live);
     writer.copyFields();
     this.#extra.write(writer);
     if (!isChanged && !isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
-    this.#writeOwn(info, !responseHead.hasDate, writesServer);
+    this.#writeOwn(info, framing.live, { date: !responseHead.hasDate, server: writesServer });
     this.#writeFraming(framing);
     this.#capture(info, isChanged);
     return !writer.hasOverflowed;
@@ -92,10 +96,10 @@ export class ResponseComposer {
       if (!extra.has("content-type")) extra.add("content-type", "text/plain");
     }
     for (const change of changes) change.apply(writer.bytes, extra, info);
-    this.#settleServer();
+    this.#settleServer(framing.live);
     extra.write(writer);
     if (body.length === 0 && reply.status !== 204 && reply.status !== 304) writer.put(lines.noBody);
-    this.#writeOwn(info, true, true);
+    this.#writeOwn(info, framing.live, { date: true, server: true });
     this.#writeFraming(framing);
     this.#captureOwn(info, (name) => extra.get(name));
     if (!framing.isHeadRequest) writer.put(body);
@@ -110,8 +114,7 @@ export class ResponseComposer {
   }
 
   /** Drops the fields that ours replace; whether `server` is to be written. */
-  #dropReplaced(): boolean {
-    const { config, isEnvoyHeadersSuppressed } = this.#context;
+  #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveConfig): boolean {
     const { serverIndex } = responseHead;
     if (!isEnvoyHeadersSuppressed) {
       for (let i = 0; i < headers.count; i++) {
@@ -127,8 +130,8 @@ export class ResponseComposer {
   }
 
   /** What changes of the head say of the server has no say where it is overwritten (Envoy sets it after them). */
-  #settleServer(): void {
-    if (this.#context.config.serverHeader === "overwrite") this.#extra.remove("server");
+  #settleServer({ config }: LiveConfig): void {
+    if (config.serverHeader === "overwrite") this.#extra.remove("server");
   }
 
   /** Milliseconds from the request's end to this head. */
@@ -144,10 +147,14 @@ export class ResponseComposer {
     return Math.floor(this.#context.reactor.nowMs - fromMs);
   }
 
-  #writeOwn(info: RequestInfo, writesDate: boolean, writesServer: boolean): void {
-    const { writer, reactor, dates, serverLine, viaLine, config } = this.#context;
-    if (writesDate && !this.#extra.has("date")) writer.put(dates.line(reactor.nowMs));
-    if (writesServer && !this.#extra.has("server")) writer.put(serverLine);
+  #writeOwn(
+    info: RequestInfo,
+    { serverLine, viaLine, config }: LiveConfig,
+    writes: { readonly date: boolean; readonly server: boolean },
+  ): void {
+    const { writer, reactor, dates } = this.#context;
+    if (writes.date && !this.#extra.has("date")) writer.put(dates.line(reactor.nowMs));
+    if (writes.server && !this.#extra.has("server")) writer.put(serverLine);
     writer.put(viaLine);
     if (config.alwaysSetRequestIdInResponse && info.requestId !== undefined) {
       writer.text(`x-request-id: ${info.requestId}\r\n`);

@@ -2,8 +2,10 @@
  * The seam between a connection and the terminal filter that serves it (Envoy: `Network::Filter`).
  * The connection owns the socket and the drain; the filter owns the protocol.
  */
+import type { NetworkFilterConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { StreamInfo } from "./stream-info.ts";
@@ -39,4 +41,9 @@ export interface NetworkFilter {
 /** Makes the filter of one kind for one connection; built once per filter chain and worker. */
 export interface NetworkFilterFactory extends Disposable {
   create(connection: DownstreamConnection): NetworkFilter;
+  /**
+   * The chain is what it was but for what open connections may take up (`FilterChainConfig.revision`): from now on
+   * this holds. Absent: nothing of the kind can change.
+   */
+  adopt?(filter: NetworkFilterConfig, slots: ListenerSlots): void;
 }

@@ -49,8 +49,10 @@ export interface SocketOptionConfig {
 export type ListenerFilterConfig = never;
 
 export interface FilterChainConfig {
-  /** Hash of all that the chain means here: equal means unchanged, and its connections are kept. */
+  /** Hash of what the chain means to a connection: equal means that its connections are kept. */
   readonly id: string;
+  /** Hash of the rest, which open connections take up with their next request. */
+  readonly revision: string;
   readonly name: string;
   readonly match: FilterChainMatch;
   readonly filters: readonly NetworkFilterConfig[];

@@ -39,7 +39,7 @@ export const drainMsMax = 86_400_000;
 /** Per listener, from `filter_metadata["sluice.drain"]`; Envoy's flags are the defaults. */
 export interface DrainPolicy extends DrainTreatment {
   readonly timeMs: number;
-  /** Versions of one listener that may drain at a time; beyond it the oldest is cut. At least 1. */
+  /** Versions of one listener that may drain at their own pace; beyond it the oldest is forced. At least 1. */
   readonly maxGenerations: number;
 }
 

@@ -25,8 +25,13 @@ export type WorkerCommand =
   | StopListener
   | StartDrain
   | DrainConnections
-  /** For all its connections; when each is told stays as it was. */
-  | { readonly kind: "moveDrainDeadline"; readonly drain: DrainId; readonly deadlineMs: number }
+  /** For all its connections. `tellsNow`: whoever was not told is; otherwise when each is told stays as it was. */
+  | {
+      readonly kind: "moveDrainDeadline";
+      readonly drain: DrainId;
+      readonly deadlineMs: number;
+      readonly tellsNow: boolean;
+    }
   /** Cuts what remains in it, whatever its policy leaves to finish. */
   | { readonly kind: "endDrain"; readonly drain: DrainId; readonly reply: ReplyId }
   /** Answered by `drainCancelled`, behind the last report of its counts; 0 asks for no answer. */

@@ -63,7 +63,7 @@ test("a changed chain leaves the identity of the others", () => {
     {
       equivalent: false,
       chainsOnly: true,
-      changed: ["filter_chains"],
+      changed: ["filter_chains[1].filters[0].typed_config.cluster"],
     },
   );
   assert.equal(before.config.filterChains[0]?.id, after.config.filterChains[0]?.id);
@@ -79,7 +79,7 @@ test("anything else is a full change, named by its fields", () => {
     {
       equivalent: false,
       chainsOnly: false,
-      changed: ["filter_chains", "drain_type", "socket_options"],
+      changed: ["filter_chains[0].filter_chain_match", "drain_type", "socket_options"],
     },
   );
 });
@@ -97,5 +97,34 @@ test("maps in another order hash alike", () => {
   assert.equal(
     listener(metadata("a: {x: 1, y: 2}, b: {}")).hash,
     listener(metadata("b: {}, a: {y: 2, x: 1}")).hash,
+  );
+});
+
+test("a path leads to the field that changed, in a chain wherever it stands", () => {
+  const http = (port: number, manager: string): string =>
+    `{filter_chain_match: {destination_port: ${port}}, filters: [${managerYaml(manager)}]}`;
+  const changed = (before: string, after: string): readonly string[] =>
+    compare(`filter_chains: [${before}]`, `filter_chains: [${after}]`).changed;
+  const routes = (code: number): string =>
+    `route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: ${code}}}]}]}`;
+  assert.deepEqual(changed(http(1, routes(200)), http(1, routes(201))), [
+    "filter_chains[0].filters[0].typed_config.route_config",
+  ]);
+  assert.deepEqual(
+    changed(`${chain(1)}, ${http(2, routes(200))}`, `${http(2, routes(201))}, ${chain(1)}`),
+    ["filter_chains[0].filters[0].typed_config.route_config"],
+  );
+  assert.deepEqual(changed(chain(1), `${chain(3)}, ${chain(1)}, ${chain(2)}`), [
+    "filter_chains[0]",
+    "filter_chains[2]",
+  ]);
+  assert.deepEqual(changed(`${chain(1)}, ${chain(2)}`, chain(1)), ["filter_chains"]);
+  const timeouts = "common_http_protocol_options: {max_stream_duration: 1s}, request_timeout: 1s";
+  assert.deepEqual(
+    changed(http(1, routes(200)), http(1, `${routes(200)}, ${timeouts}`)).toSorted(),
+    [
+      "filter_chains[0].filters[0].typed_config.common_http_protocol_options",
+      "filter_chains[0].filters[0].typed_config.request_timeout",
+    ],
   );
 });

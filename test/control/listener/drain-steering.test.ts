@@ -175,12 +175,22 @@ test("graceful drain ended now: listeners stop now; a wider one replaces a narro
   assert.equal(harness.kernel.open.size, 0);
 });
 
-test("of one name so many versions drain at once; then the oldest is cut", async () => {
+test("of one name so many versions drain at their pace; then the oldest is told to go, and cut", async () => {
   const harness = await ListenerHarness.started({ drain: { maxGenerations: 2 } });
   for (let port = 1; port <= 4; port++) {
     await harness.push([{ name: "a", address: `127.0.0.1:${port}` }]);
     harness.worker(0).connect(harness.activeTag("a"));
   }
+  await harness.settle();
+  const [first] = harness.drains.list().drains;
+  assert(first);
+  assert.equal(Date.parse(first.deadline) - Date.parse(first.started_at), 5_000);
+  assert([...harness.worker(0).connections].filter(({ isTold }) => isTold).length === 1);
+  assert.match(
+    JSON.stringify(await harness.drains.extend(first.id, { byMs: 1 })),
+    /drain 1 is ending already/,
+  );
+  await harness.clock.advance(5_000);
   await harness.settle();
   const { drains } = harness.drains.list();
   assert.deepEqual(

@@ -264,6 +264,25 @@ describe("updating", () => {
     assert(!harness.worker(1).connections.has(gone));
   });
 
+  test("what open connections take up drains nothing, and says so", async () => {
+    const harness = await ListenerHarness.started();
+    await harness.push([{ name: "a", chains: ["x", "y"], revision: "1" }]);
+    const tag = harness.activeTag("a");
+    assert(harness.worker(0).connect(tag, "x"));
+    await harness.push([{ name: "a", chains: ["x", "y"], revision: "2" }]);
+    harness.assertStats({ added: 1, modified: 1, active: 1 });
+    assert.equal(harness.stats.value("listener_manager.listener_in_place_updated"), 1);
+    assert.equal(harness.activeTag("a"), tag);
+    assert.deepEqual(harness.registry.view().drains, []);
+    const [view] = harness.manager.view().listeners;
+    assert.equal(view?.updateClass, "live");
+    const told = harness.worker(0).listeners.get(tag)?.config?.filterChains;
+    assert.deepEqual(
+      told?.map(({ revision }) => revision),
+      ["2", "2"],
+    );
+  });
+
   test("the old version serves until the clusters of its successor are warm", async () => {
     const harness = await ListenerHarness.started();
     await harness.push([{ name: "a" }]);

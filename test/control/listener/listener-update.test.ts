@@ -12,6 +12,7 @@ const sketch: fc.Arbitrary<ListenerSketch> = fc.record({
   name: fc.constant("a"),
   address: fc.constantFrom("127.0.0.1:1", "127.0.0.1:2"),
   chains: fc.uniqueArray(fc.constantFrom("x", "y", "z"), { minLength: 1 }),
+  revision: fc.constantFrom("1", "2"),
   spelling: fc.constantFrom("1", "2"),
 });
 
@@ -20,6 +21,7 @@ const comparison: ListenerComparison = {
   isFilterChainOnlyChange: (a, b) =>
     JSON.stringify(a.config.addresses) === JSON.stringify(b.config.addresses),
   changedFields: () => ["field"],
+  isLivePath: () => false,
 };
 
 test("planUpdate() drains only for a change of meaning, in place only over an active listener", () => {
@@ -32,12 +34,15 @@ test("planUpdate() drains only for a change of meaning, in place only over an ac
       const plan = planUpdate({ next, active, warming }, comparison);
       const current = warming ?? active;
       assert.equal(plan.kind === "new", current === undefined);
-      if (plan.kind === "inPlace" || plan.kind === "full") {
+      if (plan.kind === "live" || plan.kind === "inPlace" || plan.kind === "full") {
         assert(current && !comparison.equivalent(current, next));
         assert(!active || !comparison.equivalent(active, next) || !warming);
       }
-      if (plan.kind === "inPlace") {
+      if (plan.kind === "inPlace" || plan.kind === "live") {
         assert(active && comparison.isFilterChainOnlyChange(active, next));
+        const gone = removedFilterChains(active.config, next.config);
+        const come = removedFilterChains(next.config, active.config);
+        assert.equal(plan.kind === "live", gone.length + come.length === 0);
       }
       if (plan.kind === "revert") assert(active && warming && comparison.equivalent(active, next));
       if (plan.kind === "unchanged") assert.equal(current?.hash, next.hash);

@@ -181,6 +181,81 @@ test("reports come at most every 100 ms, but the end is reported at once", () =>
   assert.equal(latest(events).http1?.remaining, 0);
 });
 
+test("an extension moves the cut of all, and the instant of nobody", () => {
+  const run = (extendsAt: number | undefined): { tolds: readonly number[]; cutMs: number } => {
+    const { wheel, newDrain, newConnection } = setUp();
+    const drain = newDrain();
+    const connections = Array.from({ length: 20 }, newConnection);
+    for (const connection of connections) connection.drains.join(drain);
+    const toldAt = new Map<FakeConnection, number>();
+    while (!connections.every(({ isCut }) => isCut)) {
+      if (wheel.nowMs === extendsAt) {
+        drain.moveDeadline(40_000);
+        for (const connection of connections) connection.drains.deadlineMoved(drain);
+      }
+      wheel.advance(20);
+      for (const connection of connections)
+        if (connection.tolds.length > 0 && !toldAt.has(connection))
+          toldAt.set(connection, wheel.nowMs);
+    }
+    assert(connections.every(({ tolds }) => tolds.length === 1));
+    const isHeard = connections.some(({ movedTo }) => movedTo.includes(40_000));
+    assert.equal(isHeard, extendsAt !== undefined, "who was told hears of the new deadline");
+    return { tolds: connections.map((each) => toldAt.get(each) ?? 0), cutMs: wheel.nowMs };
+  };
+  const plain = run(undefined);
+  const extended = run(4_000);
+  assert.deepEqual(extended.tolds, plain.tolds);
+  assert(plain.cutMs <= 10_040 && extended.cutMs >= 40_000 && extended.cutMs <= 40_040);
+});
+
+test("a drain that may wait no longer tells everybody, and who comes late too", () => {
+  const { wheel, newDrain, newConnection } = setUp();
+  const drain = newDrain();
+  const connections = Array.from({ length: 20 }, newConnection);
+  for (const connection of connections) connection.drains.join(drain);
+  drain.moveDeadline(5_000, true);
+  for (const connection of connections) connection.drains.deadlineMoved(drain);
+  assert(connections.every(({ tolds }) => tolds.length === 1));
+  const late = newConnection();
+  late.drains.join(drain);
+  assert.equal(late.tolds.length, 1);
+  wheel.advance(5_020);
+  assert(connections.every(({ isCut }) => isCut));
+});
+
+test("who leaves a cancelled drain is neither told nor cut, and its counts stay", () => {
+  const { wheel, events, newDrain, newConnection } = setUp();
+  const drain = newDrain();
+  const connection = newConnection();
+  connection.drains.join(drain);
+  assert.equal(connection.drains.find(drainId(1)), drain);
+  connection.drains.leave(drain);
+  drain.report();
+  assert.equal(connection.drains.find(drainId(1)), undefined);
+  wheel.advance(20_000);
+  connection.close("remote");
+  assert.deepEqual([connection.tolds.length, connection.isCut], [0, false]);
+  const { http1 } = latest(events);
+  assert.deepEqual([http1?.atStart, http1?.remaining, http1?.closedByPeer], [1, 1, 0]);
+});
+
+test("whenCut() waits until those that are cut have closed and were reported", () => {
+  const { events, newDrain, newConnection } = setUp();
+  const drain = newDrain();
+  const [first, second] = [newConnection(), newConnection()];
+  for (const connection of [first, second]) connection.drains.join(drain);
+  let done = 0;
+  drain.whenCut(2, () => done++);
+  first.cut();
+  assert.equal(done, 0);
+  second.cut();
+  assert.equal(done, 1);
+  assert.deepEqual(latest(events).http1?.forced, 2);
+  drain.whenCut(0, () => done++);
+  assert.equal(done, 2, "there was nobody to cut");
+});
+
 type Step =
   | { readonly advanceMs: number }
   | { readonly connection: number; readonly what: "join" | CloseReason | "upgrade" };

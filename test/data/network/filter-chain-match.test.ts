@@ -26,6 +26,7 @@ const noMatch: FilterChainMatch = {
 function chain(id: string, match: Partial<FilterChainMatch>): FilterChainConfig {
   return {
     id,
+    revision: "",
     name: id,
     match: { ...noMatch, ...match },
     filters: [],

@@ -107,3 +107,24 @@ test("a gradual drain's probability rises from 0 to 1 over its time", async () =
     { numRuns: 50 },
   );
 });
+
+test("an extension holds whether the deadline is ahead or has passed; a cancelled drain never was", async () => {
+  const clock = new VirtualClock();
+  const manager = new DrainManager("modifyOnly", { clock, isHealthCheckFailed: () => false });
+  let deadlines = 0;
+  const start = (deadlineMs: number): DrainStart => ({ ...drainStart(clock), deadlineMs });
+  manager.extendDrainSequence(start(1_000), () => deadlines++);
+  assert.equal(manager.state.kind, "serving", "there is nothing to extend");
+  manager.startDrainSequence(start(clock.now() + 1_000), "inboundOnly", () => deadlines++);
+  manager.extendDrainSequence(start(clock.now() + 3_000), () => deadlines++);
+  await clock.advance(2_999);
+  assert.equal(deadlines, 0);
+  await clock.advance(1);
+  assert.deepEqual([deadlines, manager.state.kind], [1, "drained"]);
+  manager.extendDrainSequence(start(clock.now() + 500), () => deadlines++);
+  assert(manager.isDraining("inboundOnly") && !manager.isDraining("all"), "of its direction still");
+  manager.cancelDrainSequence();
+  await clock.advance(1_000);
+  assert.deepEqual([deadlines, manager.state.kind], [1, "serving"]);
+  assert.equal(manager.drainClose("inboundOnly", 0), false);
+});
