@@ -55,7 +55,7 @@ export function isUnderWay({ state }: DrainJson): boolean {
   return state === "draining";
 }
 
-/** Connections live on that were asked to go: it was for nothing, or not yet enough. */
+/** Connections were still there when it ended, and were cut or live on. */
 export function hasSurvivors({ connections, state }: DrainJson): boolean {
-  return state !== "draining" && connections.remaining > 0;
+  return state !== "draining" && connections.remaining + connections.forced > 0;
 }

@@ -11,8 +11,8 @@ export const usage = `usage: sluice drains [ID] [--watch | --wait] [--json] [--a
   without an ID     every drain under way and the last hundred that ended
   ID                one drain, with the connections that remain in it
   --watch           go on showing it: bars at a terminal, elsewhere a line for each beginning and end
-  --wait            until what is under way now has ended; exit code 0, 2 if connections outlived a drain,
-                    1 if the proxy went away first
+  --wait            until what is under way now has ended; exit code 0, 2 if connections were still there
+                    at the end and were cut or live on, 1 if the proxy went away first
   --json            as JSON; with --watch or --wait one line for each change
 
   start             drain connections now: of one listener, which goes on serving, or of the whole server

@@ -28,8 +28,8 @@ export interface FollowOptions {
 }
 
 /**
- * `done`: all that were awaited have ended. `survivors`: so have they, but connections outlived some. `gone`: the
- * proxy ended first.
+ * `done`: all that were awaited have ended. `survivors`: so have they, but connections were still there at the end of
+ * some. `gone`: the proxy ended first.
  */
 export type FollowOutcome = "done" | "survivors" | "gone";
 

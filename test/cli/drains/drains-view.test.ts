@@ -72,8 +72,9 @@ test("bytes have three digits at most and a unit", () => {
   ]);
 });
 
-test("survivors are connections that a drain that has ended has left", () => {
+test("survivors are connections that were there when the drain ended", () => {
   assert(hasSurvivors(drainJson({ state: "expired", connections: { remaining: 1 } })));
-  assert(!hasSurvivors(drainJson({ state: "forced" })));
+  assert(hasSurvivors(drainJson({ state: "forced", connections: { forced: 1 } })));
+  assert(!hasSurvivors(drainJson({ state: "complete" })));
   assert(!hasSurvivors(drainJson({ connections: { remaining: 1 } })));
 });

@@ -54,7 +54,9 @@ test("nothing under way is done at once; survivors and a proxy that ends are tol
   assert.equal((await follow([[]])).outcome, "done");
   assert.equal((await follow([begun, [drain(1, "expired", 2)]])).outcome, "survivors");
   assert.equal((await follow([begun, [drain(1, "cancelled", 2)]])).outcome, "survivors");
-  assert.equal((await follow([begun, [drain(1, "forced")]])).outcome, "done");
+  const cut = drainJson({ state: "forced", connections: { forced: 2 } });
+  assert.equal((await follow([begun, [cut]])).outcome, "survivors");
+  assert.equal((await follow([begun, [drain(1, "complete")]])).outcome, "done");
   assert.equal((await follow([begun])).outcome, "gone");
   assert.equal((await follow([[]], { untilDone: false })).outcome, "gone");
 });
