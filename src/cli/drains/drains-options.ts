@@ -1,5 +1,6 @@
 /** The command line of `sluice drains`, read. Pure; what is wrong is thrown as a sentence that says what would be right. */
 import { parseArgs } from "node:util";
+import { messageOf } from "../../shared/common/errors.ts";
 import { adminAddressDefault } from "../admin-connection.ts";
 
 export const usage = `usage: sluice drains [ID] [--watch | --wait] [--json] [--admin ADDRESS]
@@ -74,6 +75,16 @@ const seeHelp = "; see sluice drains --help";
 type Values = ReturnType<typeof parse>["values"];
 
 function parse(args: readonly string[]) {
+  try {
+    return parseFlags(args);
+  } catch (thrown) {
+    // Node's advice about arguments that begin with a dash is more than one sentence.
+    const [sentence = ""] = messageOf(thrown).split(/\.?(?:\s*\n|\. )/);
+    throw new Error(sentence + seeHelp, { cause: thrown });
+  }
+}
+
+function parseFlags(args: readonly string[]) {
   return parseArgs({
     args: [...args],
     allowPositionals: true,

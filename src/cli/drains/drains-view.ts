@@ -28,6 +28,8 @@ export function drainTable(drains: readonly DrainJson[], nowMs: number): readonl
 export function drainLine(drain: DrainJson): string {
   const { at_start: atStart, finished, closed_by_peer, forced, remaining } = drain.connections;
   const what = `drain ${drain.id} of ${subject(drain)} (${drain.cause})`;
+  // Workers have not counted yet.
+  if (isUnderWay(drain) && atStart === 0) return `${what} begins, until ${drain.deadline}`;
   if (isUnderWay(drain))
     return `${what}: ${remaining} of ${atStart} connections left, until ${drain.deadline}`;
   return (

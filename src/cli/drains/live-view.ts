@@ -29,7 +29,7 @@ export function liveLines(drains: readonly DrainJson[], frame: LiveFrame): reado
   const heading =
     drains.length === 0
       ? palette.dim("nothing drains")
-      : `${palette.bold(`${drains.length} under way`)}${palette.dim(`, ${left} connections left`)}`;
+      : `${palette.bold(`${drains.length} under way`)}${palette.dim(`, ${left} left`)}`;
   const room = Math.max(1, rows - linesAround);
   const hasBars = columns >= columnsForBars && drains.length * linesEach <= room;
   const shown = hasBars ? drains : drains.slice(0, room);
@@ -43,7 +43,7 @@ export function liveLines(drains: readonly DrainJson[], frame: LiveFrame): reado
 function barLines(drain: DrainJson, { nowMs, columns, palette }: LiveFrame): readonly string[] {
   const { at_start: atStart, notified, remaining } = drain.connections;
   // Name of the bar, its numbers, and how the others ended.
-  const width = Math.max(8, Math.min(barMax, columns - 36));
+  const width = Math.max(8, Math.min(barMax, columns - 52));
   const startMs = Date.parse(drain.started_at);
   const wholeMs = Date.parse(drain.deadline) - startMs;
   const cause = printable([drain.cause, drain.strategy, ...drain.changed].join(", "));

@@ -61,7 +61,8 @@ test("what makes no sense is one sentence that says what would", () => {
     ["start --listener a --percent half", /'half' is no percentage/],
     ["start --listener a --graceful", /--graceful is of the whole server/],
     ["start --strategy x", /'x' is no strategy: gradual or immediate/],
-    ["--nonsense", /--nonsense/],
+    ["--nonsense", /^Error: Unknown option '--nonsense'; see sluice drains --help$/],
+    ["--admin --json", /^Error: Option '--admin' argument is ambiguous; see sluice drains --help$/],
   ];
   for (const [text, message] of refused) assert.throws(() => command(text), message, text);
 });

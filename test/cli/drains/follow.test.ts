@@ -92,7 +92,7 @@ test("at a terminal the picture is redrawn in place, and an end stays above it",
     write: (written: string) => (text += written),
   };
   await follow([[drain(1, "draining", 2)], [drain(1, "complete")]], { output });
-  assert.match(text, /1 under way, 2 connections left\n#1 a@v1/);
+  assert.match(text, /1 under way, 2 left\n#1 a@v1/);
   // Up over what was drawn, and all of it erased, before the line that stays.
   assert(text.includes("\u001B[5A\r\u001B[Jdrain 1 of a@v1 (admin) ended, complete"), text);
   assert(text.endsWith("\u001B[?25h"), "the cursor is back");
