@@ -106,6 +106,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ...draining,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
+  const shutdownDrain = new ShutdownDrain({ ...draining, clock, serverDrain });
   const drains = new DrainSteering({
     registry,
     runner,
@@ -114,7 +115,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     listeners,
     clock,
   });
-  const shutdownDrain = new ShutdownDrain({ ...draining, serverDrain });
   const reports = createReports(parts, clusters);
   const members = {
     clusters,
