@@ -33,11 +33,23 @@ export class AdminConnection {
 
   /** The body of an answer with status 200; anything else throws. */
   async json<T>(path: string, call: AdminCall = {}): Promise<T> {
+    const { status, body } = await this.text(path, call);
+    if (status !== 200) throw new Error(`${this.address}${path}: ${status} ${body.trim()}`);
+    return this.parsed<T>(path, body);
+  }
+
+  /** An answer, whatever its status. */
+  async text(
+    path: string,
+    call: AdminCall = {},
+  ): Promise<{ readonly status: number; readonly body: string }> {
     const response = await this.open(path, call);
     let body = "";
     for await (const chunk of response.setEncoding("utf8")) body += String(chunk);
-    if (response.statusCode !== 200)
-      throw new Error(`${this.address}${path}: ${response.statusCode} ${body.trim()}`);
+    return { status: response.statusCode ?? 0, body };
+  }
+
+  parsed<T>(path: string, body: string): T {
     try {
       return JSON.parse(body) as T;
     } catch {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 
 /**
  * Which flags of a command line `bin/sluice` does not have: for documents and units, which go
@@ -23,8 +23,11 @@ export function unknownFlags(commandLine: string): string[] {
 
 /** Read from the text of its usage, for the same reason. */
 function unknownOfSubcommand(commandLine: string, subcommand: string): string[] {
-  const files = [`src/cli/${subcommand}/main.ts`, `src/${subcommand}/main.ts`];
-  const program = readFileSync(files.find((file) => existsSync(file)) ?? "", "utf8");
+  const files = globSync([
+    `src/cli/${subcommand}/{main,*-options}.ts`,
+    `src/${subcommand}/main.ts`,
+  ]);
+  const program = files.map((file) => readFileSync(file, "utf8")).join("\n");
   return [...commandLine.matchAll(/(?<=\s|\[)--[a-z-]+/g)]
     .map(([flag]) => flag)
     .filter((flag) => !program.includes(`  ${flag} `));

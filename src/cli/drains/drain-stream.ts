@@ -1,7 +1,7 @@
-/** `GET /drains?stream`: server-sent events, each a line `data: <json>`. */
+/** `GET /drains?watch`: server-sent events, each a line `data: <json>`. */
 import type { IncomingMessage } from "node:http";
 import type { AdminConnection } from "../admin-connection.ts";
-import type { DrainsJson } from "./drains-view.ts";
+import type { DrainsJson } from "./drain-json.ts";
 
 /** An event longer than this is no event of ours. */
 const eventCharactersMax = 16 * 1024 * 1024;
@@ -12,7 +12,7 @@ export async function* drainStream(
   signal: AbortSignal,
 ): AsyncGenerator<DrainsJson> {
   // Quiet is not silence: nothing is sent while nothing drains.
-  const response = await admin.open("/drains?stream", { timeoutMs: 0, signal });
+  const response = await admin.open("/drains?watch", { timeoutMs: 0, signal });
   if (response.statusCode !== 200 || !isEventStream(response)) {
     response.destroy();
     throw new Error(`${admin.address} tells no drains: status ${response.statusCode}`);

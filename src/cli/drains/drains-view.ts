@@ -1,36 +1,9 @@
-/** `GET /drains` as lines for people. Pure: the clock is passed in, so a countdown can be drawn between messages. */
+/** Drains as lines for people. Pure: the clock is passed in, so a countdown can be drawn between messages. */
 import { ageText } from "../age.ts";
 import { tableLines } from "../table.ts";
-
-/** As far as it is shown. */
-export interface DrainJson {
-  readonly id: number;
-  readonly cause: string;
-  readonly listener: string | null;
-  readonly version: string | null;
-  readonly filter_chains: readonly string[] | null;
-  readonly state: string;
-  readonly started_at: string;
-  readonly deadline: string;
-  readonly ended_at: string | null;
-  readonly connections: {
-    readonly at_start: number;
-    readonly finished: number;
-    readonly closed_by_peer: number;
-    readonly forced: number;
-    readonly remaining: number;
-  };
-}
-
-export interface DrainsJson {
-  readonly drains: readonly DrainJson[];
-}
+import { type DrainJson, isUnderWay } from "./drain-json.ts";
 
 const barWidth = 20;
-
-export function isUnderWay({ state }: DrainJson): boolean {
-  return state === "draining";
-}
 
 /** What is true now, one line a drain; `nowMs`: the wall clock. */
 export function drainTable(drains: readonly DrainJson[], nowMs: number): readonly string[] {
@@ -42,8 +15,8 @@ export function drainTable(drains: readonly DrainJson[], nowMs: number): readonl
       subject(drain),
       drain.cause,
       drain.state,
-      isUnderWay(drain) ? timeLeft(drain, nowMs) : "-",
-      bar(remaining, atStart),
+      isUnderWay(drain) ? ageText(timeLeftMs(drain, nowMs)) : "-",
+      bar(remaining, atStart, barWidth),
       `${remaining} of ${atStart}`,
       String(forced),
     ];
@@ -55,6 +28,8 @@ export function drainTable(drains: readonly DrainJson[], nowMs: number): readonl
 export function drainLine(drain: DrainJson): string {
   const { at_start: atStart, finished, closed_by_peer, forced, remaining } = drain.connections;
   const what = `drain ${drain.id} of ${subject(drain)} (${drain.cause})`;
+  // Workers have not counted yet.
+  if (isUnderWay(drain) && atStart === 0) return `${what} begins, until ${drain.deadline}`;
   if (isUnderWay(drain))
     return `${what}: ${remaining} of ${atStart} connections left, until ${drain.deadline}`;
   return (
@@ -63,22 +38,24 @@ export function drainLine(drain: DrainJson): string {
   );
 }
 
-function subject({ listener, version, filter_chains: chains }: DrainJson): string {
+export function subject({ listener, version, filter_chains: chains }: DrainJson): string {
   if (listener === null) return "the server";
   const part = chains === null ? "" : ` chains ${chains.join(",")}`;
   return printable(`${listener}${version ? `@${version}` : ""}${part}`);
 }
 
-function timeLeft({ deadline }: DrainJson, nowMs: number): string {
-  return ageText(Date.parse(deadline) - nowMs);
+/** Below 0 where it lasts beyond its deadline. */
+export function timeLeftMs({ deadline }: DrainJson, nowMs: number): number {
+  return Date.parse(deadline) - nowMs;
 }
 
-function bar(remaining: number, atStart: number): string {
-  const filled = atStart === 0 ? 0 : Math.ceil((remaining / atStart) * barWidth);
-  return "█".repeat(filled) + "░".repeat(barWidth - filled);
+/** Not empty while anything is left of the whole. */
+export function bar(part: number, whole: number, width: number): string {
+  const filled = whole === 0 ? 0 : Math.min(width, Math.ceil((part / whole) * width));
+  return "█".repeat(filled) + "░".repeat(width - filled);
 }
 
 /** A name that came over the network must not draw on the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
 }

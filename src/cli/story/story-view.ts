@@ -1,4 +1,5 @@
 /** The picture of a running story as lines of text: pure, so that it can be tested. */
+import { colours } from "../palette.ts";
 import type { DrainShown } from "./admin-client.ts";
 import type { Lane } from "./traffic.ts";
 
@@ -14,11 +15,7 @@ export interface StoryPicture {
   readonly adminAddress: string;
 }
 
-const dim = (text: string): string => `\u001B[2m${text}\u001B[0m`;
-const bold = (text: string): string => `\u001B[1m${text}\u001B[0m`;
-const green = (text: string): string => `\u001B[32m${text}\u001B[0m`;
-const yellow = (text: string): string => `\u001B[33m${text}\u001B[0m`;
-const red = (text: string): string => `\u001B[31m${text}\u001B[0m`;
+const { dim, bold, green, yellow, red } = colours;
 
 const barWidth = 20;
 

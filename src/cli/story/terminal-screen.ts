@@ -30,10 +30,13 @@ function plainScreen(output: Output): StoryScreen {
 const hideCursor = "\u001B[?25l";
 const showCursor = "\u001B[?25h";
 const eraseBelow = "\u001B[J";
+const eraseAll = "\u001B[2J\u001B[H";
 
 class TerminalScreen implements StoryScreen {
   readonly #output: Output;
   #lines: readonly string[] = [];
+  /** Of the terminal when the lines were drawn. */
+  #width = 0;
 
   constructor(output: Output) {
     this.#output = output;
@@ -57,15 +60,22 @@ class TerminalScreen implements StoryScreen {
   }
 
   #erase(): string {
+    // Whoever made the terminal narrower has wrapped our lines: there is no telling how many they are now.
+    if (this.#width !== 0 && this.#width !== widthOf(this.#output)) return eraseAll;
     return this.#lines.length === 0 ? "" : `\u001B[${this.#lines.length}A\r${eraseBelow}`;
   }
 
   #draw(): string {
-    // A terminal that does not know its size says 0.
-    const width = this.#output.columns || 80;
+    const width = widthOf(this.#output);
+    this.#width = width;
     // A line that wraps would take two, and the count of lines to go up would be wrong.
     return this.#lines.map((line) => `${truncated(line, width)}\n`).join("");
   }
+}
+
+/** A terminal that does not know its size says 0. */
+function widthOf({ columns }: Output): number {
+  return columns || 80;
 }
 
 const escape = "\u001B";

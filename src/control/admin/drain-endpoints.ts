@@ -5,7 +5,8 @@
  */
 import { type DrainDesk, remainingMax } from "../listener/drain-desk.ts";
 import { drainResponse } from "./drain-response.ts";
-import { type DrainWatchSource, streamDrains, waitForDrains } from "./drain-watch.ts";
+import type { DrainFeedSource } from "./drain-feed.ts";
+import { streamDrains, waitForDrains } from "./drain-watch.ts";
 import {
   type AdminEndpoint,
   type AdminRequest,
@@ -43,7 +44,7 @@ export function healthCheckOkEndpoint(set: SetHealthCheckFailed): AdminEndpoint 
   };
 }
 
-export function drainsEndpoint(source: DrainWatchSource): AdminEndpoint {
+export function drainsEndpoint(source: DrainFeedSource): AdminEndpoint {
   return {
     path: "/drains",
     isMutation: false,

@@ -6,6 +6,7 @@
  * Connections of the admin and of listeners that carry no traffic are in it not at all: a scrape that never lets go
  * would hold the process for the whole time.
  */
+import type { Clock } from "../../shared/common/clock.ts";
 import type { DrainPolicy } from "../../shared/drain/drain.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
@@ -16,12 +17,16 @@ import type { ServerDrain } from "./server-drain.ts";
 export interface ShutdownDrainContext {
   readonly pool: Pick<WorkerPool, "post" | "broadcast">;
   readonly drains: DrainRunner;
+  readonly clock: Clock;
   /** The root of the tree. */
   readonly drainManager: DrainManager;
   readonly drainDefaults: DrainPolicy;
   readonly manager: Pick<ListenerManager, "stopListeners" | "hasTraffic">;
   readonly serverDrain: Pick<ServerDrain, "failHealthCheck">;
 }
+
+/** Workers that have not said by then that they have cut what was left are not waited for. */
+const answerMsMax = 250;
 
 export class ShutdownDrain {
   readonly #context: ShutdownDrainContext;
@@ -30,9 +35,9 @@ export class ShutdownDrain {
     this.#context = context;
   }
 
-  /** Resolves when it has ended: after `timeMs` at the latest, give or take the workers' answer. */
+  /** Resolves when it has ended: after `timeMs` and the workers' answer at the latest, unless it is extended. */
   run(timeMs: number): Promise<void> {
-    const { pool, drains, drainManager, manager, serverDrain } = this.#context;
+    const { pool, drains, clock, drainManager, manager, serverDrain } = this.#context;
     const ended = Promise.withResolvers<void>();
     let hasStopped = false;
     serverDrain.failHealthCheck();
@@ -53,7 +58,9 @@ export class ShutdownDrain {
       mayEndEarly: () => hasStopped && !manager.hasTraffic,
       // Workers cut by themselves at the deadline: their answer comes after their last report.
       finish: async () => {
-        await pool.broadcast((reply) => ({ kind: "ping", reply }));
+        const isLate = Promise.withResolvers<void>();
+        using _timer = clock.startTimer(answerMsMax, isLate.resolve);
+        await Promise.race([pool.broadcast((reply) => ({ kind: "ping", reply })), isLate.promise]);
         return "cut";
       },
       whyNotCancellable: () => "the process is ending",

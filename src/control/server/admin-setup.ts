@@ -149,21 +149,25 @@ export interface AdminGrpcSetup {
   /** Empty: not served. */
   readonly address: string;
   readonly clientStatus: ClientStatusServiceOptions;
+  readonly drains: AdminParts["drains"];
 }
 
 /** The gRPC services, listening; undefined without `--admin-grpc-address`; or why they cannot start. */
 export async function startAdminGrpc(
-  { address, clientStatus }: AdminGrpcSetup,
+  { address, clientStatus, drains }: AdminGrpcSetup,
   log: Logger,
 ): Promise<AdminGrpcServer | string | undefined> {
   if (address === "") return undefined;
   // grpc-js and what it loads are for those who ask for it.
-  const [{ AdminGrpcServer: Server }, { clientStatusService }] = await Promise.all([
-    import("../admin/admin-grpc-server.ts"),
-    import("../admin/client-status-service.ts"),
-  ]);
-  const services = [clientStatusService(clientStatus)];
-  const server = await Server.listen({ address, protos: clientStatus.protos, services });
+  const [{ AdminGrpcServer: Server }, { clientStatusService }, { drainService }] =
+    await Promise.all([
+      import("../admin/admin-grpc-server.ts"),
+      import("../admin/client-status-service.ts"),
+      import("../admin/drain-service.ts"),
+    ]);
+  const { protos } = clientStatus;
+  const services = [clientStatusService(clientStatus), drainService({ ...drains, protos })];
+  const server = await Server.listen({ address, protos, services });
   if (typeof server === "string") return `--admin-grpc-address: ${server}`;
   log.info(`admin gRPC address: ${server.address}`);
   return server;

@@ -162,7 +162,7 @@ function createDrainOrders(
     ...common,
     setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
   });
-  const shutdownDrain = new ShutdownDrain({ ...common, serverDrain });
+  const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
   const server = serverDrain;
   const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
   return { drains, serverDrain, shutdownDrain };

@@ -25,8 +25,6 @@ import { ServerStats } from "./server-stats.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
-/** Workers that have not said by then that they have cut what was left are not waited for. */
-const drainAnswerMsMax = 250;
 /**
  * Workers that have not ended by then end with the process: a supervisor's patience is longer. They are not
  * terminated one by one, since that is no safe way to end a thread that is inside FFI.
@@ -118,7 +116,7 @@ export class Server {
 
   /** By a signal: drains, then ends. A second one ends it at once, and so does the first before it serves. */
   terminate(signal: string): void {
-    const { options, clock, log } = this.#parts;
+    const { options, log } = this.#parts;
     const timeMs = options.shutdownDrainMs;
     if (this.#lifecycle.phase !== "live" || timeMs === 0) return this.end(`caught ${signal}`);
     log
@@ -127,12 +125,7 @@ export class Server {
         `caught ${signal}: draining for ${timeMs / 1000} s at most, a second one ends it at once`,
       );
     this.#lifecycle.become("ending");
-    const isLate = Promise.withResolvers<void>();
-    const timer = clock.startTimer(timeMs + drainAnswerMsMax, isLate.resolve);
-    void Promise.race([this.#plane.shutdownDrain.run(timeMs), isLate.promise]).then(() => {
-      timer[Symbol.dispose]();
-      this.end("drained");
-    });
+    void this.#plane.shutdownDrain.run(timeMs).then(() => this.end("drained"));
   }
 
   /** Asks it to end, whatever it is doing; again: no-op. */
@@ -248,6 +241,7 @@ export class Server {
             scopedRoutes: () => this.#plane.scopedRoutes.views(),
           },
         },
+        drains: { desk: this.#plane.drains, clock: this.#parts.clock },
       },
       log.loggerOf("main"),
     );

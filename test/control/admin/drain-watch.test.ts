@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  drainWatchersMax,
-  streamDrains,
-  streamIntervalMs,
-  waitForDrains,
-} from "../../../src/control/admin/drain-watch.ts";
+import { drainWatchersMax, feedIntervalMs } from "../../../src/control/admin/drain-feed.ts";
+import { streamDrains, waitForDrains } from "../../../src/control/admin/drain-watch.ts";
 import type { AdminResponse } from "../../../src/control/admin/endpoint.ts";
 import type { DrainView } from "../../../src/control/listener/drain-view.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -90,12 +86,12 @@ test("a stream tells what is under way, then changes four times a second at most
   assert.deepEqual(told(), [["2 draining"]]);
   for (let count = 0; count < 5; count++) set(3, "draining");
   assert.deepEqual(told(), []);
-  await clock.advance(streamIntervalMs);
+  await clock.advance(feedIntervalMs);
   assert.deepEqual(told(), [["2 draining", "3 draining"]]);
   set(2, "complete");
-  await clock.advance(streamIntervalMs);
+  await clock.advance(feedIntervalMs);
   set(3, "draining");
-  await clock.advance(streamIntervalMs);
+  await clock.advance(feedIntervalMs);
   assert.deepEqual(told(), [["2 complete", "3 draining"], ["3 draining"]]);
 });
 
@@ -106,11 +102,11 @@ test("to a client that does not read nothing is queued; one that went away is fo
   slow.isSlow = true;
   for (let count = 0; count < 8; count++) {
     set(1, "draining");
-    await clock.advance(streamIntervalMs);
+    await clock.advance(feedIntervalMs);
   }
   assert.equal(slow.written.length, 1);
   slow.isSlow = false;
-  await clock.advance(streamIntervalMs);
+  await clock.advance(feedIntervalMs);
   assert.equal(slow.written.length, 2);
   slow.gone();
   assert.equal(watchers.size, 0);

@@ -6,6 +6,7 @@ import { ListenerHarness } from "../../support/listener-harness.ts";
 function shutdownOf(harness: ListenerHarness): ShutdownDrain {
   return new ShutdownDrain({
     ...harness.drainContext,
+    clock: harness.clock,
     manager: harness.manager,
     serverDrain: harness.server,
   });
