@@ -183,12 +183,16 @@ function refused(error: DrainError): { readonly ok: false; readonly error: Drain
 /** What is told cannot be untold. */
 function cancelNote({ told, silent }: CancelledDrain): string | undefined {
   const notes = [
-    ...(told > 0
-      ? [`${told} connections were told already and close after their next response`]
-      : []),
+    ...(told > 0 ? [toldNote(told)] : []),
     ...(silent.length > 0 ? [`worker ${silent.join(", ")} did not answer in time`] : []),
   ];
   return notes.length === 0 ? undefined : notes.join("; ");
+}
+
+function toldNote(told: number): string {
+  return told === 1
+    ? "1 connection was told already and closes after its next response"
+    : `${told} connections were told already and close after their next response`;
 }
 
 function viewOf(worker: number, connection: RemainingConnection): RemainingConnectionView {

@@ -39,7 +39,7 @@ export class DrainOrders {
     for (const connection of connections) connection.cut();
   }
 
-  /** Its connections live on. How many of them were told already. */
+  /** Its connections live on. How many of them will close all the same: they were told. TCP has no word for it. */
   cancel(id: DrainId): number {
     const drain = this.#find(id);
     if (!drain) return 0;
@@ -47,7 +47,7 @@ export class DrainOrders {
     const connections = this.#connectionsIn(id);
     for (const connection of connections) connection.leaveDrain(drain);
     drain.report();
-    return connections.filter(({ isToldToDrain }) => isToldToDrain).length;
+    return connections.filter((each) => each.isToldToDrain && each.protocol !== "tcp").length;
   }
 
   remaining(id: DrainId, limit: number): readonly RemainingConnection[] {

@@ -29,7 +29,7 @@ export type WorkerEvent =
   | { readonly kind: "exited" };
 
 export type WorkerAnswer =
-  /** `told`: of the connections that were in it, how many are open and were told already. */
+  /** `told`: of the connections that were in it, how many are open and close all the same, since they were told. */
   | { readonly kind: "drainCancelled"; readonly told: number }
   | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] }
   /** By the ids of the chains that serve. */

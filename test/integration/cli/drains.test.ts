@@ -157,7 +157,7 @@ suite("sluice drains", () => {
     await using cancel = program("cancel", String(id));
     assert.equal(await cancel.exit, 0);
     assert.match(cancel.stdout, /ended, cancelled/);
-    assert.match(cancel.stderr, /1 connections were told already/);
+    assert.equal(cancel.stderr, "", "TCP was told nothing that cannot be taken back");
     socket.write("ping");
     await once(socket, "data");
     await using waiting = program(String(id), "--wait");

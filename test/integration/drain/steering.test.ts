@@ -82,6 +82,21 @@ suite("a drain that is steered", () => {
     agent.destroy();
   });
 
+  test("is cancelled too late for those that were told: they are counted, and close", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await get(port, "/", agent);
+    const { id } = await post("/drain_listeners?name=shop&strategy=immediate");
+    await until(async () => (await one(id)).remaining.some(({ told }) => told), "it was told");
+    const cancelled = await post(`/drains/${id}/cancel`);
+    assert.equal(cancelled.state, "cancelled");
+    assert.equal(
+      cancelled.note,
+      "1 connection was told already and closes after its next response",
+    );
+    assert.equal((await get(port, "/", agent)).headers.connection, "close");
+    agent.destroy();
+  });
+
   test("is extended, and ended at once, with what was under way cut", async () => {
     const held = upstream.hold();
     const slow = get(port, "/slow").catch((error: NodeJS.ErrnoException) => error.code);
@@ -203,6 +218,7 @@ interface Drain {
   readonly state: string;
   readonly ended_by: string | null;
   readonly deadline: string;
+  readonly note?: string;
   readonly policy: { readonly time: string; readonly strategy: string };
   readonly connections: { readonly forced: number };
 }
