@@ -49,8 +49,10 @@ export class TestClient {
   hasClosed = false;
   error: string | undefined = undefined;
 
-  constructor(port: number, host = "127.0.0.1") {
-    this.socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
+  /** `localAddress`: where the proxy sees it come from. */
+  constructor(port: number, host = "127.0.0.1", localAddress?: string) {
+    const from = localAddress === undefined ? {} : { localAddress };
+    this.socket = connect({ port, host, ...from, allowHalfOpen: true, noDelay: true });
     clients.add(this);
     this.socket.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);

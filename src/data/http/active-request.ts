@@ -387,6 +387,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     const refusal = this.#filters.ofRequests.length > 0 ? this.#filterRequest() : undefined;
     if (refusal !== undefined) return this.#reply(refusal);
+    // The router's count: of all that reach it, wherever they are answered.
+    context.count(httpStat.routerRqTotal);
     if (route === undefined) {
       context.count(httpStat.noRoute);
       this.#reply("noRoute");
@@ -444,7 +446,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#sendLocal({ status: action.clusterNotFoundStatus, body: "", fields: [] });
       return;
     }
-    this.#context.count(httpStat.routerRqTotal);
     this.info.upstreamCluster = cluster.config.name;
     this.#action = action;
     this.#cluster = cluster;

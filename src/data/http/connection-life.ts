@@ -17,8 +17,8 @@ import { httpStat } from "./stat-offsets.ts";
 const unreadRecheckMs = 100;
 
 export class ConnectionLife {
-  /** The client's FIN came while a request was under way. */
-  isEndedByPeer = false;
+  /** The client's FIN has come; `mid-request`: with a request under way. */
+  #endByPeer: "none" | "between requests" | "mid-request" = "none";
   readonly #context: HttpContext;
   readonly #connection: DownstreamConnection;
   #requestCount = 0;
@@ -84,9 +84,14 @@ export class ConnectionLife {
     this.#queuedAtClosing = this.#connection.socket.queuedBytes;
   }
 
+  onEndByPeer(hadRequest: boolean): void {
+    this.#endByPeer = hadRequest ? "mid-request" : "between requests";
+  }
+
   onClosed(reason: CloseReason, hadRequest: boolean): void {
     const context = this.#context;
-    const isRemote = reason !== "local" || this.isEndedByPeer;
+    // Whoever sent FIN ended it, though it is we who close the socket then.
+    const isRemote = reason !== "local" || this.#endByPeer !== "none";
     if (this.#isTooOld && context.config.http1SafeMaxConnectionDuration) {
       context.add(httpStat.cxHttp1SoftDrain, -1);
     }
@@ -95,7 +100,7 @@ export class ConnectionLife {
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);
-    if (!hadRequest && !this.isEndedByPeer) return;
+    if (!hadRequest && this.#endByPeer !== "mid-request") return;
     context.count(httpStat.cxDestroyActiveRq);
     context.count(isRemote ? httpStat.cxDestroyRemoteActiveRq : httpStat.cxDestroyLocalActiveRq);
   }

@@ -90,10 +90,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   onEnd(): void {
     // Envoy has no half-close in HTTP: a FIN with a request under way is the client leaving.
     const request = this.#request;
-    if (request?.isActive === true) {
-      this.#life.isEndedByPeer = true;
-      request.onClientGone();
-    }
+    this.#life.onEndByPeer(request?.isActive === true);
+    if (request?.isActive === true) request.onClientGone();
     this.#state = "closed";
     this.#connection.socket.close("flush");
   }

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, suite, test } from "node:test";
+import { findEnvoy, versionOf } from "../../bench/programs.ts";
+import { documentedRows, rowOf } from "./documented-differences.ts";
+import { differencesOf, type Observations } from "./observations.ts";
+import { readRecorded, record } from "./recorded-envoy.ts";
+import { observe, type Scenario } from "./scenario.ts";
+import { generations } from "./scenarios/generations.ts";
+import { refusals } from "./scenarios/refusals.ts";
+import { updates } from "./scenarios/updates.ts";
+
+/**
+ * Every scenario is played by Envoy and by Sluice, at the same time; what they saw differently is exactly what
+ * docs/COMPATIBILITY.md lists. It runs against the clock, so scenarios run side by side: most of each is waiting.
+ */
+const recordedVersion = "1.40.0";
+const scenarios: readonly Scenario[] = [...updates, ...generations, ...refusals];
+const isRecording = process.env["SLUICE_CONFORMANCE_RECORD"] === "1";
+const wanted = process.env["SLUICE_CONFORMANCE_ONLY"];
+const chosen = scenarios.filter(
+  ({ name }) => wanted === undefined || new RegExp(wanted).test(name),
+);
+
+const envoy = usableEnvoy();
+const differences: string[] = [];
+
+suite("conformance", { concurrency: 4 }, () => {
+  for (const scenario of chosen) test(scenario.name, () => compare(scenario));
+});
+
+after(() => {
+  const documented = documentedRows();
+  for (const { row, reason } of documented) assert(reason !== "", `no reason for: ${row}`);
+  const isChosen = (row: string) => chosen.some(({ name }) => row.startsWith(`${name}: `));
+  const rows = documented
+    .map(({ row }) => row)
+    .filter((row) => wanted === undefined || isChosen(row));
+  assert.deepEqual(differences.toSorted(), rows.toSorted(), "docs/COMPATIBILITY.md, side by side");
+});
+
+async function compare(scenario: Scenario): Promise<void> {
+  const [there, here] = await Promise.all([
+    ofEnvoy(scenario),
+    observe(scenario, path.resolve("bin/sluice")),
+  ]);
+  for (const difference of differencesOf(there, here))
+    differences.push(rowOf(scenario.name, difference));
+}
+
+async function ofEnvoy(scenario: Scenario): Promise<Observations> {
+  const recorded = readRecorded(scenario.name);
+  if (envoy === undefined) {
+    assert(recorded, `${scenario.name} was never recorded`);
+    return recorded;
+  }
+  const observed = await observe(scenario, envoy);
+  if (isRecording) record(scenario.name, observed);
+  else assert.deepEqual(observed, recorded, "Envoy does what was recorded of it");
+  return observed;
+}
+
+/** The Envoy that the table is about. */
+function usableEnvoy(): string | undefined {
+  try {
+    const program = findEnvoy();
+    const version = versionOf(program, "--version");
+    if (version.includes(`/${recordedVersion}/`)) return program;
+    console.error(`conformance: ${version} is not ${recordedVersion}; what was recorded counts`);
+  } catch (error) {
+    console.error(`conformance: no Envoy; what was recorded counts (${String(error)})`);
+  }
+  return undefined;
+}
