@@ -51,6 +51,11 @@ export class WatchedConnection extends HttpClient implements Disposable {
     }
   }
 
+  /** Where the request may cross the proxy's end: then the kernel answers with RST, else FIN is seen. */
+  async isServed(): Promise<boolean> {
+    return !["FIN", "RST"].includes(await this.ask());
+  }
+
   /** The same of a request that was sent before. */
   async answer(response: ReturnType<HttpClient["response"]> = this.response()): Promise<string> {
     try {

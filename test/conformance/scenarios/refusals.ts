@@ -97,7 +97,7 @@ export const refusals: readonly Scenario[] = [
           ...(fallback !== undefined && { default_filter_chain: httpChain(fallback) }),
         });
       await stage.pushed("none", only(undefined));
-      stage.note("what no chain matches", await stage.connect("A", "127.0.0.1").ask());
+      stage.note("what no chain matches", await stage.connect("A", "127.0.0.1").isServed());
       await stage.noteStats();
       await stage.pushed("one", only("fallback"));
       const matched = stage.connect("A", "127.0.0.2");
