@@ -203,7 +203,7 @@ export class DrainRunner {
     run.recheck?.[Symbol.dispose]();
     run.recheck = undefined;
     if (!run.record.isEmpty) return;
-    if (run.plan.mayEndEarly()) return this.#end(run, "empty");
+    if (run.plan.mayEndEarly()) return this.#end(run, emptiedBy(run));
     run.recheck = this.#context.clock.startTimer(emptyRecheckMs, () => this.#endIfEmpty(run));
   }
 
@@ -240,4 +240,9 @@ export class DrainRunner {
     log.info(drainEndedText(record.view(), clock.now() - record.start.startMs));
     run.ended.resolve();
   }
+}
+
+/** Workers cut at the deadline by their own clocks, and may say so before main's own timer fires. */
+function emptiedBy({ record, forcedBy }: Run): DrainEndedBy {
+  return record.counts().forced === 0 ? "empty" : (forcedBy ?? "deadline");
 }

@@ -3,11 +3,12 @@ import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-fixture.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
-import { drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
+import { type DrainStart, drainPolicyDefaults } from "../../../src/shared/drain/drain.ts";
 import type { ServerDrainScope } from "../../../src/shared/drain/server-drain-scope.ts";
 import { drainId } from "../../../src/shared/common/brand.ts";
 import { listenerStats, tcpStats } from "../../../src/shared/stats/stat-names.ts";
-import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
+import { type WorkerCommand, blockOf } from "../../../src/shared/protocol/worker-command.ts";
+import type { WorkerAnswer } from "../../../src/shared/protocol/worker-event.ts";
 
 async function echoClients(port: number, count: number): Promise<TestClient[]> {
   const clients = Array.from({ length: count }, () => new TestClient(port));
@@ -212,4 +213,136 @@ forEachWorkerKind(
       for (const client of clients) client.socket.destroy();
       await workers.untilTrue(() => workers.drainCounts(wide)?.remaining === 0);
     }),
+);
+
+/** What every worker answered to a question. */
+async function answersTo(
+  workers: TestWorkers,
+  build: (question: number) => WorkerCommand,
+): Promise<readonly WorkerAnswer[]> {
+  const question = 1 + workers.events.length;
+  workers.post(build(question));
+  const answers = (): readonly WorkerAnswer[] =>
+    workers.events.flatMap(({ event }) =>
+      event.kind === "answer" && event.question === question ? [event.answer] : [],
+    );
+  await workers.untilTrue(() => answers().length === workers.concurrency);
+  return answers();
+}
+
+forEachWorkerKind(
+  "what remains in a drain is listed, and cut when it is ended by order",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      const listener = await workers.addListener(listenerConfig());
+      const other = await workers.addListener(listenerConfig({ name: "other" }));
+      const clients = await echoClients(listener.port, 6);
+      const [untouched] = await echoClients(other.port, 1);
+      const drain = workers.startDrain(listener, { durationMs: 60_000, start: { tcp: "keep" } });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 6);
+      const answers = await answersTo(workers, (question) => ({
+        kind: "listRemaining",
+        drain: drain.id,
+        limit: 1_000,
+        question,
+      }));
+      const rows = answers.flatMap((each) => (each.kind === "remaining" ? each.connections : []));
+      assert.equal(rows.length, 6);
+      assert.deepEqual(
+        rows.map(({ peer }) => peer).toSorted(),
+        clients.map(({ socket }) => `127.0.0.1:${socket.localPort}`).toSorted(),
+      );
+      for (const { local, protocol, isTold, ageMs, progress } of rows) {
+        assert.equal(local, `127.0.0.1:${listener.port}`);
+        assert.deepEqual([protocol, isTold, progress.streams], ["tcp", true, 1]);
+        assert.deepEqual([progress.bytesReceived, progress.bytesSent], [5, 5]);
+        assert(ageMs >= 0);
+      }
+      await workers.request((reply) => ({ kind: "endDrain", drain: drain.id, reply }));
+      // The counts come before the answer.
+      assert.deepEqual(
+        [workers.drainCounts(drain)?.forced, workers.drainCounts(drain)?.remaining],
+        [6, 0],
+      );
+      await Promise.all(clients.map((client) => client.ended()));
+      await untouched?.echo("never noticed");
+      await workers.removeListener(listener);
+    }),
+);
+
+forEachWorkerKind(
+  "a cancelled drain cuts nobody, and who comes later is not in it",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      const listener = await workers.addListener(listenerConfig());
+      const clients = await echoClients(listener.port, 4);
+      const drain = workers.startDrain(listener, { durationMs: 100 });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 4);
+      const answers = await answersTo(workers, (question) => ({
+        kind: "cancelDrain",
+        drain: drain.id,
+        question,
+      }));
+      const told = answers.reduce(
+        (sum, each) => sum + (each.kind === "drainCancelled" ? each.told : 0),
+        0,
+      );
+      assert.equal(told, 4);
+      const all = [...clients, ...(await echoClients(listener.port, 1))];
+      while (performance.now() < drain.deadlineMs + 100)
+        await Promise.all(all.map((client) => client.echo("still here")));
+      const counts = workers.drainCounts(drain);
+      assert.deepEqual([counts?.atStart, counts?.remaining, counts?.forced], [4, 4, 0]);
+      await workers.removeListener(listener);
+    }),
+);
+
+forEachWorkerKind("a moved deadline is the one at which connections are cut", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const listener = await workers.addListener(listenerConfig());
+    const [client] = await echoClients(listener.port, 1);
+    assert(client);
+    const drain = workers.startDrain(listener, { durationMs: 60_000 });
+    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 1);
+    const deadlineMs = performance.now() + 100;
+    workers.post({ kind: "moveDrainDeadline", drain: drain.id, deadlineMs, tellsNow: true });
+    await client.ended();
+    assert(performance.now() >= deadlineMs);
+    await workers.untilTrue(() => workers.drainCounts(drain)?.forced === 1);
+    await workers.removeListener(listener);
+  }),
+);
+
+forEachWorkerKind("connections of one filter chain drain, those of no other", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const config = listenerConfig();
+    const listener = await workers.addListener(config);
+    const clients = await echoClients(listener.port, 4);
+    const { tag } = listener;
+    const drainChains = (id: number, filterChains: readonly string[]): DrainStart => {
+      const startMs = performance.now();
+      const drain: DrainStart = {
+        ...drainPolicyDefaults,
+        id: drainId(id),
+        cause: "admin",
+        startMs,
+        deadlineMs: startMs + 60_000,
+        strategy: "immediate",
+        cutsAtDeadline: true,
+      };
+      workers.post({ kind: "drainConnections", tag, filterChains, share: 1, drain });
+      return drain;
+    };
+    const ofNone = drainChains(101, ["nobody's"]);
+    const ofThis = drainChains(
+      102,
+      config.filterChains.map(({ id }) => id),
+    );
+    await workers.untilTrue(() => workers.drainCounts(ofThis)?.atStart === 4);
+    assert.equal(workers.drainCounts(ofNone)?.atStart, 0);
+    for (const client of clients) client.socket.destroy();
+    await workers.removeListener(listener);
+  }),
 );
