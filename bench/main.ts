@@ -2,13 +2,17 @@ import { cpus, loadavg, release } from "node:os";
 import { type Options, parseOptions, type SuiteName, usage } from "./options.ts";
 import { reportText } from "./report.ts";
 import { type Report, runSuite } from "./runner.ts";
+import { runDrain } from "./suites/drain.ts";
 import { runPush } from "./suites/push.ts";
 import { http1Suite } from "./suites/http1.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 
+/** A change of what a proxy serves is no load: those suites have runs of their own. */
+const ownRuns = { push: runPush, drain: runDrain };
+
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
-const suites: Readonly<Record<Exclude<SuiteName, "push">, Suite>> = {
+const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
   http1: http1Suite,
   tcp: tcpSuite,
 };
@@ -32,8 +36,8 @@ function asked(args: readonly string[]): Asked {
   try {
     const options = parseOptions(args);
     const { suite: name, only } = options;
-    // A push is no load: that suite has a run of its own.
-    if (name === "push") return { options, run: (say) => runPush(options, say) };
+    if (name === "push" || name === "drain")
+      return { options, run: (say) => ownRuns[name](options, say) };
     const suite = limited(suites[name], only);
     return { options, run: (say) => runSuite(suite, options, say) };
   } catch (error) {

@@ -2,8 +2,9 @@
 // and in Envoy. Ours comes out of the decision that the proxy makes; `--print` writes it out instead, for the
 // test that compares.
 //
-// Envoy's are its rules, not runs of it: at each response the chance is the whole seconds since the start over the drain
-// time; a connection without requests is told at an instant drawn from the last third, less drain_timeout.
+// Envoy's are the rules of 1.40, not runs of it: at each response the chance is the whole seconds since the start over half
+// of the drain time (test/interop/envoy-drain-curve.test.ts asks it); a connection without requests is told at an
+// instant drawn from the last third, less drain_timeout.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +12,8 @@ import { drainInstant, evenPlace } from "../src/shared/drain/drain-decision.ts";
 import { drainPolicyDefaults } from "../src/shared/drain/drain.ts";
 
 const drainS = 600;
+const envoyRampS = drainS / 2;
+const envoyIdleFromS = (drainS * 2) / 3;
 const envoyDrainTimeoutS = 5;
 const connections = 2_000;
 const points = 120;
@@ -42,18 +45,22 @@ const curves = [
   { label: "Envoy: no requests", color: "#4f6d9a", told: (s) => toldWhenIdle(s) },
 ];
 
-/** Of connections with a response every `everyS`: one that was passed over each time is not told yet. */
+/** Of connections with a response every `everyS`, each begun at a moment of its own. */
 function toldBy(s, everyS) {
+  const phases = Array.from({ length: 20 }, (_, i) => ((i + 0.5) / 20) * everyS);
+  return phases.reduce((sum, phase) => sum + toldOf(s, everyS, phase), 0) / phases.length;
+}
+
+/** The first response comes at `phase`. Who was passed over at every one is not told yet. */
+function toldOf(s, everyS, phase) {
   let spared = 1;
-  for (let n = 1; n * everyS <= s; n++)
-    spared *= 1 - Math.min(1, Math.floor(n * everyS) / drainS);
+  for (let at = phase; at <= s; at += everyS) spared *= 1 - Math.min(1, Math.floor(at) / envoyRampS);
   return 1 - spared;
 }
 
 function toldWhenIdle(s) {
-  const from = (drainS * 2) / 3;
   const until = drainS - envoyDrainTimeoutS;
-  return Math.min(1, Math.max(0, (s - from) / (until - from)));
+  return Math.min(1, Math.max(0, (s - envoyIdleFromS) / (until - envoyIdleFromS)));
 }
 
 const plot = { left: 60, top: 20, width: 600, height: 300 };

@@ -53,6 +53,11 @@ const newerFields = {
   "envoy/config/core/v3/address": {
     SocketAddress: ["string network_namespace_filepath = 7"],
   },
+  "envoy/config/core/v3/socket_option": {
+    SocketOption: [
+      "message SocketType { message Stream {} message Datagram {} Stream stream = 1; Datagram datagram = 2; }\n  SocketType type = 7",
+    ],
+  },
   "envoy/config/core/v3/protocol": {
     HttpProtocolOptions: [
       "google.protobuf.UInt32Value max_response_headers_kb = 7",
@@ -69,6 +74,7 @@ const newerFields = {
   },
   "envoy/config/listener/v3/listener": {
     imports: ["envoy/config/core/v3/address"],
+    AdditionalAddress: ["core.v3.TcpKeepalive tcp_keepalive = 3"],
     Listener: [
       "core.v3.TcpKeepalive tcp_keepalive = 37",
       "google.protobuf.Duration per_connection_buffer_high_watermark_timeout = 38",

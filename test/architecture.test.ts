@@ -51,6 +51,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/workers",
   ],
+  // From main to its own servers.
+  "control/tls": [
+    "shared/common",
+    "shared/stats",
+    "shared/config",
+    "control/proto",
+    "control/config",
+    "control/secret",
+    "control/xds",
+  ],
   "control/cluster": [
     ...shared,
     "control/proto",
@@ -100,6 +110,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/runtime",
     "control/workers",
     "control/secret",
+    "control/tls",
     "control/cluster",
     "control/listener",
     "control/reports",
@@ -108,6 +119,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Programs of their own: a management server, and clients of the admin.
   "xds-server": ["shared/common", "control/proto"],
   cli: ["shared/common", "xds-server"],
+  plan: [
+    "shared/common",
+    "shared/drain",
+    "control/proto",
+    "control/config",
+    "control/listener",
+    "xds-server",
+    "cli",
+  ],
   // Joins the towers: tells `control` where the worker's entry is.
   main: ["shared/common", "shared/protocol", "control/server", "data/connection-handler"],
 };

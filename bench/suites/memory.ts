@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { runLoad } from "../measure/pinned-process.ts";
+import { ScriptedLoad } from "../measure/scripted-load.ts";
 import { backendBodies } from "../proxies/nginx.ts";
 import type { MemoryCase } from "./suite.ts";
 
@@ -20,24 +18,14 @@ export const idleConnectionMemory: MemoryCase = {
   name: "idle-connection",
   unit: "KiB/connection",
   async measure(port, residentKib) {
-    const script = path.join(loadFolder, "idle-connections.ts");
-    const child = spawn(process.execPath, [script, String(port)], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    const lines = createInterface(child.stdout);
+    using idle = new ScriptedLoad("idle-connections.ts", [port]);
     const hold = async (connections: number): Promise<number> => {
-      child.stdin.write(`${connections}\n`);
-      const ended = once(child, "exit").then(() => assert.fail("connections could not be held"));
-      await Promise.race([once(lines, "line"), ended]);
+      await idle.ask(String(connections));
       return residentKib();
     };
-    try {
-      const before = await hold(firstConnections);
-      const after = await hold(firstConnections + moreConnections);
-      return (after - before) / moreConnections;
-    } finally {
-      child.kill("SIGKILL");
-    }
+    const before = await hold(firstConnections);
+    const after = await hold(firstConnections + moreConnections);
+    return (after - before) / moreConnections;
   },
 };
 

@@ -17,19 +17,14 @@ import { MainTurns } from "../measure/main-turns.ts";
 import { cores, leaveCoreToProxy, PinnedProcess } from "../measure/pinned-process.ts";
 import { pause } from "../measure/pause.ts";
 import type { Usage } from "../measure/process-tree.ts";
+import { ms, SampleTable, type Samples } from "../measure/sample-table.ts";
 import type { Options } from "../options.ts";
-import { findEnvoy, versionOf } from "../programs.ts";
-import type { Report, Result } from "../runner.ts";
+import { versionOf } from "../programs.ts";
+import type { Report } from "../runner.ts";
+import { chosen, type Rival, rivals } from "./rivals.ts";
 
 /** What a proxy still does after a push (collecting, deleting) is of the push. */
 const settleTimeMs = 2_000;
-
-interface Program {
-  readonly name: string;
-  readonly file: string;
-  /** What its main thread does can be watched. */
-  readonly hasTurns: boolean;
-}
 
 interface PushCase {
   readonly name: string;
@@ -43,8 +38,6 @@ interface PushCase {
   /** Only the first round has it. */
   readonly isOnce?: boolean;
 }
-
-type Samples = Readonly<Record<string, { readonly unit: string; readonly value: number }>>;
 
 interface Measured {
   readonly samples: Samples;
@@ -79,7 +72,7 @@ export async function runPush(
 ): Promise<Report> {
   const go = await findGo();
   assert(go !== undefined, "this suite needs Go: the control plane is on go-control-plane");
-  const programs = chosen(allPrograms(), only);
+  const programs = chosen(rivals(), only);
   const cases = chosen(casesOf(isQuick), only);
   leaveCoreToProxy();
   const source = path.join(import.meta.dirname, "../../test/interop/go-control-plane");
@@ -92,30 +85,13 @@ export async function runPush(
         results.add(program.name, one, await measure(program, one, controlPlane));
       }
   const versions = programs.map(({ name, file }) => [name, versionOf(file, "--version")] as const);
-  return { ...results.report(), versions: Object.fromEntries(versions) };
-}
-
-function allPrograms(): readonly Program[] {
-  const sluice = path.join(import.meta.dirname, "../../bin/sluice");
-  return [
-    { name: "sluice", file: sluice, hasTurns: true },
-    { name: "envoy", file: findEnvoy(), hasTurns: false },
-  ];
-}
-
-/** `--only` names proxies, cases or both; a kind that it names nothing of is whole. */
-function chosen<T extends { readonly name: string }>(
-  all: readonly T[],
-  only: readonly string[],
-): readonly T[] {
-  const named = all.filter(({ name }) => only.includes(name));
-  return named.length > 0 ? named : all;
+  return { ...results.table.report(), versions: Object.fromEntries(versions) };
 }
 
 let nodeNumber = 0;
 
 async function measure(
-  program: Program,
+  program: Rival,
   { count, rds, isDelta, hasChange }: PushCase,
   controlPlane: GoControlPlane,
 ): Promise<Measured> {
@@ -127,10 +103,12 @@ async function measure(
   const config = path.join(folder, "bootstrap.json");
   writeFileSync(config, JSON.stringify(pushBootstrap({ node, xdsAddress, isDelta })));
   const turns = new MainTurns(folder);
+  // What its main thread does can be watched.
+  const hasTurns = program.name === "sluice";
   const adminPath = path.join(folder, "admin");
   const flags = ["-c", config, "--admin-address-path", adminPath, "--concurrency", "1"];
   const args = [...flags, "--disable-hot-restart", "-l", "error"];
-  const environment = program.hasTurns ? turns.environment : {};
+  const environment = hasTurns ? turns.environment : {};
   const proxy = cleanup.use(
     new PinnedProcess({ program: program.file, args, environment }, cores.proxy),
   );
@@ -138,7 +116,7 @@ async function measure(
   const pushed = new PushedProxy({ proxy, controlPlane, node, admin });
   const order = { count, port: await freePort(), rds, changed: count >> 1, mark: "a" };
   const longest = (sinceMs: number): Samples =>
-    program.hasTurns ? { "longest turn of main": ms(turns.longestMs(sinceMs)) } : {};
+    hasTurns ? { "longest turn of main": ms(turns.longestMs(sinceMs)) } : {};
 
   await pushed.push({ ...order, count: 0 });
   await pause(settleTimeMs);
@@ -166,50 +144,32 @@ async function measure(
     return {
       "one changed, until the ACK": ms(ackMs),
       "one changed, CPU": ms(cpuMs(after, proxy.usage)),
-      ...(program.hasTurns
-        ? { "one changed, longest turn of main": ms(turns.longestMs(pushedAtMs)) }
-        : {}),
+      ...(hasTurns ? { "one changed, longest turn of main": ms(turns.longestMs(pushedAtMs)) } : {}),
     };
   }
-}
-
-function ms(value: number): { readonly unit: string; readonly value: number } {
-  return { unit: "ms", value };
 }
 
 function cpuMs(before: Usage, after: Usage): number {
   return (after.cpuNs - before.cpuNs) / 1e6;
 }
 
-/** Gathers samples by proxy and figure; the slope of memory needs two cases of one round. */
+/** The slope of memory needs two cases of one round. */
 class Results {
-  readonly #byKey = new Map<string, Result & { samples: number[] }>();
-  readonly #peakResidentMib: Record<string, number> = {};
+  readonly table = new SampleTable();
   readonly #last = new Map<string, { readonly count: number; readonly residentKib: number }>();
 
   add(proxy: string, { name, kind, count }: PushCase, measured: Measured): void {
-    for (const [figure, { unit, value }] of Object.entries(measured.samples))
-      this.#sample({ proxy, case: `${name}: ${figure}`, unit }, value);
     const { residentKib, peakKib } = measured;
-    const peakMib = peakKib / 1024;
-    this.#peakResidentMib[proxy] = Math.max(this.#peakResidentMib[proxy] ?? 0, peakMib);
-    this.#sample({ proxy, case: `${name}: resident`, unit: "MiB" }, residentKib / 1024);
+    this.table.peaked(proxy, peakKib);
+    this.table.add(proxy, name, {
+      ...measured.samples,
+      resident: { unit: "MiB", value: residentKib / 1024 },
+    });
     const smaller = this.#last.get(`${proxy} ${kind}`);
     this.#last.set(`${proxy} ${kind}`, { count, residentKib });
     if (!smaller || smaller.count >= count) return;
-    const slope = (residentKib - smaller.residentKib) / (count - smaller.count);
-    const between = `${kind}: memory from ${smaller.count} to ${count}`;
-    this.#sample({ proxy, case: between, unit: "KiB/listener" }, slope);
-  }
-
-  report(): Omit<Report, "versions"> {
-    return { results: [...this.#byKey.values()], peakResidentMib: this.#peakResidentMib };
-  }
-
-  #sample(result: Omit<Result, "samples">, value: number): void {
-    const key = `${result.proxy} ${result.case}`;
-    const known = this.#byKey.get(key) ?? { ...result, samples: [] };
-    known.samples.push(value);
-    this.#byKey.set(key, known);
+    const value = (residentKib - smaller.residentKib) / (count - smaller.count);
+    const between = `memory from ${smaller.count} to ${count}`;
+    this.table.add(proxy, kind, { [between]: { unit: "KiB/listener", value } });
   }
 }

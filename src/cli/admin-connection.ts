@@ -11,6 +11,8 @@ const answerMsMax = 10_000;
 
 export interface AdminCall {
   readonly method?: "GET" | "POST";
+  /** JSON. */
+  readonly body?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -57,13 +59,14 @@ export class AdminConnection {
 
   /** An answer whose body is still to come. */
   open(path: string, call: AdminCall = {}): Promise<IncomingMessage> {
-    const { method = "GET", timeoutMs = answerMsMax, signal } = call;
+    const { method = "GET", body, timeoutMs = answerMsMax, signal } = call;
     return new Promise((resolve, reject) => {
       const outgoing = request({
         ...this.#target,
         path,
         method,
         agent: false,
+        ...(body === undefined ? {} : { headers: { "content-type": "application/json" } }),
         ...(signal ? { signal } : {}),
       });
       outgoing.on("response", resolve);
@@ -71,7 +74,7 @@ export class AdminConnection {
       outgoing.setTimeout(timeoutMs, () =>
         outgoing.destroy(new Error(`no answer in ${timeoutMs / 1000} s`)),
       );
-      outgoing.end();
+      outgoing.end(body);
     });
   }
 

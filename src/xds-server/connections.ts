@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { Duplex, Transform } from "node:stream";
 import type { Clock } from "../shared/common/clock.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import type { ServerTls } from "./server-tls.ts";
 
 /** More clients than an embedded server is for. */
 const connectionsMax = 10_000;
@@ -19,6 +20,8 @@ export interface ConnectionsOptions {
   readonly clock: Clock;
   /** Bytes in a second that a new connection may be written to; `undefined`: as fast as it goes. */
   readonly rate: () => number | undefined;
+  /** Undefined: in plain text. */
+  readonly tls: ServerTls | undefined;
 }
 
 export class Connections implements AsyncDisposable {
@@ -76,6 +79,12 @@ export class Connections implements AsyncDisposable {
     socket.on("close", () => this.#sockets.delete(peer));
     // Whoever reads it handles its errors; this one is for the time before.
     socket.on("error", () => socket.destroy());
+    const { tls } = this.#options;
+    if (tls) tls.accept(socket, (secured) => this.#inject(secured));
+    else this.#inject(socket);
+  }
+
+  #inject(socket: Socket): void {
     const rate = this.#options.rate();
     const connection = rate === undefined ? socket : trickling(socket, rate, this.#options.clock);
     this.#injector.injectConnection(connection);

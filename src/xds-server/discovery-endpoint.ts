@@ -23,6 +23,7 @@ import { Connections } from "./connections.ts";
 import { addHealthService, healthService } from "./health-service.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { servedTypes } from "./resource-types.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { deltaSession, sotwSession, type Session, type SessionOptions } from "./session.ts";
 
 /** What a client opened, and how it is spoken to. */
@@ -44,6 +45,8 @@ export interface DiscoveryEndpointOptions {
   readonly protos: ProtoRegistry;
   /** Bytes in a second that a new connection may be written to. */
   readonly rate: () => number | undefined;
+  /** Undefined: in plain text. */
+  readonly tls: ServerTls | undefined;
   readonly opened: (stream: OpenedStream) => StreamReader;
 }
 
@@ -62,6 +65,7 @@ export class DiscoveryEndpoint implements AsyncDisposable {
 
   static async listen(options: DiscoveryEndpointOptions): Promise<DiscoveryEndpoint> {
     const server = new Server({ "grpc.max_receive_message_length": requestBytesMax });
+    // What comes in is plain text by then.
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const connections = await Connections.listen(injector, options);
     return new DiscoveryEndpoint(server, injector, connections, options);

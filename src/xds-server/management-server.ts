@@ -15,6 +15,7 @@ import { FaultBook } from "./faults/fault-book.ts";
 import { listenAddressOf } from "./listen-address.ts";
 import { everyNode, ResourceStore } from "./resource-store.ts";
 import { servedTypeOf, servedTypes, type ServedType } from "./resource-types.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { versionOf } from "./resource-version.ts";
 
 export interface ManagementServerOptions {
@@ -26,6 +27,8 @@ export interface ManagementServerOptions {
   /** Of the faults that have a choice; from a seed unless given, so that they can be had again. */
   readonly random?: Random;
   readonly protos?: ProtoRegistry;
+  /** Undefined: in plain text. */
+  readonly tls?: ServerTls | undefined;
 }
 
 interface Parts {
@@ -59,6 +62,7 @@ export class ManagementServer implements AsyncDisposable {
       clock,
       protos,
       rate: () => faults.takeRate(),
+      tls: options.tls,
       opened: (stream) => clients.opened(stream),
     });
     return new ManagementServer({ store, faults, clients, endpoint, clock, log });

@@ -68,7 +68,7 @@ export class ListenerWorld {
         tags,
       );
     }
-    const bound = listeners.flatMap(({ localAddresses }) => localAddresses).length;
+    const bound = listeners.filter(isBound).flatMap(({ localAddresses }) => localAddresses).length;
     const open = new Set([...harness.kernel.open.values()].map(({ address }) => address));
     assert.equal(open.size, bound, "open sockets");
     assert.equal(harness.registry.active.length, 0);
@@ -129,6 +129,7 @@ export class ListenerWorld {
       chains: ["base", ...this.#some(chains)],
       routes: this.#chance(0.3) ? this.#some(routes) : [],
       requiredClusters: this.#chance(0.05) ? ["nowhere"] : [],
+      ...(this.#chance(0.2) ? { revision: `${this.#below(3)}` } : {}),
       ...(this.#chance(0.1) ? { spelling: `${this.#below(9)}` } : {}),
       config: {
         drainPolicy: this.#chance(0.5) ? { timeMs: this.#below(20_000) } : {},
@@ -248,4 +249,10 @@ export class ListenerWorld {
   #some<T>(from: readonly T[]): T[] {
     return from.filter(() => this.#chance(0.3));
   }
+}
+
+/** A sketch's bytes are its own text. */
+function isBound({ bytes }: { readonly bytes: Uint8Array }): boolean {
+  const { config } = JSON.parse(new TextDecoder().decode(bytes)) as ListenerSketch;
+  return config?.bindToPort !== false;
 }

@@ -24,6 +24,7 @@ export class TestAuthority implements Disposable {
   }
 
   /** Of a server or a client; `names` as OpenSSL writes them: `DNS:a.test`, `IP:127.0.0.1`, `URI:spiffe://a`. */
+  /** `days` below 0: expired so many days ago. */
   issue(names: readonly string[], days = 2): TestCertificate {
     writeFileSync(path.join(this.#folder, "names"), `subjectAltName=${names.join(",")}\n`);
     this.#openssl([

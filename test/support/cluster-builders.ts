@@ -48,6 +48,7 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
     loadAssignment: addresses ? assignment(sketch.name, addresses) : undefined,
     edsSource: undefined,
     health: sketch.health,
+    tls: undefined,
     waitForWarmOnInit: true,
     bytes: new TextEncoder().encode(text),
     hash: text,

@@ -285,6 +285,12 @@ export class FakeWorker implements WorkerPort {
       case "removeSecret":
         this.secrets.delete(command.id);
         break;
+      case "countConnections":
+        this.#answer(command.question, {
+          kind: "connectionCounts",
+          counts: this.#countsOf(command.tag),
+        });
+        break;
       case "startServerDrain":
       case "reopenLogs":
       case "ping":
@@ -299,6 +305,13 @@ export class FakeWorker implements WorkerPort {
     if ("reply" in command && command.reply !== 0) {
       this.#handler.onEvent({ kind: "done", reply: command.reply });
     }
+  }
+
+  #countsOf(tag: ListenerTag): readonly (readonly [string, number])[] {
+    const chains = [...this.connections].flatMap((each) =>
+      each.tag === tag && each.chain !== undefined && each.drains.size === 0 ? [each.chain] : [],
+    );
+    return [...new Set(chains)].map((id) => [id, chains.filter((other) => other === id).length]);
   }
 
   #setVirtualHosts({ routes, changed, removed }: SetVirtualHosts): void {

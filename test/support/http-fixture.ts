@@ -98,6 +98,7 @@ export function httpConfig(
     requestHeadersTimeoutMs: 0,
     maxStreamDurationMs: 0,
     drainTimeoutMs: 5_000,
+    http1SafeMaxConnectionDuration: false,
     delayedCloseTimeoutMs: 1_000,
     maxRequestsPerConnection: 0,
     normalizePath: false,

@@ -8,7 +8,7 @@ import { globSync, readFileSync } from "node:fs";
 const flagTable = "src/control/server/flag-table.ts";
 
 export function unknownFlags(commandLine: string): string[] {
-  const subcommand = /^(?:bin\/)?sluice (\w+)/.exec(commandLine)?.[1];
+  const subcommand = /^(?:bin\/)?sluice (\w[\w-]*)/.exec(commandLine)?.[1];
   if (subcommand !== undefined) return unknownOfSubcommand(commandLine, subcommand);
   const table = readFileSync(flagTable, "utf8");
   const known = new Set([...table.matchAll(/\bname: "([a-z-]+)"/g)].map(([, name]) => name));
@@ -23,7 +23,10 @@ export function unknownFlags(commandLine: string): string[] {
 
 /** Read from the text of its usage, for the same reason. */
 function unknownOfSubcommand(commandLine: string, subcommand: string): string[] {
-  const files = globSync(`src/cli/${subcommand}/{main,*-options}.ts`);
+  const files = globSync([
+    `src/cli/${subcommand}/{main,*-options}.ts`,
+    `src/${subcommand}/main.ts`,
+  ]);
   const program = files.map((file) => readFileSync(file, "utf8")).join("\n");
   return [...commandLine.matchAll(/(?<=\s|\[)--[a-z-]+/g)]
     .map(([flag]) => flag)

@@ -143,12 +143,12 @@ export class ListenerHarness {
       wallTime: () => clock.wallTime(),
       log,
     });
-    this.desk = new OnDemandDesk(this.pool, answerFrom(this));
+    this.desk = new OnDemandDesk(this.pool, answerFrom(this, { want: () => assert.fail() }));
     const drainManager = new DrainManager("modifyOnly", {
       clock,
       isHealthCheckFailed: () => this.isHealthCheckFailed,
     });
-    const context = { pool: this.pool, drains, drainManager, drainDefaults };
+    const context = { pool: this.pool, inquiry, drains, drainManager, drainDefaults };
     this.drainContext = context;
     this.manager = new ListenerManager({
       ...context,

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { Verdict } from "../../src/xds-server/verdict.ts";
-import { ManagementServer } from "../../src/xds-server/management-server.ts";
+import {
+  ManagementServer,
+  type ManagementServerOptions,
+} from "../../src/xds-server/management-server.ts";
 import { ResourceFolder } from "../../src/xds-server/resource-folder.ts";
 import { servedTypes } from "../../src/xds-server/resource-types.ts";
 
@@ -14,8 +17,12 @@ export class PushingServer implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async start(): Promise<PushingServer> {
-    return new PushingServer(await ManagementServer.start());
+  static async start(options: ManagementServerOptions = {}): Promise<PushingServer> {
+    return new PushingServer(await ManagementServer.start(options));
+  }
+
+  get server(): ManagementServer {
+    return this.#server;
   }
 
   get address(): string {

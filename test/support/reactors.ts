@@ -45,6 +45,7 @@ export const plainListen: ListenSocketOptions = {
   freebind: false,
   transparent: false,
   socketOptions: [],
+  keepAlive: undefined,
 };
 
 const wanted = process.env["SLUICE_REACTOR"];

@@ -97,13 +97,15 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
     wallTime: () => 0,
     log: silentLog,
   });
+  const inquiry = new WorkerInquiry({ pool, clock: systemClock });
   const manager = new ListenerManager({
     ...common,
+    inquiry,
     sockets,
     drains: new DrainRunner({
       pool,
       registry: drains,
-      inquiry: new WorkerInquiry({ pool, clock: systemClock }),
+      inquiry,
       clock: systemClock,
       log: silentLog,
     }),

@@ -71,7 +71,10 @@ export class ReportServer implements AsyncDisposable {
   readonly loads: ReportStream[] = [];
   readonly #server: Server;
 
-  static async start(port = 0): Promise<ReportServer> {
+  static async start(
+    port = 0,
+    credentials = ServerCredentials.createInsecure(),
+  ): Promise<ReportServer> {
     const server = new Server();
     const streams = { accessLogs: [] as ReportStream[], loads: [] as ReportStream[] };
     const opened = (into: ReportStream[]) => (call: ServerDuplexStream<Message, Message>) =>
@@ -83,7 +86,6 @@ export class ReportServer implements AsyncDisposable {
       StreamLoadStats: opened(streams.loads),
     });
     const bound = await new Promise<number>((resolve, reject) => {
-      const credentials = ServerCredentials.createInsecure();
       server.bindAsync(`127.0.0.1:${port}`, credentials, (error, at) =>
         error ? reject(error) : resolve(at),
       );

@@ -53,6 +53,10 @@ export class SluiceProgram implements AsyncDisposable {
     return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
+  write(name: string, text: string): void {
+    writeFileSync(path.join(this.folder, name), text);
+  }
+
   /** Where the admin listens; started with `--admin-address-path admin`. */
   adminUrl(): Promise<string> {
     return until(() => {

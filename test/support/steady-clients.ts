@@ -1,23 +1,38 @@
 import { Agent } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { get } from "./http-client.ts";
+
+export interface SteadyClientsOptions {
+  readonly keepAlive: boolean;
+  /** Between an answer and the next request. */
+  readonly gapMs?: number;
+  /** A refused connection is no failure, for nobody promised to listen. By default: where they do not keep theirs. */
+  readonly mayBeRefused?: boolean;
+}
 
 /**
  * Clients that send one request after another until they are stopped, and remember what went wrong.
  * `keepAlive` clients stay on their connection for as long as the proxy lets them; the others open
- * one for each request, and a refused connection is no failure of theirs: nobody promised to listen.
+ * one for each request.
  */
 export class SteadyClients implements AsyncDisposable {
-  readonly #port: number;
+  readonly #port: () => number;
   readonly #agent: Agent | false;
+  readonly #gapMs: number;
+  readonly #mayBeRefused: boolean;
   readonly #failures: string[] = [];
   readonly #loops: Promise<void>[];
   #completed = 0;
   #connections = 0;
   #isStopped = false;
 
-  constructor(port: number, count: number, { keepAlive }: { keepAlive: boolean }) {
-    this.#port = port;
+  /** A port that may change is asked for anew before each request. */
+  constructor(port: number | (() => number), count: number, options: SteadyClientsOptions) {
+    const { keepAlive, gapMs = 0, mayBeRefused = !keepAlive } = options;
+    this.#port = typeof port === "number" ? () => port : port;
     this.#agent = keepAlive && new Agent({ keepAlive: true, maxSockets: count });
+    this.#gapMs = gapMs;
+    this.#mayBeRefused = mayBeRefused;
     this.#loops = Array.from({ length: count }, () => this.#loop());
   }
 
@@ -46,13 +61,14 @@ export class SteadyClients implements AsyncDisposable {
   async #loop(): Promise<void> {
     while (!this.#isStopped) {
       try {
-        const { status, isReused } = await get(this.#port, "/", this.#agent);
+        const { status, isReused } = await get(this.#port(), "/", this.#agent);
         this.#completed++;
         if (!isReused) this.#connections++;
         if (status !== 200) this.#failures.push(`status ${status}`);
+        if (this.#gapMs > 0) await pause(this.#gapMs);
       } catch (error) {
         const { code = String(error) } = error as NodeJS.ErrnoException;
-        if (this.#agent || code !== "ECONNREFUSED") this.#failures.push(code);
+        if (!this.#mayBeRefused || code !== "ECONNREFUSED") this.#failures.push(code);
         // A refusal costs no time: without a turn of the loop nothing else would get any.
         await new Promise((resolve) => {
           setImmediate(resolve);

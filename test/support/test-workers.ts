@@ -109,7 +109,7 @@ export class TestWorkers {
   readonly #watchers = new Set<() => void>();
   readonly sluice: StatBlock;
   #nextBlock: StatBlock = 1;
-  #nextLimit: number = limitLayout.workersMax;
+  #nextLimit: number = limitLayout.firstFree;
   #nextReply = 1;
   #nextTag = 1;
   #nextDrain = 1;
@@ -231,6 +231,7 @@ export class TestWorkers {
     readonly http?: readonly string[];
     /** Under which runtime may limit its connections. */
     readonly name?: string;
+    readonly ignoresGlobalLimit?: boolean;
   }): ListenerSlots {
     const blocks = (names: readonly string[], group: StatGroup): BlocksByPrefix =>
       names.map((name) => [name, this.block(group)] as const);
@@ -243,6 +244,7 @@ export class TestWorkers {
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
+      ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
   }
 

@@ -6,7 +6,12 @@ import {
   textResponse,
 } from "./endpoint.ts";
 
+/** More than any form needs. */
+const bodyBytesMaxDefault = 64 * 1024;
+
 export interface AdminRouter {
+  /** Of a request to this path. */
+  bodyBytesMax(path: string): number;
   /** `path` without its query. Never rejects: an endpoint that throws is answered with 500. */
   route(
     method: string,
@@ -23,6 +28,7 @@ export function createAdminRouter(
 ): AdminRouter {
   const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
   return {
+    bodyBytesMax: (path) => byPath.get(path)?.bodyBytesMax ?? bodyBytesMaxDefault,
     async route(method, path, request) {
       if (!isAllowed(path)) return textResponse(`request to path ${path} not allowed`, 403);
       const endpoint = byPath.get(path) ?? endpoints.find((each) => isBelow(path, each));

@@ -1,6 +1,6 @@
 /**
  * The admin's HTTP server: node:http on main, where the bootstrap says and nowhere else. Requests are
- * bounded in size, time and number. Of bodies only a form is kept.
+ * bounded in size, time and number.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { SocketAddress } from "../../shared/common/address.ts";
@@ -10,8 +10,6 @@ import type { AdminRouter } from "./admin-router.ts";
 import type { AdminStats } from "./admin-stats.ts";
 import { type AdminBody, type AdminResponse, textResponse } from "./endpoint.ts";
 
-/** More than any form needs. */
-const bodyBytesMax = 64 * 1024;
 const headerBytesMax = 60 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 1_000;
@@ -92,7 +90,7 @@ async function answer(
   bound: SocketAddress,
 ): Promise<void> {
   options.stats.requestStarted();
-  const body = await readBody(request);
+  const body = await readBody(request, options.router.bodyBytesMax(targetOf(request).path));
   const reply =
     body === undefined
       ? { ...textResponse("Payload Too Large", 413), closes: true }
@@ -139,23 +137,29 @@ function responseTo(
     { address, allowedHosts, guarded: "the admin", allowFlag: "--admin-allowed-host" },
   );
   if (refusal !== undefined) return textResponse(`${refusal}\n`, 403);
-  const target = request.url ?? "/";
-  const question = target.indexOf("?");
-  const path = question < 0 ? target : target.slice(0, question);
-  const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
+  const { path, query } = targetOf(request);
   const isForm = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded");
   const form = isForm ? { form: new URLSearchParams(body) } : {};
-  return router.route(method, path, { query, ...form });
+  return router.route(method, path, { query: new URLSearchParams(query), body, ...form });
+}
+
+function targetOf({ url = "/" }: IncomingMessage): {
+  readonly path: string;
+  readonly query: string;
+} {
+  const question = url.indexOf("?");
+  if (question < 0) return { path: url, query: "" };
+  return { path: url.slice(0, question), query: url.slice(question + 1) };
 }
 
 /** Undefined when there is more of it than we take; the rest is not read. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of request) {
       size += (chunk as Buffer).length;
-      if (size > bodyBytesMax) return undefined;
+      if (size > bytesMax) return undefined;
       chunks.push(chunk as Buffer);
     }
   } catch {

@@ -7,6 +7,8 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** The body of a form (`application/x-www-form-urlencoded`); absent: it was none. */
   readonly form?: URLSearchParams;
+  /** As text; empty: there was none. */
+  readonly body?: string;
   /** Absent: GET. */
   readonly method?: string;
   /** What follows the endpoint's path, where that ends in `/`. */
@@ -33,8 +35,10 @@ export interface AdminBody {
 export interface AdminEndpoint<Answer = AdminResponse> {
   /** One that ends in `/` stands for all paths that begin with it; an exact one goes before it. */
   readonly path: string;
-  /** Changes something, so POST alone reaches it. */
+  /** Changes something, or wants a body: POST alone reaches it. */
   readonly isMutation: boolean;
+  /** Of the request; absent: what any form needs. */
+  readonly bodyBytesMax?: number;
   /** One line for `/help`. */
   readonly help: string;
   readonly parameters?: readonly AdminParameter[];

@@ -9,6 +9,7 @@ import type { DrainView, DrainsView } from "../listener/drain-view.ts";
 import type { ListenerView, ListenersView } from "../listener/listener-view.ts";
 import type { ExtensionView } from "../listener/ecds-api.ts";
 import type { RouteView } from "../listener/rds-view.ts";
+import { updateText } from "../listener/update-text.ts";
 import type { ScopeSetView } from "../listener/scope-view.ts";
 import type { SecretView } from "../secret/secret-view.ts";
 import type { ResourceStatus, TypeStatus, XdsStatus } from "../xds/xds-status.ts";
@@ -173,8 +174,13 @@ function listenerStanding(listener: ListenerView, drains: readonly DrainView[]):
     state: listener.state === "active" && listener.isStopped ? "stopped" : listener.state,
     since: drain?.started_at ?? timestamp(lastUpdatedMs),
     awaiting,
-    reason: drain ? drainText(drain) : null,
+    reason: drain ? drainText(drain) : howUpdated(listener),
   };
+}
+
+/** Null for one that is as it first came. */
+function howUpdated(listener: ListenerView): string | null {
+  return listener.updateClass === "new" ? null : `update: ${updateText(listener)}`;
 }
 
 /** The listener serves, and some of its connections drain: of removed filter chains, or by order of the admin. */
@@ -316,6 +322,7 @@ function planeView({ server, serverIdentifier, stream, types }: XdsStatus): obje
     server,
     identifier: serverIdentifier,
     stream: stream.kind,
+    ...(stream.kind === "connecting" && stream.reason !== "" ? { reason: stream.reason } : {}),
     ...(stream.kind === "backingOff"
       ? { reason: stream.reason, retry_in_ms: Math.round(stream.retryInMs) }
       : {}),

@@ -16,12 +16,13 @@ import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClusterLoad, ClustersView } from "./cluster-view.ts";
+import { createHostSource } from "./create-host-source.ts";
 import { HostCounters } from "./host-counters.ts";
 import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
 import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
 import { areSameHosts, areSameMembers } from "./host-list.ts";
-import { type EndpointSource, type HostSource, createHostSource } from "./host-source.ts";
+import type { EndpointSource, HostSource } from "./host-source.ts";
 
 const connectionsTotal = clusterStats.offset("upstream_cx_total");
 
@@ -89,6 +90,19 @@ export class ClusterManager {
     this.#settle();
   }
 
+  /** One that a request asked for, beside what CDS pushes. The error, or undefined. */
+  addDemanded(decoded: DecodedCluster, version: string): string | undefined {
+    const error = this.#addOrUpdate(decoded, version, false);
+    this.#settle();
+    return error;
+  }
+
+  /** Its server has it no more. */
+  removeDemanded(name: string): void {
+    this.#remove(name);
+    this.#settle();
+  }
+
   /** Adds a cluster of the bootstrap: never updated, never removed. The error, or undefined. */
   addStatic(decoded: DecodedCluster): string | undefined {
     const error = this.#addOrUpdate(decoded, "", true);
@@ -96,9 +110,10 @@ export class ClusterManager {
     return error;
   }
 
-  /** Active or warming: what routes may name. */
+  /** Active or warming: what routes may name. Those that main alone speaks to are not there for them. */
   hasCluster(name: string): boolean {
-    return this.#active.has(name) || this.#warming.has(name);
+    const cluster = this.#active.get(name) ?? this.#warming.get(name);
+    return cluster !== undefined && !cluster.decoded.tls;
   }
 
   /** Who must not point at a cluster before it serves, waits here. */
@@ -257,7 +272,7 @@ export class ClusterManager {
     const { worker, membership } = cluster.slots.blocks(statName);
     const { hosts, slots } = cluster;
     cluster.hostBlocks = this.#hostCounters.assign(name, hosts);
-    this.#context.pool.post({
+    this.#post(cluster, {
       kind: "setCluster",
       config,
       hosts,
@@ -276,12 +291,17 @@ export class ClusterManager {
     cluster.hosts = hosts;
     const hostBlocks = this.#hostCounters.assign(name, hosts);
     cluster.hostBlocks = hostBlocks;
-    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts, hostBlocks });
+    this.#post(cluster, { kind: "setHosts", cluster: name, hosts, hostBlocks });
     this.#stats.count("cluster_updated");
     const { membership } = cluster.slots.blocks(statName);
     membership.setHosts(hosts);
     if (hasChanged) membership.countChange();
     this.#context.log.debug(`cluster '${name}' has ${hosts.length} hosts`);
+  }
+
+  /** Workers speak plain text, and so never learn of a cluster that wants TLS. */
+  #post({ decoded }: Cluster, command: Parameters<WorkerPool["post"]>[0]): void {
+    if (!decoded.tls) this.#context.pool.post(command);
   }
 
   #remove(name: string): boolean {

@@ -6,6 +6,7 @@ import type {
   SocketAddress as ProtoSocketAddress,
 } from "../../../gen/es/envoy/config/core/v3/address_pb.d.ts";
 import type { SocketAddress } from "../../shared/common/address.ts";
+import { formatIp, parseIp } from "../../shared/common/ip-address.ts";
 import type { CidrRange as CidrRangeConfig } from "../../shared/config/listener-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
@@ -73,11 +74,24 @@ export function canonicalIp(ip: string): string {
   return new URL(`http://[${ip}]`).hostname.slice(1, -1);
 }
 
-/** A length beyond the address's own counts as that; it defaults to 0, which matches all (as in Envoy). */
+/**
+ * The network that the prefix names, without the bits of a host in it: equal networks are equal ranges. A length
+ * beyond the address's own counts as that; it defaults to 0, which matches all (as in Envoy).
+ */
 export function decodeCidrRange(range: CidrRange, context: DecodeContext): CidrRangeConfig {
   const { addressPrefix, prefixLen = 0 } = range;
-  const version = isIP(addressPrefix);
-  if (version === 0) context.refuse(`malformed IP address: ${addressPrefix}`);
-  const prefixLength = Math.min(prefixLen, version === 4 ? 32 : 128);
-  return { ip: canonicalIp(addressPrefix), prefixLength };
+  const address = parseIp(addressPrefix);
+  if (!address) {
+    context.refuse(`malformed IP address: ${addressPrefix}`);
+    return { ip: addressPrefix, prefixLength: 0 };
+  }
+  const prefixLength = Math.min(prefixLen, address.length * 8);
+  return { ip: formatIp(networkOf(address, prefixLength)), prefixLength };
+}
+
+function networkOf(address: Uint8Array, prefixLength: number): Uint8Array {
+  return address.map((byte, index) => {
+    const kept = Math.max(0, Math.min(8, prefixLength - index * 8));
+    return byte & (0xff00 >> kept);
+  });
 }

@@ -20,6 +20,7 @@ import type {
   RestApiSource,
 } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeAccessTokens, decodeChannelTls } from "./google-credentials.ts";
 
 /** `core.v3.ApiVersion.V2`. */
 const versionV2 = 1;
@@ -96,13 +97,21 @@ export function decodeGrpcService(message: GrpcMessage, context: DecodeContext):
   return {
     target: targetOf(targetSpecifier),
     authority,
-    initialMetadata: initialMetadata.map(({ key, value }) => ({ key, value })),
+    initialMetadata: [
+      ...initialMetadata.map(({ key, value }) => ({ key, value })),
+      ...(targetSpecifier.case === "googleGrpc"
+        ? decodeAccessTokens(targetSpecifier.value, context)
+        : []),
+    ],
     timeoutMs: durationMsOr(timeout, 0),
   };
 }
 
 function targetOf(specifier: GrpcMessage["targetSpecifier"]): GrpcService["target"] {
-  if (specifier.case === "googleGrpc") return { kind: "uri", uri: specifier.value.targetUri };
+  if (specifier.case === "googleGrpc") {
+    const { value } = specifier;
+    return { kind: "uri", uri: value.targetUri, tls: decodeChannelTls(value) };
+  }
   // The validation rules require one of them.
   return { kind: "cluster", clusterName: specifier.value?.clusterName ?? "" };
 }

@@ -3,7 +3,7 @@ import type { SocketAddress } from "../../shared/common/address.ts";
 import type { AccessLogConfig } from "../../shared/config/access-log-config.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
 import type { Authorities } from "./authorities.ts";
-import type { ConfigSource, GrpcApiSource } from "./config-source.ts";
+import type { CollectionSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedSecret } from "./secret-config.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
@@ -58,10 +58,6 @@ export interface DynamicResources {
   readonly ads: GrpcApiSource | undefined;
   readonly lds: CollectionSource | undefined;
   readonly cds: CollectionSource | undefined;
+  /** `node_context_params` with their values: part of the name of each collection that is asked for. */
+  readonly nodeParams: ReadonlyMap<string, string>;
 }
-
-/** Where all listeners, or all clusters, come from. */
-export type CollectionSource = ConfigSource & {
-  /** The `xdstp` collection that they are, in canonical form; undefined: everything that the source has. */
-  readonly collection: string | undefined;
-};

@@ -21,7 +21,7 @@ import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
 import { clusterOf } from "./api-config-sources.ts";
 import { type Authorities, decodeAuthorities } from "./authorities.ts";
-import type { ConfigSource } from "./config-source.ts";
+import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
 import { sourcesOf } from "./decoded-listener.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { decodeDynamicResources } from "./dynamic-resources.ts";
@@ -32,6 +32,7 @@ import { decodeStringMatcher } from "./matchers.ts";
 import { type NodeFlags, completeNode } from "./node.ts";
 import { type DecodedSecret, secretMessages } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
+import { apisOf, judgeClusterTls, ownClusters, secretSourcesOf } from "./own-clusters.ts";
 import { decodeRuntimeLayers } from "./runtime-layers.ts";
 
 export interface BootstrapSource {
@@ -85,14 +86,11 @@ function decodeMessage(
   const clusters = (staticResources?.clusters ?? []).map((one) =>
     context.within(`cluster '${one.name}'`, () => decodeCluster(one, context)),
   );
-  const name = (one: { readonly config: { readonly name: string } }): string => one.config.name;
+  const clusterNames = clusters.map(({ config }) => config.name);
+  const duplicate = (name: string): string => `cluster manager: duplicate cluster '${name}'`;
+  judgeDuplicates(clusterNames, duplicate, context);
   judgeDuplicates(
-    clusters.map(name),
-    (name) => `cluster manager: duplicate cluster '${name}'`,
-    context,
-  );
-  judgeDuplicates(
-    listeners.map(name),
+    listeners.map(({ config }) => config.name),
     (name) => `static_resources.listeners: duplicate listener ${name} found`,
     context,
   );
@@ -105,21 +103,24 @@ function decodeMessage(
   );
   judgeRuntimeSources(runtimeSources, dynamicResources, context);
   judgeNode(node, usesGrpc(dynamicResources, runtimeSources), context);
-  const spokenToByGrpc = grpcClusters(dynamicResources, authorities, [
+  const sources = [
+    dynamicResources.lds,
+    dynamicResources.cds,
     ...runtimeSources,
-    ...clusters.map(({ edsSource }) => edsSource),
+    ...clusters.flatMap((cluster) => [cluster.edsSource, ...secretSourcesOf(cluster)]),
     ...listeners.flatMap(({ dependencies }) => dependencies.flatMap(sourcesOf)),
-  ]);
+  ];
   const loadStatsConfig = message.clusterManager?.loadStatsConfig;
-  const loadStats =
-    loadStatsConfig && decodeLoadStats(loadStatsConfig, clusters.map(name), context);
-  const reportedTo = new Set([
+  const loadStats = loadStatsConfig && decodeLoadStats(loadStatsConfig, clusterNames, context);
+  const { ads } = dynamicResources;
+  const reportedTo = [
     ...(loadStats?.services.flatMap(clusterOf) ?? []),
     ...listeners.flatMap(({ config }) => logClustersOf(config)),
-  ]);
-  for (const { config } of clusters) {
-    if (!spokenToByGrpc.has(config.name) && !reportedTo.has(config.name))
-      warnOfHttp2(config, context);
+  ];
+  const own = ownClusters([...apisOf(sources), ...aggregatedApis(ads, authorities)], reportedTo);
+  for (const cluster of clusters) {
+    if (!own.grpc.has(cluster.config.name)) warnOfHttp2(cluster.config, context);
+    judgeClusterTls(cluster, { own, ads }, context);
   }
   return {
     node,
@@ -194,20 +195,11 @@ function decodeAdmin(message: Admin, context: DecodeContext): AdminConfig {
   };
 }
 
-/** Clusters of management servers: gRPC has an HTTP/2 of its own. */
-function grpcClusters(
-  { ads, lds, cds }: DynamicResources,
-  authorities: Authorities,
-  others: readonly (ConfigSource | undefined)[],
-): ReadonlySet<string> {
-  const sources = [lds, cds, ...others].flatMap((source) =>
-    source?.kind === "api" ? [source.api] : [],
-  );
-  const aggregated = [ads, authorities.fallback, ...authorities.sources.values()];
-  const services = [...aggregated.filter((source) => source !== undefined), ...sources].flatMap(
-    (source) => ("services" in source ? source.services : []),
-  );
-  return new Set(services.flatMap(clusterOf));
+function aggregatedApis(
+  ads: ApiConfigSource | undefined,
+  { fallback, sources }: Authorities,
+): readonly ApiConfigSource[] {
+  return [ads, fallback, ...sources.values()].filter((api) => api !== undefined);
 }
 
 function usesGrpc({ ads, lds, cds }: DynamicResources, others: readonly ConfigSource[]): boolean {

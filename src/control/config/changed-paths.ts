@@ -5,15 +5,13 @@
  * What a newcomer would get wrong: a path ends at the field that a person would look for. Only the fields that name a
  * place (a filter chain, a filter) are entered; a route configuration that differs is one path, not a hundred.
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import { readBinary } from "../proto/binary.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { typeNameOf } from "../proto/type-url.ts";
 import { hashOf, makeCanonical } from "./canonical.ts";
-
-/** Of what is shown; who changes more than this has changed the listener. */
-export const changedPathsMax = 16;
 
 const entered: ReadonlySet<string> = new Set([
   "filter_chains",
@@ -35,9 +33,7 @@ export function changedPaths(
   before: Message,
   after: Message,
 ): readonly string[] {
-  const paths = [...new PathFinder(protos).inMessage(desc, before, after, "")];
-  if (paths.length <= changedPathsMax) return paths;
-  return [...paths.slice(0, changedPathsMax), `${paths.length - changedPathsMax} more`];
+  return [...new PathFinder(protos).inMessage(desc, before, after, "")];
 }
 
 class PathFinder {
@@ -69,12 +65,16 @@ class PathFinder {
       return;
     }
     const [before, after] = [a as Any, b as Any];
-    const content = this.#protos.find(typeNameOf(after.typeUrl));
-    if (!content || before.typeUrl !== after.typeUrl) yield path;
-    else {
-      const read = ({ value }: Any): Message => fromBinary(content, value);
-      yield* this.inMessage(content, read(before), read(after), `${path}.`);
+    const known = this.#protos.find(typeNameOf(after.typeUrl));
+    if (!known || before.typeUrl !== after.typeUrl) {
+      yield path;
+      return;
     }
+    const content = this.#protos.schema(known.typeName);
+    // What nobody here has wanted to read (an optional filter that is not built) need not be what it says.
+    const [old, next] = [readBinary(content, before.value), readBinary(content, after.value)];
+    if (old.ok && next.ok) yield* this.inMessage(content, old.value, next.value, `${path}.`);
+    else yield path;
   }
 
   /** What both have is left out, wherever it stands; the rest is compared in its order where that can be. */

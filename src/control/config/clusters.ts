@@ -19,7 +19,7 @@ import { findExtension } from "./extensions.ts";
 import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import { judgeResourceName } from "./resource-names.ts";
-import { decodeTransportSocket } from "./transport-sockets.ts";
+import { decodeClientSocket, decodeTransportSocket } from "./transport-sockets.ts";
 
 export const clusterTypeName = "envoy.config.cluster.v3.Cluster" as const;
 
@@ -46,7 +46,10 @@ export function decodeCluster(
   const schema = context.protos.schema<Cluster>(clusterTypeName);
   const discovery = decodeDiscovery(message, context);
   const { loadAssignment, edsClusterConfig } = message;
-  decodeTransportSocket(message.transportSocket, context);
+  const tls = received ? undefined : decodeClientSocket(message.transportSocket, context);
+  if (received) decodeTransportSocket(message.transportSocket, context);
+  if (tls && message.healthChecks.length > 0)
+    context.refuse("health_checks of a cluster with TLS are not supported: they go in plain text");
   judgeNetworkFilters(message, context);
   const config: ClusterConfig = {
     name: message.name,
@@ -71,6 +74,7 @@ export function decodeCluster(
       loadAssignment && !isEds ? decodeLoadAssignment(loadAssignment, rules, context) : undefined,
     edsSource: edsConfig && decodeConfigSource(edsConfig, context),
     health: decodeHealth(message, config, context),
+    tls,
     waitForWarmOnInit: message.waitForWarmOnInit ?? true,
     bytes: received ?? toBinary(schema, message),
     hash: hashOf(schema, message),

@@ -1,6 +1,7 @@
 /**
- * Collections that the bootstrap names: `lds_resources_locator`, `cds_resources_locator`. They take the place of
- * "everything" in a subscription, and the node's own parameters become part of their names.
+ * Collections: `lds_resources_locator` and `cds_resources_locator` of the bootstrap, `srds_resources_locator` of a
+ * listener. They take the place of "everything" in a subscription, and the node's own parameters become part of
+ * their names.
  */
 import type { Node } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import { isCollection, isXdstpName, readXdstpName, writeXdstpName } from "../proto/xdstp-name.ts";
@@ -42,13 +43,15 @@ export interface CollectionRules {
   readonly type: string;
   /** Who is asked for it. */
   readonly source: ConfigSource | undefined;
-  readonly nodeParams: ReadonlyMap<string, string>;
 }
 
-/** The canonical name of the collection; what is against it is noted, in Envoy's words where it has some. */
+/**
+ * The canonical name of the collection, without the node's parameters; what is against it is noted, in Envoy's words
+ * where it has some.
+ */
 export function decodeCollection(
   locator: string,
-  { type, source, nodeParams: own }: CollectionRules,
+  { type, source }: CollectionRules,
   context: DecodeContext,
 ): string | undefined {
   if (locator === "") return undefined;
@@ -65,7 +68,18 @@ export function decodeCollection(
     context.refuse(
       `${locator} is no glob collection, whose name ends in /*: lists are not supported`,
     );
-  return writeXdstpName({ ...name.value, params: new Map([...name.value.params, ...own]) });
+  return writeXdstpName(name.value);
+}
+
+/** The collection as it is asked for: the node's parameters win over those in the locator, as in Envoy. */
+export function collectionOfNode(
+  collection: string | undefined,
+  nodeParams: ReadonlyMap<string, string>,
+): string | undefined {
+  const name = collection === undefined ? undefined : readXdstpName(collection);
+  if (!name?.ok) return undefined;
+  const params = new Map([...name.value.params, ...nodeParams]);
+  return writeXdstpName({ ...name.value, params });
 }
 
 function schemeError(locator: string): string | undefined {

@@ -1,5 +1,6 @@
 /** Where a kind of resource comes from: `envoy.config.core.v3.ConfigSource` and `ApiConfigSource`. */
 import type { BackoffOptions } from "../../shared/common/backoff.ts";
+import type { ClientTlsConfig } from "./tls-config.ts";
 
 export type ConfigSource = {
   /** How long warming waits for the first answer; 0: for ever. Default 15 s. */
@@ -48,11 +49,17 @@ export interface GrpcService {
   readonly target:
     /** `envoy_grpc`: the hosts of a cluster of ours. */
     | { readonly kind: "cluster"; readonly clusterName: string }
-    /** `google_grpc`: a target URI of gRPC, `dns:///host:port`, `unix:path`, without TLS. */
-    | { readonly kind: "uri"; readonly uri: string };
+    /** `google_grpc`: a target URI of gRPC, `dns:///host:port`, `unix:path`; without `tls` in plain text. */
+    | { readonly kind: "uri"; readonly uri: string; readonly tls: ClientTlsConfig | undefined };
   /** Empty: the target's name. */
   readonly authority: string;
   readonly initialMetadata: readonly { readonly key: string; readonly value: string }[];
   /** 0: none. As in Envoy it bounds single calls, and a discovery stream is none. */
   readonly timeoutMs: number;
 }
+
+/** Where all resources of a full-state type come from. */
+export type CollectionSource = ConfigSource & {
+  /** The `xdstp` collection that they are, in canonical form; undefined: everything that the source has. */
+  readonly collection: string | undefined;
+};

@@ -1,6 +1,6 @@
 /** Where bytes of a configuration come from: `envoy.config.core.v3.DataSource`, still unread. Whoever needs them reads them. */
 export type DataSource =
-  | { readonly kind: "inline"; readonly bytes: Uint8Array }
+  | { readonly kind: "inline"; readonly bytes: Buffer }
   | {
       readonly kind: "file";
       readonly path: string;

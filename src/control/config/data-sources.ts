@@ -10,7 +10,7 @@ export function decodeDataSource(message: DataSourceMessage | undefined): DataSo
     case "inlineString":
       return { kind: "inline", bytes: Buffer.from(specifier.value, "utf8") };
     case "inlineBytes":
-      return { kind: "inline", bytes: specifier.value };
+      return { kind: "inline", bytes: Buffer.from(specifier.value) };
     case "filename":
       return { kind: "file", path: specifier.value, watchedDirectory: watchedDirectory?.path };
     case "environmentVariable":

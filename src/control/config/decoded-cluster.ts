@@ -2,6 +2,7 @@
 import type { ClusterConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { HealthCheckConfig } from "./health-check-config.ts";
+import type { ClientTlsConfig } from "./tls-config.ts";
 
 /** How a cluster's hosts are checked, and what of it holds for the cluster as a whole. */
 export interface ClusterHealthConfig {
@@ -20,6 +21,8 @@ export interface DecodedCluster {
   readonly edsSource: ConfigSource | undefined;
   /** Undefined: hosts are not checked. */
   readonly health: ClusterHealthConfig | undefined;
+  /** Of a cluster that main alone speaks to; undefined: plain text. */
+  readonly tls: ClientTlsConfig | undefined;
   /** `wait_for_warm_on_init`: false lets the server start before this cluster is warm. */
   readonly waitForWarmOnInit: boolean;
   /** The whole message as it came, for /config_dump and for comparing versions. */

@@ -1,7 +1,7 @@
 /** What main knows of a listener beside the part that workers get. */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ConfigSource } from "./config-source.ts";
-import type { ExtensionSubscription } from "./extension-config.ts";
+import type { ExtensionSubscription } from "./extension-subscription.ts";
 import { type SecretReference, secretId } from "./secret-config.ts";
 import type { ScopeSubscription } from "./decoded-scope.ts";
 import type { ListenerFacts } from "./listener-facts.ts";

@@ -1,5 +1,5 @@
 /** What main knows of scoped routes beside the part that workers get. */
-import type { ConfigSource } from "./config-source.ts";
+import type { CollectionSource, ConfigSource } from "./config-source.ts";
 
 /** A `ScopedRouteConfiguration` of SRDS. */
 export interface DecodedScope {
@@ -32,7 +32,8 @@ export interface InlineScopes {
 
 export interface ScopesBySrds {
   readonly kind: "srds";
-  readonly source: ConfigSource;
+  /** Its collection is still without the node's parameters. */
+  readonly source: CollectionSource;
   /** Of the route configurations that scopes name. */
   readonly rdsSource: ConfigSource;
 }

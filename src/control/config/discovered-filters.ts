@@ -10,7 +10,8 @@ import { decodeConfigSource } from "./config-sources.ts";
 import { credentialInjectorTypeName } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import { type ExtensionSubscription, extensionId, wrongTypeText } from "./extension-config.ts";
+import { wrongTypeText } from "./extension-config.ts";
+import { type ExtensionSubscription, extensionId } from "./extension-subscription.ts";
 import { findExtension, isBuilt } from "./extensions.ts";
 import { decodeHttpFilterConfig } from "./http-filter-configs.ts";
 

@@ -7,9 +7,14 @@ import type {
   ConfigSource as SourceMessage,
 } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
 import { decodeApiConfigSource } from "./api-config-sources.ts";
-import type { CollectionSource, DynamicResources } from "./bootstrap-config.ts";
-import { type CollectionRules, decodeCollection, decodeNodeParams } from "./collections.ts";
-import type { GrpcApiSource } from "./config-source.ts";
+import type { DynamicResources } from "./bootstrap-config.ts";
+import {
+  collectionOfNode,
+  type CollectionRules,
+  decodeCollection,
+  decodeNodeParams,
+} from "./collections.ts";
+import type { CollectionSource, GrpcApiSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
@@ -21,12 +26,13 @@ export function decodeDynamicResources(
   const { ldsResourcesLocator = "", cdsResourcesLocator = "" } = dynamicResources ?? {};
   const who = node ?? create(context.protos.schema<Node>("envoy.config.core.v3.Node"));
   const nodeParams = decodeNodeParams(nodeContextParams, who, context);
-  const listeners = { type: "envoy.config.listener.v3.Listener", nodeParams };
-  const clusters = { type: "envoy.config.cluster.v3.Cluster", nodeParams };
+  const listeners = { type: "envoy.config.listener.v3.Listener", locator: ldsResourcesLocator };
+  const clusters = { type: "envoy.config.cluster.v3.Cluster", locator: cdsResourcesLocator };
   const resources: DynamicResources = {
     ads: adsConfig && decodeAds(adsConfig, context),
-    lds: decodeSource(ldsConfig, { ...listeners, locator: ldsResourcesLocator }, context),
-    cds: decodeSource(cdsConfig, { ...clusters, locator: cdsResourcesLocator }, context),
+    lds: decodeSource(ldsConfig, { ...listeners, nodeParams }, context),
+    cds: decodeSource(cdsConfig, { ...clusters, nodeParams }, context),
+    nodeParams,
   };
   for (const kind of ["lds", "cds"] as const)
     if (resources[kind]?.kind === "ads" && !resources.ads)
@@ -34,14 +40,19 @@ export function decodeDynamicResources(
   return resources;
 }
 
+interface LocatorRules extends Pick<CollectionRules, "type"> {
+  readonly locator: string;
+  readonly nodeParams: ReadonlyMap<string, string>;
+}
+
 function decodeSource(
   message: SourceMessage | undefined,
-  { locator, ...rules }: Omit<CollectionRules, "source"> & { readonly locator: string },
+  { type, locator, nodeParams }: LocatorRules,
   context: DecodeContext,
 ): CollectionSource | undefined {
   const source = message && decodeConfigSource(message, context);
-  const collection = decodeCollection(locator, { ...rules, source }, context);
-  return source && { ...source, collection };
+  const collection = decodeCollection(locator, { type, source }, context);
+  return source && { ...source, collection: collectionOfNode(collection, nodeParams) };
 }
 
 /** One stream of all types: nothing that is polled. */

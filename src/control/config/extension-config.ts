@@ -1,7 +1,7 @@
 /** Filter configurations by ECDS: what is asked for, and what comes (`envoy.config.core.v3.TypedExtensionConfig`). */
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
-import type { ConfigSource } from "./config-source.ts";
 import type { ListenerDependency } from "./decoded-listener.ts";
+import type { ExtensionSubscription } from "./extension-subscription.ts";
 
 export interface DecodedExtensionConfig {
   readonly name: string;
@@ -20,25 +20,6 @@ export interface DecodedHttpFilter {
   readonly isTerminal: boolean;
   /** What must be there before it may take the place of the one before it. */
   readonly dependencies: readonly ListenerDependency[];
-}
-
-/** One filter of one chain that waits for its configuration. */
-export interface ExtensionSubscription {
-  readonly name: string;
-  readonly source: ConfigSource;
-  /** `type_urls`, without their host; sorted. */
-  readonly typeNames: readonly string[];
-  readonly isLast: boolean;
-  /** False: the default serves until something comes. */
-  readonly isWaitedFor: boolean;
-}
-
-/** Where workers find the configuration: all who ask one source for one name share it. */
-export function extensionId({
-  name,
-  source,
-}: Pick<ExtensionSubscription, "name" | "source">): string {
-  return `${name} ${JSON.stringify(source)}`;
 }
 
 export function wrongTypeText(typeName: string, typeNames: readonly string[]): string {

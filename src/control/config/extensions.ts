@@ -17,6 +17,7 @@ export type ExtensionCategory =
   | "per-route configuration"
   | "request ID extension"
   | "transport socket"
+  | "transport socket of a management server"
   | "upstream HTTP filter"
   | "upstream network filter";
 
@@ -49,6 +50,7 @@ export type ExtensionKind =
   | "stdoutAccessLog"
   | "tcpGrpcAccessLog"
   | "tcpProxy"
+  | "tls"
   | "upstreamCodec"
   | "uuid";
 
@@ -94,6 +96,18 @@ const extensions: readonly Extension[] = [
     kind: "rawBuffer",
   },
   {
+    category: "transport socket of a management server",
+    name: "envoy.transport_sockets.raw_buffer",
+    typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    kind: "rawBuffer",
+  },
+  {
+    category: "transport socket of a management server",
+    name: "envoy.transport_sockets.tls",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+    kind: "tls",
+  },
+  {
     category: "network filter",
     name: "envoy.filters.network.tcp_proxy",
     typeName: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
@@ -115,6 +129,12 @@ const extensions: readonly Extension[] = [
     category: "HTTP filter",
     name: "envoy.filters.http.on_demand",
     typeName: "envoy.extensions.filters.http.on_demand.v3.OnDemand",
+    kind: "onDemand",
+  },
+  {
+    category: "per-route configuration",
+    name: "envoy.filters.http.on_demand",
+    typeName: "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig",
     kind: "onDemand",
   },
   {

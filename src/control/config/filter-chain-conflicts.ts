@@ -12,8 +12,6 @@ import type {
 /** Reasons without their prefix `error adding listener '…': `. */
 export function filterChainConflicts(chains: readonly FilterChainConfig[]): readonly string[] {
   const errors: string[] = [];
-  // Most listeners have one, and what it matches is then of no interest.
-  if (chains.length < 2) return chains.flatMap(partialWildcards);
   const chainOf = new Map<string, FilterChainConfig>();
   const taken = new Set<string>();
   for (const chain of chains) {
@@ -27,8 +25,10 @@ export function filterChainConflicts(chains: readonly FilterChainConfig[]): read
       continue;
     }
     chainOf.set(matcher, chain);
-    const paths = pathsThroughTree(chain.match);
-    if (paths.some((path) => taken.has(path)))
+    const criteria = criteriaOf(chain.match);
+    // Most listeners have one chain, and what it matches is then of no interest.
+    const paths = chains.length < 2 ? [] : pathsThroughTree(criteria);
+    if (criteria.some(hasRepeated) || paths.some((path) => taken.has(path)))
       errors.push("multiple filter chains with overlapping matching rules are defined");
     for (const path of paths) taken.add(path);
   }
@@ -42,10 +42,12 @@ function partialWildcards({ match }: FilterChainConfig): readonly string[] {
     : [];
 }
 
-/** Every combination of one value a criterion; a criterion that is absent has one value of its own. */
-function pathsThroughTree(match: FilterChainMatch): readonly string[] {
-  const criteria: readonly (readonly (string | number)[])[] = [
-    [match.destinationPort ?? "*"],
+type Criterion = readonly (string | number)[];
+
+/** By criterion, the values that it is met by; none: by all. */
+function criteriaOf(match: FilterChainMatch): readonly Criterion[] {
+  return [
+    match.destinationPort === undefined ? [] : [match.destinationPort],
     match.prefixRanges.map(printRange),
     match.serverNames,
     [match.transportProtocol],
@@ -55,6 +57,15 @@ function pathsThroughTree(match: FilterChainMatch): readonly string[] {
     match.sourcePrefixRanges.map(printRange),
     match.sourcePorts,
   ];
+}
+
+/** A chain that names a value twice is in its own way: Envoy refuses it with the same words. */
+function hasRepeated(values: Criterion): boolean {
+  return new Set(values).size < values.length;
+}
+
+/** Every combination of one value a criterion; a criterion that is absent has one value of its own. */
+function pathsThroughTree(criteria: readonly Criterion[]): readonly string[] {
   let paths = [""];
   for (const values of criteria) {
     const choices = values.length === 0 ? ["*"] : [...new Set(values)];

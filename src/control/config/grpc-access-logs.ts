@@ -103,7 +103,13 @@ function writeDestination(destination: AccessLogDestination): string {
 
 /** The text was written by `writeDestination`, and workers hand it back as it is. */
 export function readDestination(text: string): AccessLogDestination {
-  return JSON.parse(text) as AccessLogDestination;
+  return JSON.parse(text, reviveBytes) as AccessLogDestination;
+}
+
+/** Inline certificates: a Buffer writes itself as an object that says so. */
+function reviveBytes(_key: string, value: unknown): unknown {
+  const isBytes = typeof value === "object" && value !== null && "type" in value && "data" in value;
+  return isBytes && value.type === "Buffer" ? Buffer.from(value.data as number[]) : value;
 }
 
 /** The clusters that a listener's logs over gRPC go through. */

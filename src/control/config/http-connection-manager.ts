@@ -45,6 +45,7 @@ export function decodeHttpConnectionManager(
     maxRequestHeadersCount: common?.maxHeadersCount ?? 100,
     idleTimeoutMs: durationMsOr(common?.idleTimeout, hourMs),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
+    http1SafeMaxConnectionDuration: message.http1SafeMaxConnectionDuration,
     streamIdleTimeoutMs: durationMsOr(message.streamIdleTimeout, 300_000),
     requestTimeoutMs: durationMsOr(message.requestTimeout, 0),
     requestHeadersTimeoutMs: durationMsOr(message.requestHeadersTimeout, 0),

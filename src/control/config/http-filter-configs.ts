@@ -8,6 +8,7 @@ import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
 import { credentialInjectorTypeName, decodeCredentialInjector } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
+import { decodeOnDemandClusters } from "./on-demand-clusters.ts";
 import { type Extension, type FoundExtension, findExtension } from "./extensions.ts";
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
@@ -37,9 +38,8 @@ export function decodeHttpFilterConfig(
   if (extension.kind === "onDemand") {
     const message = context.read(config, context.protos.schema<OnDemand>(onDemandTypeName));
     // Without it requests wait for routes alone.
-    if (message?.odcds)
-      context.refuse("odcds is not supported: clusters are not fetched on demand");
-    return message && { kind: "onDemand" };
+    const clusters = message?.odcds && decodeOnDemandClusters(message.odcds, context);
+    return message && { kind: "onDemand", name, clusters };
   }
   if (extension.kind === "credentialInjector") {
     const schema = context.protos.schema<CredentialInjector>(credentialInjectorTypeName);

@@ -10,6 +10,7 @@ import { assert } from "../../shared/common/assert.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
+import { listenerPartsOf, withoutChains } from "./chain-bytes.ts";
 import { changedPaths } from "./changed-paths.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
 import { liveManagerPaths } from "./live-fields.ts";
@@ -30,7 +31,7 @@ const chainFields: readonly (keyof ListenerConfig)[] = ["filterChains", "default
 
 export function createListenerComparison(protos: ProtoRegistry): ListenerComparison {
   const schema = protos.schema<Listener>(listenerTypeName);
-  const read = ({ bytes }: DecodedListener): Listener => {
+  const read = (bytes: Uint8Array): Listener => {
     const message = readBinary(schema, bytes);
     assert(message.ok, "a listener that was decoded before");
     return message.value;
@@ -42,7 +43,11 @@ export function createListenerComparison(protos: ProtoRegistry): ListenerCompari
         differingKeys(a.config, b.config).length === 0),
     isFilterChainOnlyChange: (a, b) =>
       differingKeys(a.config, b.config).every((key) => chainFields.includes(key)),
-    changedFields: (a, b) => changedPaths(protos, schema, read(a), read(b)),
+    changedFields(a, b) {
+      const { before, after, places } = differingParts(a.bytes, b.bytes);
+      const paths = changedPaths(protos, schema, read(before), read(after));
+      return paths.map((path) => atPlace(path, places));
+    },
     isLivePath: (path) => {
       const [, inFilter] = path.split(".typed_config.");
       return (
@@ -50,6 +55,35 @@ export function createListenerComparison(protos: ProtoRegistry): ListenerCompari
       );
     },
   };
+}
+
+interface DifferingParts {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** Of the filter chains of `after`, in the whole listener; absent: it is the whole listener. */
+  readonly places?: readonly number[];
+}
+
+/** Without the filter chains that both have: of many, they are most. */
+function differingParts(before: Uint8Array, after: Uint8Array): DifferingParts {
+  const [old, next] = [listenerPartsOf(before), listenerPartsOf(after)];
+  if (!old || !next) return { before, after };
+  const oldKeys = new Set(old.chains.map(({ key }) => key));
+  const nextKeys = new Set(next.chains.map(({ key }) => key));
+  const places = [...next.chains.keys()].filter(
+    (place) => !oldKeys.has(next.chains[place]?.key ?? ""),
+  );
+  return {
+    before: withoutChains(old, ({ key }) => nextKeys.has(key)),
+    after: withoutChains(next, ({ key }) => oldKeys.has(key)),
+    places,
+  };
+}
+
+function atPlace(path: string, places: readonly number[] | undefined): string {
+  return path.replace(/^filter_chains\[(\d+)\]/, (same, index: string) =>
+    places ? `filter_chains[${places[Number(index)]}]` : same,
+  );
 }
 
 function differingKeys(a: ListenerConfig, b: ListenerConfig): readonly (keyof ListenerConfig)[] {

@@ -17,8 +17,9 @@ export interface ListenerFacts extends Pick<
   | "bindToPort"
   | "enableReusePort"
   | "tcpBacklogSize"
-  | "socketOptions"
+  | "addressOptions"
   | "freebind"
+  | "ignoreGlobalConnLimit"
   | "transparent"
 > {
   /** Of its connection managers and TCP proxies, each once. */
@@ -40,8 +41,9 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     bindToPort: config.bindToPort,
     enableReusePort: config.enableReusePort,
     tcpBacklogSize: config.tcpBacklogSize,
-    socketOptions: config.socketOptions,
+    addressOptions: config.addressOptions,
     freebind: config.freebind,
+    ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
     tcpStatPrefixes: statPrefixes(config, "tcpProxy"),

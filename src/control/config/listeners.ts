@@ -1,26 +1,27 @@
 /** Listeners: `envoy.config.listener.v3.Listener`, from bytes (LDS) or as part of a bootstrap. */
 import { toBinary } from "@bufbuild/protobuf";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
-import type { SocketOption } from "../../../gen/es/envoy/config/core/v3/socket_option_pb.d.ts";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type {
   FilterChainConfig,
   ListenerConfig,
   ListenerFilterConfig,
-  SocketOptionConfig,
 } from "../../shared/config/listener-config.ts";
 import { assert } from "../../shared/common/assert.ts";
 import { readBinary } from "../proto/binary.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
+import { decodeAddressOptions } from "./address-options.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
+import { type ChainPart, listenerPartsOf, withoutChains } from "./chain-bytes.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { type ListenerNeeds, uniqueDependencies } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
 import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeDefaultFilterChain, decodeFilterChain } from "./filter-chains.ts";
+import { type KnownChain, knownChainsOf } from "./known-chains.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 import { RecentConfigs } from "./recent-configs.ts";
 
@@ -38,6 +39,13 @@ const acceptsPerEventMaxDefault = 1_000;
 /** By the numbers of `core.v3.TrafficDirection`. */
 const directions = ["unspecified", "inbound", "outbound"] as const;
 
+/** What is known of a listener's bytes before they are read. */
+interface Preparation {
+  readonly bytes: Uint8Array;
+  /** In the order of the listener; one that is known is not in the message. */
+  readonly chains: readonly { readonly part: ChainPart; readonly known: KnownChain | undefined }[];
+}
+
 /** The message has passed `context.check`; `received` are the bytes it came in, if it came so. */
 export function decodeListener(
   message: Listener,
@@ -46,7 +54,45 @@ export function decodeListener(
 ): ReceivedListener {
   const schema = context.protos.schema<Listener>(listenerTypeName);
   const bytes = received ?? toBinary(schema, message);
-  const { config, needs } = decodeConfig(message, context);
+  const chains = listenerPartsOf(bytes)?.chains.map((part) => ({ part, known: undefined })) ?? [];
+  return decodePrepared(message, { bytes, chains }, context);
+}
+
+/**
+ * As `decodeListener`, of bytes of which filter chains are known from before. Undefined: none is, or something is
+ * wrong.
+ */
+export function decodeKnownListener(
+  bytes: Uint8Array,
+  context: DecodeContext,
+): ReceivedListener | undefined {
+  const prepared = prepare(bytes, context.tools);
+  if (!prepared) return undefined;
+  const schema = context.protos.schema<Listener>(listenerTypeName);
+  const message = readBinary(schema, prepared.rest);
+  if (!message.ok || !context.check(schema, message.value)) return undefined;
+  return decodePrepared(message.value, prepared, context);
+}
+
+/** `rest`: the bytes without the chains that are known. */
+function prepare(
+  bytes: Uint8Array,
+  tools: DecodeTools,
+): (Preparation & { readonly rest: Uint8Array }) | undefined {
+  const parts = listenerPartsOf(bytes);
+  if (!parts) return undefined;
+  const known = knownChainsOf(tools);
+  const chains = parts.chains.map((part) => ({ part, known: known.get(part) }));
+  if (chains.every((chain) => chain.known === undefined)) return undefined;
+  return { bytes, chains, rest: withoutChains(parts, (part) => known.get(part) !== undefined) };
+}
+
+function decodePrepared(
+  message: Listener,
+  { bytes, chains }: Preparation,
+  context: DecodeContext,
+): ReceivedListener {
+  const { config, needs } = decodeConfig(message, context, chains);
   judgeFilterChains(config, context);
   return new ReceivedListener(
     {
@@ -62,12 +108,14 @@ export function decodeListener(
 function decodeConfig(
   message: Listener,
   context: DecodeContext,
+  chains: Preparation["chains"] = [],
 ): { readonly config: ListenerConfig; readonly needs: ListenerNeeds } {
   const needs: ListenerNeeds = { dependencies: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
-  const filterChains = message.filterChains.map((chain) =>
-    decodeFilterChain(chain, needs, context),
-  );
+  const filterChains =
+    chains.length === 0
+      ? message.filterChains.map((chain) => decodeFilterChain(chain, needs, context))
+      : decodeManyChains(message, chains, { needs, context });
   const { defaultFilterChain } = message;
   const config: ListenerConfig = {
     name: message.name === "" ? unnamed(message, context) : message.name,
@@ -83,12 +131,28 @@ function decodeConfig(
     drainType: Number(message.drainType) === 1 ? "modifyOnly" : "default",
     drainPolicy: decodeDrainPolicy(message.metadata?.filterMetadata[drainMetadataKey], context),
     trafficDirection: directions[message.trafficDirection] ?? "unspecified",
-    useOriginalDst: message.useOriginalDst ?? false,
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
     carriesTraffic: !message.ignoreGlobalConnLimit && !message.bypassOverloadManager,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
   return { config, needs };
+}
+
+function decodeManyChains(
+  message: Listener,
+  chains: Preparation["chains"],
+  { needs, context }: { readonly needs: ListenerNeeds; readonly context: DecodeContext },
+): readonly FilterChainConfig[] {
+  const unknown = message.filterChains.values();
+  return chains.flatMap((chain) => {
+    const next = chain.known ? undefined : unknown.next().value;
+    const one = next ? knownChainsOf(context.tools).decode(chain.part, next, context) : chain.known;
+    if (!one) return [];
+    needs.dependencies.push(...one.needs.dependencies);
+    needs.requiredClusters.push(...one.needs.requiredClusters);
+    for (const { field, reason } of one.warnings) context.warn(field, reason);
+    return [one.config];
+  });
 }
 
 const readers = new WeakMap<DecodeTools, ListenerReader>();
@@ -104,7 +168,12 @@ function readerOf(tools: DecodeTools): ListenerReader {
     return message.value;
   };
   const reader: ListenerReader = {
-    config: (bytes) => decodeConfig(read(bytes), new DecodeContext(tools)).config,
+    config: (bytes) => {
+      const context = new DecodeContext(tools);
+      const prepared = prepare(bytes, tools);
+      const message = read(prepared?.rest ?? bytes);
+      return decodeConfig(message, context, prepared?.chains).config;
+    },
     hash: (bytes) => hashOf(schema, read(bytes)),
     recent: new RecentConfigs(),
   };
@@ -153,39 +222,22 @@ function decodeSocketConfig(
   context: DecodeContext,
 ): Pick<
   ListenerConfig,
-  "bindToPort" | "enableReusePort" | "tcpBacklogSize" | "socketOptions" | "freebind" | "transparent"
+  | "bindToPort"
+  | "enableReusePort"
+  | "tcpBacklogSize"
+  | "addressOptions"
+  | "freebind"
+  | "transparent"
 > {
   return {
     bindToPort: message.bindToPort ?? true,
     // Envoy's default is one socket a worker; here all workers share one unless it is asked for.
     enableReusePort: message.enableReusePort ?? false,
     tcpBacklogSize: message.tcpBacklogSize ?? tcpBacklogSizeDefault,
-    socketOptions: message.socketOptions.flatMap((option) => decodeSocketOption(option, context)),
+    addressOptions: decodeAddressOptions(message, context),
     freebind: message.freebind ?? false,
     transparent: message.transparent ?? false,
   };
-}
-
-/** By the numbers of `SocketOption.SocketState`. */
-const socketStates = ["prebind", "bound", "listening"] as const;
-
-function decodeSocketOption(
-  option: SocketOption,
-  context: DecodeContext,
-): readonly SocketOptionConfig[] {
-  const { level, name, value, state } = option;
-  if (value.case === undefined) {
-    context.refuse("socket option without a value");
-    return [];
-  }
-  return [
-    {
-      level: Number(level),
-      name: Number(name),
-      value: value.case === "intValue" ? { int: Number(value.value) } : { bytes: value.value },
-      state: socketStates[state] ?? "prebind",
-    },
-  ];
 }
 
 /** No listener filter is built, so each is refused by name. */

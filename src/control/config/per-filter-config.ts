@@ -1,35 +1,63 @@
 /**
- * `typed_per_filter_config`: what a route says to a filter. No filter that is built listens, so a
+ * `typed_per_filter_config`: what a route says to a filter. Of the filters that are built `on_demand` listens; another
  * configuration is refused unless its sender made it optional or the filter is one without effect.
  */
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
+import type { PerRouteConfig } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
+import type { OnDemandOverrides } from "../../shared/config/route-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import { typeNameOf } from "../proto/type-url.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeOnDemandClusters } from "./on-demand-clusters.ts";
 
 const wrapper = "envoy.config.route.v3.FilterConfig" as const;
+const perRouteTypeName = "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig" as const;
 
-export function judgePerFilterConfigs(
-  configs: Readonly<Record<string, Any>>,
-  context: DecodeContext,
-): void {
-  for (const [name, any] of Object.entries(configs)) {
-    if (typeNameOf(any.typeUrl) === wrapper) judgeWrapped(name, any, context);
-    else findExtension("per-route configuration", { name, any }, context);
-  }
+/** A part of a route, a virtual host or a route configuration; empty where it says nothing. */
+export interface PerFilterConfigs {
+  readonly onDemand?: OnDemandOverrides;
 }
 
-function judgeWrapped(name: string, any: Any, context: DecodeContext): void {
+/** By the names of filters. */
+export function decodePerFilterConfigs(
+  configs: Readonly<Record<string, Any>>,
+  context: DecodeContext,
+): PerFilterConfigs {
+  const onDemand = Object.entries(configs).flatMap(([filter, any]) => {
+    const config = typeNameOf(any.typeUrl) === wrapper ? unwrapped(filter, any, context) : any;
+    return config ? decodeOne(filter, config, context) : [];
+  });
+  return onDemand.length > 0 ? { onDemand } : {};
+}
+
+function decodeOne(filter: string, any: Any, context: DecodeContext): OnDemandOverrides {
+  const found = findExtension("per-route configuration", { name: filter, any }, context);
+  if (found?.extension.kind !== "onDemand") return [];
+  const message = context.read(
+    found.config,
+    context.protos.schema<PerRouteConfig>(perRouteTypeName),
+  );
+  if (!message) return [];
+  return [{ filter, clusters: message.odcds && decodeOnDemandClusters(message.odcds, context) }];
+}
+
+/** Undefined: there is nothing in it to obey. */
+function unwrapped(name: string, any: Any, context: DecodeContext): Any | undefined {
   const read = readBinary(context.protos.schema<FilterConfig>(wrapper), any.value);
-  if (!read.ok) return context.refuse(read.errors.join("; "));
+  if (!read.ok) {
+    context.refuse(read.errors.join("; "));
+    return undefined;
+  }
   const { isOptional, disabled, config } = read.value;
-  if (disabled)
+  if (disabled) {
     context.refuse(
       `typed_per_filter_config '${name}': disabling a filter by route is not supported`,
     );
-  else if (isOptional)
-    context.warn(`typed_per_filter_config.${name}`, "optional, and no such filter is built");
-  else findExtension("per-route configuration", { name, any: config }, context);
+    return undefined;
+  }
+  if (!isOptional || (config && typeNameOf(config.typeUrl) === perRouteTypeName)) return config;
+  context.warn(`typed_per_filter_config.${name}`, "optional, and no such filter is built");
+  return undefined;
 }

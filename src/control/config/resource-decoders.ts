@@ -25,7 +25,7 @@ import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
 import type { DecodedScope } from "./decoded-scope.ts";
 import { createEquivalence } from "./equivalence.ts";
-import { decodeListener, listenerTypeName } from "./listeners.ts";
+import { decodeKnownListener, decodeListener, listenerTypeName } from "./listeners.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import { ReceivedRouteConfig, type RouteConfigReader } from "./received-route-config.ts";
 import { RecentConfigs } from "./recent-configs.ts";
@@ -69,7 +69,10 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
     isEquivalent: (held, received) => isEquivalent(schema, held, received),
   });
   return {
-    listeners: decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
+    listeners: listenerDecoder(
+      tools,
+      decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
+    ),
     clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodePushedCluster),
     routes: decoder(
       "RDS",
@@ -104,6 +107,26 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       protos.schema<Runtime>("envoy.service.runtime.v3.Runtime"),
       ({ layer = {} }, context) => decodeRuntimeValues(layer, context),
     ),
+  };
+}
+
+/** Of many filter chains most are the same in every version. What goes wrong is said by reading all of it. */
+function listenerDecoder(
+  tools: DecodeTools,
+  whole: ResourceDecoder<DecodedListener>,
+): ResourceDecoder<DecodedListener> {
+  return {
+    ...whole,
+    decode(bytes) {
+      try {
+        const context = new DecodeContext(tools);
+        const quick = context.result(decodeKnownListener(bytes, context));
+        if (quick.ok) return quick;
+      } catch {
+        // A bug of ours: `whole` will trip over it too, and refuse.
+      }
+      return whole.decode(bytes);
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import type {
 import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeRegexRewrite } from "./matchers.ts";
 
 /** What a route inherits from its virtual host and its configuration. */
@@ -86,7 +87,11 @@ function decodeClusters(
     case "clusterHeader":
       return { header: specifier.value.toLowerCase() };
     case "weightedClusters": {
-      const clusters = specifier.value.clusters.map(({ name, weight = 0 }) => ({ name, weight }));
+      const clusters = specifier.value.clusters.map((each) => ({
+        name: each.name,
+        weight: each.weight ?? 0,
+        ...decodePerFilterConfigs(each.typedPerFilterConfig, context),
+      }));
       judgeWeights(clusters, context);
       return clusters;
     }

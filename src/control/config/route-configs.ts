@@ -7,7 +7,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
-import { judgePerFilterConfigs } from "./per-filter-config.ts";
+import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeBothMutations, decodeVirtualHost } from "./virtual-hosts.ts";
 
 /** Docs: `max_direct_response_body_size_bytes`, "defaults to 4096". */
@@ -16,7 +16,6 @@ const directResponseBytesMaxDefault = 4096;
 export function decodeRoutes(message: RouteConfiguration, context: DecodeContext): RouteConfig {
   const directResponseBytesMax =
     message.maxDirectResponseBodySizeBytes ?? directResponseBytesMaxDefault;
-  judgePerFilterConfigs(message.typedPerFilterConfig, context);
   const virtualHosts = message.virtualHosts.map((host) =>
     decodeVirtualHost(host, { directResponseBytesMax }, context),
   );
@@ -25,6 +24,7 @@ export function decodeRoutes(message: RouteConfiguration, context: DecodeContext
     name: message.name,
     virtualHosts,
     ...decodeBothMutations(message, context),
+    ...decodePerFilterConfigs(message.typedPerFilterConfig, context),
     ignorePortInHostMatching: message.ignorePortInHostMatching,
   };
 }

@@ -1,5 +1,6 @@
 /** Scoped routes: `ScopedRoutes` of the connection manager, and `envoy.config.route.v3.ScopedRouteConfiguration`. */
 import { toBinary } from "@bufbuild/protobuf";
+import type { ConfigSource as SourceMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
 import type { ScopedRouteConfiguration } from "../../../gen/es/envoy/config/route/v3/scoped_route_pb.d.ts";
 import type {
   ScopedRoutes,
@@ -11,6 +12,8 @@ import {
   scopeKeyText,
   type ScopedRoutesConfig,
 } from "../../shared/config/scoped-routes.ts";
+import { decodeCollection } from "./collections.ts";
+import type { CollectionSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
@@ -44,13 +47,11 @@ export function decodeScopedRoutes(
     }
     case "scopedRds": {
       const { scopedRdsConfigSource, srdsResourcesLocator } = configSpecifier.value;
-      if (srdsResourcesLocator !== "")
-        context.refuse("srds_resources_locator is not supported: collections are not built");
       if (!rdsConfigSource) context.refuse("scoped_rds needs an rds_config_source");
       if (scopedRdsConfigSource && rdsConfigSource)
         depend({
           kind: "srds",
-          source: decodeConfigSource(scopedRdsConfigSource, context),
+          source: decodeScopeSource(scopedRdsConfigSource, srdsResourcesLocator, context),
           rdsSource: decodeConfigSource(rdsConfigSource, context),
         });
       return { ...common, scopes: { kind: "srds" } };
@@ -61,6 +62,18 @@ export function decodeScopedRoutes(
     default:
       return configSpecifier satisfies never;
   }
+}
+
+function decodeScopeSource(
+  message: SourceMessage,
+  locator: string,
+  context: DecodeContext,
+): CollectionSource {
+  const source = decodeConfigSource(message, context);
+  return {
+    ...source,
+    collection: decodeCollection(locator, { type: scopeTypeName, source }, context),
+  };
 }
 
 /** One that came by SRDS, where routes come by RDS alone. */

@@ -15,6 +15,7 @@ export function decodeTcpProxy(message: TcpProxy, context: DecodeContext): TcpPr
     idleTimeoutMs: durationMsOr(message.idleTimeout, idleTimeoutMsDefault),
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
     maxDownstreamConnectionDurationMs: durationMsOr(message.maxDownstreamConnectionDuration, 0),
+    checkDrainClose: message.checkDrainClose ?? false,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
 }

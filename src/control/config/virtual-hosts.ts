@@ -5,7 +5,7 @@ import type {
 import type { Route, VirtualHost } from "../../shared/config/route-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderMutations } from "./header-mutations.ts";
-import { judgePerFilterConfigs } from "./per-filter-config.ts";
+import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { type RouteDefaults, decodeRouteAction } from "./route-actions.ts";
 import { decodeRouteMatch } from "./route-matches.ts";
 
@@ -18,12 +18,12 @@ export function decodeVirtualHost(
   context: DecodeContext,
 ): VirtualHost {
   const forRoutes = { ...defaults, retryPolicy: message.retryPolicy };
-  judgePerFilterConfigs(message.typedPerFilterConfig, context);
   return {
     name: message.name,
     domains: message.domains.map((domain) => domain.toLowerCase()),
     routes: message.routes.flatMap((route) => decodeRoute(route, forRoutes, context) ?? []),
     ...decodeBothMutations(message, context),
+    ...decodePerFilterConfigs(message.typedPerFilterConfig, context),
     requireTls: tlsRequirements[message.requireTls] ?? "none",
   };
 }
@@ -33,7 +33,6 @@ function decodeRoute(
   defaults: RouteDefaults,
   context: DecodeContext,
 ): Route | undefined {
-  judgePerFilterConfigs(message.typedPerFilterConfig, context);
   // The validation rules require a match.
   if (!message.match) return undefined;
   return {
@@ -41,6 +40,7 @@ function decodeRoute(
     match: decodeRouteMatch(message.match, context),
     action: decodeRouteAction(message, defaults, context),
     ...decodeBothMutations(message, context),
+    ...decodePerFilterConfigs(message.typedPerFilterConfig, context),
   };
 }
 

@@ -203,7 +203,7 @@ export class DrainRunner {
     run.recheck?.[Symbol.dispose]();
     run.recheck = undefined;
     if (!run.record.isEmpty) return;
-    if (run.plan.mayEndEarly()) return this.#end(run, emptiedBy(run));
+    if (run.plan.mayEndEarly()) return this.#end(run, emptiedBy(run, this.#context.clock.now()));
     run.recheck = this.#context.clock.startTimer(emptyRecheckMs, () => this.#endIfEmpty(run));
   }
 
@@ -242,7 +242,11 @@ export class DrainRunner {
   }
 }
 
-/** Workers cut at the deadline by their own clocks, and may say so before main's own timer fires. */
-function emptiedBy({ record, forcedBy }: Run): DrainEndedBy {
-  return record.counts().forced === 0 ? "empty" : (forcedBy ?? "deadline");
+/**
+ * Workers cut at the deadline by timers of their own, and may say so before main's fires. Before the deadline it is
+ * another drain of the same connections that has cut them.
+ */
+function emptiedBy({ record, forcedBy }: Run, nowMs: number): DrainEndedBy {
+  const isCut = record.counts().forced > 0 && nowMs >= record.start.deadlineMs;
+  return isCut ? (forcedBy ?? "deadline") : "empty";
 }

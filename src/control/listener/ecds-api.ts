@@ -10,12 +10,8 @@ import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
-import {
-  type DecodedExtensionConfig,
-  type ExtensionSubscription,
-  extensionId,
-  refusalOf,
-} from "../config/extension-config.ts";
+import { type DecodedExtensionConfig, refusalOf } from "../config/extension-config.ts";
+import { type ExtensionSubscription, extensionId } from "../config/extension-subscription.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
 import { ExtensionStats } from "./extension-stats.ts";

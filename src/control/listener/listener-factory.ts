@@ -29,6 +29,11 @@ export interface ListenerOrder {
   readonly awaiting: ReadonlySet<string>;
 }
 
+export type CreateResult =
+  | { readonly ok: true; readonly listener: Listener }
+  /** `isCounted`: by `listener_create_failure`. */
+  | { readonly ok: false; readonly isCounted: boolean; readonly error: string };
+
 export class ListenerFactory {
   readonly #context: ListenerFactoryContext;
   /** By name: the last generation, and how many versions exist. */
@@ -39,19 +44,22 @@ export class ListenerFactory {
     this.#context = context;
   }
 
-  /** A bound listener, or the error that refuses it; nothing is held after an error. */
-  async create(order: ListenerOrder): Promise<Listener | string> {
+  /** A bound listener, or what refuses it; nothing is held after an error. */
+  async create(order: ListenerOrder): Promise<CreateResult> {
     const { facts } = order.resource.decoded;
     const base = keepsTag(order.plan.kind) ? order.active : undefined;
     const connections = base?.holdings.connections ?? this.#connectionCount();
-    if (!connections) return `no room for the counters of listener '${facts.name}'`;
+    if (!connections) {
+      const error = `no room for the counters of listener '${facts.name}'`;
+      return { ok: false, isCounted: true, error };
+    }
     const listener = this.#build(order, base, connections);
     const acquired = await this.#context.sockets.acquire(facts, listener);
     if (!acquired.ok) {
       listener.release();
       this.versionIsGone(listener);
       if (!base) this.releaseTag(listener);
-      return acquired.error;
+      return { ok: false, isCounted: acquired.kind === "unbound", error: acquired.error };
     }
     for (const address of acquired.outdated) {
       this.#context.log.warning(
@@ -60,7 +68,7 @@ export class ListenerFactory {
       );
     }
     listener.hold(acquired.leases);
-    return listener;
+    return { ok: true, listener };
   }
 
   /** Gives back what belongs to the tag: no worker holds it, and no version goes on with it. */

@@ -19,6 +19,7 @@ import {
   type ListenerDependency,
 } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import type { DrainError } from "./drain-desk.ts";
 import { noSuchListener } from "./drain-errors.ts";
@@ -30,31 +31,35 @@ import type { AcquireDependency } from "./listener-dependencies.ts";
 import { type ConnectionDrainOrder, ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
+import { type JudgeRules, judgeListener, stoppedReason } from "./listener-judge.ts";
+import { ListenerPlanner } from "./listener-planner.ts";
 import { ListenerSets } from "./listener-sets.ts";
 import { ListenerManagerStats } from "./listener-stats.ts";
 import {
   type ListenerComparison,
-  planUpdate,
   removedFilterChains,
   type UpdateKind,
   type UpdatePlan,
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
+import type { PlanView } from "./plan-view.ts";
+import type { PlannedPush } from "./push-plan.ts";
+import { changeText } from "./update-text.ts";
 
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 32;
 
 /** The target that a listener waits for until `startWorkers`. */
 const workersTarget = "workers";
-const stoppedReason = "listeners are stopped by the admin";
 
 export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly pool: ListenerPool;
-  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero">;
+  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero" | "read">;
   readonly dependencies: AcquireDependency;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
+  readonly inquiry: Pick<WorkerInquiry, "ask">;
   readonly drains: DrainRunner;
   readonly drainDefaults: DrainPolicy;
   readonly comparison: ListenerComparison;
@@ -87,6 +92,8 @@ export class ListenerManager {
   readonly #drains: ListenerDrains;
   readonly #factory: ListenerFactory;
   readonly #subscription: Disposable;
+  readonly #rules: JudgeRules;
+  readonly #planner: ListenerPlanner;
 
   // Changed by tasks of the queue only.
   readonly #sets = new ListenerSets();
@@ -100,6 +107,15 @@ export class ListenerManager {
     this.#context = context;
     this.#queue = new SerialQueue(context.clock);
     this.#stats = new ListenerManagerStats(context.stats);
+    const { comparison, hasCluster, refusalOf } = context;
+    this.#rules = {
+      comparison,
+      hasCluster,
+      refusalOf,
+      versionsOf: (name) => this.#sets.versionsOf(name),
+      isStopped: (facts) => this.#isStopped(facts),
+    };
+    this.#planner = new ListenerPlanner(context, this.#rules, this.#sets);
     this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
     this.#drains = new ListenerDrains({
@@ -195,6 +211,13 @@ export class ListenerManager {
     return this.#drains.drainConnections(listener, order);
   }
 
+  /** What a push would do, and how many connections that are open now would drain. Changes nothing. */
+  async plan(push: PlannedPush): Promise<PlanView> {
+    const plans = await this.#run(() => this.#planner.judge(push));
+    // Not in the queue: a worker that does not answer would hold back every push.
+    return this.#planner.view(plans);
+  }
+
   /** Connections of any listener that carries traffic, those on their way from one worker to another too. */
   get hasTraffic(): boolean {
     for (const { facts, holdings } of this.#sets.held.values())
@@ -267,7 +290,7 @@ export class ListenerManager {
     return isApplied;
   }
 
-  /** The error that refuses the resource, or undefined. The order of questions is Envoy's. */
+  /** The error that refuses the resource, or undefined. */
   #addOrUpdate(
     resource: ListenerResource,
     isStatic: boolean,
@@ -276,34 +299,26 @@ export class ListenerManager {
     const { name } = facts;
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
-    if (this.#isStopped(facts)) return this.#skip(resource, stoppedReason);
-    if ((active ?? warming)?.identity.isStatic) {
-      if (isStatic) return `duplicate listener ${name} found`;
-      return this.#skip(resource, "the bootstrap has a listener of this name");
-    }
+    const verdict = judgeListener(resource.decoded, isStatic, this.#rules);
+    if (verdict.kind === "skipped") return this.#skip(resource, verdict.reason);
     this.#errors.endSkip(name);
-    const next = resource.decoded;
-    const plan = planUpdate(
-      { next, active: active?.decoded, warming: warming?.decoded },
-      this.#context.comparison,
-    );
-    switch (plan.kind) {
+    switch (verdict.kind) {
       case "unchanged":
         return undefined;
       case "refused":
-        return plan.error;
+        return verdict.error;
       case "revert":
         if (warming) this.#dropWarming(warming);
         return this.#adopt(active, resource);
       case "adopt":
-        return this.#adopt(plan.target === "active" ? active : warming, resource);
+        return this.#adopt(verdict.target === "active" ? active : warming, resource);
       case "new":
       case "live":
       case "inPlace":
       case "full":
-        return this.#warm(resource, plan, isStatic);
+        return this.#warm(resource, verdict, isStatic);
       default:
-        return plan satisfies never;
+        return verdict satisfies never;
     }
   }
 
@@ -335,22 +350,17 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { facts, requiredClusters, dependencies } = resource.decoded;
-    const unknown = requiredClusters.find((name) => !this.#context.hasCluster(name));
-    if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
+    const { facts, dependencies } = resource.decoded;
     const active = this.#sets.active.get(facts.name);
-    for (const dependency of dependencies) {
-      const refusal = this.#context.refusalOf?.(dependency);
-      if (refusal !== undefined) return refusal;
-    }
     const targets = [...dependencyTargets(dependencies)];
     if (!this.#hasStarted) targets.push(workersTarget);
     const awaiting = new Set(targets);
-    const listener = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
-    if (typeof listener === "string") {
-      this.#stats.count("listener_create_failure");
-      return listener;
+    const created = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
+    if (!created.ok) {
+      if (created.isCounted) this.#stats.count("listener_create_failure");
+      return created.error;
     }
+    const { listener } = created;
     const replaced = this.#sets.warming.get(facts.name);
     if (replaced) this.#dropWarming(replaced);
     this.#sets.warming.set(facts.name, listener);
@@ -358,7 +368,7 @@ export class ListenerManager {
     // Envoy counts it for whatever leaves the listener's sockets alone.
     if (plan.kind === "inPlace" || plan.kind === "live")
       this.#stats.count("listener_in_place_updated");
-    this.#context.log.info(addedText(listener));
+    this.#context.log.info(`lds: ${changeText(listener.identity, listener.version)}`);
     this.#acquireDependencies(listener);
     this.#awaitClusters(listener);
     return this.#activateIfWarm(listener);
@@ -517,16 +527,4 @@ export class ListenerManager {
 function isWaitingForWorkersOnly({ state }: Listener): boolean {
   if (state.kind !== "warming") return true;
   return [...state.awaiting].every((target) => target === workersTarget);
-}
-
-function addedText(listener: Listener): string {
-  const { identity, name, version } = listener;
-  if (identity.updateClass === "new") return `lds: add listener '${name}' version '${version}'`;
-  const how = {
-    live: "live, nothing drains",
-    filterChains: "in place",
-    full: "full",
-    equivalent: "means the same",
-  }[identity.updateClass];
-  return `lds: update listener '${name}' version '${version}': ${how}, changed: ${identity.changed.join(", ")}`;
 }

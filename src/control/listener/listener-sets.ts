@@ -12,6 +12,16 @@ export class ListenerSets {
   /** What workers hold under a tag: the active or draining version that they were told of last. */
   readonly held = new Map<ListenerTag, Listener>();
 
+  /** What there is under a name, but for what drains. */
+  versionsOf(name: string): { readonly active?: Listener; readonly warming?: Listener } {
+    const [active, warming] = [this.active.get(name), this.warming.get(name)];
+    return { ...(active && { active }), ...(warming && { warming }) };
+  }
+
+  names(): Iterable<string> {
+    return new Set([...this.active.keys(), ...this.warming.keys()]);
+  }
+
   all(): readonly Listener[] {
     return [...this.warming.values(), ...this.active.values(), ...this.draining];
   }

@@ -51,6 +51,7 @@ export function allocateListenerSlots(
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
     name: facts.name,
+    ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),

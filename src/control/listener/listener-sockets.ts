@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
-import type { SocketOptionConfig } from "../../shared/config/listener-config.ts";
+import type { AddressOptions } from "../../shared/config/listener-config.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 
@@ -17,7 +17,8 @@ export interface BindOptions {
   readonly reusePort: boolean;
   readonly freebind: boolean;
   readonly transparent: boolean;
-  readonly socketOptions: readonly SocketOptionConfig[];
+  readonly socketOptions: AddressOptions["socketOptions"];
+  readonly keepAlive: AddressOptions["keepAlive"];
 }
 
 export interface BoundSocket {
@@ -44,7 +45,7 @@ type BindFacts = Pick<
   | "bindToPort"
   | "enableReusePort"
   | "tcpBacklogSize"
-  | "socketOptions"
+  | "addressOptions"
   | "freebind"
   | "transparent"
 >;
@@ -83,7 +84,8 @@ export type AcquireResult =
       /** Addresses whose open socket has other options than were asked for: it keeps them. */
       readonly outdated: readonly SocketAddress[];
     }
-  | { readonly ok: false; readonly error: string };
+  /** `kind`: Envoy counts what the system refused, and not what it refused itself. */
+  | { readonly ok: false; readonly kind: "duplicate" | "unbound"; readonly error: string };
 
 export class ListenerSockets {
   readonly #bind: BindSocket;
@@ -104,19 +106,22 @@ export class ListenerSockets {
   async acquire(facts: BindFacts, owner: SocketOwner): Promise<AcquireResult> {
     if (!facts.bindToPort) return { ok: true, leases: [], outdated: [] };
     const duplicate = facts.addresses.find((address) => this.#isTaken(address, owner));
-    if (duplicate) return { ok: false, error: duplicateAddress(facts.name, duplicate) };
+    if (duplicate) {
+      return { ok: false, kind: "duplicate", error: duplicateAddress(facts.name, duplicate) };
+    }
     const leases: SocketLease[] = [];
     const outdated: SocketAddress[] = [];
     for (const [index, address] of facts.addresses.entries()) {
       const key = socketKey(facts.name, address, index);
       // One after the other: the second socket of an address must find the first.
       const known = this.#entries.get(key);
-      const entry = known ?? (await this.#open(key, address, facts));
+      const options = bindOptions(facts, index);
+      const entry = known ?? (await this.#open(key, address, options));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
-        return { ok: false, error: entry };
+        return { ok: false, kind: "unbound", error: entry };
       }
-      if (known && !isDeepStrictEqual(entry.options, bindOptions(facts))) outdated.push(address);
+      if (known && !isDeepStrictEqual(entry.options, options)) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -130,9 +135,8 @@ export class ListenerSockets {
     );
   }
 
-  async #open(key: string, address: SocketAddress, facts: BindFacts): Promise<Entry | string> {
-    const options = bindOptions(facts);
-    const count = facts.enableReusePort ? this.#workers : 1;
+  async #open(key: string, address: SocketAddress, options: BindOptions): Promise<Entry | string> {
+    const count = options.reusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
@@ -227,14 +231,16 @@ function isEphemeral(address: SocketAddress): boolean {
   return address.kind === "ip" && address.port === 0;
 }
 
-function bindOptions(facts: BindFacts): BindOptions {
-  const { tcpBacklogSize, enableReusePort, freebind, transparent, socketOptions } = facts;
+function bindOptions(facts: BindFacts, index: number): BindOptions {
+  const { tcpBacklogSize, enableReusePort, freebind, transparent } = facts;
+  const own = facts.addressOptions[index];
   return {
     backlog: tcpBacklogSize,
     reusePort: enableReusePort,
     freebind,
     transparent,
-    socketOptions,
+    socketOptions: own?.socketOptions ?? [],
+    keepAlive: own?.keepAlive,
   };
 }
 

@@ -21,6 +21,8 @@ export const listenerManagerStats = defineStats({
     "total_listeners_draining",
     "total_filter_chains_draining",
     "workers_started",
+    // Of `enable_worker_cpu_affinity`, which is warned of: none is.
+    "workers_pinned",
   ],
 });
 

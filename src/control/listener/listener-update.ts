@@ -93,6 +93,9 @@ function updateKind(
   return isEveryChainKept ? "live" : "inPlace";
 }
 
+/** Of the fields that decided; who changes more than this has changed the listener. */
+export const shownFieldsMax = 16;
+
 /** Of all that changed, what a lesser kind would not have had; all of it where the paths do not tell. */
 function decidingFields(
   kind: UpdateKind,
@@ -104,7 +107,9 @@ function decidingFields(
     return kind === "live" || !comparison.isLivePath(path);
   };
   const deciding = changed.filter(decides);
-  return deciding.length > 0 ? deciding : changed;
+  const fields = deciding.length > 0 ? deciding : changed;
+  if (fields.length <= shownFieldsMax) return fields;
+  return [...fields.slice(0, shownFieldsMax), `${fields.length - shownFieldsMax} more`];
 }
 
 function isOfFilterChains(path: string): boolean {

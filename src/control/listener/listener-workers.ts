@@ -61,11 +61,13 @@ export class ListenerWorkers {
   /** Same tag, same sockets, other filter chains. The configuration goes along at any number of listeners. */
   updateFilterChains(next: Listener): void {
     const { tag, config, holdings } = next;
-    void this.#pool.broadcast((reply, worker) => {
+    const updated = this.#pool.broadcast((reply, worker) => {
       next.provideTo(worker);
       const slots = holdings.slots.slotsFor(worker);
       return { kind: "updateFilterChains", tag, config, slots, reply };
     });
+    // Envoy's workers say so of an update too, each.
+    void updated.then(() => this.#stats.count("listener_create_success", this.#pool.concurrency));
   }
 
   /** Resolves when no worker accepts any more and the accept queues are empty: the sockets may be closed. */

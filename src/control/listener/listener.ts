@@ -3,6 +3,7 @@
  * warmed on, on stats). It decides nothing; the manager moves it between its sets. An in-place update is a new version
  * with the tag of the one it supersedes.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import { assert } from "../../shared/common/assert.ts";
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
@@ -42,6 +43,8 @@ export class Listener implements SocketOwner {
   /** For clusters, while it warms. */
   readonly waits: Disposable[] = [];
   #sockets: readonly SocketLease[];
+  /** Where it is bound, or was until it was stopped; of one that is not bound what it was told. */
+  #localAddresses: readonly SocketAddress[];
   readonly #configured: DecodedListener;
   #decoded: DecodedListener;
   #version: string;
@@ -63,6 +66,7 @@ export class Listener implements SocketOwner {
     this.#version = resource.version;
     this.#lastUpdatedMs = resource.wallMs;
     this.#sockets = [];
+    this.#localAddresses = this.facts.addresses;
     this.#state = { kind: "warming", awaiting };
   }
 
@@ -72,6 +76,10 @@ export class Listener implements SocketOwner {
 
   get tag(): ListenerTag {
     return this.identity.tag;
+  }
+
+  get isStatic(): boolean {
+    return this.identity.isStatic;
   }
 
   get version(): string {
@@ -125,6 +133,7 @@ export class Listener implements SocketOwner {
   hold(sockets: readonly SocketLease[]): void {
     assert(this.#sockets.length === 0, `listener ${this.name} holds sockets already`);
     this.#sockets = sockets;
+    if (sockets.length > 0) this.#localAddresses = sockets.map((lease) => lease.localAddress);
   }
 
   become(event: ListenerEvent): void {
@@ -180,7 +189,7 @@ export class Listener implements SocketOwner {
       version: this.#version,
       isStatic,
       addresses: this.facts.addresses,
-      localAddresses: this.#sockets.map((lease) => lease.localAddress),
+      localAddresses: this.#localAddresses,
       awaiting: state.kind === "warming" ? [...state.awaiting] : [],
       isStopped: this.#isStopped,
       trafficDirection: this.facts.trafficDirection,

@@ -7,7 +7,7 @@ import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
-import type { ConfigSource } from "../config/config-source.ts";
+import type { CollectionSource } from "../config/config-source.ts";
 import type {
   DecodedScope,
   InlineScopes,
@@ -22,7 +22,7 @@ import { ScopeSet } from "./scope-set.ts";
 import type { ScopeSetView } from "./scope-view.ts";
 
 /** Where scopes come from; a text: from nowhere, and why. */
-export type ScopeSource = (source: ConfigSource, statPrefix: string) => Scopes | string;
+export type ScopeSource = (source: CollectionSource, statPrefix: string) => Scopes | string;
 
 export interface Scopes {
   readonly batches: Observable<ResourceBatch<DecodedScope>>;

@@ -3,12 +3,8 @@
  * of one: whoever ordered it ends the process.
  */
 import type { DrainId } from "../../shared/common/brand.ts";
-import {
-  type DrainDirection,
-  type DrainPolicy,
-  type DrainStrategy,
-} from "../../shared/drain/drain.ts";
-import type { DrainManager } from "../../shared/drain/drain-manager.ts";
+import type { DrainDirection, DrainPolicy, DrainStrategy } from "../../shared/drain/drain.ts";
+import { covers, type DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
@@ -45,7 +41,10 @@ export interface ServerDrainStart {
 
 export class ServerDrain {
   readonly #context: ServerDrainContext;
-  #hasStopped = false;
+  /** Listeners were told to stop, which cannot be taken back. */
+  #stops = false;
+  /** Listeners of which directions accept no more, all workers having said so. */
+  #stopped: DrainDirection | undefined;
   /** The widest one since the server last served. */
   #latest: DrainRecord | undefined;
   /** Of narrower directions, replaced by `#latest`; workers know them still. */
@@ -60,16 +59,12 @@ export class ServerDrain {
    * graceful drain of a direction that drains already does nothing, as in Envoy.
    */
   async drainListeners(order: DrainListenersOrder): Promise<ServerDrainStart> {
-    const { manager, drainManager } = this.#context;
+    const { drainManager } = this.#context;
     const direction: DrainDirection = order.inboundOnly ? "inboundOnly" : "all";
     const keepsAccepting = order.graceful || order.skipExit;
     const underWay = drainManager.isDraining(direction) ? this.#latest : undefined;
     const record = underWay ?? this.#begin(direction, order);
-    if (!keepsAccepting) {
-      // From here on it cannot be taken back, although workers take a moment.
-      this.#hasStopped = true;
-      await manager.stopListeners(direction);
-    }
+    if (!keepsAccepting) await this.#stop(direction);
     return { record, isNew: underWay === undefined };
   }
 
@@ -82,7 +77,7 @@ export class ServerDrain {
   }
 
   #begin(direction: DrainDirection, order: DrainListenersOrder): DrainRecord {
-    const { pool, drains, drainManager, drainDefaults, manager } = this.#context;
+    const { pool, drains, drainManager, drainDefaults } = this.#context;
     this.#replaceNarrower();
     const record = drains.begin({
       cause: "admin",
@@ -107,21 +102,24 @@ export class ServerDrain {
           scope: order.inboundOnly ? "inbound" : "all",
         }),
       // While it accepts, a moment without connections is not the end.
-      mayEndEarly: () => this.#hasStopped,
+      mayEndEarly: () => this.#stopped !== undefined && covers(this.#stopped, direction),
       finish: async () => {
-        if (order.graceful && !order.skipExit) {
-          this.#hasStopped = true;
-          await manager.stopListeners(direction);
-        }
+        if (order.graceful && !order.skipExit) await this.#stop(direction);
         return "kept";
       },
       whyNotCancellable: () =>
-        this.#hasStopped ? "listeners have stopped, and do not accept again" : undefined,
+        this.#stops ? "listeners have stopped, and do not accept again" : undefined,
       onCancelled: () => this.#forgetReplaced(),
     });
     this.#latest = record;
     drains.tell(record);
     return record;
+  }
+
+  async #stop(direction: DrainDirection): Promise<void> {
+    this.#stops = true;
+    await this.#context.manager.stopListeners(direction);
+    if (this.#stopped !== "all") this.#stopped = direction;
   }
 
   #replaceNarrower(): void {

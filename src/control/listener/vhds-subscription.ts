@@ -2,9 +2,6 @@
  * Virtual hosts of one route configuration by VHDS (Envoy: `VhdsSubscription`). All that the server has of it is
  * subscribed to, as Envoy does; a host that a request needs is asked for by its name, `<route configuration>/<host>`,
  * which the server knows as the name or an alias of the resource.
- *
- * A name that was found stays subscribed. One that the server does not have is given up after a while: until then the
- * server would tell of it, so a further request for it is answered at once.
  */
 import type { Observable, Subscription } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
@@ -14,12 +11,12 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { DecodedVirtualHost } from "../config/decoded-virtual-host.ts";
 import type { ClusterWarming } from "../cluster/cluster-warming.ts";
 import type { Resource, ResourceBatch, ResourceState } from "../xds/resource-batch.ts";
+import { WantedResources } from "../xds/wanted-resources.ts";
 import { DiscoveredHosts } from "./discovered-hosts.ts";
 import type { DiscoveredHostView } from "./rds-view.ts";
 
 /** Of one route configuration; a name beyond it is not asked for. */
 export const wantedHostsMax = 50_000;
-const absentKeptMs = 5_000;
 
 /** Where virtual hosts come from. */
 export interface VirtualHostFeed {
@@ -46,19 +43,12 @@ export interface VhdsContext {
   readonly countOverflow: () => void;
 }
 
-interface WantedHost {
-  state: ResourceState<DecodedVirtualHost>["kind"];
-  readonly asking: Set<() => void>;
-  subscription: Subscription | undefined;
-  /** Until it is given up. */
-  expiry: Disposable | undefined;
-}
-
 export class VhdsSubscription implements Disposable {
   readonly #context: VhdsContext;
   readonly #hosts: DiscoveredHosts;
   readonly #views = new Map<string, DiscoveredHostView>();
-  readonly #wanted = new Map<string, WantedHost>();
+  /** By host. */
+  readonly #wanted: WantedResources<DecodedVirtualHost>;
   /** Changes that wait for clusters to become warm, by resource. */
   readonly #held = new Map<string, Disposable>();
   readonly #batches: Subscription;
@@ -68,6 +58,11 @@ export class VhdsSubscription implements Disposable {
   constructor(context: VhdsContext) {
     this.#context = context;
     this.#hosts = new DiscoveredHosts(context.name);
+    this.#wanted = new WantedResources({
+      ...context,
+      hasRoom: () => this.#wanted.size < wantedHostsMax,
+      subscribe: (host) => context.feed.named(`${context.name}/${host}`),
+    });
     this.#batches = context.feed.batches.subscribe((batch) => this.#apply(batch));
     void context.feed.whenAnswered().then(() => {
       this.#isAnswered = true;
@@ -105,17 +100,13 @@ export class VhdsSubscription implements Disposable {
       onAnswered();
       return { [Symbol.dispose]: () => {} };
     }
-    const wanted = this.#wanted.get(host) ?? this.#ask(host);
-    if (wanted?.state === "requested") wanted.asking.add(onAnswered);
-    else onAnswered();
-    return { [Symbol.dispose]: () => this.#unask(host, onAnswered) };
+    return this.#wanted.want(host, onAnswered);
   }
 
   [Symbol.dispose](): void {
     this.#batches.unsubscribe();
     for (const wait of this.#held.values()) wait[Symbol.dispose]();
-    for (const { asking } of this.#wanted.values()) for (const onAnswered of asking) onAnswered();
-    for (const host of this.#wanted.keys()) this.#giveUp(host);
+    this.#wanted[Symbol.dispose]();
     this.#context.onDisposed();
   }
 
@@ -191,51 +182,5 @@ export class VhdsSubscription implements Disposable {
   #isOurs(name: string): boolean {
     const end = name.lastIndexOf("/");
     return end === this.#context.name.length && name.startsWith(this.#context.name);
-  }
-
-  #ask(host: string): WantedHost | undefined {
-    if (this.#wanted.size >= wantedHostsMax) {
-      this.#context.countOverflow();
-      return undefined;
-    }
-    const wanted: WantedHost = {
-      state: "requested",
-      asking: new Set(),
-      subscription: undefined,
-      expiry: undefined,
-    };
-    this.#wanted.set(host, wanted);
-    wanted.subscription = this.#context.feed
-      .named(`${this.#context.name}/${host}`)
-      .subscribe(({ kind }) => this.#onState(host, wanted, kind));
-    return wanted;
-  }
-
-  #onState(host: string, wanted: WantedHost, kind: WantedHost["state"]): void {
-    wanted.state = kind;
-    wanted.expiry?.[Symbol.dispose]();
-    wanted.expiry = undefined;
-    if (kind === "requested") return;
-    if (kind !== "present") {
-      const { clock } = this.#context;
-      wanted.expiry = clock.startTimer(absentKeptMs, () => this.#giveUp(host));
-    }
-    const asking = [...wanted.asking];
-    wanted.asking.clear();
-    for (const onAnswered of asking) onAnswered();
-  }
-
-  /** What nobody waits for, and was never answered, does not stay subscribed. */
-  #unask(host: string, onAnswered: () => void): void {
-    const wanted = this.#wanted.get(host);
-    if (!wanted?.asking.delete(onAnswered) || wanted.asking.size > 0) return;
-    if (wanted.state === "requested") this.#giveUp(host);
-  }
-
-  #giveUp(host: string): void {
-    const wanted = this.#wanted.get(host);
-    this.#wanted.delete(host);
-    wanted?.expiry?.[Symbol.dispose]();
-    wanted?.subscription?.unsubscribe();
   }
 }

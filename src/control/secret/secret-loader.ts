@@ -68,20 +68,35 @@ function loadCertificate(config: TlsCertificateConfig, files: SecretFiles): TlsC
   return { kind: "tlsCertificate", chain: file, privateKey: key.bytes, passphrase };
 }
 
-function loadValidation(
+function loadValidation(config: ValidationContextConfig, files: SecretFiles): ValidationMaterial {
+  const { crl, trustedCa, usesSystemRoots } = config;
+  if (crl && !trustedCa && !usesSystemRoots)
+    throw new SecretError(
+      `Failed to load CRL from ${readSource(crl, files).where} without trusted CA`,
+    );
+  const material = readValidation(config, files);
+  judgeValidation(material);
+  return material;
+}
+
+/** Throws a `SecretError` unless the rules go together. */
+export function judgeValidation({ authorities, subjectAltNames, crl }: ValidationMaterial): void {
+  if (authorities !== undefined) return;
+  if (subjectAltNames.length > 0)
+    throw new SecretError(
+      "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
+    );
+  if (crl) throw new SecretError("Failed to load CRL without trusted CA");
+}
+
+/** A part of a context may lack what another part brings. Throws a `SecretError` for what is broken in itself. */
+export function readValidation(
   { trustedCa, usesSystemRoots, crl, ...rules }: ValidationContextConfig,
   files: SecretFiles,
 ): ValidationMaterial {
   const ca = readSource(trustedCa, files);
   const revoked = readSource(crl, files);
   if (trustedCa && ca.bytes.length === 0) throw new SecretError("DataSource cannot be empty");
-  const hasCa = trustedCa !== undefined || usesSystemRoots;
-  if (!hasCa && rules.subjectAltNames.length > 0)
-    throw new SecretError(
-      "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
-    );
-  if (!hasCa && crl)
-    throw new SecretError(`Failed to load CRL from ${revoked.where} without trusted CA`);
   if (crl) judgeCrl(revoked.bytes, revoked.where);
   const { certificateHashes, spkiHashes, subjectAltNames, acceptsUntrusted } = rules;
   return {

@@ -76,6 +76,7 @@ interface Entry {
 export class SecretManager implements Disposable {
   readonly #context: SecretManagerContext;
   readonly #entries = new Map<string, Entry>();
+  #heldCount = 0;
   /** Judged when the push came, and taken when it is applied: files are read once. */
   readonly #judged = new WeakMap<DecodedSecret, LoadResult>();
 
@@ -95,7 +96,23 @@ export class SecretManager implements Disposable {
   /** Subscribes, or joins who has. */
   acquire(reference: SecretReference, observer: SecretObserver): SecretLease {
     const id = secretId(reference);
-    const entry = this.#entries.get(id) ?? this.#open(id, reference);
+    return this.#lease(id, this.#entries.get(id) ?? this.#open(id, reference), observer);
+  }
+
+  /** Of a secret that stands where it is needed, so that nobody else can name it: read again like any other. */
+  hold(secret: DecodedSecret, observer: SecretObserver): SecretLease {
+    const { name, value } = secret;
+    const reference = { name, kind: value.kind, source: undefined };
+    const stats = new SecretStats(`sluice.secret.${name}.`, this.#context.stats);
+    const entry = this.#entry(reference, stats);
+    const id = `held ${++this.#heldCount}`;
+    this.#entries.set(id, entry);
+    this.#take(entry, secret, "");
+    entry.isReady = true;
+    return this.#lease(id, entry, observer);
+  }
+
+  #lease(id: string, entry: Entry, observer: SecretObserver): SecretLease {
     // Its own identity, so that the same observer may hold two leases.
     const own: SecretObserver = {
       onReady: () => observer.onReady(),
@@ -145,17 +162,11 @@ export class SecretManager implements Disposable {
   }
 
   #open(id: string, reference: SecretReference): Entry {
-    const { stats, wallTime, source } = this.#context;
-    const entry: Entry = {
+    const { stats, source } = this.#context;
+    const entry = this.#entry(
       reference,
-      openedMs: wallTime(),
-      observers: new Set(),
-      stats: reference.source && new SecretStats(reference.name, stats),
-      isReady: false,
-      held: undefined,
-      subscription: undefined,
-      watch: undefined,
-    };
+      reference.source && new SecretStats(`sds.${reference.name}.`, stats),
+    );
     this.#entries.set(id, entry);
     if (reference.source)
       entry.subscription = source(reference).subscribe((state) => this.#onState(entry, state));
@@ -165,6 +176,19 @@ export class SecretManager implements Disposable {
       entry.isReady = true;
     }
     return entry;
+  }
+
+  #entry(reference: SecretReference, stats: SecretStats | undefined): Entry {
+    return {
+      reference,
+      openedMs: this.#context.wallTime(),
+      observers: new Set(),
+      stats,
+      isReady: false,
+      held: undefined,
+      subscription: undefined,
+      watch: undefined,
+    };
   }
 
   #close(id: string, entry: Entry): void {

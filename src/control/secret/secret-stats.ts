@@ -1,4 +1,7 @@
-/** `sds.<name>.`, beside what the subscription counts there. */
+/**
+ * `sds.<name>.`, beside what the subscription counts there; of a secret that stands in the configuration itself
+ * `sluice.secret.<what it is of>.`, as Envoy does not read those again.
+ */
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 
@@ -8,9 +11,10 @@ export class SecretStats implements Disposable {
   readonly #stats: MainStats;
   readonly #block: number;
 
-  constructor(name: string, stats: MainStats) {
+  /** `prefix`: with its dot. */
+  constructor(prefix: string, stats: MainStats) {
     this.#stats = stats;
-    this.#block = stats.allocator.allocate(secretStats, `sds.${name.replaceAll(":", "_")}.`);
+    this.#block = stats.allocator.allocate(secretStats, prefix.replaceAll(":", "_"));
   }
 
   /** Files were moved into place, and what they hold is bad. */

@@ -28,6 +28,7 @@ import { homeEndpoints } from "../admin/home-endpoints.ts";
 import { initDumpEndpoint } from "../admin/init-dump-endpoint.ts";
 import { listenersEndpoint } from "../admin/listeners-endpoint.ts";
 import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint.ts";
+import { type PlanSource, planEndpoint } from "../admin/plan-endpoint.ts";
 import {
   type MemoryUse,
   certsEndpoint,
@@ -52,6 +53,7 @@ export interface AdminParts {
   readonly info: () => ServerInfo;
   readonly dump: ConfigDumpSource;
   readonly drains: { readonly desk: DrainDesk; readonly clock: Clock };
+  readonly plans: PlanSource;
   /** Connections of listeners with DrainType default are asked to close, `/ready` says DRAINING. */
   readonly setHealthCheckFailed: (failed: boolean) => void;
   readonly logLevels: LogLevelControl;
@@ -77,6 +79,7 @@ export function adminEndpoints(parts: AdminParts): readonly AnyEndpoint[] {
     readyEndpoint(parts.state),
     serverInfoEndpoint(parts.info),
     listenersEndpoint(listeners),
+    planEndpoint(parts.plans),
     clustersEndpoint(clusters, (block) => readHostCounts(parts.store, block)),
     configDumpEndpoint(parts.dump),
     statusEndpoint({

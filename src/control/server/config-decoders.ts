@@ -10,6 +10,7 @@ import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { DecodedVirtualHost } from "../config/decoded-virtual-host.ts";
 import type { DecodedScope } from "../config/decoded-scope.ts";
 import { createListenerComparison } from "../config/listener-comparison.ts";
+import { listListeners, type ReadListener, readListeners } from "../config/pushed-listeners.ts";
 import type { RuntimeLayerValues, RuntimeValue } from "../config/runtime-layer.ts";
 import { runtimeValueOf } from "../config/runtime-layers.ts";
 import type { DecodedExtensionConfig } from "../config/extension-config.ts";
@@ -17,7 +18,7 @@ import type { DecodedSecret } from "../config/secret-config.ts";
 import type { ResourceDecoder } from "../config/resource-decoder.ts";
 import { createResourceDecoders } from "../config/resource-decoders.ts";
 import type { ListenerComparison } from "../listener/listener-update.ts";
-import { readBinary } from "../proto/binary.ts";
+import { type ReadResult, readBinary } from "../proto/binary.ts";
 import { writeJson } from "../proto/json.ts";
 import { MessageValidator } from "../proto/message-validator.ts";
 import { Redaction } from "../proto/redact.ts";
@@ -35,6 +36,8 @@ export interface ConfigDecoders {
   readonly secrets: ResourceType<DecodedSecret>;
   readonly extensions: ResourceType<DecodedExtensionConfig>;
   readonly runtimes: ResourceType<RuntimeLayerValues>;
+  /** Listeners that nobody has pushed: what is warned of in them is nobody's news. */
+  readonly writtenListeners: (text: string) => ReadResult<Iterable<ReadListener>>;
   /** A runtime value from the text of the admin or of a file. */
   readonly runtimeValue: (text: string) => RuntimeValue;
   readonly comparison: ListenerComparison;
@@ -74,6 +77,12 @@ export function createConfigTools(log: Logger): ConfigTools {
       secrets: resourceType(typed.secrets),
       extensions: resourceType(typed.extensions),
       runtimes: resourceType(typed.runtimes),
+      writtenListeners: (text) => {
+        const listed = listListeners(text);
+        if (!listed.ok) return listed;
+        const value = readListeners(listed.value, { protos, decoder: typed.listeners });
+        return { ok: true, value };
+      },
       runtimeValue: (text) => runtimeValueOf(text, protos),
       comparison: createListenerComparison(protos),
       protos,

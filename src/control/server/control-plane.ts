@@ -2,9 +2,6 @@
  * Puts the managers together: who gives what to whom is here and nowhere else. Nothing in here waits or
  * acts; `initialization.ts` sets it going.
  */
-import type { Clock } from "../../shared/common/clock.ts";
-import type { LoggerOf } from "../../shared/common/log.ts";
-import type { Random } from "../../shared/common/random.ts";
 import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
@@ -12,7 +9,6 @@ import { ClusterManager } from "../cluster/cluster-manager.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
-import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { DrainDesk } from "../listener/drain-desk.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
@@ -25,31 +21,15 @@ import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
 import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
+import { systemFiles } from "../secret/secret-files.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
-import type { SharedLimits } from "../workers/shared-limits.ts";
 import { WorkerInquiry } from "../workers/worker-inquiry.ts";
-import type { WorkerPool } from "../workers/worker-pool.ts";
-import type { ConfigDecoders } from "./config-decoders.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
-import type { ServerLifecycle } from "./server-phase.ts";
-import type { ServerSlabs } from "./worker-setup.ts";
+import { TlsClients } from "./tls-clients.ts";
 import { XdsSources } from "./xds-setup.ts";
-
-export interface ControlPlaneParts {
-  readonly options: ServerOptions;
-  readonly bootstrap: BootstrapConfig;
-  readonly decoders: ConfigDecoders;
-  readonly pool: WorkerPool;
-  readonly limits: SharedLimits;
-  readonly slabs: ServerSlabs;
-  readonly listenSockets: ListenSockets;
-  readonly lifecycle: ServerLifecycle;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly loggerOf: LoggerOf;
-}
 
 export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;
@@ -67,24 +47,33 @@ export interface ControlPlane extends Disposable {
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const { pool, limits, clock, loggerOf, decoders, lifecycle } = parts;
+  const { pool, limits, clock, loggerOf, decoders } = parts;
   const { stats } = parts.slabs;
   // The stream opens with the first subscription, and then the clusters are there.
+  const files = systemFiles(process.env);
+  const tls = new TlsClients({
+    clusters: parts.bootstrap.staticClusters,
+    secrets: () => secrets,
+    files,
+    stats,
+    loggerOf,
+  });
   const sources = new XdsSources(parts, {
     hosts: (name) => clusters.hosts(name) ?? [],
+    tls,
     hasCluster: (name) => clusters.hasCluster(name),
     judgeSecret: (secret) => secrets.judge(secret),
     judgeExtension: (config) => extensions.judge(config),
     onUnreadExtension: (name) => extensions.countUnread(name),
   });
-  const secrets = createSecretManager(parts, sources);
+  const secrets = createSecretManager(parts, sources, files);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const clusters = createClusters(parts, sources);
   const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
   const { routes, scopedRoutes, extensions } = dependencies;
-  const { registry, runner, inquiry, drainManager } = createDraining(parts);
-  const drainDefaults = drainDefaultsOf(parts.options);
+  const draining = createDraining(parts);
+  const { drainManager } = draining;
   const listeners = new ListenerManager({
     pool,
     limits,
@@ -92,30 +81,18 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     dependencies: dependencies.acquire,
     refusalOf: dependencies.refusalOf,
     drainManager,
-    drainDefaults,
+    drainDefaults: draining.drainDefaults,
     clock,
-    drains: runner,
+    inquiry: draining.inquiry,
+    drains: draining.runner,
     sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
     log: loggerOf("config"),
   });
-  const draining = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
-  const serverDrain = new ServerDrain({
-    ...draining,
-    setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
-  });
-  const shutdownDrain = new ShutdownDrain({ ...draining, clock, serverDrain });
-  const drains = new DrainSteering({
-    registry,
-    runner,
-    inquiry,
-    server: serverDrain,
-    listeners,
-    clock,
-  });
-  const reports = createReports(parts, clusters);
+  const drainOrders = createDrainOrders(parts, draining, listeners);
+  const reports = createReports(parts, clusters, tls);
   const members = {
     clusters,
     listeners,
@@ -123,16 +100,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     secrets,
     extensions,
     scopedRoutes,
-    drains,
-    serverDrain,
-    shutdownDrain,
+    ...drainOrders,
     sources,
     runtime,
   };
   return Object.assign(members, {
     reports,
     [Symbol.dispose]: () =>
-      disposeAll([reports, runtime, sources, clusters, listeners, secrets, drainManager]),
+      disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
   });
 }
 
@@ -165,7 +140,7 @@ function createRuntime(parts: ControlPlaneParts, sources: XdsSources): RuntimeLo
   });
 }
 
-function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
+function createDraining({ options, pool, clock, slabs, lifecycle, loggerOf }: ControlPlaneParts) {
   const registry = new DrainRegistry({ clock, stats: slabs.stats, workers: pool.concurrency });
   const inquiry = new WorkerInquiry({ pool, clock });
   const drainManager = new DrainManager("modifyOnly", {
@@ -173,7 +148,24 @@ function createDraining({ pool, clock, slabs, lifecycle, loggerOf }: ControlPlan
     isHealthCheckFailed: () => lifecycle.isHealthCheckFailed,
   });
   const runner = new DrainRunner({ pool, inquiry, registry, clock, log: loggerOf("main") });
-  return { registry, runner, inquiry, drainManager };
+  return { registry, runner, inquiry, drainManager, drainDefaults: drainDefaultsOf(options) };
+}
+
+/** Drains by order of the admin, of a client, of a signal. */
+function createDrainOrders(
+  { pool, clock, lifecycle }: ControlPlaneParts,
+  { registry, runner, inquiry, drainManager, drainDefaults }: ReturnType<typeof createDraining>,
+  listeners: ListenerManager,
+) {
+  const common = { pool, drainManager, drainDefaults, drains: runner, manager: listeners };
+  const serverDrain = new ServerDrain({
+    ...common,
+    setHealthCheckFailed: (failed) => lifecycle.setHealthCheckFailed(failed),
+  });
+  const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
+  const server = serverDrain;
+  const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
+  return { drains, serverDrain, shutdownDrain };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -1,15 +1,16 @@
 /** What listeners wait for and hold while they live, and who serves which kind of it. */
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import { OdcdsApi } from "../cluster/odcds-api.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import { EcdsApi } from "../listener/ecds-api.ts";
 import type { AcquireDependency } from "../listener/listener-dependencies.ts";
 import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
-import { systemFiles } from "../secret/secret-files.ts";
+import type { SecretFiles } from "../secret/secret-files.ts";
 import { SecretManager } from "../secret/secret-manager.ts";
 import { WorkerSecrets } from "../secret/worker-secrets.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { acquireRoutesFrom, answerFrom, createRouting } from "./routing-setup.ts";
 import type { XdsSources } from "./xds-setup.ts";
 
@@ -25,11 +26,12 @@ export interface ListenerDependencies {
 export function createSecretManager(
   { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
   sources: XdsSources,
+  files: SecretFiles,
 ): SecretManager {
   return new SecretManager({
     statics: bootstrap.staticSecrets,
     source: sources.secrets,
-    files: systemFiles(process.env),
+    files,
     stats: slabs.stats,
     wallTime: () => clock.wallTime(),
     log: loggerOf("config"),
@@ -45,7 +47,14 @@ export function createListenerDependencies(
   const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
   const workerSecrets = new WorkerSecrets(pool, secrets);
   const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
-  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }));
+  const odcds = new OdcdsApi({
+    feed: sources.demandedClusters,
+    clusters,
+    stats: slabs.stats,
+    clock,
+    log: loggerOf("upstream"),
+  });
+  new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }, odcds));
   const acquireRoutes = acquireRoutesFrom({ routes, scopedRoutes });
   const acquire: AcquireDependency = (dependency, onReady) => {
     switch (dependency.kind) {

@@ -9,7 +9,8 @@ import { LoadReporter } from "../reports/load-reporter.ts";
 import { streamAccessLogs, streamLoadStats } from "../reports/report-methods.ts";
 import { AdsStream, type AdsStreamHandlers } from "../xds/ads-stream.ts";
 import { GrpcTransport } from "../xds/grpc-transport.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
+import type { TlsClients } from "./tls-clients.ts";
 import { targetOf } from "./xds-clients.ts";
 
 export interface Reports extends Disposable {
@@ -29,7 +30,11 @@ const droppedOffset = clusterStats.offset("upstream_rq_pending_overflow");
 /** Of a cluster that came by CDS, whose own is not asked for (Envoy's default). */
 const connectTimeoutMsDefault = 5_000;
 
-export function createReports(parts: ControlPlaneParts, clusters: ClusterManager): Reports {
+export function createReports(
+  parts: ControlPlaneParts,
+  clusters: ClusterManager,
+  tls: TlsClients,
+): Reports {
   const { clock, random, bootstrap, loggerOf, pool, slabs } = parts;
   const openStream = (
     { services, backoff }: ReportService,
@@ -37,7 +42,7 @@ export function createReports(parts: ControlPlaneParts, clusters: ClusterManager
     handlers: AdsStreamHandlers,
   ): AdsStream => {
     const hostsOf = (name: string) => clusters.hosts(name) ?? [];
-    const targets = services.map((service) => targetOf(service, hostsOf));
+    const targets = services.map((service) => targetOf(service, hostsOf, tls));
     const transport = new GrpcTransport({ method, targets });
     const connectTimeoutMs = connectTimeoutMsOf(services, parts);
     return new AdsStream({ transport, clock, random, backoff, connectTimeoutMs }, handlers);

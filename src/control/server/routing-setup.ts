@@ -2,13 +2,14 @@
  * Puts together what brings routes: RDS with VHDS, and SRDS over it; and who looks for what requests wait for.
  */
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { OdcdsApi } from "../cluster/odcds-api.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import type { DependencyLease } from "../listener/listener-dependencies.ts";
 import type { AnswerWant } from "../listener/on-demand-desk.ts";
 import { RdsApi } from "../listener/rds-api.ts";
 import { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { VhdsApi } from "../listener/vhds-api.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import type { XdsSources } from "./xds-setup.ts";
 
 export interface Routing {
@@ -54,13 +55,18 @@ export function acquireRoutesFrom({
 }
 
 /** Who looks for what requests wait for. */
-export function answerFrom({ routes, scopedRoutes }: Routing): AnswerWant {
+export function answerFrom(
+  { routes, scopedRoutes }: Routing,
+  odcds: Pick<OdcdsApi, "want">,
+): AnswerWant {
   return (want, onAnswered) => {
     switch (want.kind) {
       case "scope":
         return scopedRoutes.want(want.scopes, want.scope, onAnswered);
       case "virtualHost":
         return routes.want(want.routes, want.host, onAnswered);
+      case "cluster":
+        return odcds.want(want, onAnswered);
       default:
         return want satisfies never;
     }

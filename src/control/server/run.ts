@@ -10,6 +10,7 @@ import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
+import { systemFiles } from "../secret/secret-files.ts";
 import { crossChecks, validate } from "./validate.ts";
 
 /** `loadDataPlane` is called only where something is to be served. */
@@ -53,7 +54,9 @@ async function serve(
   let exit: DataPlane["exit"] = (code) => process.exit(code);
   using fatal = handleFatalErrors(log.loggerOf("main"), (code) => exit(code));
   const result = loadBootstrap(options, log.loggerOf("config"));
-  const errors = result.ok ? crossChecks(result.loaded.bootstrap) : result.errors;
+  const errors = result.ok
+    ? crossChecks(result.loaded.bootstrap, systemFiles(process.env))
+    : result.errors;
   if (!result.ok || errors.length > 0) return refuse(options, log, errors);
   // Not loaded to validate: half of the program.
   const { Server } = await import("./server.ts");

@@ -199,6 +199,10 @@ export class Server {
         render: loaded.decoders.render,
       },
       drains: { desk: this.#plane.drains, clock: this.#parts.clock },
+      plans: {
+        list: loaded.decoders.writtenListeners,
+        plan: (push) => this.#plane.listeners.plan(push),
+      },
       setHealthCheckFailed: (failed) =>
         failed
           ? this.#plane.serverDrain.failHealthCheck()

@@ -4,18 +4,20 @@ import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
 import { dependencyName, sourcesOf } from "../config/decoded-listener.ts";
 import { filePathError } from "../xds/file-source.ts";
+import { type SecretFiles, systemFiles } from "../secret/secret-files.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
 import type { ServerOptions } from "./options.ts";
+import { tlsErrors } from "./tls-checks.ts";
 import { sourceClusters } from "./xds-clients.ts";
 
 /** Everything that is wrong; empty: it can be served. */
 export function validate(options: ServerOptions, log: Logger): readonly string[] {
   const result = loadBootstrap(options, log);
-  return result.ok ? crossChecks(result.loaded.bootstrap) : result.errors;
+  return result.ok ? crossChecks(result.loaded.bootstrap, systemFiles(process.env)) : result.errors;
 }
 
 /** What one resource alone cannot tell: names of clusters that must exist, names that must differ. */
-export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
+export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): readonly string[] {
   const clusters = new Set(bootstrap.staticClusters.map(({ config }) => config.name));
   const errors = bootstrap.staticListeners.flatMap(({ config, requiredClusters }) =>
     requiredClusters
@@ -45,7 +47,8 @@ export function crossChecks(bootstrap: BootstrapConfig): readonly string[] {
       sources.push([`layered_runtime: layer '${layer.name}'`, layer.source]);
   for (const [where, source] of sources)
     errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
-  return errors;
+  const apis = sources.flatMap(([, source]) => (source?.kind === "api" ? [source.api] : []));
+  return [...errors, ...tlsErrors(bootstrap, ads ? [ads, ...apis] : apis, files)];
 }
 
 function sourceErrors(

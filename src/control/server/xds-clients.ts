@@ -28,7 +28,8 @@ import { sotw } from "../xds/sotw-conversation.ts";
 import type { XdsClient } from "../xds/xds-client.ts";
 import type { XdsStats } from "../xds/xds-stats.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
+import type { TlsClients } from "./tls-clients.ts";
 import { createXdsStats } from "./xds-stat-sink.ts";
 
 /** The present hosts of a cluster, asked before each attempt to connect. */
@@ -44,13 +45,15 @@ const statPrefixes: ReadonlyMap<string, string> = new Map([
 export class XdsClients implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #hostsOf: HostsOf;
+  readonly #tls: TlsClients;
   readonly #aggregatedStats: XdsStats;
   /** By what makes them equal: source, and type unless aggregated. */
   readonly #clients = new Map<string, XdsClient>();
 
-  constructor(parts: ControlPlaneParts, hostsOf: HostsOf) {
+  constructor(parts: ControlPlaneParts, hostsOf: HostsOf, tls: TlsClients) {
     this.#parts = parts;
     this.#hostsOf = hostsOf;
+    this.#tls = tls;
     this.#aggregatedStats = createXdsStats(parts.slabs.store, parts.slabs.stats.slab);
   }
 
@@ -141,7 +144,7 @@ export class XdsClients implements Disposable {
   #transport({ services }: GrpcApiSource, method: GrpcTransport["method"]): GrpcTransport {
     return new GrpcTransport({
       method,
-      targets: services.map((service) => targetOf(service, this.#hostsOf)),
+      targets: services.map((service) => targetOf(service, this.#hostsOf, this.#tls)),
     });
   }
 
@@ -153,6 +156,7 @@ export class XdsClients implements Disposable {
         clusterName,
         endpoints: () => this.#hostsOf(clusterName).map(({ address }) => address),
         path: restPathOf(type.typeUrl) ?? "",
+        security: this.#tls.ofCluster(clusterName),
         clock,
         timeoutMs: requestTimeoutMs,
       }),
@@ -197,7 +201,7 @@ export function sourceClusters(source: ApiConfigSource): readonly string[] {
   );
 }
 
-function isDeltaApi({ apiType }: GrpcApiSource): boolean {
+export function isDeltaApi({ apiType }: GrpcApiSource): boolean {
   return apiType === "deltaGrpc" || apiType === "aggregatedDeltaGrpc";
 }
 
@@ -205,16 +209,18 @@ function isDeltaApi({ apiType }: GrpcApiSource): boolean {
 const authorityPattern = /^[\w.-]+(:\d+)?$/;
 
 /** Where a service is: asked for its hosts before each attempt. */
-export function targetOf(service: GrpcService, hostsOf: HostsOf): GrpcTarget {
+export function targetOf(service: GrpcService, hostsOf: HostsOf, tls: TlsClients): GrpcTarget {
   const { target, authority, initialMetadata } = service;
+  const security = () => tls.ofService(service);
   if (target.kind === "uri")
-    return { name: target.uri, endpoints: () => [target.uri], initialMetadata };
+    return { name: target.uri, endpoints: () => [target.uri], initialMetadata, security };
   const { clusterName } = target;
   const host = authority === "" ? clusterName : authority;
   return {
     name: clusterName,
     endpoints: () => hostsOf(clusterName).map(grpcAddress),
     initialMetadata,
+    security,
     ...(authorityPattern.test(host) ? { authority: host } : {}),
   };
 }

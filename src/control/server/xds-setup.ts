@@ -2,10 +2,12 @@
  * Where resources come from: the aggregated stream, a server of one type, a polled one, a file. Managers get
  * sources to subscribe to and never learn which it was.
  */
-import { of } from "rxjs";
+import { finalize, of } from "rxjs";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
+import type { ClusterFeed } from "../cluster/odcds-api.ts";
 import { authoritySource } from "../config/authorities.ts";
+import { collectionOfNode } from "../config/collections.ts";
 import type { ConfigSource } from "../config/config-source.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { DecodedExtensionConfig } from "../config/extension-config.ts";
@@ -16,17 +18,21 @@ import { type RouteSource, unknownClusterOf } from "../listener/rds-api.ts";
 import type { VirtualHostSource } from "../listener/vhds-api.ts";
 import type { ScopeSource } from "../listener/scoped-rds-api.ts";
 import type { ResourceState, ResourceType } from "../xds/resource-batch.ts";
+import { readClusterFeed } from "../config/on-demand-clusters.ts";
 import type { SecretSource } from "../secret/secret-manager.ts";
 import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
-import type { ControlPlaneParts } from "./control-plane.ts";
-import { type HostsOf, XdsClients } from "./xds-clients.ts";
+import type { ControlPlaneParts } from "./control-plane-parts.ts";
+import { OneCollection } from "./one-collection.ts";
+import type { TlsClients } from "./tls-clients.ts";
+import { type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the managers, which are there before the first stream is. */
 interface KnownToManagers {
   /** Those present now. */
   readonly hosts: HostsOf;
+  readonly tls: TlsClients;
   /** Active or warming. */
   readonly hasCluster: (cluster: string) => boolean;
   /** What is wrong with a secret or a filter's configuration that was pushed; empty: nothing. */
@@ -47,13 +53,14 @@ export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #clients: XdsClients;
   readonly #known: KnownToManagers;
+  readonly #scopeCollections = new OneCollection();
   /** By client, the types whose resources are judged before a push is answered. */
   readonly #checked = new Map<XdsClient, Set<ResourceType<unknown>>>();
 
   constructor(parts: ControlPlaneParts, known: KnownToManagers) {
     this.#parts = parts;
     this.#known = known;
-    this.#clients = new XdsClients(parts, known.hosts);
+    this.#clients = new XdsClients(parts, known.hosts, known.tls);
   }
 
   status(): readonly XdsStatus[] {
@@ -104,6 +111,23 @@ export class XdsSources implements Disposable {
     return typeof client === "string"
       ? of<ResourceState<LoadAssignment>>(noSource(client))
       : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
+  };
+
+  readonly demandedClusters: ClusterFeed = (feed, name) => {
+    const type = this.#parts.decoders.clusters;
+    const source = readClusterFeed(feed);
+    const { lds, ads } = this.#parts.bootstrap.dynamicResources;
+    const isAuthoritative = authoritySource(name, this.#parts.bootstrap.authorities) !== undefined;
+    if (source === undefined && !isAuthoritative)
+      return "the filter names none, and the cluster's name no authority";
+    const resolved = this.#resolved(source, lds);
+    if (!isAuthoritative && resolved?.kind !== "api" && ads && !isDeltaApi(ads))
+      return "odcds: ADS must use DELTA_GRPC api_type when clusters are asked for on demand";
+    const client = this.clientOf(name, resolved, type);
+    if (typeof client === "string") return client;
+    // Requests wait for it, and give it up when they have waited long enough.
+    const options = { initialFetchTimeoutMs: 0, statPrefix: "cluster_manager.odcds." };
+    return client.resource$(type, name, options);
   };
 
   readonly routes: RouteSource = ({ routeConfigName, source, statPrefix }) => {
@@ -158,8 +182,14 @@ export class XdsSources implements Disposable {
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
     if (typeof client === "string") return client;
+    const { nodeParams } = this.#parts.bootstrap.dynamicResources;
+    const collection = collectionOfNode(source.collection, nodeParams);
+    const release = this.#scopeCollections.acquire(client, collection);
+    if (release === undefined)
+      return "its server is asked for another collection already, and all scopes of a server are one";
+    const options = { ...subscriptionOptions(source, statPrefix), collection };
     return {
-      batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
+      batches: client.changes$(type, options).pipe(finalize(release)),
       whenAnswered: () => client.whenAnswered(type),
     };
   };
@@ -193,8 +223,7 @@ export class XdsSources implements Disposable {
     if (vhds?.kind !== "ads") return undefined;
     const { ads } = this.#parts.bootstrap.dynamicResources;
     if (!ads) return "vhds: ADS config source specified but no ADS configured in bootstrap.";
-    const isDelta = ads.apiType === "deltaGrpc" || ads.apiType === "aggregatedDeltaGrpc";
-    return isDelta
+    return isDeltaApi(ads)
       ? undefined
       : "vhds: ADS must use DELTA_GRPC api_type when used as VHDS config source.";
   }

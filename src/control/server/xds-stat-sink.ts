@@ -93,7 +93,7 @@ function prefixOf({ shortName, name, statPrefix }: SubscriptionIdentity): string
     case "LDS":
       return "listener_manager.lds.";
     case "CDS":
-      return "cluster_manager.cds.";
+      return statPrefix ?? "cluster_manager.cds.";
     case "EDS":
       return statPrefix ?? `cluster.${safeName}.`;
     case "VHDS":

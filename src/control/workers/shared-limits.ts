@@ -1,6 +1,6 @@
 /**
  * Int32 counters that are exact over all workers (`Atomics`): circuit breakers, connections of a
- * listener. Main gives out their places; workers count. The first places are each worker's open connections.
+ * listener. Main gives out their places; workers count. The first places are those of `limitLayout`.
  *
  * A place that was given back may still be counted down by connections that outlive their owner (the pools
  * of a removed cluster), so it is given out again only once all its counters stand at zero.
@@ -15,7 +15,7 @@ export class SharedLimits {
   readonly #values: Int32Array;
   /** Given back, by size; not all of them are at zero yet. */
   readonly #returned = new Map<number, number[]>();
-  #next: number = limitLayout.workersMax;
+  #next: number = limitLayout.firstFree;
 
   constructor(slots = sharedLimitSlots) {
     this.buffer = new SharedArrayBuffer(slots * Int32Array.BYTES_PER_ELEMENT);

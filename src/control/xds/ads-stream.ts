@@ -20,7 +20,7 @@ type AdsStreamState =
   /** Nobody has asked for anything. */
   | { readonly kind: "idle" }
   /** A call was made; what is sent waits for the connection. */
-  | { readonly kind: "connecting"; readonly call: AdsCall }
+  | { readonly kind: "connecting"; readonly call: AdsCall; readonly reason: string }
   | { readonly kind: "open"; readonly call: AdsCall; readonly sinceMs: number }
   | {
       readonly kind: "backingOff";
@@ -97,6 +97,7 @@ export class AdsStream implements Disposable {
 
   status(): StreamStatus {
     const state = this.#state;
+    if (state.kind === "connecting") return { kind: "connecting", reason: state.reason };
     if (state.kind !== "backingOff") return { kind: state.kind };
     const retryInMs = Math.max(0, state.retryAtMs - this.#clock.now());
     return { kind: "backingOff", retryInMs, reason: state.reason };
@@ -119,6 +120,7 @@ export class AdsStream implements Disposable {
   }
 
   #open(): void {
+    const reason = this.#state.kind === "backingOff" ? this.#state.reason : "";
     const call = this.#transport.open({
       connected: () => {
         if (this.#call() !== call) return;
@@ -139,7 +141,7 @@ export class AdsStream implements Disposable {
         if (this.#call() === call) this.#fail(reason);
       },
     });
-    this.#state = { kind: "connecting", call };
+    this.#state = { kind: "connecting", call, reason };
     if (this.#connectTimeoutMs > 0)
       this.#connectTimer = this.#clock.startTimer(this.#connectTimeoutMs, () =>
         this.abandon(`14, not connected within ${this.#connectTimeoutMs} ms`),

@@ -2,6 +2,8 @@
  * Which endpoint to try next. Every endpoint of a service is tried before the next service, and an answer
  * makes the first service the one to come back to (Envoy: `GrpcMuxFailover`).
  */
+import type { SocketSecurity } from "./socket-security.ts";
+
 export interface GrpcTarget {
   /** Of the cluster, or the target URI: for people. */
   readonly name: string;
@@ -11,6 +13,8 @@ export interface GrpcTarget {
   readonly authority?: string;
   /** Headers of the stream. */
   readonly initialMetadata?: readonly { readonly key: string; readonly value: string }[];
+  /** Absent, or undefined of an endpoint: in plain text. */
+  readonly security?: (endpoint: string) => SocketSecurity | undefined;
 }
 
 export interface ChosenEndpoint {

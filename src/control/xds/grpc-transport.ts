@@ -53,7 +53,7 @@ export class GrpcTransport implements AdsTransport {
     if (!chosen) return this.#openNone(handlers);
     const { target, endpoint } = chosen;
     const sockets = new HandshakeSockets();
-    const watched = watchedCredentials((socket) => sockets.add(socket));
+    const watched = watchedCredentials(sockets, target.security?.(endpoint));
     const client = new Client(endpoint, watched, this.#channel(target));
     const noting = this.#noting(handlers);
     const { path, requestSerialize, responseDeserialize } = this.method;

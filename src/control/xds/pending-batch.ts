@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
-import { TimeSlices } from "../../shared/common/time-slices.ts";
+import type { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { NamedResource } from "./comparison.ts";
 import type { RejectedResource, Resource, ResourceBatch, ResourceType } from "./resource-batch.ts";
 
@@ -16,23 +16,22 @@ export interface DecodedResources<T> {
   readonly rejected: readonly RejectedResource[];
 }
 
-/** Reads every candidate, and every error of every candidate. */
+/** Reads every candidate, and every error of every candidate, in what is left of the slice and in more. */
 export async function decodeAll<T>(
   type: ResourceType<T>,
   candidates: readonly NamedResource[],
-  clock: Clock,
+  slices: TimeSlices,
 ): Promise<DecodedResources<T>> {
   const changed: Resource<T>[] = [];
   const rejected: RejectedResource[] = [];
-  const slices = new TimeSlices(clock);
   for (const { name, ownName, version, bytes: view } of candidates) {
+    if (slices.isOver) await slices.next();
     // Kept from here on, so out of the message that it came in.
     const bytes = view.slice();
     const result = type.decode(bytes);
     const naming = ownName === undefined ? { name } : { name, ownName };
     if (result.ok) changed.push({ ...naming, version, bytes, value: result.value });
     else rejected.push({ name, version, bytes, errors: result.errors });
-    if (slices.isOver) await slices.next();
   }
   return { changed, rejected };
 }

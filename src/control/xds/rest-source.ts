@@ -111,7 +111,8 @@ export class RestSource extends SubscriptionClient {
     const answer = await transport.poll(this.#requestFor(subscriptions, resourceNames));
     if (this.#isClosed) return;
     stats.controlPlane.connected(answer.kind !== "failed");
-    this.#stream = { kind: answer.kind === "failed" ? "connecting" : "open" };
+    this.#stream =
+      answer.kind === "failed" ? { kind: "connecting", reason: answer.reason } : { kind: "open" };
     if (answer.kind === "unchanged") return;
     const { typeUrl } = subscriptions.type;
     const schema = protos.schema<ResponseMessage>("envoy.service.discovery.v3.DiscoveryResponse");

@@ -1,10 +1,13 @@
 /**
- * One poll at a time over HTTP/1.1, each on a connection of its own: a poll every few seconds is not worth
+ * One poll at a time over HTTP/1.1, in plain text or secured, each on a connection of its own: a poll every few seconds is not worth
  * keeping one, and a server that went away is noticed at once.
  */
 import { request } from "node:http";
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { formatAddress, type SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { SocketSecurity } from "./socket-security.ts";
 
 export type PollAnswer =
   | { readonly kind: "body"; readonly text: string }
@@ -25,6 +28,8 @@ export interface HttpPollOptions {
   /** Each tried in turn; asked before each poll, and may be empty. */
   readonly endpoints: () => readonly SocketAddress[];
   readonly path: string;
+  /** Undefined: in plain text. */
+  readonly security?: SocketSecurity | undefined;
   readonly clock: Clock;
   /** For a poll from its beginning to the last byte. */
   readonly timeoutMs: number;
@@ -71,11 +76,14 @@ export class HttpPollTransport implements PollTransport {
     const { clock, path, clusterName, timeoutMs } = this.#options;
     const { promise, resolve } = Promise.withResolvers<PollAnswer>();
     const fail = (reason: string): void => resolve({ kind: "failed", reason });
+    const socket = connect(addressOf(endpoint));
+    // It may fail before the request has it, and then nobody else would listen.
+    socket.on("error", (error) => fail(error.message));
     const outgoing = request({
-      ...(endpoint.kind === "ip"
-        ? { host: endpoint.ip, port: endpoint.port }
-        : { socketPath: endpoint.path }),
-      agent: false,
+      createConnection: (_options, done) => {
+        void this.#secure(socket, done);
+        return undefined;
+      },
       method: "POST",
       path,
       headers: { host: clusterName, "content-type": "application/json" },
@@ -83,10 +91,12 @@ export class HttpPollTransport implements PollTransport {
     const timer = clock.startTimer(timeoutMs, () => {
       fail(`no answer within ${timeoutMs} ms`);
       outgoing.destroy();
+      socket.destroy();
     });
     this.#cancel = () => {
       timer[Symbol.dispose]();
       outgoing.destroy();
+      socket.destroy();
     };
     outgoing.on("error", (error) => fail(error.message));
     outgoing.on("response", (response) => {
@@ -105,6 +115,26 @@ export class HttpPollTransport implements PollTransport {
     outgoing.end(body);
     return promise.finally(() => timer[Symbol.dispose]());
   }
+
+  /** The socket itself where nothing secures it. */
+  async #secure(
+    socket: Socket,
+    done: (error: Error | null, socket: Duplex) => void,
+  ): Promise<void> {
+    const { security } = this.#options;
+    try {
+      await security?.ready();
+      done(null, security ? await security.secure(socket, "http/1.1") : socket);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)), socket);
+    }
+  }
+}
+
+function addressOf(endpoint: SocketAddress) {
+  return endpoint.kind === "ip"
+    ? { host: endpoint.ip, port: endpoint.port }
+    : { path: endpoint.path };
 }
 
 function answerOf(status: number, chunks: readonly Buffer[]): PollAnswer {

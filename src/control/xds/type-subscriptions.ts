@@ -27,6 +27,8 @@ import type { NackStatus, ResourceStatus, TypeStatus } from "./xds-status.ts";
 
 /** Envoy: `initial_fetch_timeout`, 15 s unless the config source says otherwise. */
 const initialFetchTimeoutMsDefault = 15_000;
+/** Resources: to read the envelope of so many takes a slice of time, and to compare them another. */
+const largeResponse = 1_000;
 
 export interface TypeSubscriptionsOptions {
   readonly clock: Clock;
@@ -137,8 +139,11 @@ export class TypeSubscriptions<T> implements Disposable {
   async #answer(response: DiscoveryResponse): Promise<Reply> {
     const { clock, dialect } = this.#options;
     const startMs = clock.now();
+    const slices = new TimeSlices(clock);
+    // To read its envelope was this turn's work.
+    if (response.resources.length >= largeResponse) await slices.next();
     const comparison = dialect.compare(this.#held, response, this.type, this.interest);
-    const decoded = await decodeAll(this.type, comparison.candidates, clock);
+    const decoded = await decodeAll(this.type, comparison.candidates, slices);
     const unread = [...comparison.rejected, ...decoded.rejected];
     const { accepted, refused } = await this.#deliver(
       new PendingBatch(
@@ -386,12 +391,13 @@ export class TypeSubscriptions<T> implements Disposable {
     });
   }
 
-  /** A partial response is an answer to those it names; a full or an empty one to all. */
+  /** A partial response is an answer to those it names, and to who asked for all; a full or an empty one to all. */
   #forEachAffected(response: DiscoveryResponse, visit: (stats: SubscriptionStats) => void): void {
-    if (this.type.isFullState || isSilent(response)) {
+    if ((this.type.isFullState && !response.removedNames) || isSilent(response)) {
       this.forEachStats(visit);
       return;
     }
+    if (this.#all) visit(this.#all.stats);
     const sent = response.resources.map((resource) => resource.name ?? "");
     for (const name of new Set([...sent, ...(response.removedNames ?? [])])) {
       const named = this.#named.get(name);

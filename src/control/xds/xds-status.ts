@@ -14,7 +14,8 @@ export interface XdsStatus {
 export type StreamStatus =
   /** Nothing is subscribed yet. */
   | { readonly kind: "idle" }
-  | { readonly kind: "connecting" }
+  /** `reason`: why the attempt before it failed; empty where there was none. */
+  | { readonly kind: "connecting"; readonly reason: string }
   | { readonly kind: "open" }
   | { readonly kind: "backingOff"; readonly retryInMs: number; readonly reason: string }
   | { readonly kind: "closed" };

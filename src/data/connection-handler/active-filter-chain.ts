@@ -28,6 +28,10 @@ export class ActiveFilterChain {
     return this.#config;
   }
 
+  get connectionCount(): number {
+    return this.#connectionCount;
+  }
+
   /** The same chain, in a version of which its connections take up what is new with their next request. */
   adopt(config: FilterChainConfig, slots: ListenerSlots): void {
     if (config.revision === this.#config.revision) return;

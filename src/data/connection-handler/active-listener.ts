@@ -74,7 +74,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly #unmatched = new Set<ActiveConnection>();
   readonly #retired = new Set<ActiveFilterChain>();
   readonly #drains: ActiveDrain[] = [];
-  #counters: ListenerCounters;
+  readonly #counters: ListenerCounters;
   #slots: ListenerSlots;
   #state: State = lazy(undefined);
   /** Accepting what is left in the queue: served here, so that nothing is under way when it is done. */
@@ -119,7 +119,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   update(command: UpdateFilterChains): void {
     this.#slots = command.slots;
-    this.#counters = new ListenerCounters(this.worker, command.slots);
+    this.#counters.moveTo(command.slots);
     const state = this.#state;
     const previous = state.kind === "serving" ? state.chains : state.previous;
     if (command.config) this.#serveWith(command.config, previous);
@@ -198,6 +198,11 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#onEmpty = onRemoved;
     for (const connection of this.#connections) connection.cut();
     this.#endIfEmpty();
+  }
+
+  /** Of the chains that serve, by their ids: what an update has retired drains already. */
+  connectionsByChain(): readonly (readonly [string, number])[] {
+    return this.#chains?.connectionCounts() ?? [];
   }
 
   // Accepting.

@@ -16,13 +16,14 @@ import type {
   StopListener,
   WorkerCommand,
 } from "../../shared/protocol/worker-command.ts";
-import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
+import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
 import type { NamedTable } from "./named-table.ts";
@@ -43,7 +44,8 @@ export interface ConnectionHandlerParts {
   readonly onBug: (error: unknown) => void;
 }
 
-type ListRemaining = Extract<WorkerCommand, { kind: "listRemaining" }>;
+/** Commands that are answered by more than "done". */
+type Question = Extract<WorkerCommand, { readonly question: number }>;
 
 export class ConnectionHandler implements ListenerEnvironment, HandedConnectionHandler, Disposable {
   readonly worker: WorkerContext;
@@ -88,9 +90,9 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "endDrain":
         return this.#drainOrders.end(command.drain, () => this.#done(command.reply));
       case "cancelDrain":
-        return this.#cancelDrain(command.drain, command.question);
       case "listRemaining":
-        return this.#listRemaining(command);
+      case "countConnections":
+        return this.#answer(command);
       case "removeListener":
         return this.#removeListener(command);
       case "startServerDrain":
@@ -179,7 +181,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
 
   #drop(connection: HandedConnection): void {
     this.worker.reactor.discard(connection.descriptor);
-    Atomics.sub(this.worker.limits, connection.connectionCount, 1);
+    releaseAccepted(this.worker.limits, connection.connectionCount);
     this.balancer.closed();
   }
 
@@ -208,17 +210,34 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
   }
 
-  #cancelDrain(id: DrainId, question: number): void {
+  #answer(command: Question): void {
+    const { question } = command;
+    const answer = this.#answerTo(command);
+    if (question !== 0) this.post({ kind: "answer", question, answer });
+  }
+
+  #answerTo(command: Question): WorkerAnswer {
+    switch (command.kind) {
+      case "cancelDrain":
+        return { kind: "drainCancelled", told: this.#cancelDrain(command.drain) };
+      case "listRemaining": {
+        const { drain, limit } = command;
+        return { kind: "remaining", connections: this.#drainOrders.remaining(drain, limit) };
+      }
+      case "countConnections": {
+        const counts = this.#listeners.get(command.tag)?.connectionsByChain() ?? [];
+        return { kind: "connectionCounts", counts };
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+
+  #cancelDrain(id: DrainId): number {
     const told = this.#drainOrders.cancel(id);
     const index = this.#serverDrains.findIndex(({ drain }) => drain.start.id === id);
     if (index >= 0) this.#serverDrains.splice(index, 1);
-    if (question !== 0)
-      this.post({ kind: "answer", question, answer: { kind: "drainCancelled", told } });
-  }
-
-  #listRemaining({ drain, limit, question }: ListRemaining): void {
-    const connections = this.#drainOrders.remaining(drain, limit);
-    this.post({ kind: "answer", question, answer: { kind: "remaining", connections } });
+    return told;
   }
 
   #removeListener(command: RemoveListener): void {

@@ -50,6 +50,10 @@ export class ListenerChains {
     return matched && this.#byId.get(matched.id);
   }
 
+  connectionCounts(): readonly (readonly [id: string, count: number])[] {
+    return [...this.#byId].map(([id, chain]) => [id, chain.connectionCount]);
+  }
+
   /** Chains that `next` did not take over. */
   retiredBy(next: ListenerChains | undefined): ActiveFilterChain[] {
     return [...this.#byId.values()].filter((chain) => next?.byId(chain.config.id) !== chain);

@@ -1,5 +1,9 @@
-/** The stats and the limit of one listener on one worker. Gauges are set from the size they are given. */
+/**
+ * The stats and the limit of one version of a listener on one worker. Its generations share their stats, so the
+ * gauge moves by the difference between the sizes that it is given: what the others show stays in it.
+ */
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { limitLayout } from "../../shared/protocol/worker-init.ts";
 import {
   listenerStats,
   listenerWorkerStats,
@@ -10,6 +14,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 const total = listenerStats.offset("downstream_cx_total");
 const destroyed = listenerStats.offset("downstream_cx_destroy");
 const overflow = listenerStats.offset("downstream_cx_overflow");
+const globalOverflow = listenerStats.offset("downstream_global_cx_overflow");
 const noMatch = listenerStats.offset("no_filter_chain_match");
 const active = listenerStats.offset("downstream_cx_active");
 const lengthMs = listenerStats.offset("downstream_cx_length_ms");
@@ -19,28 +24,51 @@ const workerActive = listenerWorkerStats.offset("downstream_cx_active");
 const handed = sluiceWorkerStats.offset("connections_handed_over");
 const exhausted = sluiceWorkerStats.offset("descriptors_exhausted");
 
+/** A connection that was accepted has gone, or is not to be. */
+export function releaseAccepted(limits: Int32Array, connectionCount: number): void {
+  Atomics.sub(limits, limitLayout.acceptedConnections, 1);
+  Atomics.sub(limits, connectionCount, 1);
+}
+
 export class ListenerCounters {
   readonly #worker: WorkerContext;
-  readonly #slots: ListenerSlots;
+  #slots: ListenerSlots;
+  /** The part of the gauges that is this version's. */
+  #shown = 0;
 
   constructor(worker: WorkerContext, slots: ListenerSlots) {
     this.#worker = worker;
     this.#slots = slots;
   }
 
-  /** Counts one towards the listener's limit over all workers; false and counted when it is reached. */
+  /** After an update in place, which goes on with the connections. */
+  moveTo(slots: ListenerSlots): void {
+    const count = this.#shown;
+    this.#show(0);
+    this.#slots = slots;
+    this.#show(count);
+  }
+
+  /**
+   * Counts one towards the limits of the process and of the listener, over all workers; false and counted when one
+   * of them is reached.
+   */
   tryAcquire(): boolean {
-    const { connectionCount, name } = this.#slots;
-    const limit = this.#worker.runtime.connectionLimit(name);
-    const before = Atomics.add(this.#worker.limits, connectionCount, 1);
-    if (limit === undefined || before < limit) return true;
+    const { connectionCount, name, ignoresGlobalLimit } = this.#slots;
+    const { limits, runtime } = this.#worker;
+    const limit = runtime.connectionLimit(name);
+    const accepted = Atomics.add(limits, limitLayout.acceptedConnections, 1);
+    const before = Atomics.add(limits, connectionCount, 1);
+    const isGlobalReached = !ignoresGlobalLimit && accepted >= runtime.acceptedConnectionsMax;
+    if (!isGlobalReached && (limit === undefined || before < limit)) return true;
     this.release();
-    this.overflowed();
+    if (isGlobalReached) this.#worker.slab.add(this.#slots.listener, globalOverflow);
+    else this.overflowed();
     return false;
   }
 
   release(): void {
-    Atomics.sub(this.#worker.limits, this.#slots.connectionCount, 1);
+    releaseAccepted(this.#worker.limits, this.#slots.connectionCount);
   }
 
   overflowed(): void {
@@ -51,14 +79,14 @@ export class ListenerCounters {
     const { slab } = this.#worker;
     slab.add(this.#slots.listener, total);
     slab.add(this.#slots.worker, workerTotal);
-    this.#setActive(activeCount);
+    this.#show(activeCount);
   }
 
   closed(activeCount: number, startMs: number): void {
     const { slab, reactor } = this.#worker;
     slab.add(this.#slots.listener, destroyed);
     slab.record(this.#slots.listener, lengthMs, reactor.nowMs - startMs);
-    this.#setActive(activeCount);
+    this.#show(activeCount);
   }
 
   unmatched(): void {
@@ -77,8 +105,11 @@ export class ListenerCounters {
     this.#worker.slab.add(this.#worker.init.slots.sluice, exhausted);
   }
 
-  #setActive(count: number): void {
-    this.#worker.slab.set(this.#slots.listener, active, count);
-    this.#worker.slab.set(this.#slots.worker, workerActive, count);
+  #show(count: number): void {
+    const { slab } = this.#worker;
+    const change = count - this.#shown;
+    slab.add(this.#slots.listener, active, change);
+    slab.add(this.#slots.worker, workerActive, change);
+    this.#shown = count;
   }
 }

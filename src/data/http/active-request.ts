@@ -24,6 +24,7 @@ import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason, redirectReply } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
+import { isHeadMethod, isRepeatableMethod } from "./repeatable-methods.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import { checkRequest } from "./request-checks.ts";
@@ -341,11 +342,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #readMethod(): void {
     const { bytes } = this.#context.reactor.arena;
     const { methodStart, methodEnd } = requestHead;
-    const first = bytes[methodStart];
-    const length = methodEnd - methodStart;
-    this.#isHead = length === 4 && first === 0x48 && bytes[methodStart + 1] === 0x45;
-    // GET, HEAD, OPTIONS, TRACE; PUT and DELETE are idempotent as well (RFC 9110 §9.2.2).
-    this.#isRepeatable = this.#isHead || repeatable.has(first ?? 0, length);
+    this.#isHead = isHeadMethod(bytes, methodStart, methodEnd);
+    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
   }
 
   #check(): LocalReplyReason | undefined {
@@ -381,6 +379,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
+    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
@@ -396,7 +396,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { action } = route;
     switch (action.kind) {
       case "cluster":
-        this.#toCluster(route, action);
+        this.#toCluster(route, action, cluster);
         break;
       case "directResponse":
         context.count(httpStat.rqDirectResponse);
@@ -435,8 +435,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return true;
   }
 
-  #toCluster(route: CompiledRoute, action: ClusterAction): void {
-    const name = route.chooseCluster(this.#context.view) ?? "";
+  #toCluster(route: CompiledRoute, action: ClusterAction, name: string): void {
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);
@@ -567,25 +566,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#live.requestEnded();
   }
 }
-
-/** Methods by first letter and length: GET, PUT, TRACE, DELETE, OPTIONS (HEAD is known before). */
-const repeatable = {
-  has(first: number, length: number): boolean {
-    switch (length) {
-      case 3:
-        // GET; PUT shares its first letter with POST only.
-        return first === 0x47 || first === 0x50;
-      case 5:
-        return first === 0x54;
-      case 6:
-        return first === 0x44;
-      case 7:
-        return first === 0x4f;
-      default:
-        return false;
-    }
-  },
-};
 
 function portOf(address: SocketAddress | undefined): number {
   return address?.kind === "ip" ? address.port : 0;

@@ -87,6 +87,9 @@ export class ConnectionLife {
   onClosed(reason: CloseReason, hadRequest: boolean): void {
     const context = this.#context;
     const isRemote = reason !== "local" || this.isEndedByPeer;
+    if (this.#isTooOld && context.config.http1SafeMaxConnectionDuration) {
+      context.add(httpStat.cxHttp1SoftDrain, -1);
+    }
     context.add(httpStat.cxActive, -1);
     context.add(httpStat.cxHttp1Active, -1);
     context.count(httpStat.cxDestroy);
@@ -159,6 +162,10 @@ export class ConnectionLife {
     this.#isTooOld = true;
     const { reactor, config } = this.#context;
     this.#context.count(httpStat.cxMaxDuration);
+    if (config.http1SafeMaxConnectionDuration) {
+      this.#context.add(httpStat.cxHttp1SoftDrain, 1);
+      return;
+    }
     this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
   }
 

@@ -3,6 +3,7 @@ import type { HttpConnectionManagerConfig } from "../../shared/config/http-confi
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
+import { ActiveRequestPool } from "./active-request-pool.ts";
 import { Http1ServerConnection } from "./http1-server-connection.ts";
 import { HttpContext } from "./http-context.ts";
 
@@ -12,8 +13,9 @@ export function createHttpConnectionManagerFactory(
   slots: ListenerSlots,
 ): NetworkFilterFactory {
   const context = new HttpContext(config, worker, slots);
+  const requests = new ActiveRequestPool(context);
   return {
-    create: (connection) => new Http1ServerConnection(context, connection),
+    create: (connection) => new Http1ServerConnection(context, requests, connection),
     adopt(filter, ofListener) {
       if (filter.kind === "httpConnectionManager") context.adopt(filter.config, ofListener);
     },

@@ -8,22 +8,22 @@ import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
+import type { ComposerContext } from "./composer-context.ts";
 import { DateHeader } from "./date-header.ts";
 import { RemoteLinesTable } from "./headers/forwarding-fields.ts";
 import { HeaderCapture } from "./headers/header-capture.ts";
 import { HeadWriter } from "./http1/head-writer.ts";
 import { LiveConfig } from "./live-config.ts";
 import { RequestIds } from "./request-id.ts";
-import { ActiveRequestPool } from "./active-request-pool.ts";
 import { RequestComposer } from "./request-composer.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import type { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
-import type { UpstreamEnvironment } from "./upstream/http1-pool.ts";
+import type { UpstreamEnvironment } from "./upstream/http1-client-connection.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
-export class HttpContext implements Disposable {
+export class HttpContext implements ComposerContext, Disposable {
   readonly worker: WorkerContext;
   readonly reactor: Reactor;
   readonly writer: HeadWriter;
@@ -35,7 +35,6 @@ export class HttpContext implements Disposable {
   readonly view: RequestView;
   readonly requestComposer: RequestComposer;
   readonly responseComposer: ResponseComposer;
-  readonly requests: ActiveRequestPool;
   readonly remoteLines = new RemoteLinesTable();
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
@@ -52,7 +51,6 @@ export class HttpContext implements Disposable {
     this.view = new RequestView(worker.reactor.arena.buffer, this);
     this.requestComposer = new RequestComposer(this);
     this.responseComposer = new ResponseComposer(this);
-    this.requests = new ActiveRequestPool(this);
     this.dates = new DateHeader(worker.clock);
     this.requestIds = new RequestIds(worker.random);
     this.#values = worker.slab.values;
@@ -91,7 +89,7 @@ export class HttpContext implements Disposable {
 
   /** The `on_demand` filter is there: requests may wait. */
   get mayWait(): boolean {
-    return this.#live.filters.current.mayWait;
+    return this.#live.filters.current.onDemand !== undefined;
   }
 
   count(offset: number): void {

@@ -17,6 +17,7 @@ import type { NetworkFilter } from "../network/network-filter.ts";
 import type { ActiveRequest, ResponseSink } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
+import type { ActiveRequestPool } from "./active-request-pool.ts";
 import type { HttpContext } from "./http-context.ts";
 import { latin1, equalsIgnoringCase } from "./http1/ascii.ts";
 import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
@@ -38,6 +39,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   isRequestComplete = true;
   isOutputFull = false;
   readonly #context: HttpContext;
+  readonly #requests: ActiveRequestPool;
   readonly #connection: DownstreamConnection;
   readonly #life: ConnectionLife;
   readonly #timer: DeadlineTimer;
@@ -60,8 +62,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #isRequestPaused = false;
   #isReading = true;
 
-  constructor(context: HttpContext, connection: DownstreamConnection) {
+  constructor(context: HttpContext, requests: ActiveRequestPool, connection: DownstreamConnection) {
     this.#context = context;
+    this.#requests = requests;
     this.#connection = connection;
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
@@ -320,7 +323,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   #takeRequest(): ActiveRequest {
-    this.#request ??= this.#context.requests.take(this.#connection, this);
+    this.#request ??= this.#requests.take(this.#connection, this);
     return this.#request;
   }
 
@@ -329,7 +332,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     const request = this.#request;
     if (request === undefined) return;
     this.#request = undefined;
-    this.#context.requests.give(request);
+    this.#requests.give(request);
   }
 
   #onChunkedBody(start: number, end: number): number {

@@ -11,13 +11,18 @@ import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
+import type { LiveFields } from "./composer-context.ts";
 import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
 import { HttpFilterChain } from "./filters/filter-chain.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import type { RequestView } from "./request-view.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { ScopedRouteTables } from "./scoped-route-tables.ts";
+
+/** Longer ones are not asked for: a header may name them, and main keeps what was asked for. */
+const clusterNameMax = 1_024;
 
 export interface LiveConfigParts {
   readonly worker: WorkerContext;
@@ -26,10 +31,9 @@ export interface LiveConfigParts {
   readonly responseCapture: HeaderCapture;
 }
 
-export class LiveConfig {
+export class LiveConfig implements LiveFields {
   readonly config: HttpConnectionManagerConfig;
   readonly filters: HttpFilterChain;
-  /** `server: …` and `via: …` lines; empty where there is none. */
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
   /** Undefined: no `access_log`, so nothing is captured for one. */
@@ -79,8 +83,17 @@ export class LiveConfig {
 
   /** No route was found: what the request could wait for, where it may wait. */
   missingRoute(view: RequestView): OnDemandWant | undefined {
-    if (!this.filters.current.mayWait) return undefined;
+    if (this.filters.current.onDemand === undefined) return undefined;
     return this.#scoped?.wantOf(view) ?? this.routeTable(view)?.wantOf(view);
+  }
+
+  /** Where the route's cluster is not here: what the request could wait for, if it may wait. */
+  missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
+    const { onDemand } = this.filters.current;
+    if (onDemand === undefined || this.#parts.worker.clusters.get(cluster)) return undefined;
+    if (cluster === "" || cluster.length > clusterNameMax) return undefined;
+    const clusters = route.onDemandClusters(onDemand, cluster);
+    return clusters && { kind: "cluster", ...clusters, cluster };
   }
 
   requestBegan(): void {

@@ -1,5 +1,5 @@
 /** What a well-formed request may still not ask of this connection manager. */
-import type { HttpContext } from "./http-context.ts";
+import type { ComposerContext } from "./composer-context.ts";
 import { latin1, listHasToken } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
@@ -12,7 +12,7 @@ const underscore = 0x5f;
 /** The reason to refuse it; drops fields that are only to be ignored. */
 export function checkRequest(
   head: RequestHead,
-  context: HttpContext,
+  context: ComposerContext,
 ): LocalReplyReason | undefined {
   const { config } = context;
   const { bytes } = context.reactor.arena;

@@ -10,7 +10,7 @@ import {
   type RemoteLines,
 } from "./headers/forwarding-fields.ts";
 import { ExtraFields } from "./headers/extra-fields.ts";
-import type { HttpContext } from "./http-context.ts";
+import type { ComposerContext } from "./composer-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
 import { headers, headerText } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
@@ -41,10 +41,10 @@ export interface ComposedRequest {
 }
 
 export class RequestComposer {
-  readonly #context: HttpContext;
+  readonly #context: ComposerContext;
   readonly #extra = new ExtraFields();
 
-  constructor(context: HttpContext) {
+  constructor(context: ComposerContext) {
     this.#context = context;
   }
 
@@ -299,7 +299,7 @@ function hostFor(
 }
 
 /** Fields that only the slower way writes. */
-function hasExtras(route: CompiledRoute, target: RequestTarget, context: HttpContext): boolean {
+function hasExtras(route: CompiledRoute, target: RequestTarget, context: ComposerContext): boolean {
   if (rewritesHost(route)) return true;
   return (
     route.rewrite !== undefined && !context.live.isEnvoyHeadersSuppressed && target.path !== ""

@@ -8,8 +8,8 @@ import type { SocketAddress } from "../../shared/common/address.ts";
 import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { CapturedValues } from "./headers/header-capture.ts";
-import type { HttpContext } from "./http-context.ts";
-import type { Http1ClientConnection } from "./upstream/http1-client-connection.ts";
+import type { ComposerContext } from "./composer-context.ts";
+import type { UpstreamConnection } from "./upstream/upstream-request.ts";
 
 export class RequestInfo implements StreamInfo {
   startMs = 0;
@@ -41,13 +41,13 @@ export class RequestInfo implements StreamInfo {
   readonly isHealthCheck = false;
   readonly requestValues: CapturedValues = [];
   readonly responseValues: CapturedValues = [];
-  readonly #context: HttpContext;
+  readonly #context: ComposerContext;
   #connection: DownstreamConnection;
   #flags: ResponseFlag[] = [];
-  #upstream: Http1ClientConnection | undefined;
+  #upstream: UpstreamConnection | undefined;
   #forwardedAddress: SocketAddress | undefined;
 
-  constructor(context: HttpContext, connection: DownstreamConnection) {
+  constructor(context: ComposerContext, connection: DownstreamConnection) {
     this.#context = context;
     this.#connection = connection;
   }
@@ -83,7 +83,7 @@ export class RequestInfo implements StreamInfo {
   }
 
   /** The connection that carries the request; kept for its addresses. */
-  attached(upstream: Http1ClientConnection): void {
+  attached(upstream: UpstreamConnection): void {
     this.#upstream = upstream;
     this.upstreamHost = upstream.host.config.address;
     this.upstreamHostname = upstream.host.config.hostname;

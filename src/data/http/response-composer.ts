@@ -5,12 +5,11 @@
 import { STATUS_CODES } from "node:http";
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
-import type { HttpContext } from "./http-context.ts";
+import type { ComposerContext, LiveFields } from "./composer-context.ts";
 import { latin1 } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
-import type { LiveConfig } from "./live-config.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 const lines = {
@@ -30,7 +29,7 @@ export interface ResponseFraming {
   readonly isChunked: boolean;
   readonly closes: boolean;
   /** What its request began with. */
-  readonly live: LiveConfig;
+  readonly live: LiveFields;
 }
 
 export interface LocalReply {
@@ -43,10 +42,10 @@ export interface LocalReply {
 const serviceTime = "x-envoy-upstream-service-time";
 
 export class ResponseComposer {
-  readonly #context: HttpContext;
+  readonly #context: ComposerContext;
   readonly #extra = new ExtraFields();
 
-  constructor(context: HttpContext) {
+  constructor(context: ComposerContext) {
     this.#context = context;
   }
 
@@ -114,7 +113,7 @@ export class ResponseComposer {
   }
 
   /** Drops the fields that ours replace; whether `server` is to be written. */
-  #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveConfig): boolean {
+  #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveFields): boolean {
     const { serverIndex } = responseHead;
     if (!isEnvoyHeadersSuppressed) {
       for (let i = 0; i < headers.count; i++) {
@@ -130,7 +129,7 @@ export class ResponseComposer {
   }
 
   /** What changes of the head say of the server has no say where it is overwritten (Envoy sets it after them). */
-  #settleServer({ config }: LiveConfig): void {
+  #settleServer({ config }: LiveFields): void {
     if (config.serverHeader === "overwrite") this.#extra.remove("server");
   }
 
@@ -149,7 +148,7 @@ export class ResponseComposer {
 
   #writeOwn(
     info: RequestInfo,
-    { serverLine, viaLine, config }: LiveConfig,
+    { serverLine, viaLine, config }: LiveFields,
     writes: { readonly date: boolean; readonly server: boolean },
   ): void {
     const { writer, reactor, dates } = this.#context;

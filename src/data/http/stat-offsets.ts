@@ -28,6 +28,7 @@ export const httpStat = {
   cxDrainClose: http("downstream_cx_drain_close"),
   cxIdleTimeout: http("downstream_cx_idle_timeout"),
   cxMaxDuration: http("downstream_cx_max_duration_reached"),
+  cxHttp1SoftDrain: http("downstream_cx_http1_soft_drain"),
   cxMaxRequests: http("downstream_cx_max_requests_reached"),
   cxDelayedCloseTimeout: http("downstream_cx_delayed_close_timeout"),
   pausedReading: http("downstream_flow_control_paused_reading_total"),

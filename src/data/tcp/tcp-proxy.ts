@@ -3,7 +3,7 @@
  * the kernel where it can. Nothing is read from downstream before the upstream has connected.
  *
  * A drain does not end it before the deadline: TCP has no way to ask its peer to go, so by policy the
- * connection stays until then (docs: DRAINING).
+ * connection stays until then (docs: DRAINING), unless `check_drain_close` says that the next bytes are its last.
  */
 import { assert } from "../../shared/common/assert.ts";
 import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
@@ -62,6 +62,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   readonly #idleTimer = new TimerSlot({ onTimer: () => this.#onIdleTimer() });
   readonly #durationTimer = new TimerSlot({ onTimer: () => this.#onDurationTimer() });
   #state: State = { kind: "new" };
+  #closesWithNextBytes = false;
   #clusterName = "";
   #failureReason: string | undefined = undefined;
   #lastByteMs: number;
@@ -97,10 +98,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
 
   /** Nothing can be said to the peer, so all there is to do is to close, if the policy wants that. */
   onDrain({ tcp }: DrainStart): void {
-    if (tcp !== "spread") return;
-    this.#count(drainClose);
-    this.#end();
-    this.#connection.socket.close("flush");
+    if (tcp === "spread") this.#closeForDrain();
+    else this.#closesWithNextBytes = this.#shared.config.checkDrainClose;
   }
 
   onSpliced(bytesRead: number, bytesWritten: number): void {
@@ -110,6 +109,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     slab.add(this.#shared.stats, rxBytes, bytesRead);
     slab.add(this.#shared.stats, txBytes, bytesWritten);
     this.#lastByteMs = this.#connection.reactor.nowMs;
+    if (this.#closesWithNextBytes && this.#state.kind === "connected") this.#closeForDrain();
   }
 
   onClosed(reason: CloseReason): void {
@@ -228,6 +228,12 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   #onDurationTimer(): void {
     this.#count(durationReached);
     this.#fail("DT");
+  }
+
+  #closeForDrain(): void {
+    this.#count(drainClose);
+    this.#end();
+    this.#connection.socket.close("flush");
   }
 
   /** Whatever upstream there was stays known: it may still have to be closed, and is logged. */

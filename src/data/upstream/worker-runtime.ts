@@ -17,17 +17,26 @@ export interface Runtime {
   millionths(wanted: RuntimeDefault): number;
   /** Most connections of a listener at once over all workers; undefined: no limit. */
   connectionLimit(listener: string): number | undefined;
+  /** Most connections accepted at once, of all listeners. */
+  readonly acceptedConnectionsMax: number;
 }
 
 const limitPrefix = "envoy.resource_limits.listener.";
 const limitSuffix = ".connection_limit";
+/** Envoy has it as deprecated in favour of a resource monitor, and heeds it. */
+const acceptedConnectionsMax = {
+  runtimeKey: "overload.global_downstream_max_connections",
+  otherwise: Infinity,
+};
 
 export class WorkerRuntime implements Runtime {
   #values = noRuntimeValues;
   readonly #connectionLimits = new Map<string, number>();
+  #acceptedConnectionsMax = Infinity;
 
   set(values: RuntimeValues): void {
     this.#values = values;
+    this.#acceptedConnectionsMax = this.integer(acceptedConnectionsMax);
     this.#connectionLimits.clear();
     for (const runtimeKey of values.keys()) {
       if (!runtimeKey.startsWith(limitPrefix) || !runtimeKey.endsWith(limitSuffix)) continue;
@@ -47,5 +56,9 @@ export class WorkerRuntime implements Runtime {
 
   connectionLimit(listener: string): number | undefined {
     return this.#connectionLimits.get(listener);
+  }
+
+  get acceptedConnectionsMax(): number {
+    return this.#acceptedConnectionsMax;
   }
 }

@@ -1,6 +1,6 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
-import type { HeaderMutations, RouteConfig } from "./route-config.ts";
+import type { HeaderMutations, OnDemandClusters, RouteConfig } from "./route-config.ts";
 import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 
 export interface HttpConnectionManagerConfig {
@@ -26,6 +26,8 @@ export interface HttpConnectionManagerConfig {
   /** All in milliseconds; 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** An HTTP/1 connection that is old enough is closed with its next response, never in silence. */
+  readonly http1SafeMaxConnectionDuration: boolean;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
@@ -78,6 +80,12 @@ export type PlainHttpFilterConfig =
       readonly response: readonly HeaderMutations[];
     }
   /** `envoy.filters.http.on_demand`: a request waits for what it needs and nobody asked for before. */
-  | { readonly kind: "onDemand" }
+  | {
+      readonly kind: "onDemand";
+      /** Under which routes say otherwise. */
+      readonly name: string;
+      /** Undefined: clusters are not waited for. */
+      readonly clusters: OnDemandClusters | undefined;
+    }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

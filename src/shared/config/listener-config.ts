@@ -25,7 +25,6 @@ export interface ListenerConfig {
   readonly drainPolicy: Partial<DrainPolicy>;
   readonly trafficDirection: "unspecified" | "inbound" | "outbound";
   readonly bindToPort: boolean;
-  readonly useOriginalDst: boolean;
   readonly enableReusePort: boolean;
   readonly tcpBacklogSize: number;
   readonly acceptsPerEventMax: number;
@@ -33,9 +32,23 @@ export interface ListenerConfig {
   /** False for one that the operator left out of the process's limits: probes, scrapes. Nobody's work is cut there. */
   readonly carriesTraffic: boolean;
   readonly accessLog: readonly AccessLogConfig[];
-  readonly socketOptions: readonly SocketOptionConfig[];
+  /** Of each of `addresses`, in their order. */
+  readonly addressOptions: readonly AddressOptions[];
   readonly freebind: boolean;
   readonly transparent: boolean;
+}
+
+export interface AddressOptions {
+  readonly socketOptions: readonly SocketOptionConfig[];
+  /** Accepted connections have it too. Undefined: off. */
+  readonly keepAlive: KeepAliveConfig | undefined;
+}
+
+/** Undefined fields are left to the system. */
+export interface KeepAliveConfig {
+  readonly probes: number | undefined;
+  readonly timeS: number | undefined;
+  readonly intervalS: number | undefined;
 }
 
 export interface SocketOptionConfig {

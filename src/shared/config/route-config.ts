@@ -5,12 +5,28 @@
 import type { HeaderMatcher, QueryParameterMatcher, RegexSource } from "./matchers.ts";
 import type { RuntimeDefault } from "./runtime-values.ts";
 
+/** `envoy.extensions.filters.http.on_demand.v3.OnDemandCds`. */
+export interface OnDemandClusters {
+  /** Where they come from: written by main, read by main, to workers a text like another. */
+  readonly feed: string;
+  /** How long a request waits; 0: for ever. Default 5 s. */
+  readonly timeoutMs: number;
+}
+
+/** What a route says to `on_demand` filters, by their names: `clusters` in the place of the filter's own. */
+export type OnDemandOverrides = readonly {
+  readonly filter: string;
+  readonly clusters: OnDemandClusters | undefined;
+}[];
+
 export interface RouteConfig {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
   readonly ignorePortInHostMatching: boolean;
+  /** Absent: none. The same of virtual hosts and routes, of which the nearest counts. */
+  readonly onDemand?: OnDemandOverrides;
   /** By VHDS, beside `virtualHosts`; absent: they are not discovered. Names are unique, domains are over both. */
   readonly discovered?: readonly VirtualHost[];
 }
@@ -30,6 +46,7 @@ export interface VirtualHost {
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
   readonly requireTls: "none" | "externalOnly" | "all";
+  readonly onDemand?: OnDemandOverrides;
 }
 
 export interface Route {
@@ -38,6 +55,7 @@ export interface Route {
   readonly action: RouteAction;
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
+  readonly onDemand?: OnDemandOverrides;
 }
 
 export interface RouteMatch {
@@ -86,6 +104,8 @@ export interface ClusterAction {
 export interface WeightedCluster {
   readonly name: string;
   readonly weight: number;
+  /** Nearer than the route's. */
+  readonly onDemand?: OnDemandOverrides;
 }
 
 export interface RedirectAction {

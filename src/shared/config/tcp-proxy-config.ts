@@ -11,5 +11,7 @@ export interface TcpProxyConfig {
   readonly maxConnectAttempts: number;
   /** 0: none. */
   readonly maxDownstreamConnectionDurationMs: number;
+  /** Told to drain, a connection closes with the next bytes that pass, in either direction. */
+  readonly checkDrainClose: boolean;
   readonly accessLog: readonly AccessLogConfig[];
 }

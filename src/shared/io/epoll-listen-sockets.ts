@@ -5,6 +5,7 @@
 import { rmSync } from "node:fs";
 import { formatAddress, type SocketAddress } from "../common/address.ts";
 import type {
+  KeepAlive,
   ListenSocketOptions,
   ListenSockets,
   OpenListenSocketResult,
@@ -111,7 +112,24 @@ function applyBuiltIn(
   const failed = wanted.some(
     ([isWanted, level, name]) => isWanted && area.setOption(fd, level, name, 1) !== 0,
   );
-  return failed ? optionsFailed("prebind") : undefined;
+  return failed || !setKeepAlive(area, fd, options.keepAlive)
+    ? optionsFailed("prebind")
+    : undefined;
+}
+
+/** On a listening socket, for what is accepted there (tcp(7)). */
+function setKeepAlive(area: SystemArea, fd: number, keepAlive: KeepAlive | undefined): boolean {
+  if (keepAlive === undefined) return true;
+  const { probes, timeS, intervalS } = keepAlive;
+  const wanted: [number, number, number | undefined][] = [
+    [linux.SOL_SOCKET, linux.SO_KEEPALIVE, 1],
+    [linux.IPPROTO_TCP, linux.TCP_KEEPCNT, probes],
+    [linux.IPPROTO_TCP, linux.TCP_KEEPIDLE, timeS],
+    [linux.IPPROTO_TCP, linux.TCP_KEEPINTVL, intervalS],
+  ];
+  return wanted.every(
+    ([level, name, value]) => value === undefined || area.setOption(fd, level, name, value) === 0,
+  );
 }
 
 function applyRaw(

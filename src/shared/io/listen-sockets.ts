@@ -17,8 +17,16 @@ export interface ListenSocketOptions {
   readonly freebind: boolean;
   /** IP_TRANSPARENT: connections to foreign addresses are taken. */
   readonly transparent: boolean;
+  /** Accepted connections inherit it; undefined: off. Fields that are undefined are the system's. */
+  readonly keepAlive: KeepAlive | undefined;
   /** Applied in order, each at its moment. */
   readonly socketOptions: readonly RawSocketOption[];
+}
+
+export interface KeepAlive {
+  readonly probes: number | undefined;
+  readonly timeS: number | undefined;
+  readonly intervalS: number | undefined;
 }
 
 /** Envoy's `SocketOption`, values as they are. */

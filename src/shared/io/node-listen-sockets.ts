@@ -145,7 +145,11 @@ export class NodeListenEntry {
 }
 
 function missingCapability(options: ListenSocketOptions): string | undefined {
-  const isMissing = options.freebind || options.transparent || options.socketOptions.length > 0;
+  const isMissing =
+    options.freebind ||
+    options.transparent ||
+    options.keepAlive !== undefined ||
+    options.socketOptions.length > 0;
   return isMissing ? "socket options need the epoll reactor" : undefined;
 }
 

@@ -3,7 +3,7 @@
  * Abstract Unix names start with a zero byte on the wire and with `@` in text, and have no terminator.
  */
 import { type SocketAddress, unnamed } from "../common/address.ts";
-import { formatIp, parseIp } from "./ip-address.ts";
+import { formatIp, parseIp } from "../common/ip-address.ts";
 import { getpeername, getsockname, linux } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 

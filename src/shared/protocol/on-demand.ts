@@ -7,7 +7,14 @@ export type OnDemandWant =
   /** A scope whose route configuration this worker does not have. */
   | { readonly kind: "scope"; readonly scopes: string; readonly scope: string }
   /** No virtual host of the route configuration has the host, in lower case; VHDS may know one. */
-  | { readonly kind: "virtualHost"; readonly routes: string; readonly host: string };
+  | { readonly kind: "virtualHost"; readonly routes: string; readonly host: string }
+  /** A route names a cluster that this worker does not have. `timeoutMs`: no longer than this; 0: for ever. */
+  | {
+      readonly kind: "cluster";
+      readonly feed: string;
+      readonly cluster: string;
+      readonly timeoutMs: number;
+    };
 
 /** One text for each thing wanted: those who want the same wait together. */
 export function wantKey(want: OnDemandWant): string {
@@ -16,6 +23,8 @@ export function wantKey(want: OnDemandWant): string {
       return `scope\n${want.scopes}\n${want.scope}`;
     case "virtualHost":
       return `virtualHost\n${want.routes}\n${want.host}`;
+    case "cluster":
+      return `cluster\n${want.feed}\n${want.cluster}`;
     default:
       return want satisfies never;
   }

@@ -43,6 +43,8 @@ export type WorkerCommand =
       readonly limit: number;
       readonly question: number;
     }
+  /** Answered by `connectionCounts`: of the filter chains of the listener. */
+  | { readonly kind: "countConnections"; readonly tag: ListenerTag; readonly question: number }
   | RemoveListener
   | SetCluster
   | SetHosts
@@ -102,6 +104,8 @@ export interface ListenerSlots {
   readonly connectionCount: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */
   readonly name: string;
+  /** `ignore_global_conn_limit`: its connections count towards the limit of the process and are not bound by it. */
+  readonly ignoresGlobalLimit: boolean;
 }
 
 export interface AddListener {

@@ -31,7 +31,12 @@ export type WorkerEvent =
 export type WorkerAnswer =
   /** `told`: of the connections that were in it, how many are open and were told already. */
   | { readonly kind: "drainCancelled"; readonly told: number }
-  | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] };
+  | { readonly kind: "remaining"; readonly connections: readonly RemainingConnection[] }
+  /** By the ids of the chains that serve. */
+  | {
+      readonly kind: "connectionCounts";
+      readonly counts: readonly (readonly [chain: string, count: number])[];
+    };
 
 /** One connection that a drain waits for, as it is at the moment. */
 export interface RemainingConnection {

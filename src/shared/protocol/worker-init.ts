@@ -25,8 +25,11 @@ export interface WorkerInit {
   readonly accessLogBytes: number;
 }
 
-/** The first Int32s of the shared limits are each worker's open connections, for balancing; then main allocates. */
-export const limitLayout = { workersMax: 256 } as const;
+/**
+ * The first Int32s of the shared limits are each worker's open connections, for balancing; then comes the count
+ * of all accepted ones, for the limit of the process; then main allocates.
+ */
+export const limitLayout = { workersMax: 256, acceptedConnections: 256, firstFree: 257 } as const;
 
 /** All that workers say to each other. */
 export type PeerMessage =

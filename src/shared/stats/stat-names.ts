@@ -3,7 +3,7 @@ import { defineStats } from "./stat-group.ts";
 /**
  * Every stat that a worker writes, under Envoy's names byte for byte
  * (docs: https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats and its siblings).
- * A name stands here only if something counts it.
+ * A name stands here only if something counts it; of listeners all of Envoy's do, since dashboards ask for the block.
  */
 
 /** `listener.<address or stat_prefix>.` */
@@ -19,6 +19,8 @@ export const listenerStats = defineStats({
     "downstream_listener_filter_remote_close",
     "no_filter_chain_match",
     "downstream_cx_overload_reject",
+    "extension_config_missing",
+    "network_extension_config_missing",
   ],
   gauges: ["downstream_cx_active", "downstream_pre_cx_active"],
   histograms: ["downstream_cx_length_ms", "connections_accepted_per_socket_event"],
@@ -87,6 +89,7 @@ export const httpStats = defineStats({
     "downstream_cx_http1_active",
     "downstream_cx_http2_active",
     "downstream_cx_upgrades_active",
+    "downstream_cx_http1_soft_drain",
     "downstream_rq_active",
   ],
   histograms: ["downstream_cx_length_ms", "downstream_rq_time"],

@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createNetServer, type Server as NetServer } from "node:net";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { Random } from "../../shared/common/random.ts";
 import { refusalOf } from "../../shared/common/request-guard.ts";
@@ -11,6 +12,7 @@ import { seededRandom } from "../../shared/common/seeded-random.ts";
 import { listenAddressOf } from "../listen-address.ts";
 import type { ManagementServer } from "../management-server.ts";
 import type { ResourceReader } from "../resource-reader.ts";
+import type { ServerTls } from "../server-tls.ts";
 import { type ApiAnswer, type ApiHandler, type ApiRequest, errorJson } from "./api-answer.ts";
 import { clientsApi } from "./clients-api.ts";
 import { cutApi, faultsApi } from "./faults-api.ts";
@@ -27,6 +29,8 @@ export interface ApiServerOptions {
   /** Default 64 MiB: 10,000 listeners as JSON are about 40. */
   readonly bodyBytesMax?: number;
   readonly random?: Random;
+  /** Undefined: in plain text. */
+  readonly tls?: ServerTls | undefined;
 }
 
 const bodyBytesMaxDefault = 64 << 20;
@@ -46,6 +50,8 @@ POST         /v3/discovery:TYPE         discovery by polling
 
 export class ApiServer implements AsyncDisposable {
   readonly #http: Server;
+  /** What accepts: with TLS not the one that serves. */
+  readonly #front: NetServer;
   readonly #options: ApiServerOptions;
   readonly #handlers: ReadonlyMap<string, ApiHandler>;
   readonly #discovery: ApiHandler;
@@ -53,8 +59,8 @@ export class ApiServer implements AsyncDisposable {
   /** Throws if it cannot listen. */
   static async listen(options: ApiServerOptions): Promise<ApiServer> {
     const api = new ApiServer(options);
-    api.#http.listen(listenAddressOf(options.address ?? "127.0.0.1:0"));
-    await once(api.#http, "listening");
+    api.#front.listen(listenAddressOf(options.address ?? "127.0.0.1:0"));
+    await once(api.#front, "listening");
     return api;
   }
 
@@ -73,17 +79,18 @@ export class ApiServer implements AsyncDisposable {
     this.#discovery = restDiscovery(server, reader.protos, random);
     const limits = { maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs };
     this.#http = createServer(limits, (request, response) => void this.#serve(request, response));
-    this.#http.maxConnections = connectionsMax;
+    this.#front = options.tls ? securedFront(options.tls, this.#http) : this.#http;
+    this.#front.maxConnections = connectionsMax;
   }
 
   get port(): number {
-    const at = this.#http.address();
+    const at = this.#front.address();
     return at !== null && typeof at === "object" ? at.port : 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#http, "close");
-    this.#http.close();
+    const closed = once(this.#front, "close");
+    this.#front.close();
     this.#http.closeAllConnections();
     await closed;
   }
@@ -116,7 +123,7 @@ export class ApiServer implements AsyncDisposable {
   }
 
   #refusalOf({ method = "GET", headers }: IncomingMessage, isDiscovery: boolean) {
-    const at = this.#http.address();
+    const at = this.#front.address();
     const ip = at !== null && typeof at === "object" ? at.address : "127.0.0.1";
     const site = headers["sec-fetch-site"];
     return refusalOf(
@@ -135,6 +142,13 @@ export class ApiServer implements AsyncDisposable {
       },
     );
   }
+}
+
+function securedFront(tls: ServerTls, http: Server): NetServer {
+  return createNetServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    tls.accept(socket, (secured) => http.emit("connection", secured));
+  });
 }
 
 function send(answer: Exclude<ApiAnswer, { kind: "cut" }>, response: ServerResponse): void {

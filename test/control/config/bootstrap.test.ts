@@ -97,6 +97,7 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
       collection: undefined,
       initialFetchTimeoutMs: 15_000,
     },
+    nodeParams: new Map(),
   });
   assert.deepEqual(config.runtimeLayers, [
     {
@@ -196,9 +197,15 @@ describe("decodeBootstrap() refuses", () => {
       "API configs must have either a gRPC service or a cluster name defined",
     ],
     [
-      "TLS to a management server, by name",
-      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {ssl_credentials: {}}}}]}}}",
-      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.ssl_credentials is not supported: TLS to a management server is not built",
+      "credentials of Google's, by name",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, channel_credentials: {google_default: {}}}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.google_default is not supported: credentials of Google's are not built",
+    ],
+    [
+      "a token in plain text, and others than tokens",
+      "{node: {id: a, cluster: b}, dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, call_credentials: [{access_token: t}, {google_compute_engine: {}}]}}]}}}",
+      "envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.google_compute_engine is not supported: of call credentials only access_token is built",
+      "call_credentials: access_token is sent over ssl_credentials alone",
     ],
     [
       "metadata that are no headers",

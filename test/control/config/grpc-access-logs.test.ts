@@ -93,3 +93,18 @@ test("fields that are not built are warned of", () => {
   const fields = result.warnings?.map(({ field }) => field.split(".").at(-1));
   assert.deepEqual(fields, ["filter_state_objects_to_log", "custom_tags"]);
 });
+
+test("certificates of the service come back as bytes from the text that workers keep", () => {
+  const secured =
+    "grpc_service: {google_grpc: {target_uri: 'dns:///logs.test:80', stat_prefix: s, channel_credentials: {ssl_credentials: {root_certs: {inline_string: PEM}}}}}";
+  const { target } = readDestination(logOf(decodeLog("Http", secured)).destination).service;
+  assert(target.kind === "uri" && target.tls);
+  assert.equal(target.tls.sni, "logs.test");
+  const secret = target.tls.validation?.secret;
+  assert(secret?.kind === "inline" && secret.value.kind === "validationContext");
+  const { trustedCa, subjectAltNames } = secret.value.context;
+  assert.deepEqual(trustedCa, { kind: "inline", bytes: Buffer.from("PEM") });
+  assert.deepEqual(subjectAltNames, [
+    { type: "dns", matcher: { kind: "exact", value: "logs.test", ignoreCase: true } },
+  ]);
+});

@@ -34,14 +34,13 @@ test("decode() fills in Envoy's defaults", () => {
     drainPolicy: {},
     trafficDirection: "unspecified",
     bindToPort: true,
-    useOriginalDst: false,
     enableReusePort: false,
     tcpBacklogSize: 65_535,
     acceptsPerEventMax: 1_000,
     ignoreGlobalConnLimit: false,
     carriesTraffic: true,
     accessLog: [],
-    socketOptions: [],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
     freebind: false,
     transparent: false,
   });
@@ -54,8 +53,45 @@ test("decode() fills in Envoy's defaults", () => {
         idleTimeoutMs: 3_600_000,
         maxConnectAttempts: 1,
         maxDownstreamConnectionDurationMs: 0,
+        checkDrainClose: false,
         accessLog: [],
       },
+    },
+  ]);
+});
+
+test("decode() gives each address its socket options and keep-alive", () => {
+  const address = (port: number): string =>
+    `address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}`;
+  const option = (name: number, rest: string): string => `{level: 1, name: ${name}, ${rest}}`;
+  const { config } = valueOf(
+    decodeListenerYaml(`
+      name: a
+      ${address(80)}
+      filter_chains: [{}]
+      socket_options:
+      - ${option(7, "int_value: 4, state: STATE_BOUND")}
+      - ${option(8, "buf_value: AQI=, type: {stream: {}}")}
+      - ${option(9, "int_value: 1, type: {datagram: {}}")}
+      tcp_keepalive: {keepalive_time: 60}
+      additional_addresses:
+      - ${address(81)}
+      - {${address(82)}, socket_options: {}, tcp_keepalive: {keepalive_probes: 0}}
+      - {${address(83)}, socket_options: {socket_options: [${option(5, "int_value: 2")}]}, tcp_keepalive: {keepalive_interval: 9}}
+    `),
+  );
+  const socketOptions = [
+    { level: 1, name: 7, value: { int: 4 }, state: "bound" },
+    { level: 1, name: 8, value: { bytes: new Uint8Array([1, 2]) }, state: "prebind" },
+  ];
+  const keepAlive = { probes: undefined, timeS: 60, intervalS: undefined };
+  assert.deepEqual(config.addressOptions, [
+    { socketOptions, keepAlive },
+    { socketOptions, keepAlive },
+    { socketOptions: [], keepAlive: undefined },
+    {
+      socketOptions: [{ level: 1, name: 5, value: { int: 2 }, state: "prebind" }],
+      keepAlive: { probes: undefined, timeS: undefined, intervalS: 9 },
     },
   ]);
 });
@@ -182,6 +218,18 @@ describe("decode() refuses as Envoy does", () => {
       "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
     ],
     [
+      "two spellings of one network",
+      listenerYaml(
+        "filter_chains: [{filter_chain_match: {prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 8}, {address_prefix: '::', prefix_len: 1}]}}, {filter_chain_match: {prefix_ranges: [{address_prefix: 10.9.9.9, prefix_len: 8}]}}]",
+      ),
+      "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
+    ],
+    [
+      "a value twice in one chain",
+      listenerYaml("filter_chains: [{filter_chain_match: {source_ports: [1, 1]}}]"),
+      "error adding listener '127.0.0.1:8080': multiple filter chains with overlapping matching rules are defined",
+    ],
+    [
       "a wildcard within a server name",
       listenerYaml("filter_chains: [{filter_chain_match: {server_names: ['a*.com']}}]"),
       `error adding listener '127.0.0.1:8080': partial wildcards are not supported in "server_names"`,
@@ -222,10 +270,10 @@ test("decode() tells all errors of a listener at once", () => {
       `{name: a, use_original_dst: true, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
     ),
   );
-  assert.equal(errors.length, 4);
+  assert.equal(errors.length, 5);
   assert.match(
     errors.join("\n"),
-    /address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+    /use_original_dst is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
   );
 });
 

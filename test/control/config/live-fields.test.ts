@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createListenerComparison } from "../../../src/control/config/listener-comparison.ts";
-import { planUpdate, type UpdatePlan } from "../../../src/control/listener/listener-update.ts";
 import {
+  planUpdate,
+  shownFieldsMax,
+  type UpdatePlan,
+} from "../../../src/control/listener/listener-update.ts";
+import {
+  bytesOf,
   configTools,
   decodeListenerYaml,
+  decoders,
   listenerYaml,
   managerYaml,
   routerYaml,
@@ -93,4 +99,43 @@ test("HTTP filters are taken up unless one of them keeps something of a connecti
     plan(routes, routes.replace("200", "201"), [keeping[0] ?? "", keeping[0] ?? ""]).kind,
     "live",
   );
+});
+
+test("the field that decided is told, however many others changed", () => {
+  const listenerOf = (status: number, rest: string) => {
+    const chains = Array.from(
+      { length: 20 },
+      (_, port) =>
+        `{filter_chain_match: {destination_port: ${port + 1}}, filters: [${managerYaml(routes.replace("200", String(status)))}]}`,
+    );
+    return valueOf(decodeListenerYaml(listenerYaml(`filter_chains: [${chains.join()}]${rest}`)));
+  };
+  const active = listenerOf(200, "");
+  const situation = (rest: string) => ({
+    active,
+    warming: undefined,
+    next: listenerOf(201, rest),
+  });
+  const full = planUpdate(situation(", drain_type: MODIFY_ONLY"), comparison);
+  assert.deepEqual(full, { kind: "full", changed: ["drain_type"] });
+  const live = planUpdate(situation(""), comparison);
+  assert(live.kind === "live");
+  assert.deepEqual([live.changed.length, live.changed.at(-1)], [shownFieldsMax + 1, "4 more"]);
+});
+
+test("a filter that is passed over may hold anything", () => {
+  const passedOver = (value: string): string =>
+    `{name: lua, is_optional: true, typed_config: {'@type': type.googleapis.com/google.protobuf.StringValue, value: ${value}}}, ${routerYaml}`;
+  const [active, next] = ["AAAA", "BBBB"].map((value) => {
+    const yaml = listenerYaml(
+      `filter_chains: [{filters: [${managerYaml(routes, passedOver(value))}]}]`,
+    );
+    const bytes = bytesOf("envoy.config.listener.v3.Listener", yaml);
+    // The text of the value stands for its length: what follows is no message any more.
+    const at = Buffer.from(bytes).indexOf(value);
+    bytes[at - 1] = 0x7f;
+    return valueOf(decoders.listeners.decode(bytes));
+  });
+  assert(active && next);
+  assert.deepEqual(comparison.changedFields(active, next), [at("http_filters[0].typed_config")]);
 });

@@ -133,7 +133,7 @@ describe("decode() refuses as Envoy does", () => {
       routesYaml(
         `{match: {prefix: /}, ${to}, typed_per_filter_config: {cors: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy}}}`,
       ),
-      "Didn't find a registered implementation for 'cors' with type URL: 'envoy.extensions.filters.http.cors.v3.CorsPolicy' (per-route configuration: none is built)",
+      "Didn't find a registered implementation for 'cors' with type URL: 'envoy.extensions.filters.http.cors.v3.CorsPolicy' (per-route configuration: built are envoy.filters.http.on_demand)",
     ],
     [
       "a mirror",

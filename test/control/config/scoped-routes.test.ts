@@ -25,6 +25,8 @@ const scopedListener = (fields: string, fragment = extractor) =>
 const inline = (scope: string) =>
   scopedListener(`scoped_route_configurations_list: {scoped_route_configurations: [${scope}]}`);
 const srds = `rds_config_source: ${fromAds}, scoped_rds: {scoped_rds_config_source: ${fromAds}}`;
+const refused = (result: Parameters<typeof errorsOf>[0], pattern: RegExp): void =>
+  assert.match(errorsOf(result).join("\n"), pattern);
 const key = "key: {fragments: [{string_key: one}]}";
 
 test("scopes of SRDS are a dependency, with the sources of both kinds", () => {
@@ -35,7 +37,7 @@ test("scopes of SRDS are a dependency, with the sources of both kinds", () => {
       kind: "srds",
       name: "scopes",
       statPrefix: "web",
-      scopes: { kind: "srds", source: ads, rdsSource: ads },
+      scopes: { kind: "srds", source: { ...ads, collection: undefined }, rdsSource: ads },
     },
   ]);
   const [filter] = config.filterChains[0]?.filters ?? [];
@@ -65,8 +67,6 @@ test("inline scopes carry their routes, whose clusters must be known", () => {
 });
 
 test("what Envoy refuses of scoped routes is refused in its words", () => {
-  const refused = (result: Parameters<typeof errorsOf>[0], pattern: RegExp): void =>
-    assert.match(errorsOf(result).join("\n"), pattern);
   refused(
     inline(`{name: a, ${key}, route_configuration_name: r}`),
     /Fetching routes via RDS \(route_configuration_name\) is not supported with inline scoped routes\./,
@@ -84,11 +84,24 @@ test("what Envoy refuses of scoped routes is refused in its words", () => {
     scopedListener(`scoped_rds: {scoped_rds_config_source: ${fromAds}}`),
     /rds_config_source/,
   );
+});
+
+const fromCollection = (locator: string, source = fromAds) =>
+  scopedListener(
+    `rds_config_source: ${fromAds}, scoped_rds: {scoped_rds_config_source: ${source}, srds_resources_locator: "${locator}"}`,
+  );
+
+test("scopes of a collection are asked for by its canonical name", () => {
+  const type = "envoy.config.route.v3.ScopedRouteConfiguration";
+  const { dependencies } = valueOf(fromCollection(`xdstp://a/${type}/foo/*?k=v&b=1`));
+  const [dependency] = dependencies;
+  assert(dependency?.kind === "srds" && dependency.scopes.kind === "srds");
+  assert.equal(dependency.scopes.source.collection, `xdstp://a/${type}/foo/*?b=1&k=v`);
+  refused(fromCollection("xdstp://a/b/*"), /xdstp:\/\/ type does not match/);
+  refused(fromCollection(`xdstp://a/${type}/foo`), /is no glob collection/);
   refused(
-    scopedListener(
-      `rds_config_source: ${fromAds}, scoped_rds: {scoped_rds_config_source: ${fromAds}, srds_resources_locator: "xdstp://a/b"}`,
-    ),
-    /srds_resources_locator/,
+    fromCollection(`xdstp://a/${type}/*`, "{path_config_source: {path: /etc/hosts}}"),
+    /Missing or not supported config source/,
   );
 });
 

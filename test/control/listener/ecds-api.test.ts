@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Subject } from "rxjs";
 import type { ListenerDependency } from "../../../src/control/config/decoded-listener.ts";
-import type {
-  DecodedExtensionConfig,
-  ExtensionSubscription,
-} from "../../../src/control/config/extension-config.ts";
+import type { DecodedExtensionConfig } from "../../../src/control/config/extension-config.ts";
+import type { ExtensionSubscription } from "../../../src/control/config/extension-subscription.ts";
 import { EcdsApi } from "../../../src/control/listener/ecds-api.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
 import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";

@@ -50,6 +50,7 @@ test("one bad address of several leaves none bound", async () => {
   const result = await sockets.acquire(config("a", "", { addresses }), owner);
   assert.deepEqual(result, {
     ok: false,
+    kind: "unbound",
     error: "cannot bind '127.0.0.1:2': Address already in use",
   });
   assert.equal(kernel.open.size, 0);

@@ -65,3 +65,17 @@ test("/healthcheck/fail and /ok reach every worker", async () => {
   assert(!harness.isHealthCheckFailed);
   assert(harness.workers.every((worker) => !worker.isHealthCheckFailed));
 });
+
+test("a drain of everything does not end early because inbound listeners alone have stopped", async () => {
+  const harness = await ListenerHarness.started();
+  await harness.push([{ name: "a" }]);
+  await harness.server.drainListeners({ ...plain, inboundOnly: true });
+  await harness.server.drainListeners({ ...plain, graceful: true });
+  const [drain] = harness.registry.active;
+  assert(drain);
+  for (const worker of harness.workers)
+    worker.say({ kind: "drainProgress", drain: drain.start.id, counts: {} });
+  await harness.clock.advance(5_000);
+  assert.equal(harness.registry.active.length, 1);
+  assert.equal(harness.kernel.open.size, 1);
+});

@@ -7,6 +7,7 @@ import {
   type TestListener,
   type TestWorkers,
 } from "../../support/test-workers.ts";
+import { limitLayout } from "../../../src/shared/protocol/worker-init.ts";
 import { listenerStats, sluiceWorkerStats } from "../../../src/shared/stats/stat-names.ts";
 
 function sharesOf(workers: TestWorkers, { slots }: TestListener): number[] {
@@ -81,6 +82,47 @@ forEachWorkerKind(
     assert.equal(workers.stat(listenerStats, slots.listener, "downstream_cx_overflow"), 7);
     for (const client of clients) client.socket.destroy();
     await workers.untilCounted(() => workers.sharedLimit(slots.connectionCount) === 0);
+  },
+);
+
+forEachWorkerKind(
+  "the limit of the process is exact over all listeners and workers, but for those that ignore it",
+  {},
+  async (workers) => {
+    await using upstream = await startUpstream();
+    workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
+    const key = "overload.global_downstream_max_connections";
+    workers.post({ kind: "setRuntime", values: new Map([[key, 5]]) });
+    const add = async (ignoresGlobalLimit: boolean) => {
+      const slots = workers.slots({ ignoresGlobalLimit });
+      return workers.addListener(listenerConfig(), { slots });
+    };
+    const [one, other, ignoring] = [await add(false), await add(false), await add(true)];
+    const clients = Array.from({ length: 12 }, (_, index) => {
+      return new TestClient((index % 2 === 0 ? one : other).port);
+    });
+    for (const client of clients) client.socket.write("x");
+    await Promise.all(
+      clients.map((client) =>
+        client.until(() => client.receivedBytes > 0 || client.hasEnded || client.hasClosed),
+      ),
+    );
+    assert.equal(clients.filter((client) => client.receivedBytes > 0).length, 5);
+    const refused = [one, other].map(({ slots }) =>
+      workers.stat(listenerStats, slots.listener, "downstream_global_cx_overflow"),
+    );
+    assert.equal(
+      refused.reduce((sum, count) => sum + count),
+      7,
+    );
+    const exempt = new TestClient(ignoring.port);
+    await exempt.echo("served");
+    for (const client of [...clients, exempt]) client.socket.destroy();
+    const accepted = (): number => workers.sharedLimit(limitLayout.acceptedConnections);
+    await workers.untilCounted(() => accepted() === 0);
+    const late = new TestClient(one.port);
+    await late.echo("served again");
+    late.socket.destroy();
   },
 );
 

@@ -54,6 +54,26 @@ forEachWorkerKind("a removed listener drains alone, and is cut at its deadline",
   }),
 );
 
+forEachWorkerKind("with check_drain_close the next bytes, delivered, are the last", {}, (workers) =>
+  withUpstream(workers, async () => {
+    const chain = tcpChain("checked", { checkDrainClose: true });
+    const listener = await workers.addListener(listenerConfig({ filterChains: [chain] }));
+    const clients = await echoClients(listener.port, 4);
+    const [busy, ...silent] = clients;
+    const drain = workers.startDrain(listener, { durationMs: 60_000 });
+    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 4);
+    busy?.socket.write("last words");
+    await busy?.ended();
+    await workers.untilTrue(() => workers.drainCounts(drain)?.finished === 1);
+    const tcp = blockOf(listener.slots.tcp, "t");
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 1);
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_rx_bytes_total"), 4 * 5 + 10);
+    assert.equal(workers.drainCounts(drain)?.remaining, 3, "who is silent stays");
+    for (const client of silent) assert.equal(client.hasEnded, false);
+    for (const client of clients) client.socket.destroy();
+  }),
+);
+
 forEachWorkerKind("a drain ends early when the peers have gone", {}, (workers) =>
   withUpstream(workers, async () => {
     const listener = await workers.addListener(listenerConfig());

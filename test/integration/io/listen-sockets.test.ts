@@ -1,7 +1,7 @@
 /** Listening sockets as main sees them: errors in Envoy's words before anything is accepted. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -94,6 +94,63 @@ forEachReactor(
     for (const { socket } of [first, second, free]) socket.close();
   },
 );
+
+forEachReactor(
+  "keep-alive of the listening socket is that of its connections",
+  { needs: ["socketOptions"] },
+  async (context) => {
+    const off = await context.listenSocket();
+    const keepAlive = { probes: 3, timeS: 1_000, intervalS: undefined };
+    const on = await context.listenSocket(loopback, { keepAlive });
+    for (const [{ ref }, timer] of [
+      [off, "00"],
+      [on, "02"],
+    ] as const) {
+      assert(ref.localAddress.kind === "ip");
+      const { port } = ref.localAddress;
+      const client = net.connect({ port, host: "127.0.0.1" });
+      await once(client, "connect");
+      assert.deepEqual(timersOf(port), [timer]);
+      client.destroy();
+    }
+    const zero = { probes: 0, timeS: undefined, intervalS: undefined };
+    const refused = await context.listenSockets.openListenSocket(loopback, {
+      ...plainListen,
+      keepAlive: zero,
+    });
+    assert.deepEqual(refused, { ok: false, error: "ListenSocket: Setting socket options failed" });
+  },
+);
+
+/** Of established connections at a local port: 02 is keep-alive's, 00 none (proc(5), /proc/net/tcp). */
+function timersOf(port: number): readonly string[] {
+  const at = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync("/proc/net/tcp", "utf8").trim().split("\n");
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  const established = fields.filter(([, local, , state]) => local === at && state === "01");
+  return established.map((row) => row[5]?.slice(0, 2) ?? "");
+}
+
+forEachReactor(
+  "a transparent socket is bound to an address that is not here",
+  { needs: ["socketOptions"] },
+  async (context) => {
+    const foreign = { kind: "ip", ip: "203.0.113.7", port: 0 } as const;
+    const wanted = { ...plainListen, transparent: true };
+    const result = await context.listenSockets.openListenSocket(foreign, wanted);
+    // Only who may administer the network may (ip(7), IP_TRANSPARENT).
+    if (mayAdministerNetwork()) assert(result.ok, result.ok ? "" : result.error);
+    else
+      assert.deepEqual(result, { ok: false, error: "ListenSocket: Setting socket options failed" });
+    if (result.ok) result.socket.close();
+  },
+);
+
+/** CAP_NET_ADMIN, bit 12 of the effective set (capabilities(7)). */
+function mayAdministerNetwork(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  return ((BigInt(`0x${effective ?? "0"}`) >> 12n) & 1n) === 1n;
+}
 
 forEachReactor(
   "raw socket options are applied at their moment, and their failure names it",

@@ -30,6 +30,7 @@ export const notBuilt: ReadonlySet<string> = new Set([
   "request_mirror_policies",
   "transport_socket_matches",
   "upstream_bind_config",
+  "use_original_dst",
 ]);
 
 /** What Envoy's own build lacks: Istio's filters live in Istio's build of it. */

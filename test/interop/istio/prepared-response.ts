@@ -97,6 +97,8 @@ function trim(message: Message, lacking: ReadonlySet<string>): boolean {
     trimCluster(message as Cluster, lacking);
   if (message.$typeName === "envoy.config.listener.v3.ListenerFilter")
     trimListenerFilter(message as ListenerFilter, lacking);
+  if (message.$typeName === "envoy.config.listener.v3.Listener")
+    trimListener(message as Listener, lacking);
   if (message.$typeName === "envoy.config.route.v3.RouteAction")
     trimRouteAction(message as RouteAction, lacking);
   const members = message as unknown as Record<string, unknown>;
@@ -140,6 +142,10 @@ function trimCluster(cluster: Cluster, lacking: ReadonlySet<string>): void {
   if (cluster.lbPolicy === ringHash && lacking.has("RING_HASH")) cluster.lbPolicy = roundRobin;
   if (lacking.has("transport_socket_matches")) cluster.transportSocketMatches = [];
   if (lacking.has("upstream_bind_config")) cluster.upstreamBindConfig = undefined;
+}
+
+function trimListener(listener: Listener, lacking: ReadonlySet<string>): void {
+  if (lacking.has("use_original_dst")) listener.useOriginalDst = undefined;
 }
 
 function trimListenerFilter(filter: ListenerFilter, lacking: ReadonlySet<string>): void {

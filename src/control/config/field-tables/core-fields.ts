@@ -1,6 +1,8 @@
 /** Messages that many resources share: addresses, sources, matchers, access logs. */
 import type { FieldTables } from "./field-table.ts";
 
+const callCredentials = "of call credentials only access_token is built";
+
 export const coreFields: FieldTables = {
   "envoy.config.core.v3.Address": {
     honoured: ["socket_address", "pipe"],
@@ -29,8 +31,11 @@ export const coreFields: FieldTables = {
   },
   // Where only inline ones are built, the decoder refuses the others.
   "envoy.config.core.v3.DataSource": "whole",
+  "envoy.config.core.v3.SocketOption.SocketType": "whole",
+  "envoy.config.core.v3.SocketOptionsOverride": "whole",
+  "envoy.config.core.v3.TcpKeepalive": "whole",
   "envoy.config.core.v3.SocketOption": {
-    honoured: ["description", "level", "name", "int_value", "buf_value", "state"],
+    honoured: ["description", "level", "name", "int_value", "buf_value", "state", "type"],
   },
   "envoy.config.core.v3.RuntimeFractionalPercent": "whole",
   "envoy.config.core.v3.RuntimeUInt32": "whole",
@@ -88,9 +93,8 @@ export const coreFields: FieldTables = {
     },
   },
   "envoy.config.core.v3.GrpcService.GoogleGrpc": {
-    honoured: ["target_uri", "stat_prefix", "channel_credentials"],
+    honoured: ["target_uri", "stat_prefix", "channel_credentials", "call_credentials"],
     refused: {
-      call_credentials: "call credentials are not built",
       credentials_factory_name: "credentials are not built",
     },
     warned: {
@@ -100,10 +104,21 @@ export const coreFields: FieldTables = {
     },
   },
   "envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials": {
-    honoured: ["local_credentials"],
+    honoured: ["local_credentials", "ssl_credentials"],
+    refused: { google_default: "credentials of Google's are not built" },
+  },
+  "envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials": {
+    honoured: ["root_certs", "private_key", "cert_chain"],
+  },
+  "envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials": {
+    honoured: ["access_token"],
     refused: {
-      ssl_credentials: "TLS to a management server is not built",
-      google_default: "TLS to a management server is not built",
+      google_compute_engine: callCredentials,
+      google_refresh_token: callCredentials,
+      service_account_jwt_access: callCredentials,
+      google_iam: callCredentials,
+      from_plugin: callCredentials,
+      sts_service: callCredentials,
     },
   },
   "envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials": "whole",

@@ -40,6 +40,7 @@ export const httpFields: FieldTables = {
       "request_id_extension",
       "strip_matching_host_port",
       "strip_any_host_port",
+      "http1_safe_max_connection_duration",
     ],
     refused: {
       original_ip_detection_extensions: "the client's address would be another",
@@ -69,7 +70,6 @@ export const httpFields: FieldTables = {
       append_x_forwarded_port: "no x-forwarded-port header is written",
       append_local_overload: "no header tells of overload",
       add_proxy_protocol_connection_state: "the PROXY protocol is not built",
-      http1_safe_max_connection_duration: "max_connection_duration drains like any other drain",
       stream_flush_timeout: "stream_idle_timeout holds",
       drain_timeout_jitter: "each connection has its own instant in a drain",
       record_route_resolution_stats: "no such stats",
@@ -98,6 +98,10 @@ export const httpFields: FieldTables = {
     honoured: ["scoped_rds_config_source", "srds_resources_locator"],
   },
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": { honoured: ["odcds"] },
+  "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig": { honoured: ["odcds"] },
+  "envoy.extensions.filters.http.on_demand.v3.OnDemandCds": {
+    honoured: ["source", "resources_locator", "timeout"],
+  },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
     honoured: ["name", "typed_config", "config_discovery", "is_optional", "disabled"],
   },

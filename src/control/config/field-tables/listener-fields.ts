@@ -12,7 +12,6 @@ export const listenerFields: FieldTables = {
       "stat_prefix",
       "filter_chains",
       "default_filter_chain",
-      "use_original_dst",
       "per_connection_buffer_limit_bytes",
       "metadata",
       "drain_type",
@@ -29,6 +28,7 @@ export const listenerFields: FieldTables = {
       "max_connections_to_accept_per_socket_event",
       "bind_to_port",
       "ignore_global_conn_limit",
+      "tcp_keepalive",
     ],
     refused: {
       filter_chain_matcher: inAnotherPlace,
@@ -36,6 +36,7 @@ export const listenerFields: FieldTables = {
       api_listener: "API listeners are not built",
       internal_listener: "internal listeners are not built",
       deprecated_v1: "use bind_to_port",
+      use_original_dst: inAnotherPlace,
     },
     warned: {
       reuse_port: "deprecated: use enable_reuse_port",
@@ -45,12 +46,10 @@ export const listenerFields: FieldTables = {
       bypass_overload_manager:
         "there is no overload manager to bypass; a shutdown does not wait for its connections",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
-      tcp_keepalive: "the system's defaults hold",
     },
   },
   "envoy.config.listener.v3.AdditionalAddress": {
-    honoured: ["address"],
-    warned: { socket_options: "the listener's own options are used" },
+    honoured: ["address", "socket_options", "tcp_keepalive"],
   },
   "envoy.config.listener.v3.ListenerFilter": {
     honoured: ["name", "typed_config"],
@@ -102,20 +101,20 @@ export const listenerFields: FieldTables = {
       "access_log",
       "max_connect_attempts",
       "max_downstream_connection_duration",
+      "check_drain_close",
     ],
     refused: {
       tunneling_config: "bytes would go without the tunnel",
       metadata_match: "bytes would go to other hosts",
+      on_demand: "connections would be closed instead of waiting for their cluster",
     },
     warned: {
-      on_demand: "clusters are not fetched on demand",
       hash_policy: "no load balancer that hashes is built",
       downstream_idle_timeout: "use idle_timeout",
       upstream_idle_timeout: "use idle_timeout",
       access_log_flush_interval: "a connection is logged when it ends",
       flush_access_log_on_connected: "a connection is logged when it ends",
       access_log_options: "a connection is logged when it ends",
-      check_drain_close: "connections are drained by the listener's drain policy",
       backoff_options: "attempts to connect follow each other at once",
       max_downstream_connection_duration_jitter_percentage: "the duration is exact",
       max_early_data_bytes: "data is read once the upstream is connected",

@@ -2,6 +2,7 @@
 import type { FieldTables } from "./field-table.ts";
 
 const tls = "envoy.extensions.transport_sockets.tls.v3";
+const providers = "certificate providers are not built";
 
 export const tlsFields: FieldTables = {
   [`${tls}.Secret`]: {
@@ -49,6 +50,51 @@ export const tlsFields: FieldTables = {
       allow_expired_certificate: "an expired certificate is refused",
       only_verify_leaf_cert_crl: "every certificate of a chain is looked for in the CRL",
     },
+  },
+  [`${tls}.UpstreamTlsContext`]: {
+    honoured: ["common_tls_context", "sni"],
+    refused: { enforce_rsa_key_usage: "certificates for other uses would be trusted" },
+    warned: {
+      allow_renegotiation: "nothing is negotiated again",
+      max_session_keys: "no session is resumed",
+    },
+  },
+  [`${tls}.CommonTlsContext`]: {
+    honoured: [
+      "tls_params",
+      "tls_certificates",
+      "tls_certificate_sds_secret_configs",
+      "validation_context",
+      "validation_context_sds_secret_config",
+      "combined_validation_context",
+      "alpn_protocols",
+    ],
+    refused: {
+      tls_certificate_provider_instance: providers,
+      tls_certificate_certificate_provider: providers,
+      tls_certificate_certificate_provider_instance: providers,
+      validation_context_certificate_provider: providers,
+      validation_context_certificate_provider_instance: providers,
+      custom_handshaker: "handshakers are not built",
+    },
+    warned: { key_log: "no keys are logged" },
+  },
+  [`${tls}.CommonTlsContext.CombinedCertificateValidationContext`]: {
+    honoured: ["default_validation_context", "validation_context_sds_secret_config"],
+    refused: {
+      validation_context_certificate_provider: providers,
+      validation_context_certificate_provider_instance: providers,
+    },
+  },
+  [`${tls}.TlsParameters`]: {
+    honoured: [
+      "tls_minimum_protocol_version",
+      "tls_maximum_protocol_version",
+      "cipher_suites",
+      "ecdh_curves",
+      "signature_algorithms",
+    ],
+    refused: { compliance_policies: "what they forbid would be allowed" },
   },
   [`${tls}.SubjectAltNameMatcher`]: { honoured: ["san_type", "matcher"], isMatcher: true },
 };

@@ -105,13 +105,13 @@ function filtersOf(places: readonly Place[]): HttpFilters {
   const suppressesEnvoyHeaders = places.some(
     ({ config }) => config?.kind === "router" && config.suppressEnvoyHeaders,
   );
-  const mayWait = places.some(({ config }) => config?.kind === "onDemand");
+  const onDemand = places.map(({ config }) => config).find((config) => config?.kind === "onDemand");
   const filters = places.flatMap(({ filter }) => filter ?? []);
-  if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders, mayWait };
+  if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders, onDemand };
   return {
     ofRequests: filters.filter((filter) => filter.onRequest !== undefined),
     ofResponses: filters.flatMap((filter) => filter.responseChange ?? []).toReversed(),
     suppressesEnvoyHeaders,
-    mayWait,
+    onDemand,
   };
 }

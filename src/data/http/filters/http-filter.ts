@@ -4,6 +4,7 @@
  *
  * What a newcomer would get wrong: one filter serves all requests of its connection manager, so it holds nothing of one.
  */
+import type { PlainHttpFilterConfig } from "../../../shared/config/http-config.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
@@ -19,6 +20,8 @@ export interface HttpFilter extends Disposable {
   readonly responseChange?: HeadChange;
 }
 
+export type OnDemandFilter = Extract<PlainHttpFilterConfig, { readonly kind: "onDemand" }>;
+
 /** The filters of a connection manager at one moment: a request keeps those that it began with. */
 export interface HttpFilters {
   /** In the order of the chain; those that look at requests. */
@@ -26,13 +29,13 @@ export interface HttpFilters {
   /** In the reverse order, as Envoy's encoder filters. */
   readonly ofResponses: readonly HeadChange[];
   readonly suppressesEnvoyHeaders: boolean;
-  /** Requests may wait for routes that nobody asked for before. */
-  readonly mayWait: boolean;
+  /** Requests may wait for what nobody asked for before. */
+  readonly onDemand: OnDemandFilter | undefined;
 }
 
 export const noHttpFilters: HttpFilters = {
   ofRequests: [],
   ofResponses: [],
   suppressesEnvoyHeaders: false,
-  mayWait: false,
+  onDemand: undefined,
 };

@@ -2,6 +2,8 @@
 import type { Random } from "../../../shared/common/random.ts";
 import type {
   ClusterAction,
+  OnDemandClusters,
+  OnDemandOverrides,
   Route,
   RouteAction,
   RouteConfig,
@@ -11,6 +13,7 @@ import type {
 import type { RuntimeDefault } from "../../../shared/config/runtime-values.ts";
 import type { Runtime } from "../../upstream/worker-runtime.ts";
 import { type CompiledMutations, compileLevels } from "../headers/header-mutations.ts";
+import type { OnDemandFilter } from "../filters/http-filter.ts";
 import { latin1 } from "../http1/ascii.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import {
@@ -60,6 +63,8 @@ export class CompiledRoute {
   readonly expectedTimeoutLine: Uint8Array;
   /** The same as a number; 0: for ever. */
   readonly expectedTimeoutMs: number;
+  /** Nearest first. */
+  readonly #onDemand: OnDemandOverrides;
   readonly #pathTest: TextTest;
   readonly #headTests: readonly HeadTest[];
   readonly #queryTests: readonly TextTest[];
@@ -86,6 +91,7 @@ export class CompiledRoute {
       host.responseHeaders,
       config.responseHeaders,
     ]);
+    this.#onDemand = [route, host, config].flatMap(({ onDemand = [] }) => onDemand);
     this.rewrite = compileRewrite(action, match);
     this.chooseCluster =
       action.kind === "cluster" ? clusterChoice(action, chance.random) : noCluster;
@@ -95,6 +101,18 @@ export class CompiledRoute {
         ? `x-envoy-expected-rq-timeout-ms: ${this.expectedTimeoutMs}\r\n`
         : "",
     );
+  }
+
+  /** Undefined: a cluster that is missing is not waited for. */
+  onDemandClusters(filter: OnDemandFilter, cluster: string): OnDemandClusters | undefined {
+    const { action } = this;
+    const weighted =
+      action.kind === "cluster" && !("header" in action.clusters)
+        ? action.clusters.find(({ name }) => name === cluster)?.onDemand
+        : undefined;
+    const overrides = [...(weighted ?? []), ...this.#onDemand];
+    const own = overrides.find((one) => one.filter === filter.name);
+    return own === undefined ? filter.clusters : own.clusters;
   }
 
   matches(request: RoutedRequest): boolean {

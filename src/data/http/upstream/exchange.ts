@@ -21,12 +21,11 @@ import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
 import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
-import type { Http1ClientConnection } from "./http1-client-connection.ts";
 import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
 import { RequestCopy } from "./request-copy.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { RetryState } from "./retry-state.ts";
-import type { ResponseBody, UpstreamRequest } from "./upstream-request.ts";
+import type { ResponseBody, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 export interface ExchangeOwner {
   readonly info: RequestInfo;
@@ -73,7 +72,7 @@ export class Exchange implements UpstreamRequest {
   readonly #copy: RequestCopy;
   #phase: Phase = "idle";
   #plan: ExchangePlan | undefined;
-  #connection: Http1ClientConnection | undefined;
+  #connection: UpstreamConnection | undefined;
   #pool: Http1Pool | undefined;
   #retry: RetryState | undefined;
   #isRequestEnded = false;
@@ -170,7 +169,7 @@ export class Exchange implements UpstreamRequest {
     }
   }
 
-  onConnectionReady(connection: Http1ClientConnection): void {
+  onConnectionReady(connection: UpstreamConnection): void {
     this.#attach(connection);
     this.#sendCopy(connection);
   }
@@ -241,7 +240,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
-  #acquire(): Http1ClientConnection | undefined {
+  #acquire(): UpstreamConnection | undefined {
     const { cluster, firstHost } = this.#thePlan();
     this.#phase = "sending";
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
@@ -265,7 +264,7 @@ export class Exchange implements UpstreamRequest {
     return undefined;
   }
 
-  #attach(connection: Http1ClientConnection): void {
+  #attach(connection: UpstreamConnection): void {
     this.#phase = "sending";
     this.#connection = connection;
     this.#pool = undefined;
@@ -278,7 +277,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   /** Everything that came while there was no connection, or that is sent once more. */
-  #sendCopy(connection: Http1ClientConnection): void {
+  #sendCopy(connection: UpstreamConnection): void {
     this.#owner.info.upstreamBytesSent += this.#copy.length;
     this.#copy.send(this.#context.writer, connection);
     if (!this.#wantsCopy(connection)) {
@@ -290,7 +289,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
-  #wantsCopy(connection: Http1ClientConnection): boolean {
+  #wantsCopy(connection: UpstreamConnection): boolean {
     if (this.#retry !== undefined) return this.#isCopyWhole;
     return connection.requestCount > 1 && this.#thePlan().isRepeatable && !this.#hasReplayed;
   }
@@ -365,7 +364,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   /** A used connection died before it said anything: the server closed it while the request was on its way. */
-  #mayReplay(connection: Http1ClientConnection, reason: ResetReason): boolean {
+  #mayReplay(connection: UpstreamConnection, reason: ResetReason): boolean {
     return (
       reason === "connectionTermination" &&
       connection.requestCount > 1 &&

@@ -5,7 +5,8 @@
  * Whatever is odd ends it: bytes without a request, more bytes than the response had, a malformed head.
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
-import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import type { CloseReason, Reactor, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import type { StatSlab } from "../../../shared/stats/slab.ts";
 import { transportFailureReason } from "../../network/transport-failure.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
@@ -14,9 +15,8 @@ import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
-import type { Acquired, Http1Pool } from "./http1-pool.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamRequest } from "./upstream-request.ts";
+import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
 const headBytesMax = 60 * 1024;
@@ -32,16 +32,41 @@ type State =
   | "untilClose"
   | "closed";
 
-export class Http1ClientConnection implements SocketHandler {
+/** What connections share of their worker. */
+export interface UpstreamEnvironment {
+  readonly reactor: Reactor;
+  readonly slab: StatSlab;
+}
+
+/** What a connection tells the pool that opened it. */
+export interface ConnectionOwner {
+  readonly host: UpstreamHost;
+  readonly environment: UpstreamEnvironment;
+  /** Established: it may carry a request. */
+  connected(connection: Http1ClientConnection): void;
+  /** Free again. */
+  released(connection: Http1ClientConnection): void;
+  /** Also of one that was never established (`wasConnecting`). */
+  closed(connection: Http1ClientConnection, wasConnecting: boolean): void;
+  /** Connecting failed. */
+  failWaiting(reason: ResetReason, transportFailure: string): void;
+}
+
+export interface AcquiredConnection {
+  readonly kind: "connection";
+  readonly connection: Http1ClientConnection;
+}
+
+export class Http1ClientConnection implements SocketHandler, UpstreamConnection {
   readonly host: UpstreamHost;
   readonly socket: Socket;
   /** What `Http1Pool.acquire` returns for this connection, made once. */
-  readonly acquired: Acquired = { kind: "connection", connection: this };
+  readonly acquired: AcquiredConnection = { kind: "connection", connection: this };
   /** Requests it has carried, the present one included. */
   requestCount = 0;
   /** Any byte of the present response has come. */
   hasAnswered = false;
-  readonly #pool: Http1Pool;
+  readonly #pool: ConnectionOwner;
   readonly #isCounted: boolean;
   readonly #timer: DeadlineTimer;
   readonly #startMs: number;
@@ -57,7 +82,7 @@ export class Http1ClientConnection implements SocketHandler {
   #isClosedByUs = false;
   #isPaused = false;
 
-  constructor(pool: Http1Pool, isCounted: boolean) {
+  constructor(pool: ConnectionOwner, isCounted: boolean) {
     this.#pool = pool;
     this.host = pool.host;
     this.#isCounted = isCounted;

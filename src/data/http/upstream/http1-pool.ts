@@ -5,22 +5,19 @@
  * Requests that find no connection wait, bounded by the cluster's breakers. One connection is opened for
  * each that waits, while the breaker of connections allows it.
  */
-import type { Reactor } from "../../../shared/io/reactor.ts";
-import type { StatSlab } from "../../../shared/stats/slab.ts";
 import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
-import { Http1ClientConnection } from "./http1-client-connection.ts";
+import {
+  type AcquiredConnection,
+  type ConnectionOwner,
+  Http1ClientConnection,
+  type UpstreamEnvironment,
+} from "./http1-client-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
-/** What connections share of their worker. */
-export interface UpstreamEnvironment {
-  readonly reactor: Reactor;
-  readonly slab: StatSlab;
-}
-
 export type Acquired =
-  | { readonly kind: "connection"; readonly connection: Http1ClientConnection }
+  | AcquiredConnection
   /** `onConnectionReady` or `onPoolFailure` will follow. */
   | { readonly kind: "pending" }
   | { readonly kind: "overflow" };
@@ -28,7 +25,7 @@ export type Acquired =
 const pending: Acquired = { kind: "pending" };
 const overflow: Acquired = { kind: "overflow" };
 
-export class Http1Pool implements HostPool {
+export class Http1Pool implements HostPool, ConnectionOwner {
   readonly host: UpstreamHost;
   readonly environment: UpstreamEnvironment;
   readonly #idle: Http1ClientConnection[] = [];

@@ -3,7 +3,7 @@
  * first time: it waits for a connection, its policy retries, or its connection may have died idle.
  */
 import type { HeadWriter } from "../http1/head-writer.ts";
-import type { Http1ClientConnection } from "./http1-client-connection.ts";
+import type { UpstreamConnection } from "./upstream-request.ts";
 
 const blockBytes = 4096;
 /** Blocks kept for reuse; beyond that the collector has them. */
@@ -50,7 +50,7 @@ export class RequestCopy {
   }
 
   /** Sends everything through the scratch window; the copy stays. */
-  send(writer: HeadWriter, connection: Http1ClientConnection): void {
+  send(writer: HeadWriter, connection: UpstreamConnection): void {
     const block = this.#block;
     if (block === undefined) return;
     for (let at = 0; at < this.#length; at += writer.capacity) {

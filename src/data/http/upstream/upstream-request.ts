@@ -3,8 +3,9 @@
  * callbacks; the pool and the client codec call them. After `onUpstreamReset`, `onPoolFailure` or the
  * end of the response the connection is no longer the request's.
  */
+import type { Socket } from "../../../shared/io/reactor.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
-import type { Http1ClientConnection } from "./http1-client-connection.ts";
+import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { ResetReason } from "./reset-reason.ts";
 
 export interface UpstreamRequest {
@@ -15,7 +16,7 @@ export interface UpstreamRequest {
   /** Every byte of the request was given to the connection. */
   readonly isSent: boolean;
   /** A connection came free for a request that waited: send it now. */
-  onConnectionReady(connection: Http1ClientConnection): void;
+  onConnectionReady(connection: UpstreamConnection): void;
   /** No connection came about; never called within `Http1Pool.acquire`. */
   onPoolFailure(reason: ResetReason, transportFailure: string): void;
   /**
@@ -28,6 +29,21 @@ export interface UpstreamRequest {
   /** Of the upstream socket's output: pause, resume reading the downstream. */
   onUpstreamAboveHighWatermark(): void;
   onUpstreamBelowLowWatermark(): void;
+}
+
+/** What a request may do with the connection it was given. */
+export interface UpstreamConnection {
+  readonly host: UpstreamHost;
+  readonly socket: Socket;
+  /** Requests it has carried, the present one included. */
+  readonly requestCount: number;
+  /** Any byte of the present response has come. */
+  readonly hasAnswered: boolean;
+  /** Sends arena[start, end). */
+  write(start: number, end: number): void;
+  setReading(on: boolean): void;
+  /** The request is not interested any more. */
+  abandon(): void;
 }
 
 /** The first part of a response's body; one object a connection, filled anew for each response. */

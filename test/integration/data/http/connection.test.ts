@@ -6,6 +6,7 @@ import { type HttpClient, startHttpUpstream } from "../../../support/http-peers.
 import { startProxy } from "../../../support/http-proxy.ts";
 import { startUpstream } from "../../../support/tcp-peers.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
+import { until } from "../../../support/until.ts";
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: t\r\n\r\n`;
 
@@ -192,6 +193,31 @@ forEachWorkerKind(
     await client.ended();
     assert.equal(proxy.http("downstream_cx_max_duration_reached"), 1);
     client.socket.end();
+  },
+);
+
+forEachWorkerKind(
+  "one that is safely old is ended after its next response, and never in silence",
+  {},
+  async (workers) => {
+    await using upstream = await startHttpUpstream();
+    const manager = { maxConnectionDurationMs: 100, drainTimeoutMs: 1 };
+    const safe = await startProxy(workers, upstream.port, {
+      manager: { ...manager, http1SafeMaxConnectionDuration: true },
+    });
+    const plain = await startProxy(workers, upstream.port, { manager });
+    const silent = safe.connect();
+    const cut = plain.connect();
+    await cut.ended();
+    await until(() => safe.http("downstream_cx_max_duration_reached") === 1, "it is old");
+    assert.equal(safe.http("downstream_cx_http1_soft_drain"), 1);
+    const last = await silent.get("/");
+    assert.equal(last.headers["connection"], "close");
+    await silent.ended();
+    silent.socket.end();
+    cut.socket.end();
+    await until(() => safe.http("downstream_cx_http1_soft_drain") === 0, "it has gone");
+    assert.equal(plain.http("downstream_cx_http1_soft_drain"), 0);
   },
 );
 

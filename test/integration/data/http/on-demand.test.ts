@@ -4,10 +4,13 @@ import type { Route } from "../../../../src/shared/config/route-config.ts";
 import { type RouteScope, scopeKeyText } from "../../../../src/shared/config/scoped-routes.ts";
 import type { OnDemandWant } from "../../../../src/shared/protocol/on-demand.ts";
 import { sluiceWorkerStats } from "../../../../src/shared/stats/stat-names.ts";
-import { route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
+import { httpChain, route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
 import { startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
+import { listenerConfig } from "../../../support/listener-fixture.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../../support/test-workers.ts";
+
+const onDemand = { kind: "onDemand", name: "on_demand", clusters: undefined } as const;
 
 /** Scopes by `x-scope`; requests may wait. */
 const scoped: Partial<HttpConnectionManagerConfig> = {
@@ -21,7 +24,7 @@ const scoped: Partial<HttpConnectionManagerConfig> = {
       scopes: { kind: "srds" },
     },
   },
-  filters: [{ kind: "onDemand" }, { kind: "router", suppressEnvoyHeaders: false }],
+  filters: [onDemand, { kind: "router", suppressEnvoyHeaders: false }],
 };
 const want: OnDemandWant = { kind: "scope", scopes: "s", scope: "a" };
 const unloaded: RouteScope = { name: "a", key: scopeKeyText(["a"]), routes: undefined };
@@ -63,6 +66,29 @@ forEachWorkerKind("requests wait for the routes of their scope", {}, async (work
   // The connection goes on, and nobody waits any more.
   assert.equal((await first.get("/", ["x-scope: a"])).status, 200);
   assert.equal(workers.stat(sluiceWorkerStats, workers.sluice, "on_demand_waiting"), 0);
+});
+
+forEachWorkerKind("who waits has what came meanwhile", {}, async (workers) => {
+  await using upstream = await startHttpUpstream();
+  const proxy = await startProxy(workers, upstream.port, { manager: scoped });
+  setScope(workers, unloaded);
+  const client = proxy.connect();
+  const waiting = client.get("/", ["x-scope: a"]);
+  await wanted(workers);
+  const chain = httpChain([], { ...scoped, serverName: "later" });
+  await workers.request((reply) => ({
+    kind: "updateFilterChains",
+    tag: proxy.listener.tag,
+    config: listenerConfig({ filterChains: [{ ...chain, revision: "2" }] }),
+    slots: proxy.listener.slots,
+    reply,
+  }));
+  answer(workers, [route("/")]);
+  const { status, headers } = await waiting;
+  assert.deepEqual([status, headers["server"]], [200, "later"]);
+  assert.equal((await client.get("/", ["x-scope: a"])).headers["server"], "later");
+  await workers.untilCounted(() => proxy.http("downstream_rq_active") === 0);
+  assert.equal(proxy.http("downstream_rq_total"), 2);
 });
 
 forEachWorkerKind("bodies are whole after a wait, however they came", {}, async (workers) => {
@@ -190,7 +216,7 @@ forEachWorkerKind(
             kind: "discovered",
             id: "e",
             mayInjectCredentials: false,
-            fallback: { kind: "onDemand" },
+            fallback: onDemand,
           },
           { kind: "router", suppressEnvoyHeaders: false },
         ],

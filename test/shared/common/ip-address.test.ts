@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isIP } from "node:net";
 import fc from "fast-check";
-import { formatIp, parseIp } from "../../../src/shared/io/ip-address.ts";
+import { formatIp, parseIp } from "../../../src/shared/common/ip-address.ts";
 
 const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 });
 /** Addresses with runs of zeros, which is where the form is decided. */

@@ -1,0 +1,79 @@
+/**
+ * The clusters that Sluice itself speaks to: management servers, load reports, access logs over gRPC. They alone may have
+ * TLS, and gRPC brings them an HTTP/2 of its own.
+ */
+import { clusterOf } from "./api-config-sources.ts";
+import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import type { DecodedCluster } from "./decoded-cluster.ts";
+import type { SecretReference } from "./secret-config.ts";
+import type { ClientTlsConfig } from "./tls-config.ts";
+
+export interface OwnClusters {
+  readonly grpc: ReadonlySet<string>;
+  readonly rest: ReadonlySet<string>;
+}
+
+/** `reportedTo`: the clusters of load reports and access logs. */
+export function ownClusters(
+  apis: readonly ApiConfigSource[],
+  reportedTo: readonly string[],
+): OwnClusters {
+  const grpc = apis.flatMap((api) => (api.apiType === "rest" ? [] : api.services));
+  const rest = apis.flatMap((api) => (api.apiType === "rest" ? [api.clusterName] : []));
+  return { grpc: new Set([...grpc.flatMap(clusterOf), ...reportedTo]), rest: new Set(rest) };
+}
+
+export function apisOf(sources: readonly (ConfigSource | undefined)[]): readonly ApiConfigSource[] {
+  return sources.flatMap((source) => (source?.kind === "api" ? [source.api] : []));
+}
+
+/** Where the secrets of a cluster's own TLS come from. */
+export function secretSourcesOf({ tls }: DecodedCluster): readonly ConfigSource[] {
+  return referencesOf(tls).flatMap(({ source }) => source ?? []);
+}
+
+/** Refuses TLS to a cluster that requests go to, and what cannot work over it. */
+export function judgeClusterTls(
+  cluster: DecodedCluster,
+  { own, ads }: { readonly own: OwnClusters; readonly ads: ApiConfigSource | undefined },
+  context: DecodeContext,
+): void {
+  const { tls, config } = cluster;
+  if (!tls) return;
+  const { name } = config;
+  const refuse = (error: string): void => context.refuse(`cluster '${name}': ${error}`);
+  const isGrpc = own.grpc.has(name);
+  const isRest = own.rest.has(name);
+  if (!isGrpc && !isRest) refuse(`transport_socket: ${onlyForOwn}`);
+  const { alpnProtocols } = tls;
+  const offers = (protocol: string): boolean =>
+    alpnProtocols.length === 0 || alpnProtocols.includes(protocol);
+  if (isGrpc && !offers("h2")) refuse("alpn_protocols must have h2, which gRPC is spoken over");
+  if (isRest && !offers("http/1.1"))
+    refuse("alpn_protocols must have http/1.1, which REST is spoken over");
+  for (const { source, name: secret } of referencesOf(tls))
+    if (source && isThrough(name, source, ads))
+      refuse(`SDS secret '${secret}' would have to come over this cluster itself`);
+}
+
+/** Said of every cluster with TLS that is not Sluice's own. */
+export const onlyForOwn =
+  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not supported for clusters that requests go to, only for those that Sluice alone speaks to: management servers, load reports, access logs over gRPC";
+
+function referencesOf(tls: ClientTlsConfig | undefined): readonly SecretReference[] {
+  return [tls?.certificate, tls?.validation?.secret].flatMap((secret) =>
+    secret?.kind === "named" ? [secret.reference] : [],
+  );
+}
+
+function isThrough(
+  cluster: string,
+  source: ConfigSource,
+  ads: ApiConfigSource | undefined,
+): boolean {
+  if (source.kind === "path") return false;
+  const api = source.kind === "api" ? source.api : ads;
+  const { grpc, rest } = ownClusters(api ? [api] : [], []);
+  return grpc.has(cluster) || rest.has(cluster);
+}
