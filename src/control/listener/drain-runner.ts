@@ -203,7 +203,7 @@ export class DrainRunner {
     run.recheck?.[Symbol.dispose]();
     run.recheck = undefined;
     if (!run.record.isEmpty) return;
-    if (run.plan.mayEndEarly()) return this.#end(run, "empty");
+    if (run.plan.mayEndEarly()) return this.#end(run, emptiedBy(run, this.#context.clock.now()));
     run.recheck = this.#context.clock.startTimer(emptyRecheckMs, () => this.#endIfEmpty(run));
   }
 
@@ -240,4 +240,13 @@ export class DrainRunner {
     log.info(drainEndedText(record.view(), clock.now() - record.start.startMs));
     run.ended.resolve();
   }
+}
+
+/**
+ * Workers cut at the deadline by timers of their own, and may say so before main's fires. Before the deadline it is
+ * another drain of the same connections that has cut them.
+ */
+function emptiedBy({ record, forcedBy }: Run, nowMs: number): DrainEndedBy {
+  const isCut = record.counts().forced > 0 && nowMs >= record.start.deadlineMs;
+  return isCut ? (forcedBy ?? "deadline") : "empty";
 }
