@@ -12,9 +12,9 @@ export function readRecorded(scenario: string): Observations | undefined {
 
 export function record(scenario: string, observations: Observations): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(fileOf(scenario), `${JSON.stringify(observations, undefined, 1)}\n`);
+  writeFileSync(fileOf(scenario), `${JSON.stringify(observations, undefined, 2)}\n`);
 }
 
 function fileOf(scenario: string): string {
-  return path.join(folder, `${scenario.replaceAll(/[^a-z0-9]+/g, "-")}.json`);
+  return path.join(folder, `${scenario.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}.json`);
 }

@@ -128,6 +128,12 @@ export class Stage extends StagePlaces implements AsyncDisposable {
     return this.noteExcept(/^$/);
   }
 
+  /** Those of listeners, whatever their values. */
+  async noteStatNames(): Promise<void> {
+    const names = [...(await this.#settled()).keys()];
+    for (const name of names) if (/^listener(_manager)?\./.test(name)) this.note(name, "there");
+  }
+
   /** As `noteStats`, but for those whose numbers depend on how fast the machine is. */
   async noteExcept(pattern: RegExp): Promise<void> {
     const now = await this.#settled();

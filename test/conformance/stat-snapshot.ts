@@ -13,8 +13,8 @@ const notCompared = new RegExp(
     String.raw`^http\.async-client\.`,
     // Whether the client's FIN comes within a second is the machine's doing.
     String.raw`downstream_cx_delayed_close_timeout`,
-    // The number of connections is set by a timer there.
-    String.raw`^server\.(?!state|live)`,
+    // There they are set by a timer.
+    String.raw`^server\.(?!live)`,
     String.raw`\.lds\.(update_time|update_attempt|version)`,
     String.raw`control_plane|bytes|_ms$|_us$|length|watchdog|buffered|duration`,
   ].join("|"),

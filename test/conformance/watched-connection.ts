@@ -40,6 +40,13 @@ export class WatchedConnection extends HttpClient implements Disposable {
     return this.answer(this.get(path, fields));
   }
 
+  /** As a client that leaves once it is told to: who sent FIN first is then of no account. */
+  async askAndLeave(): Promise<string> {
+    const answer = await this.ask();
+    if (answer.includes(" close")) this.socket.end();
+    return answer;
+  }
+
   /** Asks again and again, until an answer is the last one. */
   async askUntilClose(): Promise<string> {
     for (;;) {

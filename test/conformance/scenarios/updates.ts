@@ -16,6 +16,8 @@ export const updates: readonly Scenario[] = [
       await stage.pushed("a second", a, listener("b", stage.at("B")));
       stage.note("a request of the first", await stage.ask("A"));
       stage.note("a request of the second", await stage.ask("B"));
+      stage.step("names of statistics");
+      await stage.noteStatNames();
       await stage.pushed("the same again", a, listener("b", stage.at("B")));
     },
   },
