@@ -74,6 +74,7 @@ export function createListenerDependencies(
     stats: slabs.stats,
     source: sources.extensions,
     dependencies: acquire,
+    hasCluster: (name) => clusters.hasCluster(name),
   });
   return {
     routes,

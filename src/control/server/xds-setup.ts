@@ -154,7 +154,8 @@ export class XdsSources implements Disposable {
     return client.resource$(type, name, subscriptionOptions(source));
   };
 
-  readonly extensions: ExtensionSource = ({ name, source }) => {
+  readonly extensions: ExtensionSource = (subscription) => {
+    const { name, source } = subscription;
     const type = this.#parts.decoders.extensions;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
@@ -162,7 +163,8 @@ export class XdsSources implements Disposable {
       return of<ResourceState<DecodedExtensionConfig>>(noSource(client));
     const { judgeExtension: judge, onUnreadExtension: onUnread } = this.#known;
     this.#check(client, type, { judge, onUnread });
-    return client.resource$(type, name, subscriptionOptions(source, extensionStatPrefix(name)));
+    const statPrefix = extensionStatPrefix(subscription);
+    return client.resource$(type, name, subscriptionOptions(source, statPrefix));
   };
 
   readonly virtualHosts: VirtualHostSource = (source, statPrefix) => {

@@ -87,8 +87,7 @@ export const listenerFields: FieldTables = {
     isMatcher: true,
   },
   "envoy.config.listener.v3.Filter": {
-    honoured: ["name", "typed_config"],
-    refused: { config_discovery: "extension discovery is not built" },
+    honoured: ["name", "typed_config", "config_discovery"],
   },
   "envoy.config.core.v3.TransportSocket": { honoured: ["name", "typed_config"] },
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "whole",
