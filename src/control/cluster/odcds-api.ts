@@ -1,5 +1,5 @@
 /**
- * Clusters that requests ask for (Envoy: `OdCdsApiImpl`). A cluster that came so lives on like one of CDS, and goes when
+ * Clusters that requests and TCP connections ask for (Envoy: `OdCdsApiImpl`). A cluster that came so lives on like one of CDS, and goes when
  * its server says so; a list of CDS that lacks it does not remove it.
  *
  * What a newcomer would get wrong: that it came is not the answer. Who waits is told when the cluster serves, and
@@ -8,7 +8,7 @@
 import { of, type Observable } from "rxjs";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
-import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
+import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { defineStats } from "../../shared/stats/stat-group.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
@@ -60,24 +60,28 @@ export class OdcdsApi {
   }
 
   /** Calls back, maybe before it returns, when the cluster serves, is known not to exist, or took too long. */
-  want({ feed, cluster, timeoutMs }: ClusterWant, onAnswered: () => void): Disposable {
+  want(
+    { feed, cluster, timeoutMs }: ClusterWant,
+    onAnswered: (outcome: WantOutcome) => void,
+  ): Disposable {
     const { clock, clusters, log } = this.#context;
     const search = new DisposableStack();
-    const finish = (): void => {
+    const finish = (outcome: WantOutcome): void => {
       if (search.disposed) return;
       search.dispose();
-      onAnswered();
+      onAnswered(outcome);
     };
+    const answered = (): void => finish("answered");
     const waitUntilWarm = (): void => {
-      const wait = clusters.warming.waitFor([cluster], finish);
+      const wait = clusters.warming.waitFor([cluster], answered);
       if (wait) search.use(wait);
-      else finish();
+      else answered();
     };
     if (timeoutMs > 0) {
       const onTimeout = (): void => {
         this.#count("timeouts");
         log.info(`odcds: cluster '${cluster}' did not come within ${timeoutMs} ms`);
-        finish();
+        finish("timeout");
       };
       search.use(clock.startTimer(timeoutMs, onTimeout));
     }

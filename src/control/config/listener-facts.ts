@@ -35,6 +35,8 @@ export interface StatPrefixes {
   /** Of connection managers and TCP proxies, each once. */
   readonly httpStatPrefixes: readonly string[];
   readonly tcpStatPrefixes: readonly string[];
+  /** Of TCP proxies that may wait for their cluster. */
+  readonly onDemandStatPrefixes: readonly string[];
   /** Of connection managers that may put credentials into requests. */
   readonly credentialStatPrefixes: readonly string[];
 }
@@ -87,6 +89,7 @@ export function statPrefixesOf(filters: readonly NetworkFilterConfig[]): StatPre
   return {
     httpStatPrefixes: unique(managers),
     tcpStatPrefixes: unique(proxies),
+    onDemandStatPrefixes: unique(proxies.filter(({ onDemand }) => onDemand !== undefined)),
     credentialStatPrefixes: unique(managers.filter(injectsCredentials)),
   };
 }

@@ -4,6 +4,7 @@ import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeTcpOnDemandClusters } from "./on-demand-clusters.ts";
 
 /** Docs: `TcpProxy.idle_timeout`, "defaults to 1 hour; 0s disables it". */
 const idleTimeoutMsDefault = 3_600_000;
@@ -16,6 +17,7 @@ export function decodeTcpProxy(message: TcpProxy, context: DecodeContext): TcpPr
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
     maxDownstreamConnectionDurationMs: durationMsOr(message.maxDownstreamConnectionDuration, 0),
     checkDrainClose: message.checkDrainClose ?? false,
+    onDemand: message.onDemand && decodeTcpOnDemandClusters(message.onDemand, context),
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
 }

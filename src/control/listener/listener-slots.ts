@@ -18,6 +18,7 @@ import {
   listenerHttpStats,
   listenerStats,
   listenerWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
 } from "../../shared/stats/stat-names.ts";
 
@@ -75,6 +76,9 @@ function filterSlots(prefixes: StatPrefixes, allocate: StatAllocator["allocate"]
   return {
     http: byPrefix(prefixes.httpStatPrefixes, (p) => allocate(httpStats, `http.${p}.`)),
     tcp: byPrefix(prefixes.tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tcpOnDemand: byPrefix(prefixes.onDemandStatPrefixes, (p) =>
+      allocate(tcpOnDemandStats, `tcp.${p}.`),
+    ),
     credentialInjector: byPrefix(prefixes.credentialStatPrefixes, (p) =>
       allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
     ),

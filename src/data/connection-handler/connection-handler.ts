@@ -133,7 +133,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeScopes":
         return this.#parts.scopes.remove(command.name);
       case "answered":
-        return this.#parts.onDemand.answered(command.want);
+        return this.#parts.onDemand.answered(command.want, command.outcome);
       case "ping":
         return this.#done(command.reply);
       default:

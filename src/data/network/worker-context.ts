@@ -5,7 +5,7 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteScope } from "../../shared/config/scoped-routes.ts";
 import type { DiscoveredNetworkFilter } from "../../shared/protocol/worker-command.ts";
-import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
+import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
 import type { RouteConfig, VirtualHostChange } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -61,7 +61,7 @@ export interface ScopeTable {
 
 /** Who is told when main has answered a want. */
 export interface OnDemandWaiter {
-  onAnswered(): void;
+  onAnswered(outcome: WantOutcome): void;
 }
 
 export interface OnDemandWaits {

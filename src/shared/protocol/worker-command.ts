@@ -13,7 +13,7 @@ import type { DrainStart } from "../drain/drain.ts";
 import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
-import type { OnDemandWant } from "./on-demand.ts";
+import type { OnDemandWant, WantOutcome } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
 export type ReplyId = number;
@@ -69,7 +69,7 @@ export type WorkerCommand =
   | SetScopes
   | { readonly kind: "removeScopes"; readonly name: string }
   /** Whoever waits for it looks again: all that there is to it was sent before. */
-  | { readonly kind: "answered"; readonly want: OnDemandWant }
+  | { readonly kind: "answered"; readonly want: OnDemandWant; readonly outcome: WantOutcome }
   /** All of them: a key that is missing has no value any more. */
   | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
@@ -111,6 +111,8 @@ export interface FilterSlots {
   readonly tcp: BlocksByPrefix;
   /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
   readonly credentialInjector: BlocksByPrefix;
+  /** `tcp.<stat_prefix>.on_demand_cluster_*`, of TCP proxies that may wait for their cluster. */
+  readonly tcpOnDemand: BlocksByPrefix;
 }
 
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
