@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HttpClient } from "../../support/http-peers.ts";
 import { clusterType, fromOwnServer, startOnDemand } from "../../support/on-demand-stage.ts";
 import { destroyClients, TestClient } from "../../support/tcp-peers.ts";
 import { fromAds, httpListener } from "../../support/truth-resources.ts";
@@ -42,7 +41,7 @@ async function start(open: AsyncDisposableStack, listener: object) {
 test("connections wait for their cluster, and later ones find it", async () => {
   await using open = new AsyncDisposableStack();
   const { server, port, counts, noRoute } = await start(open, listenerOf(["one"]));
-  const status = async (): Promise<number> => (await new HttpClient(port).get("/")).status;
+  const status = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/`)).status;
   assert.deepEqual(await Promise.all([status(), status(), status()]), [200, 200, 200]);
   assert.equal(await status(), 200);
   assert.deepEqual(
@@ -63,7 +62,7 @@ test("one whose hosts come by EDS, one of several, one of a server of its own", 
   ]) {
     await using open = new AsyncDisposableStack();
     const { port } = await start(open, listener);
-    assert.equal((await new HttpClient(port).get("/")).status, 200);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
   }
 });
 
