@@ -69,9 +69,10 @@ export class DeltaServer implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** To every client; resolves when one has answered. */
+  /** On every stream that asked for the type; resolves when the last of them has answered. */
   async push(typeUrl: string, answer: DeltaAnswer): Promise<void> {
-    for (const stream of this.#streams) this.#send(stream, typeUrl, answer);
+    for (const stream of this.#streams)
+      if (this.#asked.get(stream)?.has(typeUrl)) this.#send(stream, typeUrl, answer);
     const nonce = String(this.#nonce);
     await this.until(() => this.requests.some((request) => request.nonce === nonce));
   }
