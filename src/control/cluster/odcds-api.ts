@@ -48,10 +48,32 @@ export class OdcdsApi {
   readonly #wanted = new Map<string, WantedResources<DecodedCluster>>();
   /** Those that came this way. */
   readonly #brought = new Set<string>();
+  /** Of those the ones that nobody tells of any more: they serve as they are until somebody asks again. */
+  readonly #orphans = new Set<string>();
+  /** By feed, the listeners that may ask. */
+  readonly #holders = new Map<string, number>();
 
   constructor(context: OdcdsApiContext) {
     this.#context = context;
     this.#stats = context.stats.allocator.allocate(ownStats, "sluice.odcds.");
+  }
+
+  /**
+   * A listener may ask for clusters of the feed. When the last one has gone nobody can, and nothing of it stays
+   * subscribed; clusters stay, as others may be served by them.
+   */
+  hold(feed: string): Disposable {
+    this.#holders.set(feed, (this.#holders.get(feed) ?? 0) + 1);
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        const left = (this.#holders.get(feed) ?? 0) - 1;
+        if (left > 0) this.#holders.set(feed, left);
+        else this.#giveUp(feed);
+      },
+    };
   }
 
   /** Names that are subscribed to. */
@@ -86,13 +108,21 @@ export class OdcdsApi {
       search.use(clock.startTimer(timeoutMs, onTimeout));
     }
     // One that is there, the worker has been told of since it asked; one that warms is on its way.
-    if (clusters.hasCluster(cluster)) waitUntilWarm();
+    if (clusters.hasCluster(cluster) && !this.#orphans.has(cluster)) waitUntilWarm();
     else {
       const asked = this.#wantedOf(feed).want(cluster, waitUntilWarm);
       if (search.disposed) asked[Symbol.dispose]();
       else search.use(asked);
     }
     return search;
+  }
+
+  #giveUp(feed: string): void {
+    const wanted = this.#wanted.get(feed);
+    this.#holders.delete(feed);
+    this.#wanted.delete(feed);
+    for (const name of this.#brought) if (wanted?.has(name)) this.#orphans.add(name);
+    wanted?.[Symbol.dispose]();
   }
 
   #wantedOf(feed: string): WantedResources<DecodedCluster> {
@@ -119,6 +149,7 @@ export class OdcdsApi {
 
   #onState(name: string, state: ResourceState<DecodedCluster>): void {
     const { clusters, log } = this.#context;
+    if (state.kind !== "requested") this.#orphans.delete(name);
     if (state.kind === "present") {
       this.#brought.add(name);
       const { value, version } = state.resource;

@@ -8,7 +8,7 @@ import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import { credentialInjectorTypeName, decodeCredentialInjector } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import { decodeOnDemandClusters } from "./on-demand-clusters.ts";
+import { decodeOnDemandClusters, feedDependency } from "./on-demand-clusters.ts";
 import { type Extension, type FoundExtension, findExtension } from "./extensions.ts";
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
@@ -39,6 +39,7 @@ export function decodeHttpFilterConfig(
     const message = context.read(config, context.protos.schema<OnDemand>(onDemandTypeName));
     // Without it requests wait for routes alone.
     const clusters = message?.odcds && decodeOnDemandClusters(message.odcds, context);
+    if (clusters) needs.dependencies.push(feedDependency(clusters));
     return message && { kind: "onDemand", name, clusters };
   }
   if (extension.kind === "credentialInjector") {

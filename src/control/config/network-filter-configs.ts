@@ -27,7 +27,7 @@ export function decodeNetworkFilterConfig(
       "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     );
     const message = context.read(config, schema);
-    return message && { kind: "tcpProxy", config: decodeTcpProxy(message, context) };
+    return message && { kind: "tcpProxy", config: decodeTcpProxy(message, needs, context) };
   }
   if (extension.kind === "httpConnectionManager") {
     const schema = context.protos.schema<HttpConnectionManager>(

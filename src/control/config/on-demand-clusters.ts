@@ -5,10 +5,11 @@
 import type { ConfigSource as ConfigSourceMessage } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
 import type { OnDemandCds } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
 import type { TcpProxy_OnDemand } from "../../../gen/es/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.d.ts";
-import type { OnDemandClusters } from "../../shared/config/route-config.ts";
+import type { OnDemandClusters, RouteConfig } from "../../shared/config/route-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { ConfigSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
+import type { ClusterFeedDependency } from "./decoded-listener.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
 /** Docs: `OnDemandCds.timeout`, "if unset, defaults to 5 seconds". */
@@ -43,6 +44,26 @@ function decodeClusterFeed(
   if (source && !mayBeDelta(source))
     context.refuse("odcds: only DELTA_GRPC or ADS (which uses Delta xDS) is supported as a source");
   return source === undefined ? "" : JSON.stringify(source);
+}
+
+/** A listener that may ask for clusters holds the place that they come from. */
+export function feedDependency({ feed }: OnDemandClusters): ClusterFeedDependency {
+  return { kind: "odcds", feed, source: readClusterFeed(feed) };
+}
+
+/** What routes say in the place of the filter's own. */
+export function onDemandClustersOf({
+  virtualHosts,
+  onDemand,
+}: RouteConfig): readonly OnDemandClusters[] {
+  const routes = virtualHosts.flatMap((host) => host.routes);
+  const weighted = routes.flatMap(({ action }) =>
+    action.kind === "cluster" && !("header" in action.clusters) ? action.clusters : [],
+  );
+  const overrides = [{ onDemand }, ...virtualHosts, ...routes, ...weighted];
+  return overrides.flatMap((part) =>
+    (part.onDemand ?? []).flatMap(({ clusters }) => clusters ?? []),
+  );
 }
 
 /** Undefined: clusters have `xdstp` names, whose authorities say where they come from. */
