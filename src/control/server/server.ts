@@ -150,13 +150,16 @@ export class Server {
   async #initialize(): Promise<string | undefined> {
     const { clock, log, options } = this.#parts;
     await this.#pool.ready;
+    if (this.#isEnding) return undefined;
     const error = await this.#initialization.run();
-    if (error !== undefined) return error;
+    if (error !== undefined || this.#isEnding) return error;
     if (options.mode === "init_only") {
       this.end("initialized, as asked");
       return undefined;
     }
     await this.#plane.listeners.startWorkers();
+    // Asked to end meanwhile: what was asked to end does not go live.
+    if (this.#isEnding) return undefined;
     this.#stats.recordInitialization(clock.now() - this.#startedMs);
     this.#lifecycle.become("live");
     log.loggerOf("main").info("starting main dispatch loop");
