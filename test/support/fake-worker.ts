@@ -293,6 +293,8 @@ export class FakeWorker implements WorkerPort {
         break;
       case "startServerDrain":
       case "reopenLogs":
+      case "workerLost":
+        return;
       case "ping":
         break;
       case "shutdown":

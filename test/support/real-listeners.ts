@@ -19,7 +19,7 @@ import { systemRandom } from "../../src/shared/common/random.ts";
 import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
 import { createSlab, StatSlab } from "../../src/shared/stats/slab.ts";
-import { sluiceWorkerStats, workerStats } from "../../src/shared/stats/stat-names.ts";
+import { sluiceWorkerStats } from "../../src/shared/stats/stat-names.ts";
 import { StatStore } from "../../src/shared/stats/stat-store.ts";
 import { decodedCluster } from "./cluster-builders.ts";
 import { type ListenerSketch, decodedListener } from "./config-builders.ts";
@@ -64,9 +64,10 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       limits: limits.buffer,
       logLevels: new SharedArrayBuffer(logComponents.length * 4),
       slots: {
-        worker: store.allocate(workerStats, `server.worker_${index}.`),
+        dispatcher: undefined,
         sluice: store.allocate(sluiceWorkerStats, "sluice.worker."),
       },
+      pulseMs: 50,
       arenaBytesMax: 64 * 1024 * 1024,
       fileFlushIntervalMs: 100,
       fileFlushMinBytes: 1024,

@@ -40,7 +40,6 @@ import {
   listenerWorkerStats,
   sluiceWorkerStats,
   tcpStats,
-  workerStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
@@ -120,7 +119,6 @@ export class TestWorkers {
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
     this.sluice = this.block(sluiceWorkerStats);
-    const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
     new Int32Array(logLevels).fill(2);
@@ -132,7 +130,8 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.sluice },
+        slots: { sluice: this.sluice, dispatcher: undefined },
+        pulseMs: 50,
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,

@@ -34,6 +34,7 @@ import { type DecodedSecret, secretMessages } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
 import { apisOf, judgeClusterTls, ownClusters, secretSourcesOf } from "./own-clusters.ts";
 import { decodeRuntimeLayers } from "./runtime-layers.ts";
+import { decodeWatchdogs } from "./watchdogs.ts";
 
 export interface BootstrapSource {
   /** Content of `--config-path`; empty: none. */
@@ -134,6 +135,7 @@ function decodeMessage(
     localClusterName: message.clusterManager?.localClusterName ?? "",
     runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
+    watchdogs: decodeWatchdogs(message, context),
     dispatcherStats: message.enableDispatcherStats,
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
     bytes,

@@ -75,8 +75,9 @@ async function serve(
     terminate: (signal) => server.terminate(signal),
     reopenLogs: () => server.reopenLogs(),
   });
-  const error = await server.run();
-  return error === undefined ? exitCodes.clean : refuse(options, log, [error]);
+  const end = await server.run();
+  if (end.kind === "refused") return refuse(options, log, [end.error]);
+  return end.kind === "workerLost" ? exitCodes.fatal : exitCodes.clean;
 }
 
 /** In Envoy's words; every reason at once, in one entry. */

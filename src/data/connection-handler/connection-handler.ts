@@ -130,6 +130,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.scopes.remove(command.name);
       case "answered":
         return this.#parts.onDemand.answered(command.want);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
       case "ping":
         return this.#done(command.reply);
       default:

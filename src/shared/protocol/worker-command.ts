@@ -76,7 +76,9 @@ export type WorkerCommand =
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
   /** Watchdog. */
-  | { readonly kind: "ping"; readonly reply: ReplyId };
+  | { readonly kind: "ping"; readonly reply: ReplyId }
+  /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
+  | { readonly kind: "workerLost"; readonly worker: number };
 
 /**
  * By stat prefix, mostly one. Pairs: objects with a key of their own each would have a shape of their own

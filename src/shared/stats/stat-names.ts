@@ -210,9 +210,14 @@ export const hostStats = defineStats({
   ],
 });
 
-/** `server.worker_N.` and Sluice's own of one worker. */
-export const workerStats = defineStats({
+/** `<thread>.`, of the main thread and of all workers, and `server.<thread>.`, of each. */
+export const watchdogStats = defineStats({
   counters: ["watchdog_miss", "watchdog_mega_miss"],
+});
+
+/** `server.dispatcher.` of the main thread, `listener_manager.worker_N.dispatcher.` of a worker. */
+export const dispatcherStats = defineStats({
+  histograms: ["loop_duration_us", "poll_delay_us"],
 });
 
 /** `sluice.worker.`: bounds that were hit and bugs that were survived. */

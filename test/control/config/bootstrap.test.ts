@@ -225,11 +225,11 @@ describe("decodeBootstrap() refuses", () => {
 });
 
 test("fields that have no effect are warned of, once each", () => {
-  const result = decode("{stats_config: {}, watchdogs: {}, tracing: {}}");
+  const result = decode("{stats_config: {}, flags_path: x, tracing: {}}");
   assert(result.ok);
   assert.deepEqual(
     result.warnings.map((warning) => warning.field.split(".").at(-1)),
-    ["stats_config", "watchdogs", "tracing"],
+    ["flags_path", "stats_config", "tracing"],
   );
 });
 

@@ -12,6 +12,8 @@ export const bootstrapFields: FieldTables = {
       "layered_runtime",
       "admin",
       "enable_dispatcher_stats",
+      "watchdog",
+      "watchdogs",
       "header_prefix",
       "node_context_params",
       "config_sources",
@@ -31,8 +33,6 @@ export const bootstrapFields: FieldTables = {
       stats_flush_on_admin: "stats are pulled from the admin interface",
       deferred_stat_options: "stats are made when they are needed",
       stats_eviction_interval: "stats live as long as their owner",
-      watchdog: "the watchdogs have their defaults",
-      watchdogs: "the watchdogs have their defaults",
       tracing: "nothing is traced",
       overload_manager: "limits are those of listeners and clusters",
       stats_server_version_override: "the version is our own",
@@ -70,6 +70,20 @@ export const bootstrapFields: FieldTables = {
       outlier_detection: "no host is ejected",
       enable_deferred_cluster_creation: "clusters are cheap",
     },
+  },
+  "envoy.config.bootstrap.v3.Watchdogs": {
+    honoured: ["main_thread_watchdog", "worker_watchdog"],
+  },
+  "envoy.config.bootstrap.v3.Watchdog": {
+    honoured: [
+      "miss_timeout",
+      "megamiss_timeout",
+      "kill_timeout",
+      "max_kill_timeout_jitter",
+      "multikill_timeout",
+      "multikill_threshold",
+    ],
+    warned: { actions: "a thread that is stuck is logged, counted and ends the process" },
   },
   "envoy.config.bootstrap.v3.Admin": {
     honoured: [
