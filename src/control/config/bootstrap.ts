@@ -95,6 +95,9 @@ function decodeMessage(
     (name) => `static_resources.listeners: duplicate listener ${name} found`,
     context,
   );
+  const localClusterName = message.clusterManager?.localClusterName ?? "";
+  if (localClusterName !== "" && !clusterNames.includes(localClusterName))
+    context.refuse(`local cluster '${localClusterName}' must be defined`);
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message, context);
   const runtimeLayers = decodeRuntimeLayers(message.layeredRuntime, context);
@@ -132,7 +135,7 @@ function decodeMessage(
     dynamicResources,
     authorities,
     loadStats,
-    localClusterName: message.clusterManager?.localClusterName ?? "",
+    localClusterName,
     runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
     watchdogs: decodeWatchdogs(message, context),

@@ -3,6 +3,7 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
 import { dependencyName, sourcesOf } from "../config/decoded-listener.ts";
+import { duplicateAddresses } from "../listener/listener-sockets.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { type SecretFiles, systemFiles } from "../secret/secret-files.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
@@ -24,6 +25,7 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       .filter((name) => !clusters.has(name))
       .map((name) => `error adding listener '${config.name}': route: unknown cluster '${name}'`),
   );
+  errors.push(...duplicateAddresses(bootstrap.staticListeners.map(({ facts }) => facts)));
   const { ads, lds, cds } = bootstrap.dynamicResources;
   if (ads) errors.push(...unknownClusters(ads, clusters).map((error) => `ads_config: ${error}`));
   const sources: [where: string, source: ConfigSource | undefined][] = [
