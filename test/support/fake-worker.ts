@@ -294,6 +294,8 @@ export class FakeWorker implements WorkerPort {
       case "startServerDrain":
       case "reopenLogs":
       case "workerLost":
+      case "setAccepting":
+      case "shrinkHeap":
         return;
       case "ping":
         break;

@@ -25,6 +25,7 @@ import { decodedCluster } from "./cluster-builders.ts";
 import { type ListenerSketch, decodedListener } from "./config-builders.ts";
 import { fakeComparison } from "./listener-harness.ts";
 import { silentLog } from "./silent-log.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export interface RealListenersOptions {
   readonly reactor: "epoll" | "node";
@@ -65,6 +66,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       logLevels: new SharedArrayBuffer(logComponents.length * 4),
       slots: {
         dispatcher: undefined,
+        overload: noOverloadSlots,
         sluice: store.allocate(sluiceWorkerStats, "sluice.worker."),
       },
       pulseMs: 50,

@@ -43,6 +43,7 @@ import {
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -130,7 +131,7 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { sluice: this.sluice, dispatcher: undefined },
+        slots: { sluice: this.sluice, dispatcher: undefined, overload: noOverloadSlots },
         pulseMs: 50,
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
@@ -243,6 +244,7 @@ export class TestWorkers {
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
+      bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
   }

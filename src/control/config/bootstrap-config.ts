@@ -7,6 +7,7 @@ import type { CollectionSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedSecret } from "./secret-config.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
+import type { OverloadConfig } from "./overload-manager.ts";
 import type { RuntimeLayer } from "./runtime-layer.ts";
 import type { WatchdogConfigs } from "./watchdogs.ts";
 
@@ -29,6 +30,8 @@ export interface BootstrapConfig {
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly statsFlushIntervalMs: number;
   readonly watchdogs: WatchdogConfigs;
+  /** Undefined: nothing is watched. */
+  readonly overload: OverloadConfig | undefined;
   /** `enable_dispatcher_stats`. */
   readonly dispatcherStats: boolean;
   /** `header_prefix`; default `x-envoy`. */

@@ -33,6 +33,7 @@ import { type NodeFlags, completeNode } from "./node.ts";
 import { type DecodedSecret, secretMessages } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
 import { apisOf, judgeClusterTls, ownClusters, secretSourcesOf } from "./own-clusters.ts";
+import { decodeOverloadManager } from "./overload-manager.ts";
 import { decodeRuntimeLayers } from "./runtime-layers.ts";
 import { decodeWatchdogs } from "./watchdogs.ts";
 
@@ -139,6 +140,7 @@ function decodeMessage(
     runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
     watchdogs: decodeWatchdogs(message, context),
+    overload: message.overloadManager && decodeOverloadManager(message.overloadManager, context),
     dispatcherStats: message.enableDispatcherStats,
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
     bytes,

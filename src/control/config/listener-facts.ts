@@ -20,6 +20,7 @@ export interface ListenerFacts extends Pick<
   | "addressOptions"
   | "freebind"
   | "ignoreGlobalConnLimit"
+  | "bypassOverloadManager"
   | "transparent"
 > {
   /** Of its connection managers and TCP proxies, each once. */
@@ -44,6 +45,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     addressOptions: config.addressOptions,
     freebind: config.freebind,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
+    bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
     tcpStatPrefixes: statPrefixes(config, "tcpProxy"),

@@ -9,8 +9,11 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
+import { noOverloadSlots } from "../../shared/protocol/overload.ts";
 import { Pulse } from "../../shared/protocol/pulse.ts";
 import { dispatcherStats } from "../../shared/stats/stat-names.ts";
+import { OverloadManager } from "../overload/overload-manager.ts";
+import { OverloadStats } from "../overload/overload-stats.ts";
 import { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import { adminEndpoints, startAdmin, startAdminGrpc } from "./admin-setup.ts";
@@ -64,6 +67,7 @@ export class Server {
   readonly #lifecycle: ServerLifecycle;
   readonly #pool: WorkerPool;
   readonly #guardDog: GuardDog;
+  readonly #overloadManager: OverloadManager | undefined;
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #ended = Promise.withResolvers<void>();
@@ -84,6 +88,8 @@ export class Server {
     this.#stats = new ServerStats(this.#slabs.stats, this.#concurrency);
     this.#lifecycle = new ServerLifecycle((lifecycle) => this.#stats.setState(lifecycle));
     this.#stats.setState(this.#lifecycle);
+    const { overload } = loaded.bootstrap;
+    const overloadStats = overload && new OverloadStats(this.#slabs.stats, overload);
     this.#pool = startWorkers({
       dataPlane,
       options,
@@ -92,6 +98,7 @@ export class Server {
       slabs: this.#slabs,
       limits: this.#limits,
       bootstrap: loaded.bootstrap,
+      overload: overloadStats?.slots ?? noOverloadSlots,
       onLost: (worker, reason) => this.#loseWorker(worker, reason),
     });
     this.#guardDog = new GuardDog({
@@ -103,6 +110,17 @@ export class Server {
       random: parts.random,
       onStuck: (worker, why) => this.#pool.abandon(worker, why),
     });
+    this.#overloadManager =
+      overload &&
+      overloadStats &&
+      new OverloadManager({
+        config: overload,
+        limits: this.#limits,
+        pool: this.#pool,
+        stats: overloadStats,
+        clock,
+        residentBytes: () => process.memoryUsage.rss(),
+      });
     this.#plane = createControlPlane({
       ...parts,
       bootstrap: loaded.bootstrap,
@@ -130,6 +148,7 @@ export class Server {
     using _flushes = this.#flushStats();
     using _pulse = this.#startPulse();
     using _guardDog = this.#guardDog;
+    using _overload = this.#overloadManager;
     const error =
       [admin, grpc].find((each) => typeof each === "string") ??
       (await Promise.race([this.#initialize(), this.#ended.promise]));
@@ -176,6 +195,7 @@ export class Server {
     const { clock, log, options } = this.#parts;
     await this.#pool.ready;
     this.#guardDog.start();
+    this.#overloadManager?.start();
     if (this.#isEnding) return undefined;
     const error = await this.#initialization.run();
     if (error !== undefined || this.#isEnding) return error;

@@ -1,4 +1,6 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
@@ -49,8 +51,18 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       sources.push([`layered_runtime: layer '${layer.name}'`, layer.source]);
   for (const [where, source] of sources)
     errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
+  errors.push(...overloadErrors(bootstrap));
   const apis = sources.flatMap(([, source]) => (source?.kind === "api" ? [source.api] : []));
   return [...errors, ...tlsErrors(bootstrap, ads ? [ads, ...apis] : apis, files)];
+}
+
+/** In Envoy's words. */
+function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
+  return (overload?.monitors ?? []).flatMap((monitor) =>
+    monitor.kind === "injectedResource" && !existsSync(dirname(monitor.file))
+      ? [`unable to add filesystem watch for file ${monitor.file}: No such file or directory`]
+      : [],
+  );
 }
 
 function sourceErrors(

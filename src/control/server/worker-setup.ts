@@ -5,6 +5,7 @@ import { createSlab, StatSlab } from "../../shared/stats/slab.ts";
 import { dispatcherStats, sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { StatStore } from "../../shared/stats/stat-store.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import type { OverloadSlots } from "../overload/overload-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -38,6 +39,7 @@ export interface WorkerSetup {
   readonly limits: SharedLimits;
   readonly log: ServerLog;
   readonly bootstrap: Pick<BootstrapConfig, "watchdogs" | "dispatcherStats">;
+  readonly overload: OverloadSlots;
   /** One died or hangs; its connections are lost. */
   readonly onLost: (worker: number, reason: string) => void;
 }
@@ -60,6 +62,7 @@ export function startWorkers(setup: WorkerSetup): WorkerPool {
         dispatcher: bootstrap.dispatcherStats
           ? slabs.store.allocate(dispatcherStats, `listener_manager.worker_${index}.dispatcher.`)
           : undefined,
+        overload: setup.overload,
       },
       pulseMs: pulseMsOf(bootstrap.watchdogs.workers),
       arenaBytesMax,

@@ -44,6 +44,11 @@ export interface ConnectionHandlerParts {
   readonly onBug: (error: unknown) => void;
 }
 
+type Lesson = Extract<
+  WorkerCommand,
+  { kind: `${"set" | "remove"}${"FilterConfig" | "Secret" | "Scopes"}` | "setVirtualHosts" }
+>;
+
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
 
@@ -55,6 +60,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
+  #isAccepting = true;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -69,8 +75,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
+  get isAccepting(): boolean {
+    return this.#isAccepting;
+  }
+
   /** All commands but those that are the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+  handle(
+    command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" | "shrinkHeap" }>,
+  ): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -100,6 +112,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setAccepting":
+        this.#isAccepting = command.isAccepting;
+        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
+        return;
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -115,6 +131,28 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
+      case "removeFilterConfig":
+      case "setSecret":
+      case "removeSecret":
+      case "setVirtualHosts":
+      case "setScopes":
+      case "removeScopes":
+        return this.#learn(command);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
+      case "ping":
+        return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** What main found out for those who look it up here. */
+  #learn(command: Lesson): void {
+    switch (command.kind) {
+      case "setFilterConfig":
         return this.#parts.filterConfigs.set(command.id, command.config);
       case "removeFilterConfig":
         return this.#parts.filterConfigs.remove(command.id);
@@ -128,12 +166,6 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.scopes.set(command);
       case "removeScopes":
         return this.#parts.scopes.remove(command.name);
-      case "answered":
-        return this.#parts.onDemand.answered(command.want);
-      case "workerLost":
-        return this.balancer.lose(command.worker);
-      case "ping":
-        return this.#done(command.reply);
       default:
         return command satisfies never;
     }

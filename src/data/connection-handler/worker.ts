@@ -3,6 +3,7 @@
  * or the main thread with the node reactor. It is told by commands on its port and answers by events.
  */
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
+import { collectGarbage } from "../../shared/common/collect-garbage.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
@@ -94,6 +95,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
     else if (command.kind === "reopenLogs") assembled.sinks.reopen();
+    else if (command.kind === "shrinkHeap") collectGarbage();
     else handler.handle(command);
   };
   port.on("message", (commands) => {

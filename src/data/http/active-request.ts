@@ -181,11 +181,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #proceed(): void {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = this.#check();
-    if (problem === undefined) this.#routeRequest();
-    else {
-      this.#sink.closeAfterResponse();
-      this.#reply(problem);
-    }
+    if (problem === undefined) return this.#routeRequest();
+    // What is refused for want of room may be asked again on the same connection.
+    if (problem !== "overload") this.#sink.closeAfterResponse();
+    this.#reply(problem);
   }
 
   /** A head that could not be read: answered as a request all the same, and logged. */
@@ -354,6 +353,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const problem = view.target.read(view.buffer, requestHead, config, port);
     if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
     if (problem === "malformed" || problem === "authority") return problem;
+    if (this.#context.shedsRequest()) return "overload";
     const refusal = checkRequest(requestHead, this.#context);
     if (refusal !== undefined) return refusal;
     if (problem !== "notRelative") return undefined;

@@ -77,6 +77,9 @@ export type WorkerCommand =
   | { readonly kind: "shutdown" }
   /** Watchdog. */
   | { readonly kind: "ping"; readonly reply: ReplyId }
+  /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
+  | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
+  | { readonly kind: "shrinkHeap" }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };
 
@@ -108,6 +111,8 @@ export interface ListenerSlots {
   readonly name: string;
   /** `ignore_global_conn_limit`: its connections count towards the limit of the process and are not bound by it. */
   readonly ignoresGlobalLimit: boolean;
+  /** `bypass_overload_manager`. */
+  readonly bypassesOverload: boolean;
 }
 
 export interface AddListener {

@@ -17,6 +17,12 @@ export interface WorkerInit {
     readonly sluice: StatBlock;
     /** `enable_dispatcher_stats`; undefined: the loop is not measured. */
     readonly dispatcher: StatBlock | undefined;
+    /** Whom the overload manager turned away: 0, the sink, where it is not configured. */
+    readonly overload: {
+      readonly connections: StatBlock;
+      readonly accept: StatBlock;
+      readonly headers: StatBlock;
+    };
   };
   /** How often it shows that it lives: `Pulse`. */
   readonly pulseMs: number;
@@ -33,13 +39,16 @@ export interface WorkerInit {
 
 /**
  * The first Int32s of the shared limits are each worker's open connections, for balancing; then comes the count
- * of all accepted ones, for the limit of the process; then each worker's sign of life, and main's; then main allocates.
+ * of all accepted ones, for the limit of the process; then each worker's sign of life, and main's; then the state of the
+ * overload manager; then main allocates.
  */
 export const limitLayout = {
   workersMax: 256,
   acceptedConnections: 256,
   touches: 257,
-  firstFree: 514,
+  /** Of `overload.ts`. */
+  overload: 514,
+  firstFree: 530,
 } as const;
 
 /** All that workers say to each other. */
