@@ -55,6 +55,7 @@ test("decode() fills in Envoy's defaults", () => {
         maxConnectAttempts: 1,
         maxDownstreamConnectionDurationMs: 0,
         checkDrainClose: false,
+        onDemand: undefined,
         accessLog: [],
       },
     },
