@@ -53,6 +53,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     tcpBacklogSize: 128,
     acceptsPerEventMax: 64,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],

@@ -293,6 +293,10 @@ export class FakeWorker implements WorkerPort {
         break;
       case "startServerDrain":
       case "reopenLogs":
+      case "workerLost":
+      case "setAccepting":
+      case "shrinkHeap":
+        return;
       case "ping":
         break;
       case "shutdown":

@@ -74,6 +74,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],

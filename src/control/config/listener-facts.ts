@@ -26,6 +26,7 @@ export interface ListenerFacts
       | "addressOptions"
       | "freebind"
       | "ignoreGlobalConnLimit"
+      | "bypassOverloadManager"
       | "transparent"
     >,
     StatPrefixes {}
@@ -56,6 +57,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     addressOptions: config.addressOptions,
     freebind: config.freebind,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
+    bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,
     ...statPrefixesOf(filtersOf(config)),
   };

@@ -133,6 +133,7 @@ function decodeConfig(
     drainPolicy: decodeDrainPolicy(message.metadata?.filterMetadata[drainMetadataKey], context),
     trafficDirection: directions[message.trafficDirection] ?? "unspecified",
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
+    bypassOverloadManager: message.bypassOverloadManager,
     carriesTraffic: !message.ignoreGlobalConnLimit && !message.bypassOverloadManager,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };

@@ -49,6 +49,7 @@ export function allocateListenerSlots(
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
+    bypassesOverload: facts.bypassOverloadManager,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),

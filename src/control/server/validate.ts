@@ -1,8 +1,11 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
 import { dependencyName, type ListenerDependency, sourcesOf } from "../config/decoded-listener.ts";
+import { duplicateAddresses } from "../listener/listener-sockets.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { type SecretFiles, systemFiles } from "../secret/secret-files.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
@@ -44,6 +47,7 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       .filter((name) => !clusters.has(name))
       .map((name) => `error adding listener '${config.name}': route: unknown cluster '${name}'`),
   );
+  errors.push(...duplicateAddresses(bootstrap.staticListeners.map(({ facts }) => facts)));
   const { ads, lds, cds } = bootstrap.dynamicResources;
   if (ads) errors.push(...unknownClusters(ads, clusters).map((error) => `ads_config: ${error}`));
   const sources: [where: string, source: ConfigSource | undefined][] = [
@@ -69,6 +73,7 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       sources.push([`layered_runtime: layer '${layer.name}'`, layer.source]);
   for (const [where, source] of sources)
     errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
+  errors.push(...overloadErrors(bootstrap));
   const apis = sources.flatMap(([, source]) => (source?.kind === "api" ? [source.api] : []));
   return [...errors, ...tlsErrors(bootstrap, ads ? [ads, ...apis] : apis, files)];
 }
@@ -76,6 +81,15 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
 /** Of the others it is warned. */
 function isChecked({ kind }: ListenerDependency): boolean {
   return kind !== "odcds";
+}
+
+/** In Envoy's words. */
+function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
+  return (overload?.monitors ?? []).flatMap((monitor) =>
+    monitor.kind === "injectedResource" && !existsSync(dirname(monitor.file))
+      ? [`unable to add filesystem watch for file ${monitor.file}: No such file or directory`]
+      : [],
+  );
 }
 
 function sourceErrors(

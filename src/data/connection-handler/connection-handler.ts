@@ -47,6 +47,11 @@ export interface ConnectionHandlerParts {
 }
 
 type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type Lesson = Extract<
+  WorkerCommand,
+  { kind: `${"set" | "remove"}${"Routes" | "Secret" | "Scopes"}` | "setVirtualHosts" }
+>;
+
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
 
@@ -58,6 +63,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
+  #isAccepting = true;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -72,8 +78,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
+  get isAccepting(): boolean {
+    return this.#isAccepting;
+  }
+
   /** All commands but those that are the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+  handle(
+    command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" | "shrinkHeap" }>,
+  ): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -103,6 +115,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setAccepting":
+        this.#isAccepting = command.isAccepting;
+        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
+        return;
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -113,29 +129,47 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
-      case "setRoutes":
-        return this.#parts.routes.set(command.config);
-      case "removeRoutes":
-        return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
         return this.#setFilterConfig(command);
       case "removeFilterConfig":
         this.#parts.filterConfigs.remove(command.id);
         return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
       case "setSecret":
+      case "removeSecret":
+      case "setRoutes":
+      case "removeRoutes":
+      case "setVirtualHosts":
+      case "setScopes":
+      case "removeScopes":
+        return this.#learn(command);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want, command.outcome);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
+      case "ping":
+        return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** What main found out for those who look it up here. */
+  #learn(command: Lesson): void {
+    switch (command.kind) {
+      case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
       case "setVirtualHosts":
         return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
         return this.#parts.scopes.set(command);
       case "removeScopes":
         return this.#parts.scopes.remove(command.name);
-      case "answered":
-        return this.#parts.onDemand.answered(command.want, command.outcome);
-      case "ping":
-        return this.#done(command.reply);
       default:
         return command satisfies never;
     }

@@ -3,12 +3,14 @@
  * or the main thread with the node reactor. It is told by commands on its port and answers by events.
  */
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
+import { collectGarbage } from "../../shared/common/collect-garbage.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
+import { Pulse } from "../../shared/protocol/pulse.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -70,10 +72,19 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
+  const pulse = new Pulse({
+    clock,
+    limits: new Int32Array(init.limits),
+    worker: init.index,
+    everyMs: init.pulseMs,
+    slab,
+    dispatcher: init.slots.dispatcher,
+  });
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
     hasEnded = true;
+    pulse[Symbol.dispose]();
     handler[Symbol.dispose]();
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
@@ -85,6 +96,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
     else if (command.kind === "reopenLogs") assembled.sinks.reopen();
+    else if (command.kind === "shrinkHeap") collectGarbage();
     else handler.handle(command);
   };
   port.on("message", (commands) => {

@@ -163,11 +163,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #proceed(): void {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = takeIn(this.info, this.#context, this.#live, this.#connection);
-    if (problem === undefined) this.#routeRequest();
-    else {
-      this.#sink.closeAfterResponse();
-      this.#reply(problem);
-    }
+    if (problem === undefined) return this.#routeRequest();
+    // What is refused for want of room may be asked again on the same connection.
+    if (problem !== "overload") this.#sink.closeAfterResponse();
+    this.#reply(problem);
   }
 
   /** A head that could not be read: answered as a request all the same, and logged. */

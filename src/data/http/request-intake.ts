@@ -26,6 +26,7 @@ export function takeIn(
   const problem = view.target.read(view.buffer, requestHead, config, port);
   if (accessLogger !== undefined || !requestCapture.isEmpty) keepTexts(info, context);
   if (problem === "malformed" || problem === "authority") return problem;
+  if (context.shedsRequest()) return "overload";
   const refusal = checkRequest(requestHead, context);
   if (refusal !== undefined) return refusal;
   if (problem !== "notRelative") return undefined;

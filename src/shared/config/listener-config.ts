@@ -29,6 +29,7 @@ export interface ListenerConfig {
   readonly tcpBacklogSize: number;
   readonly acceptsPerEventMax: number;
   readonly ignoreGlobalConnLimit: boolean;
+  readonly bypassOverloadManager: boolean;
   /** False for one that the operator left out of the process's limits: probes, scrapes. Nobody's work is cut there. */
   readonly carriesTraffic: boolean;
   readonly accessLog: readonly AccessLogConfig[];

@@ -80,7 +80,12 @@ export type WorkerCommand =
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
   /** Watchdog. */
-  | { readonly kind: "ping"; readonly reply: ReplyId };
+  | { readonly kind: "ping"; readonly reply: ReplyId }
+  /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
+  | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
+  | { readonly kind: "shrinkHeap" }
+  /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
+  | { readonly kind: "workerLost"; readonly worker: number };
 
 /**
  * By stat prefix, mostly one. Pairs: objects with a key of their own each would have a shape of their own
@@ -127,6 +132,8 @@ export interface ListenerSlots extends FilterSlots {
   readonly name: string;
   /** `ignore_global_conn_limit`: its connections count towards the limit of the process and are not bound by it. */
   readonly ignoresGlobalLimit: boolean;
+  /** `bypass_overload_manager`. */
+  readonly bypassesOverload: boolean;
 }
 
 export interface AddListener {

@@ -220,9 +220,26 @@ export const hostStats = defineStats({
   ],
 });
 
-/** `server.worker_N.` and Sluice's own of one worker. */
-export const workerStats = defineStats({
+/** `<thread>.`, of the main thread and of all workers, and `server.<thread>.`, of each. */
+export const watchdogStats = defineStats({
   counters: ["watchdog_miss", "watchdog_mega_miss"],
+});
+
+/** `overload.<monitor>.` of downstream connections: whom it turned away failed to get a place. */
+export const connectionMonitorStats = defineStats({
+  counters: ["failed_updates"],
+  gauges: ["pressure"],
+});
+
+/** `overload.<load shed point>.`: workers count, main sets the gauge. */
+export const loadShedStats = defineStats({
+  counters: ["shed_load_count"],
+  gauges: ["scale_percent"],
+});
+
+/** `server.dispatcher.` of the main thread, `listener_manager.worker_N.dispatcher.` of a worker. */
+export const dispatcherStats = defineStats({
+  histograms: ["loop_duration_us", "poll_delay_us"],
 });
 
 /** `sluice.worker.`: bounds that were hit and bugs that were survived. */

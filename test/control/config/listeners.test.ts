@@ -39,6 +39,7 @@ test("decode() fills in Envoy's defaults", () => {
     tcpBacklogSize: 65_535,
     acceptsPerEventMax: 1_000,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],

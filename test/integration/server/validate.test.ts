@@ -55,6 +55,16 @@ const refused: readonly (readonly [name: string, text: string, message: RegExp])
     listener('[{filters: [{name: x, typed_config: {"@type": type.googleapis.com/no.such.Type}}]}]'),
     /no\.such\.Type/,
   ],
+  [
+    "an address twice",
+    `static_resources: {listeners: [${["l1", "l2"].map((name) => `{name: ${name}, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{}]}`).join()}]}`,
+    /error adding listener 'l2': error adding listener: 'l2' has duplicate address '127\.0\.0\.1:1'/,
+  ],
+  [
+    "a local cluster that is not there",
+    "cluster_manager: {local_cluster_name: l}",
+    /local cluster 'l' must be defined/,
+  ],
   ["no filter chain", listener("[]"), /no filter chains specified/],
   [
     "an unknown cluster",

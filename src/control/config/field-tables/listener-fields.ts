@@ -28,6 +28,7 @@ export const listenerFields: FieldTables = {
       "max_connections_to_accept_per_socket_event",
       "bind_to_port",
       "ignore_global_conn_limit",
+      "bypass_overload_manager",
       "tcp_keepalive",
     ],
     refused: {
@@ -43,8 +44,6 @@ export const listenerFields: FieldTables = {
       tcp_fast_open_queue_length: "TCP fast open stays off",
       connection_balance_config: "connections go to the worker with the fewest, always",
       enable_mptcp: "plain TCP sockets are opened",
-      bypass_overload_manager:
-        "there is no overload manager to bypass; a shutdown does not wait for its connections",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
   },
