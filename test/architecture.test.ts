@@ -80,6 +80,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/workers",
     "control/cluster",
   ],
+  // Between generations of the process.
+  "control/hot-restart": ["shared/common", "shared/stats", "shared/io", "control/proto"],
   // What main sends out: access logs and load.
   "control/reports": [
     ...shared,
@@ -117,6 +119,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/listener",
     "control/reports",
     "control/admin",
+    "control/hot-restart",
   ],
   // Programs of their own: a management server, and clients of the admin.
   "xds-server": ["shared/common", "control/proto"],

@@ -36,6 +36,7 @@ export class FakeSockets {
           return undefined;
         },
         disown: () => (socket.isDisowned = true),
+        shareWhile: () => {},
         close: () => {
           if (!socket.isDisowned) assert(this.open.delete(handle), `${text} is closed twice`);
         },

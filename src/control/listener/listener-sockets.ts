@@ -27,6 +27,8 @@ export interface BoundSocket {
   startListening(): string | undefined;
   /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
   disown(): boolean;
+  /** See `OwnedListenSocket`. */
+  shareWhile(isShared: () => boolean): void;
   close(): void;
 }
 
@@ -35,7 +37,12 @@ export type BindResult =
   /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
   | { readonly ok: false; readonly error: string };
 
-export type BindSocket = (address: SocketAddress, options: BindOptions) => Promise<BindResult>;
+/** `worker`: whose socket it is to be; 0 where there is one for all. */
+export type BindSocket = (
+  address: SocketAddress,
+  options: BindOptions,
+  worker: number,
+) => Promise<BindResult>;
 
 /** What of a listener its sockets depend on. */
 type BindFacts = Pick<
@@ -127,6 +134,25 @@ export class ListenerSockets {
     return { ok: true, leases, outdated };
   }
 
+  /**
+   * What `worker` accepts on at `address`, for the next generation; undefined where nothing is bound there or no
+   * such worker has a socket. `isShared` as of `OwnedListenSocket.shareWhile`.
+   */
+  share(
+    address: SocketAddress,
+    worker: number,
+    isShared: () => boolean,
+  ): ListenSocketRef | undefined {
+    const wanted = formatAddress(address);
+    const entry = [...this.#entries.values()].find(
+      ({ sockets }) => formatAddress(firstOf({ sockets }).ref.localAddress) === wanted,
+    );
+    const socket = entry?.sockets.length === 1 ? entry.sockets[0] : entry?.sockets[worker];
+    if (!entry?.isListening || worker >= this.#workers) return undefined;
+    socket?.shareWhile(isShared);
+    return socket?.ref;
+  }
+
   #isTaken(address: SocketAddress, owner: SocketOwner): boolean {
     const entry = isEphemeral(address) ? undefined : this.#entries.get(formatAddress(address));
     if (!entry) return false;
@@ -141,7 +167,7 @@ export class ListenerSockets {
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
       const target = sockets[0]?.ref.localAddress ?? address;
-      const result = await this.#bind(target, options);
+      const result = await this.#bind(target, options, i);
       if (!result.ok) {
         for (const socket of sockets) socket.close();
         return result.error;
@@ -205,7 +231,7 @@ class EntryLease implements SocketLease {
   }
 }
 
-function firstOf({ sockets }: Entry): BoundSocket {
+function firstOf({ sockets }: Pick<Entry, "sockets">): BoundSocket {
   const [first] = sockets as readonly [BoundSocket];
   return first;
 }

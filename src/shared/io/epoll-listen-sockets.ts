@@ -20,6 +20,7 @@ export function createEpollListenSockets(): ListenSockets {
   const area = new SystemArea();
   return {
     openListenSocket: (address, options) => Promise.resolve(open(area, address, options)),
+    adoptListenSocket: (fd, address, options) => new EpollListenSocket(area, fd, address, options),
   };
 }
 
@@ -47,6 +48,7 @@ class EpollListenSocket implements OwnedListenSocket {
   readonly #area: SystemArea;
   readonly #options: ListenSocketOptions;
   #state: "bound" | "listening" | "closed" = "bound";
+  #isShared: () => boolean = () => false;
 
   constructor(area: SystemArea, fd: number, address: SocketAddress, options: ListenSocketOptions) {
     this.#area = area;
@@ -68,11 +70,19 @@ class EpollListenSocket implements OwnedListenSocket {
    * A handshake that ends between the last accept and the close would be reset. So SYNs are dropped from
    * here on, and by the time the workers have stopped those under way are in the queue. Whoever dials in
    * these moments is refused when its SYN is sent again, a second later.
+   *
+   * Not where another process has the socket, too: the filter would be its, and what is in the queue is not lost.
+   * A worker that closed before it stopped watching would go on being woken for it (epoll(7), Q6).
    */
   disown(): boolean {
+    if (this.#isShared()) return false;
     if (this.ref.localAddress.kind === "ip") this.#area.refuseHandshakes(this.ref.handle);
     this.#state = "closed";
     return true;
+  }
+
+  shareWhile(isShared: () => boolean): void {
+    this.#isShared = isShared;
   }
 
   close(): void {

@@ -47,6 +47,11 @@ export interface OwnedListenSocket {
    * False where only its owner can close it, as on the node reactor.
    */
   disown(): boolean;
+  /**
+   * Another process has the same socket for as long as `isShared` says so: nothing may be done to it then that
+   * the other would feel, and this side only closes its descriptor.
+   */
+  shareWhile(isShared: () => boolean): void;
   /** Workers must have stopped first. What still waits in the queue is reset (`drainQueue` before). */
   close(): void;
 }
@@ -64,4 +69,10 @@ export interface ListenSockets {
     address: SocketAddress,
     options: ListenSocketOptions,
   ): Promise<OpenListenSocketResult>;
+  /** Takes a listening socket that another process has passed; undefined where descriptors cannot be. */
+  readonly adoptListenSocket?: (
+    fd: number,
+    address: SocketAddress,
+    options: ListenSocketOptions,
+  ) => OwnedListenSocket;
 }

@@ -49,6 +49,8 @@ export class NodeListenSockets implements ListenSockets {
         return undefined;
       },
       disown: () => false,
+      // Descriptors are not passed on this reactor.
+      shareWhile: () => {},
       close: () => {
         this.#entries.delete(handle);
         entry.close();

@@ -30,6 +30,11 @@ export const sendmsg: (fd: number, message: number, flags: number) => number = l
   long,
   [int, long, int],
 );
+export const recvmsg: (fd: number, message: number, flags: number) => number = libc.func(
+  "recvmsg",
+  long,
+  [int, long, int],
+);
 export const splice: (
   from: number,
   fromOffset: number,
@@ -120,6 +125,7 @@ export const linux = {
   AF_INET: 2,
   AF_INET6: 10,
   SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
   /** SOCK_NONBLOCK | SOCK_CLOEXEC: every descriptor of ours has both. */
   SOCK_OURS: 0o4000 | 0o2000000,
   O_NONBLOCK_CLOEXEC: 0o4000 | 0o2000000,
@@ -135,8 +141,14 @@ export const linux = {
   EPOLLEXCLUSIVE: 1 << 28,
   EPOLLET: 1 << 31,
   MSG_PEEK: 2,
+  MSG_CTRUNC: 8,
+  MSG_TRUNC: 0x20,
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
+  MSG_CMSG_CLOEXEC: 0x4000_0000,
+  SCM_RIGHTS: 1,
+  SCM_CREDENTIALS: 2,
+  SO_PASSCRED: 16,
   SHUT_WR: 1,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
@@ -162,6 +174,7 @@ export const linux = {
 } as const;
 
 export const errnoOf = {
+  ENOENT: 2,
   EINTR: 4,
   EAGAIN: 11,
   ENOMEM: 12,
@@ -170,10 +183,12 @@ export const errnoOf = {
   EMFILE: 24,
   EPIPE: 32,
   EPROTO: 71,
+  EADDRINUSE: 98,
   ENOBUFS: 105,
   ECONNABORTED: 103,
   ECONNRESET: 104,
   ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
   EINPROGRESS: 115,
 } as const;
 

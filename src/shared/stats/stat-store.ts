@@ -167,6 +167,23 @@ export class StatStore implements StatAllocator {
     return [...counters, ...gauges][0]?.value;
   }
 
+  /** Where a counter or gauge is kept, by its full name; undefined where nobody has allocated it. */
+  find(
+    name: string,
+  ): { readonly block: StatBlock; readonly offset: number; readonly kind: string } | undefined {
+    // A prefix ends in a dot; members' names may have dots, too.
+    for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) {
+      const groups = this.#byPrefix.get(name.slice(0, at + 1));
+      const member = name.slice(at + 1);
+      for (const { block, group } of groups?.values() ?? []) {
+        const found = group.members.find((other) => other.name === member);
+        if (found && found.kind !== "histogram")
+          return { block, offset: found.offset, kind: found.kind };
+      }
+    }
+    return undefined;
+  }
+
   #take(size: number): StatBlock | undefined {
     const reused = this.#free.get(size)?.pop();
     if (reused !== undefined) return reused;

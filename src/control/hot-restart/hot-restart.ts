@@ -1,0 +1,256 @@
+/**
+ * One generation's place among the others (Envoy: `HotRestartImpl`): child of the epoch before, parent of the next.
+ *
+ *     bind names ─▶ parent there? ─▶ take sockets ─▶ workers serve ─▶ its admin closes ─▶ it drains ─▶ empty or late: it ends
+ *
+ * Everything up to "it drains" can be given up by just ending; the parent serves on as if nothing had been.
+ */
+import type { SocketAddress } from "../../shared/common/address.ts";
+import type { Clock } from "../../shared/common/clock.ts";
+import type { Logger } from "../../shared/common/log.ts";
+import type { Random } from "../../shared/common/random.ts";
+import { DescriptorSocket, closeDescriptors } from "../../shared/io/descriptor-socket.ts";
+import type { ProtoRegistry } from "../proto/proto-registry.ts";
+import { ChildLink, type ParentDuties } from "./child-link.ts";
+import type { HotRestartOptions } from "./hot-restart-options.ts";
+import { MessageCodec } from "./message-codec.ts";
+import { MessageSocket } from "./message-socket.ts";
+import { ParentLink } from "./parent-link.ts";
+import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
+import { SharedSegment } from "./shared-segment.ts";
+import { type HotRestartNames, addressText, socketName } from "./socket-names.ts";
+
+/** A parent that starts together with its child may be later. */
+const findTriesMax = 10;
+const findEveryMs = 200;
+/** Base ids that are tried before it is given up. */
+const dynamicTriesMax = 16;
+/** No Envoy has more workers. */
+const socketsPerAddressMax = 256;
+
+export interface HotRestartParts {
+  readonly options: HotRestartOptions;
+  readonly protos: ProtoRegistry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Of this process. */
+  readonly uid: number;
+}
+
+export type HotRestartResult =
+  | { readonly ok: true; readonly hotRestart: HotRestart }
+  | { readonly ok: false; readonly error: string };
+
+interface BoundNames {
+  readonly names: HotRestartNames;
+  readonly sockets: { readonly asParent: MessageSocket; readonly asChild: MessageSocket };
+  readonly all: readonly Disposable[];
+}
+
+export class HotRestart implements Disposable {
+  readonly #parts: HotRestartParts;
+  readonly #bound: BoundNames;
+  readonly #codec: MessageCodec;
+  readonly #segment: SharedSegment;
+  readonly #parent: ParentLink | undefined;
+  #watch: ParentWatch | undefined;
+  #isSucceeded = false;
+
+  private constructor(
+    parts: HotRestartParts,
+    bound: BoundNames,
+    codec: MessageCodec,
+    parent: ParentLink | undefined,
+  ) {
+    this.#parts = parts;
+    this.#bound = bound;
+    this.#codec = codec;
+    this.#parent = parent;
+    this.#segment = new SharedSegment(bound.names.baseId);
+  }
+
+  /** Binds its names and finds its parent. The error is a sentence for a person; nothing is held then. */
+  static async open(parts: HotRestartParts): Promise<HotRestartResult> {
+    const { options, log } = parts;
+    const codec = new MessageCodec(parts.protos);
+    const bound = bindNames(parts, codec);
+    if (typeof bound === "string") return { ok: false, error: bound };
+    const parent = options.epoch === 0 ? undefined : linkTo(parts, bound, codec);
+    const isThere = parent === undefined || (await find(parent, parts));
+    if (!isThere && !options.skipsOnNoParent) {
+      for (const each of bound.all) each[Symbol.dispose]();
+      const error = `no parent answers at ${socketName(bound.names, "parent", options.epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
+      return { ok: false, error };
+    }
+    if (!isThere) log.info("no parent process, starting without one");
+    const hotRestart = new HotRestart(parts, bound, codec, isThere ? parent : undefined);
+    hotRestart.#openSegment();
+    return { ok: true, hotRestart };
+  }
+
+  get baseId(): number {
+    return this.#bound.names.baseId;
+  }
+
+  get epoch(): number {
+    return this.#parts.options.epoch;
+  }
+
+  /** There is a generation before, which serves, or drains. */
+  get hasParent(): boolean {
+    return this.#parent !== undefined && !this.#parent.isLost;
+  }
+
+  /** The parent's sockets for one worker; with the last worker, those of workers that only the parent has. */
+  async takeListenSockets(
+    address: SocketAddress,
+    worker: number,
+    isLast: boolean,
+  ): Promise<readonly number[]> {
+    const taken: number[] = [];
+    for (let index = worker; index < socketsPerAddressMax; index++) {
+      const fd = await this.#parent?.takeListenSocket(addressText(address), index);
+      if (fd === undefined) return taken;
+      taken.push(fd);
+      if (!isLast) return taken;
+    }
+    return taken;
+  }
+
+  /** The parent's admin closes; when the first generation started, in seconds since 1970. */
+  async takeAdmin(): Promise<number | undefined> {
+    return this.#parent?.shutdownAdmin();
+  }
+
+  /** From now on a next generation is answered. */
+  serveChild(duties: ParentDuties): void {
+    const { options } = this.#parts;
+    this.#clearSegmentFlags();
+    const link = new ChildLink({
+      socket: this.#bound.sockets.asParent,
+      codec: this.#codec,
+      name: socketName(this.#bound.names, "child", options.epoch + 1),
+      duties: {
+        ...duties,
+        shutdownAdmin: async () => {
+          // Names are used again after three epochs: the one before the last must go (Envoy does the same).
+          await this.#watch?.terminateNow("a third generation has started");
+          return duties.shutdownAdmin();
+        },
+        drainListeners: () => {
+          this.#isSucceeded = true;
+          duties.drainListeners();
+        },
+      },
+    });
+    link.start();
+  }
+
+  /** Our workers serve: the parent drains, is asked for its stats, and ends when it is empty or late. */
+  async drainParent(
+    parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
+  ): Promise<void> {
+    if (!this.#parent || this.#parent.isLost) return;
+    const { clock, log, options } = this.#parts;
+    await this.#parent.drainListeners();
+    this.#watch = new ParentWatch({
+      ...parts,
+      parent: this.#parent,
+      clock,
+      log,
+      shutdownMs: options.parentShutdownMs,
+      takesStats: !options.skipsParentStats,
+    });
+    this.#watch.start();
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch?.[Symbol.dispose]();
+    for (const each of this.#bound.all) each[Symbol.dispose]();
+    if (!this.#isSucceeded && !this.hasParent) this.#segment.remove();
+  }
+
+  #openSegment(): void {
+    try {
+      this.#segment.create(this.epoch > 0);
+    } catch (error) {
+      this.#parts.log.warning(`hot restart: an Envoy could not follow: ${String(error)}`);
+    }
+  }
+
+  #clearSegmentFlags(): void {
+    try {
+      this.#segment.clearFlags();
+    } catch {
+      // Said already when it was made.
+    }
+  }
+}
+
+function bindNames(parts: HotRestartParts, codec: MessageCodec): BoundNames | string {
+  const { options, random } = parts;
+  const { baseId, socketPath } = options;
+  if (baseId !== "dynamic") return bindAs({ socketPath, baseId }, parts, codec);
+  let error = "";
+  for (let i = 0; i < dynamicTriesMax; i++) {
+    // Envoy's range, so that ten times it is a number yet.
+    const names = { socketPath, baseId: Math.floor(random.next() * 0x0fff_ffff) };
+    const bound = bindAs(names, parts, codec);
+    if (typeof bound !== "string") return bound;
+    error = bound;
+  }
+  return error;
+}
+
+/** All that Envoy binds, which keeps a second process of the epoch away; over the UDP ones nothing is said to us. */
+function bindAs(
+  names: HotRestartNames,
+  parts: HotRestartParts,
+  codec: MessageCodec,
+): BoundNames | string {
+  const { options, clock, log, uid } = parts;
+  const udp = { ...names, socketPath: `${names.socketPath}_udp` };
+  const wanted = [
+    socketName(names, "parent", options.epoch),
+    socketName(names, "child", options.epoch),
+    socketName(udp, "parent", options.epoch),
+    socketName(udp, "child", options.epoch),
+  ];
+  const bound: DescriptorSocket[] = [];
+  for (const name of wanted) {
+    const result = DescriptorSocket.bind(name, options.socketMode);
+    if (result.ok) {
+      bound.push(result.socket);
+      continue;
+    }
+    for (const socket of bound) socket[Symbol.dispose]();
+    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option)`;
+  }
+  const [parent, child, ...rest] = bound as [DescriptorSocket, DescriptorSocket];
+  for (const socket of rest as DescriptorSocket[])
+    socket.onDatagram(({ descriptors }) => closeDescriptors(descriptors));
+  const common = { codec, clock, log, uid };
+  const asParent = new MessageSocket(parent, common);
+  const asChild = new MessageSocket(child, common);
+  return { names, sockets: { asParent, asChild }, all: [asParent, asChild, ...rest] };
+}
+
+function linkTo(parts: HotRestartParts, bound: BoundNames, codec: MessageCodec): ParentLink {
+  return new ParentLink({
+    socket: bound.sockets.asChild,
+    codec,
+    clock: parts.clock,
+    name: socketName(bound.names, "parent", parts.options.epoch - 1),
+    onLost: (reason) => parts.log.warning(`hot restart: the parent is lost: ${reason}`),
+  });
+}
+
+async function find(parent: ParentLink, { clock, options }: HotRestartParts): Promise<boolean> {
+  for (let i = 0; i < findTriesMax; i++) {
+    if (await parent.test()) return true;
+    if (options.skipsOnNoParent) return false;
+    await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
+  }
+  return false;
+}
