@@ -3,7 +3,11 @@
  * listeners can be applied, shown and drained without one of them being decoded a second time.
  */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
-import type { ListenerConfig, NetworkFilterConfig } from "../../shared/config/listener-config.ts";
+import type {
+  FilterChainConfig,
+  ListenerConfig,
+  NetworkFilterConfig,
+} from "../../shared/config/listener-config.ts";
 
 export interface ListenerFacts extends Pick<
   ListenerConfig,
@@ -22,6 +26,8 @@ export interface ListenerFacts extends Pick<
   | "ignoreGlobalConnLimit"
   | "transparent"
 > {
+  /** Some filter chain does. */
+  readonly speaksTls: boolean;
   /** Of its connection managers and TCP proxies, each once. */
   readonly httpStatPrefixes: readonly string[];
   readonly tcpStatPrefixes: readonly string[];
@@ -45,6 +51,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     freebind: config.freebind,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     transparent: config.transparent,
+    speaksTls: chainsOf(config).some(({ transportSocket }) => transportSocket.kind === "tls"),
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
     tcpStatPrefixes: statPrefixes(config, "tcpProxy"),
     credentialStatPrefixes: credentialStatPrefixes(config),
@@ -53,23 +60,27 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
 
 const none: readonly string[] = [];
 
+function chainsOf({
+  filterChains,
+  defaultFilterChain,
+}: ListenerConfig): readonly FilterChainConfig[] {
+  return defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
+}
+
 function statPrefixes(
-  { filterChains, defaultFilterChain }: ListenerConfig,
+  config: ListenerConfig,
   kind: Exclude<NetworkFilterConfig["kind"], "noop">,
 ): readonly string[] {
   const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
+  for (const chain of chainsOf(config))
     for (const filter of chain.filters)
       if (filter.kind === kind) found.add(filter.config.statPrefix);
   return found.size === 0 ? none : [...found];
 }
 
-function credentialStatPrefixes({
-  filterChains,
-  defaultFilterChain,
-}: ListenerConfig): readonly string[] {
+function credentialStatPrefixes(config: ListenerConfig): readonly string[] {
   const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
+  for (const chain of chainsOf(config))
     for (const filter of chain.filters)
       if (filter.kind === "httpConnectionManager" && injectsCredentials(filter.config))
         found.add(filter.config.statPrefix);

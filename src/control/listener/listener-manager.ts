@@ -34,6 +34,7 @@ import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory
 import { type JudgeRules, judgeListener, stoppedReason } from "./listener-judge.ts";
 import { ListenerPlanner } from "./listener-planner.ts";
 import { ListenerSets } from "./listener-sets.ts";
+import { listenerStatPrefix } from "./listener-slots.ts";
 import { ListenerManagerStats } from "./listener-stats.ts";
 import {
   type ListenerComparison,
@@ -377,11 +378,11 @@ export class ListenerManager {
   #acquireDependencies(listener: Listener): void {
     const { dependencies } = listener.decoded;
     const targets = dependencyTargets(dependencies);
+    const owner = { statPrefix: listenerStatPrefix(listener.facts) };
     for (const [index, dependency] of dependencies.entries()) {
       const target = targets[index] ?? "";
-      const lease = this.#context.dependencies(dependency, () => {
-        void this.#onTargetReady(listener, target);
-      });
+      const onReady = (): void => void this.#onTargetReady(listener, target);
+      const lease = this.#context.dependencies(dependency, onReady, owner);
       listener.dependencies.push(lease);
       if (lease.isReady) listener.become({ kind: "targetReady", target });
     }

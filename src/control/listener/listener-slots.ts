@@ -5,7 +5,11 @@
  */
 import { formatAddress } from "../../shared/common/address.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
-import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import {
+  type BlocksByPrefix,
+  type ListenerSlots,
+  noTlsBlocks,
+} from "../../shared/protocol/worker-command.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -16,6 +20,7 @@ import {
   listenerWorkerStats,
   tcpStats,
 } from "../../shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 
 export interface ListenerSlotsLease extends Disposable {
   slotsFor(worker: number): ListenerSlots;
@@ -49,6 +54,12 @@ export function allocateListenerSlots(
       allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
     ),
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tls: facts.speaksTls
+      ? {
+          connection: allocate(tlsStats, prefix),
+          factory: allocate(tlsFactoryStats, `${prefix}server_ssl_socket_factory.`),
+        }
+      : noTlsBlocks,
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
@@ -65,7 +76,11 @@ export function allocateListenerSlots(
 }
 
 /** `listener.<stat_prefix or address>.`, its colons replaced as Envoy does. */
-function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerFacts): string {
+export function listenerStatPrefix({
+  name: listener,
+  addresses,
+  statPrefix,
+}: ListenerFacts): string {
   const [address] = addresses;
   const name = statPrefix || (address ? formatAddress(address) : listener);
   return `listener.${name.replaceAll(":", "_")}.`;

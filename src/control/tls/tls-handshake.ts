@@ -8,7 +8,7 @@ import { isIP, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { ClientContext } from "./client-context.ts";
-import { judgePeer } from "./peer-verification.ts";
+import { judgePeer } from "../../shared/tls/peer-verification.ts";
 
 export type TlsFailure = "handshake" | "chain" | "name" | "hash" | "noCertificate";
 

@@ -18,6 +18,7 @@ import type {
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
+import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
@@ -39,10 +40,24 @@ export interface ConnectionHandlerParts {
   readonly scopes: WorkerScopeTable;
   readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
+  readonly tls: WorkerTls;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
+
+type KeptThing = Extract<
+  WorkerCommand,
+  {
+    kind:
+      | "setFilterConfig"
+      | "removeFilterConfig"
+      | "setSecret"
+      | "removeSecret"
+      | "setTls"
+      | "removeTls";
+  }
+>;
 
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
@@ -115,13 +130,12 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeRoutes":
         return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
-        return this.#parts.filterConfigs.set(command.id, command.config);
       case "removeFilterConfig":
-        return this.#parts.filterConfigs.remove(command.id);
       case "setSecret":
-        return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
-        return this.#parts.secrets.remove(command.id);
+      case "setTls":
+      case "removeTls":
+        return this.#keep(command);
       case "setVirtualHosts":
         return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
@@ -132,6 +146,28 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#parts.onDemand.answered(command.want);
       case "ping":
         return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** What filter chains and filters name by an id. */
+  #keep(command: KeptThing): void {
+    const { filterConfigs, secrets, tls } = this.#parts;
+    switch (command.kind) {
+      case "setFilterConfig":
+        return filterConfigs.set(command.id, command.config);
+      case "removeFilterConfig":
+        return filterConfigs.remove(command.id);
+      case "setSecret":
+        return secrets.set(command.id, command.text);
+      case "removeSecret":
+        return secrets.remove(command.id);
+      case "setTls":
+        tls.set(command.context);
+        return this.#done(command.reply);
+      case "removeTls":
+        return tls.remove(command);
       default:
         return command satisfies never;
     }

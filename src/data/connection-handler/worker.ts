@@ -15,6 +15,7 @@ import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import { StatSlab } from "../../shared/stats/slab.ts";
 import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
+import { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
@@ -74,6 +75,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     if (hasEnded) return;
     hasEnded = true;
     handler[Symbol.dispose]();
+    assembled.tls[Symbol.dispose]();
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
     post({ kind: "exited" });
@@ -112,6 +114,7 @@ function assemble({ post, ...foundation }: Foundation) {
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
+  const tls = new WorkerTls(foundation.reactor, foundation.loggerOf("connection"));
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
   const onDemand = new OnDemandWaits({
     post,
@@ -127,11 +130,23 @@ function assemble({ post, ...foundation }: Foundation) {
     scopes,
     onDemand,
     secrets,
+    tls,
     filterConfigs,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  return { worker, runtime, clusters, routes, scopes, onDemand, secrets, filterConfigs, sinks };
+  return {
+    worker,
+    runtime,
+    clusters,
+    routes,
+    scopes,
+    onDemand,
+    secrets,
+    tls,
+    filterConfigs,
+    sinks,
+  };
 }
 
 function workerLoggers(

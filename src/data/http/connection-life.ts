@@ -49,6 +49,13 @@ export class ConnectionLife {
     context.count(httpStat.cxHttp1Total);
     context.add(httpStat.cxActive, 1);
     context.add(httpStat.cxHttp1Active, 1);
+    if (!this.#isTls) return;
+    context.count(httpStat.cxSslTotal);
+    context.add(httpStat.cxSslActive, 1);
+  }
+
+  get #isTls(): boolean {
+    return this.#connection.filterChain.transportSocket.kind === "tls";
   }
 
   onBytes(): void {
@@ -97,6 +104,7 @@ export class ConnectionLife {
     }
     context.add(httpStat.cxActive, -1);
     context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);

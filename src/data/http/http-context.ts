@@ -20,7 +20,7 @@ import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import type { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
-import type { UpstreamEnvironment } from "./upstream/http1-client-connection.ts";
+import type { UpstreamEnvironment } from "../network/upstream-transport.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
 export class HttpContext implements ComposerContext, Disposable {
@@ -46,7 +46,7 @@ export class HttpContext implements ComposerContext, Disposable {
   constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
     this.worker = worker;
     this.reactor = worker.reactor;
-    this.upstream = { reactor: worker.reactor, slab: worker.slab };
+    this.upstream = worker;
     this.writer = new HeadWriter(worker.reactor.arena);
     this.view = new RequestView(worker.reactor.arena.buffer, this);
     this.requestComposer = new RequestComposer(this);

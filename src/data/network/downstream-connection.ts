@@ -18,6 +18,12 @@ export interface DownstreamConnection {
    * /healthcheck/fail on a listener whose drain type is default.
    */
   readonly isHealthCheckFailed: boolean;
+  /** The handshake is done, or there is none. Until then nothing comes of the peer, and nothing goes to it. */
+  readonly isSecured: boolean;
+  /** Why TLS ended it, as logs print it. */
+  readonly transportFailureReason: string | undefined;
+  /** Why we ended it before its filter could, where we did. */
+  readonly terminationDetails: string | undefined;
   /** True once `onDrain` was called. */
   readonly isToldToDrain: boolean;
 }

@@ -12,6 +12,7 @@ import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { ClusterTable } from "../upstream/cluster-table.ts";
 import type { Runtime } from "../upstream/worker-runtime.ts";
 import type { CreateAccessLogger } from "./access-logger.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface WorkerContext {
   readonly init: WorkerInit;
@@ -32,6 +33,7 @@ export interface WorkerContext {
   readonly onDemand: OnDemandWaits;
   /** Configurations of HTTP filters that came by ECDS, by their ids. */
   readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
+  readonly tls: TlsContexts;
   /** Generic secrets by their ids. */
   readonly secrets: NamedValues<string>;
   readonly createAccessLogger: CreateAccessLogger;

@@ -80,12 +80,18 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const { reactor, socket } = this.#connection;
     this.#count(cxTotal);
     if (this.#shared.logger) lookAtAddresses(socket);
+    // A handshake reads of its own accord.
     socket.setReading(false);
     if (config.maxDownstreamConnectionDurationMs > 0) {
       reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
     }
     this.#clusterName = chooseCluster(config.clusters, worker.random);
-    this.#connect(0);
+    if (this.#connection.isSecured) this.#connect(0);
+  }
+
+  /** Envoy connects before: whoever cannot shake hands costs no upstream connection here. */
+  onSecured(): void {
+    if (this.#state.kind === "new") this.#connect(0);
   }
 
   onData(): void {

@@ -26,6 +26,8 @@ export interface NodeSocketLoop {
 const relayQueueBytes = 256 * 1024;
 
 export class NodeSocket implements Socket {
+  readonly tlsSession = undefined;
+  readonly tlsFailure = undefined;
   readonly handler: SocketHandler;
   readonly #raw: net.Socket;
   readonly #loop: NodeSocketLoop;
@@ -64,6 +66,10 @@ export class NodeSocket implements Socket {
     raw.on("error", (error) => (this.#error = error));
     raw.on("close", () => loop.run(this, () => this.#onClose()));
     if (this.#state === "open") raw.resume();
+  }
+
+  startTls(): void {
+    throw new Error("this reactor has no TLS");
   }
 
   get queuedBytes(): number {

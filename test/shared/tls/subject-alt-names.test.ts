@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { SubjectAltNameMatcher } from "../../../src/control/config/secret-config.ts";
+import type { SubjectAltNameMatcher } from "../../../src/shared/config/tls-config.ts";
 import {
   matchesName,
   readSubjectAltNames,
   type SubjectAltName,
-} from "../../../src/control/tls/subject-alt-names.ts";
+} from "../../../src/shared/tls/subject-alt-names.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 
 const words = { dns: "DNS", uri: "URI", email: "email", ipAddress: "IP Address" } as const;

@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { after, test } from "node:test";
 import type { ValidationMaterial } from "../../../src/control/secret/secret-material.ts";
 import { mergeValidation } from "../../../src/control/tls/client-context.ts";
-import { judgePeer } from "../../../src/control/tls/peer-verification.ts";
+import { judgePeer } from "../../../src/shared/tls/peer-verification.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 
 const authority = new TestAuthority();
@@ -18,6 +18,10 @@ const nothing: ValidationMaterial = {
   spkiHashes: [],
   subjectAltNames: [],
   acceptsUntrusted: false,
+  onlyVerifyLeafCertCrl: false,
+  allowExpiredCertificate: false,
+  maxVerifyDepth: undefined,
+  trustDomains: undefined,
 };
 const named = (value: string): Pick<ValidationMaterial, "subjectAltNames"> => ({
   subjectAltNames: [{ type: "dns", matcher: { kind: "exact", value, ignoreCase: false } }],

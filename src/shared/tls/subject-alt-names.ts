@@ -4,7 +4,7 @@
  * What one would get wrong: the text that Node makes of the names is a list with commas, and a name may have commas in
  * it. Node puts such a name in quotes, as JSON does.
  */
-import type { SubjectAltNameMatcher } from "../config/secret-config.ts";
+import type { SubjectAltNameMatcher } from "../config/tls-config.ts";
 import { stringTest } from "../config/string-test.ts";
 
 export interface SubjectAltName {

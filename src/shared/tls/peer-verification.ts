@@ -6,19 +6,17 @@
  * configured; a hash proves all.
  */
 import { createHash, type X509Certificate } from "node:crypto";
-import type { ValidationMaterial } from "../secret/secret-material.ts";
+import type { PeerValidation } from "../config/tls-config.ts";
+import type { PeerRefusal } from "../io/tls/tls.ts";
 import { matchesName, readSubjectAltNames } from "./subject-alt-names.ts";
 
-/** Of a certificate that is not taken. */
-export interface PeerRefusal {
-  readonly kind: "hash" | "name";
-  readonly reason: string;
-}
+/** What of a validation a leaf alone can be held against. */
+export type PeerRules = Pick<
+  PeerValidation,
+  "acceptsUntrusted" | "subjectAltNames" | "certificateHashes" | "spkiHashes"
+>;
 
-export function judgePeer(
-  certificate: X509Certificate,
-  rules: ValidationMaterial,
-): PeerRefusal | undefined {
+export function judgePeer(certificate: X509Certificate, rules: PeerRules): PeerRefusal | undefined {
   if (rules.acceptsUntrusted) return undefined;
   if (!hasName(certificate, rules)) {
     const names = certificate.subjectAltName ?? "no name";
@@ -31,7 +29,7 @@ export function judgePeer(
 
 function hasName(
   { subjectAltName }: X509Certificate,
-  { subjectAltNames: wanted }: ValidationMaterial,
+  { subjectAltNames: wanted }: PeerRules,
 ): boolean {
   if (wanted.length === 0) return true;
   const names = readSubjectAltNames(subjectAltName);
@@ -41,7 +39,7 @@ function hasName(
 /** Of the certificate or of its key: one of all is enough. */
 function hasHash(
   certificate: X509Certificate,
-  { certificateHashes, spkiHashes }: ValidationMaterial,
+  { certificateHashes, spkiHashes }: PeerRules,
 ): boolean {
   if (certificateHashes.length + spkiHashes.length === 0) return true;
   const key = certificate.publicKey.export({ type: "spki", format: "der" });
