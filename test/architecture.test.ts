@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/stats": ["shared/common"],
   "shared/drain": ["shared/common"],
   "shared/config": ["shared/common", "shared/drain"],
-  "shared/io": ["shared/common"],
+  "shared/io": ["shared/common", "shared/drain", "shared/config"],
   "shared/protocol": [
     "shared/common",
     "shared/stats",
