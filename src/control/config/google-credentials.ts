@@ -9,9 +9,9 @@ import type {
   GrpcService_GoogleGrpc as GoogleGrpc,
   GrpcService_GoogleGrpc_SslCredentials as SslCredentials,
 } from "../../../gen/es/envoy/config/core/v3/grpc_service_pb.d.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 import { decodeDataSource } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { SubjectAltNameMatcher } from "./secret-config.ts";
 import type { ClientTlsConfig, TlsSecret } from "./tls-config.ts";
 import { tlsParameterDefaults } from "./tls-parameters.ts";
 

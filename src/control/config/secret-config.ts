@@ -1,5 +1,5 @@
 /** Secrets as they were named and as they came: `envoy.extensions.transport_sockets.tls.v3.Secret`. */
-import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { DataSource } from "./data-source.ts";
 
@@ -51,11 +51,6 @@ export interface ValidationContextConfig {
   readonly subjectAltNames: readonly SubjectAltNameMatcher[];
   /** `ACCEPT_UNTRUSTED`: a chain that does not end at a CA is let pass. */
   readonly acceptsUntrusted: boolean;
-}
-
-export interface SubjectAltNameMatcher {
-  readonly type: "any" | "email" | "dns" | "uri" | "ipAddress";
-  readonly matcher: StringMatcher;
 }
 
 /** `SdsSecretConfig`: a secret that somebody needs. */

@@ -1,4 +1,5 @@
 /** TLS as a client speaks it: `UpstreamTlsContext`, and the `ssl_credentials` of `google_grpc`. */
+import type { TlsParameterConfig } from "../../shared/config/tls-config.ts";
 import type { SecretReference, SecretValue, ValidationContextConfig } from "./secret-config.ts";
 
 export interface ClientTlsConfig {
@@ -22,17 +23,4 @@ export interface ValidationSource {
   readonly secret: TlsSecret;
   /** `combined_validation_context`: what the named secret is laid over. */
   readonly defaults: ValidationContextConfig | undefined;
-}
-
-export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
-
-/** As OpenSSL wants it. */
-export interface TlsParameterConfig {
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion;
-  /** Of TLS 1.2 and below. */
-  readonly cipherSuites: string;
-  /** Empty: OpenSSL's own. */
-  readonly ecdhCurves: string;
-  readonly signatureAlgorithms: string;
 }

@@ -4,8 +4,8 @@
  */
 import { createSecureContext, getCiphers, type SecureContextOptions } from "node:tls";
 import type { TlsParameters } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
+import type { TlsParameterConfig, TlsVersion } from "../../shared/config/tls-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { TlsParameterConfig, TlsVersion } from "./tls-config.ts";
 
 /** By the numbers of `TlsParameters.TlsProtocol`; 0 is for us to choose. */
 const versions: readonly (TlsVersion | undefined)[] = [

@@ -3,10 +3,11 @@ import type {
   CertificateValidationContext,
   SubjectAltNameMatcher as MatcherMessage,
 } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 import { decodeDataSource } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeStringMatcher } from "./matchers.ts";
-import type { SubjectAltNameMatcher, ValidationContextConfig } from "./secret-config.ts";
+import type { ValidationContextConfig } from "./secret-config.ts";
 
 /** `CertificateValidationContext.TrustChainVerification.ACCEPT_UNTRUSTED`. */
 const acceptUntrusted = 1;

@@ -1,7 +1,7 @@
 /** A secret that was read and judged: what it is good for, and nothing that is still to be fetched. */
 import type { X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { SubjectAltNameMatcher } from "../config/secret-config.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 
 export type SecretMaterial =
   | TlsCertificateMaterial
