@@ -7,6 +7,7 @@ import { runPush } from "./suites/push.ts";
 import { http1Suite } from "./suites/http1.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
+import { sniSuite, tlsSuite } from "./suites/tls.ts";
 
 /** A change of what a proxy serves is no load: those suites have runs of their own. */
 const ownRuns = { push: runPush, drain: runDrain };
@@ -15,6 +16,8 @@ const ownRuns = { push: runPush, drain: runDrain };
 const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
   http1: http1Suite,
   tcp: tcpSuite,
+  tls: tlsSuite,
+  sni: sniSuite,
 };
 
 async function main(): Promise<void> {

@@ -7,6 +7,7 @@ import { findTool } from "../programs.ts";
 /** HTTP load by wrk: keep-alive connections in a closed loop, as fast as the proxy answers. */
 export interface HttpLoad {
   readonly path: BackendPath;
+  readonly isTls?: boolean;
   readonly connections: number;
   readonly seconds: number;
   /** Length of the body of a POST; without it the request is a GET. */
@@ -18,7 +19,9 @@ export function wrkCommand(folder: string, port: number, load: HttpLoad): Comman
   const seconds = Math.max(1, Math.round(load.seconds));
   const args = ["-t1", `-c${load.connections}`, `-d${seconds}s`, "--timeout", "10s"];
   if (load.postBytes !== undefined) args.push("-s", postScript(folder, load.postBytes));
-  return { program: findTool("wrk"), args: [...args, `http://127.0.0.1:${port}/${load.path}`] };
+  const scheme = load.isTls === true ? "https" : "http";
+  const url = `${scheme}://127.0.0.1:${port}/${load.path}`;
+  return { program: findTool("wrk"), args: [...args, url] };
 }
 
 /** Requests completed. A run with any failure measures something else: it is an error. */

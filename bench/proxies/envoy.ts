@@ -2,12 +2,13 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { findEnvoy, versionOf } from "../programs.ts";
 import type { Contender, Ports, Protocol } from "./proxy.ts";
+import { serverCertificates } from "./server-certificates.ts";
 
 /**
  * Envoy and Sluice: one bootstrap, one command line. It is an ordinary static bootstrap with
  * defaults throughout: counters and limits are on, as shipped.
  */
-const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.filters.${name}`;
+const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 
 export function envoy(protocol: Protocol): Contender {
   const program = findEnvoy();
@@ -30,19 +31,24 @@ function contender(
     version,
     prepare(folder, ports) {
       const file = path.join(folder, `${name}.json`);
-      writeFileSync(file, JSON.stringify(bootstrap(protocol, ports), undefined, 1));
+      writeFileSync(file, JSON.stringify(bootstrap(protocol, { folder, ports }), undefined, 1));
       const quiet = ["--disable-hot-restart", "-l", "error"];
       return { program, args: ["-c", file, "--concurrency", "1", ...quiet] };
     },
   };
 }
 
-function bootstrap(protocol: Protocol, ports: Ports): object {
-  const filters = [protocol === "http" ? connectionManager : tcpProxy];
+interface Place {
+  readonly folder: string;
+  readonly ports: Ports;
+}
+
+function bootstrap(protocol: Protocol, { folder, ports }: Place): object {
+  const listener = { name: "bench", address: loopback(ports.proxy) };
   return {
     admin: { address: loopback(0) },
     static_resources: {
-      listeners: [{ name: "bench", address: loopback(ports.proxy), filter_chains: [{ filters }] }],
+      listeners: [{ ...listener, ...servingOf(protocol, folder) }],
       clusters: [
         {
           name: "backend",
@@ -58,10 +64,62 @@ function bootstrap(protocol: Protocol, ports: Ports): object {
   };
 }
 
+function servingOf(protocol: Protocol, folder: string): object {
+  switch (protocol) {
+    case "http":
+      return { filter_chains: [{ filters: [connectionManager] }] };
+    case "https":
+      return {
+        filter_chains: [{ filters: [connectionManager], transport_socket: serverTls(folder) }],
+      };
+    case "tcp":
+      return { filter_chains: [{ filters: [tcpProxy()] }] };
+    case "sni":
+      return { listener_filters: inspectors, filter_chains: chainsByName };
+    default:
+      return protocol satisfies never;
+  }
+}
+
+/** Names of the chains of `sni`: `host-0.bench` to `host-999.bench`. */
+export const chainCount = 1_000;
+
+const chainsByName = Array.from({ length: chainCount }, (_, index) => ({
+  name: `chain-${index}`,
+  filter_chain_match: { server_names: [`host-${index}.bench`] },
+  filters: [tcpProxy()],
+}));
+
+/** A PROXY header is read, the hello is looked at, and what is not TLS would be looked at for HTTP. */
+const inspectors = [
+  "proxy_protocol.v3.ProxyProtocol",
+  "tls_inspector.v3.TlsInspector",
+  "http_inspector.v3.HttpInspector",
+].map((type) => ({
+  name: type,
+  typed_config: { "@type": typeUrl(`filters.listener.${type}`) },
+}));
+
+/** By ALPN nothing is chosen: the load speaks HTTP/1.1 and offers nothing else. */
+function serverTls(folder: string): object {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": typeUrl("transport_sockets.tls.v3.DownstreamTlsContext"),
+      common_tls_context: {
+        tls_certificates: serverCertificates(folder).map(({ certificate, key }) => ({
+          certificate_chain: { filename: certificate },
+          private_key: { filename: key },
+        })),
+      },
+    },
+  };
+}
+
 const connectionManager = {
   name: "envoy.filters.network.http_connection_manager",
   typed_config: {
-    "@type": typeUrl("network.http_connection_manager.v3.HttpConnectionManager"),
+    "@type": typeUrl("filters.network.http_connection_manager.v3.HttpConnectionManager"),
     stat_prefix: "bench",
     route_config: {
       name: "bench",
@@ -76,20 +134,22 @@ const connectionManager = {
     http_filters: [
       {
         name: "envoy.filters.http.router",
-        typed_config: { "@type": typeUrl("http.router.v3.Router") },
+        typed_config: { "@type": typeUrl("filters.http.router.v3.Router") },
       },
     ],
   },
 };
 
-const tcpProxy = {
-  name: "envoy.filters.network.tcp_proxy",
-  typed_config: {
-    "@type": typeUrl("network.tcp_proxy.v3.TcpProxy"),
-    stat_prefix: "bench",
-    cluster: "backend",
-  },
-};
+function tcpProxy(): object {
+  return {
+    name: "envoy.filters.network.tcp_proxy",
+    typed_config: {
+      "@type": typeUrl("filters.network.tcp_proxy.v3.TcpProxy"),
+      stat_prefix: "bench",
+      cluster: "backend",
+    },
+  };
+}
 
 function loopback(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };

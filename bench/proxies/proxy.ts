@@ -14,4 +14,5 @@ export interface Ports {
   readonly backend: number;
 }
 
-export type Protocol = "http" | "tcp";
+/** `sni`: TCP by the name in the client's hello, out of a thousand; TLS stays with the backend. */
+export type Protocol = "http" | "https" | "tcp" | "sni";

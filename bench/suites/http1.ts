@@ -13,8 +13,8 @@ export const http1Suite: Suite = {
   contenders: {
     sluice: () => sluice("http"),
     envoy: () => envoy("http"),
-    nginx: () => nginx("default"),
-    "nginx-tuned": () => nginx("tuned"),
+    nginx: () => nginx("http", "default"),
+    "nginx-tuned": () => nginx("http", "tuned"),
     haproxy: () => haproxy("http", "default"),
     "haproxy-tuned": () => haproxy("http", "tuned"),
   },

@@ -35,10 +35,14 @@ export class ResourceReader {
     return json.ok ? this.readAll(type, json.value) : json;
   }
 
-  /** One resource, or a list. Every error is told, with its place in the list. */
+  /**
+   * One resource, a list, or the JSON of a DiscoveryResponse, as Envoy's own files are (docs: `path_config_source`).
+   * Every error is told, with its place in the list.
+   */
   readAll(type: ServedType, json: JsonValue): ReadResult<readonly ReadResource[]> {
-    const isList = Array.isArray(json);
-    const values = isList ? (json as readonly JsonValue[]) : [json];
+    const listed = isObject(json) ? (json["resources"] ?? json) : json;
+    const isList = Array.isArray(listed);
+    const values = isList ? (listed as readonly JsonValue[]) : [listed];
     const reads = values.map((value) => this.#read(type, value));
     const errors = reads.flatMap((read, index) => {
       const place = isList && values.length > 1 ? `[${index}]: ` : "";

@@ -39,6 +39,17 @@ test("resources come from folders and from one file of a type, single or in a li
   assert.deepEqual(namesIn(folder, eds), ["x", "y"]);
 });
 
+test("a file may be one that Envoy reads by itself: a DiscoveryResponse", () => {
+  const { name, ...address } = { name: "x", address: { pipe: { path: "/x" } } };
+  using files = folderOf({
+    "listeners.yaml": JSON.stringify({ resources: [{ "@type": lds, name, ...address }] }),
+    "endpoints.yaml": JSON.stringify({ version_info: "1", resources: [] }),
+  });
+  const folder = new ResourceFolder(files.root);
+  assert.deepEqual(namesIn(folder, lds), ["x"]);
+  assert.deepEqual(namesIn(folder, eds), []);
+});
+
 test("an overlay replaces files of the same name, adds others, and empties", () => {
   using files = folderOf({
     "listeners/a.yaml": listener("a", "1"),

@@ -44,7 +44,7 @@ import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoi
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig } from "../config/bootstrap-config.ts";
-import { stringTest } from "../../shared/config/string-test.ts";
+import { stringTest } from "../../shared/tls/string-test.ts";
 import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainDesk } from "../listener/drain-desk.ts";
 

@@ -1,6 +1,8 @@
 /** What OpenSSL needs for connections of one configuration, made anew whenever a certificate is another. */
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { messageOf } from "../../shared/common/errors.ts";
+import type { PeerJudge } from "../../shared/io/tls/tls.ts";
+import { compilePeerJudge } from "../../shared/tls/peer-judge.ts";
 import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import { SecretError } from "../secret/data-source-reader.ts";
 import { judgeValidation } from "../secret/secret-loader.ts";
@@ -10,6 +12,8 @@ export interface ClientContext {
   readonly context: SecureContext;
   /** Undefined: anybody may be the server. */
   readonly validation: ValidationMaterial | undefined;
+  /** Of its leaf; undefined: any will do. */
+  readonly judge: PeerJudge | undefined;
 }
 
 /** What was read of the secrets that a configuration names. */
@@ -41,7 +45,7 @@ export function buildContext(
       ...(validation?.crl ? { crl: validation.crl } : {}),
       ...(certificate ? ownOf(certificate) : {}),
     });
-    return { context, validation };
+    return { context, validation, judge: validation && compilePeerJudge(validation) };
   } catch (error) {
     throw new SecretError(`TLS context: ${messageOf(error)}`, { cause: error });
   }

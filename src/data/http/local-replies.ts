@@ -3,11 +3,7 @@
  * docs: configuration/http/http_conn_man/response_code_details). Failures of the upstream are in
  * `upstream/exchange-failure.ts`.
  */
-import type { RedirectAction } from "../../shared/config/route-config.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import type { LocalReply } from "./response-composer.ts";
-import type { RoutedRequest } from "./router/compiled-route.ts";
-import { redirectLocation, type Rewrite } from "./router/rewrite.ts";
 
 interface Answer {
   readonly status: number;
@@ -51,20 +47,6 @@ export const localReplies = {
 } as const satisfies Readonly<Record<string, Answer>>;
 
 export type LocalReplyReason = keyof typeof localReplies;
-
-export function redirectReply(
-  action: RedirectAction,
-  rewrite: Rewrite | undefined,
-  request: RoutedRequest,
-): LocalReply {
-  const location = redirectLocation(action, rewrite, {
-    path: request.path,
-    query: request.queryText(),
-    authority: request.authorityText(),
-    scheme: request.scheme(),
-  });
-  return { status: action.status, body: "", fields: [["location", location]] };
-}
 
 function answer(
   status: number,

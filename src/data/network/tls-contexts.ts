@@ -7,8 +7,8 @@ import { messageOf } from "../../shared/common/errors.ts";
 import type { ServerTlsConfig, ClientTlsConfig } from "../../shared/config/tls-config.ts";
 import type { TlsContextConfig, TlsSide } from "../../shared/protocol/worker-command.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
-import type { TlsContext } from "../../shared/io/tls/tls.ts";
-import { peerJudge } from "./peer-judge.ts";
+import type { PeerJudge, TlsContext } from "../../shared/io/tls/tls.ts";
+import { compilePeerJudge } from "../../shared/tls/peer-judge.ts";
 
 interface Entry<Config> {
   readonly config: Config;
@@ -78,11 +78,11 @@ export class WorkerTls implements TlsContexts, Disposable {
 
   constructor(reactor: Pick<Reactor, "createServerTls" | "createClientTls">, log: Logger) {
     this.server = new TlsContextTable(
-      (config) => reactor.createServerTls(config, peerJudge(config.validation)),
+      (config) => reactor.createServerTls(config, judgeOf(config)),
       log,
     );
     this.client = new TlsContextTable(
-      (config) => reactor.createClientTls(config, peerJudge(config.validation)),
+      (config) => reactor.createClientTls(config, judgeOf(config)),
       log,
     );
   }
@@ -100,4 +100,9 @@ export class WorkerTls implements TlsContexts, Disposable {
     this.server[Symbol.dispose]();
     this.client[Symbol.dispose]();
   }
+}
+
+/** Undefined: any leaf will do. */
+function judgeOf({ validation }: ServerTlsConfig | ClientTlsConfig): PeerJudge | undefined {
+  return validation && compilePeerJudge(validation);
 }

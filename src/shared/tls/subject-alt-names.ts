@@ -4,11 +4,13 @@
  * What one would get wrong: the text that Node makes of the names is a list with commas, and a name may have commas in
  * it. Node puts such a name in quotes, as JSON does.
  */
+import { formatIp, parseIp } from "../common/ip-address.ts";
 import type { SubjectAltNameMatcher } from "../config/tls-config.ts";
-import { stringTest } from "../config/string-test.ts";
+import { stringTest } from "./string-test.ts";
 
 export interface SubjectAltName {
   readonly type: Exclude<SubjectAltNameMatcher["type"], "any">;
+  /** An address is as RFC 5952 writes it, which is what Envoy matches. */
   readonly value: string;
 }
 
@@ -30,7 +32,8 @@ export function readSubjectAltNames(text: string | undefined): readonly SubjectA
     const [, word = "", written = ""] = match;
     const type = types.get(word);
     const value = written.startsWith('"') ? unquoted(written) : written;
-    if (type && value !== undefined) found.push({ type, value });
+    if (!type || value === undefined) continue;
+    found.push({ type, value: type === "ipAddress" ? canonicalIp(value) : value });
   }
   return found;
 }
@@ -43,26 +46,44 @@ function unquoted(written: string): string | undefined {
   }
 }
 
-export function matchesName(matcher: SubjectAltNameMatcher, name: SubjectAltName): boolean {
-  if (matcher.type !== "any" && matcher.type !== name.type) return false;
-  const { matcher: text } = matcher;
-  // As in Envoy: a host name that is wanted may be one of many that a wildcard stands for.
-  if (matcher.type === "dns" && text.kind === "exact") return isHost(text.value, name.value);
-  if (name.type === "ipAddress" && text.kind === "exact")
-    return canonicalIp(text.value) === canonicalIp(name.value);
-  return stringTest(text)(name.value);
+/** Whether a name is the one that `matcher` wants: made once, asked at every handshake. */
+export function subjectAltNameTest(
+  matcher: SubjectAltNameMatcher,
+): (name: SubjectAltName) => boolean {
+  const { type, matcher: text } = matcher;
+  const isWanted = stringTest(text);
+  const address = text.kind === "exact" ? canonicalIp(text.value) : undefined;
+  return (name) => {
+    if (type !== "any" && type !== name.type) return false;
+    // As in Envoy: a host name that is wanted may be one of many that a wildcard stands for.
+    if (name.type === "dns" && text.kind === "exact") return isHost(text.value, name.value);
+    if (name.type === "ipAddress" && address !== undefined) return address === name.value;
+    return isWanted(name.value);
+  };
 }
 
-/** `*.` stands for one label. */
+/**
+ * Whether a certificate for `offered` is one for the host. A `*` stands for a part of the first label alone, and that
+ * label must not be an encoded one (RFC 6125 6.4.3, as Envoy reads it: `dnsNameMatch`).
+ */
 function isHost(wanted: string, offered: string): boolean {
   const [host, pattern] = [wanted.toLowerCase(), offered.toLowerCase()];
-  if (!pattern.startsWith("*.")) return host === pattern;
-  const dot = host.indexOf(".");
-  return dot > 0 && host.slice(dot) === pattern.slice(1);
+  if (host === pattern) return true;
+  const [hostDot, patternDot] = [host.indexOf("."), pattern.indexOf(".")];
+  if (hostDot < 0 || patternDot < 0) return false;
+  if (host.slice(hostDot) !== pattern.slice(patternDot)) return false;
+  return isLabel(host.slice(0, hostDot), pattern.slice(0, patternDot));
+}
+
+function isLabel(label: string, pattern: string): boolean {
+  const [start = "", end, more] = pattern.split("*");
+  if (end === undefined || more !== undefined || pattern.startsWith("xn--")) return false;
+  const fits = pattern === "*" ? label.length > 0 : label.length >= start.length + end.length;
+  return fits && label.startsWith(start) && label.endsWith(end);
 }
 
 /** IPv6 has many ways to be written. */
 function canonicalIp(text: string): string {
-  if (!text.includes(":")) return text;
-  return URL.canParse(`http://[${text}]`) ? new URL(`http://[${text}]`).hostname : text;
+  const bytes = parseIp(text);
+  return bytes ? formatIp(bytes) : text;
 }

@@ -7,8 +7,8 @@ import (
 	accesslog "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 )
 
-// entriesMax bounds what is kept of a log that nobody reads.
-const entriesMax = 1000
+// entriesMax bounds what is kept of each log: a busy one must not push out the others.
+const entriesMax = 100
 
 // entry is what tests want to know of one logged request or connection.
 type entry struct {
@@ -19,7 +19,7 @@ type entry struct {
 	Cluster string `json:"cluster"`
 }
 
-// received is all that came, newest entries last.
+// received counts all that came; its entries are the first ones of each log.
 type received struct {
 	Streams int     `json:"streams"`
 	HTTP    int     `json:"http"`
@@ -30,8 +30,9 @@ type received struct {
 // accessLogs is a gRPC access log service. A stream says who it is in its first message only.
 type accessLogs struct {
 	accesslog.UnimplementedAccessLogServiceServer
-	mu  sync.Mutex
-	now received
+	mu   sync.Mutex
+	now  received
+	kept map[string]int // entries, by log
 }
 
 func (a *accessLogs) StreamAccessLogs(stream accesslog.AccessLogService_StreamAccessLogsServer) error {
@@ -76,9 +77,11 @@ func (a *accessLogs) took(http, tcp int, entries []entry) {
 	defer a.mu.Unlock()
 	a.now.HTTP += http
 	a.now.TCP += tcp
-	a.now.Entries = append(a.now.Entries, entries...)
-	if over := len(a.now.Entries) - entriesMax; over > 0 {
-		a.now.Entries = a.now.Entries[over:]
+	for _, one := range entries {
+		if a.kept[one.Log] < entriesMax {
+			a.kept[one.Log]++
+			a.now.Entries = append(a.now.Entries, one)
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func run(o options, in io.Reader, out io.Writer) error {
 	secretservice.RegisterSecretDiscoveryServiceServer(ads, discoveryServer)
 	runtimeservice.RegisterRuntimeDiscoveryServiceServer(ads, discoveryServer)
 	extensionservice.RegisterExtensionConfigDiscoveryServiceServer(ads, discoveryServer)
-	logs := &accessLogs{}
+	logs := &accessLogs{kept: map[string]int{}}
 	accesslogservice.RegisterAccessLogServiceServer(ads, logs)
 	handler := controlHandler(snapshots, journal, logs, stop)
 	handler.HandleFunc("POST /v3/", restHandler(&server.HTTPGateway{Server: discoveryServer}))
