@@ -5,11 +5,12 @@
 import type { FilterChainConfig } from "../../shared/config/listener-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { createHttpConnectionManagerFactory } from "../http/connection-manager-factory.ts";
+import { isTls } from "../network/downstream-connection.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
 import { closingFactory } from "./inert-filter.ts";
-import { type TerminalFilterConfig, terminalOf } from "./terminal-filter.ts";
+import { terminalOf } from "./terminal-filter.ts";
 
 /** Makes what serves the connections of one chain: its terminal filter. */
 export function createNetworkFilterFactory(
@@ -18,20 +19,14 @@ export function createNetworkFilterFactory(
   slots: ListenerSlots,
 ): NetworkFilterFactory {
   const terminal = terminalOf(chain);
-  return terminal ? createTerminal(terminal, worker, slots) : closingFactory;
-}
-
-function createTerminal(
-  filter: TerminalFilterConfig,
-  worker: WorkerContext,
-  slots: ListenerSlots,
-): NetworkFilterFactory {
-  switch (filter.kind) {
+  switch (terminal?.kind) {
     case "tcpProxy":
-      return createTcpProxyFactory(filter.config, worker, slots);
+      return createTcpProxyFactory(terminal.config, worker, slots);
     case "httpConnectionManager":
-      return createHttpConnectionManagerFactory(filter.config, worker, slots);
+      return createHttpConnectionManagerFactory(terminal.config, worker, slots, isTls(chain));
+    case undefined:
+      return closingFactory;
     default:
-      return filter satisfies never;
+      return terminal satisfies never;
   }
 }

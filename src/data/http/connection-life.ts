@@ -8,7 +8,7 @@
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import { never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -55,7 +55,7 @@ export class ConnectionLife {
   }
 
   get #isTls(): boolean {
-    return this.#connection.filterChain.transportSocket.kind === "tls";
+    return isTls(this.#connection.filterChain);
   }
 
   onBytes(): void {

@@ -26,6 +26,8 @@ import { CopyBlocks } from "./upstream/request-copy.ts";
 export class HttpContext implements ComposerContext, Disposable {
   readonly worker: WorkerContext;
   readonly reactor: Reactor;
+  /** Its clients speak TLS. */
+  readonly isTls: boolean;
   readonly writer: HeadWriter;
   readonly dates: DateHeader;
   readonly requestIds: RequestIds;
@@ -43,8 +45,14 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #listenerHttp: StatBlock;
   #live: LiveConfig;
 
-  constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
+  constructor(
+    config: HttpConnectionManagerConfig,
+    worker: WorkerContext,
+    slots: ListenerSlots,
+    isTls: boolean,
+  ) {
     this.worker = worker;
+    this.isTls = isTls;
     this.reactor = worker.reactor;
     this.upstream = worker;
     this.writer = new HeadWriter(worker.reactor.arena);

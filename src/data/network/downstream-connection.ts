@@ -4,6 +4,11 @@ import type { Reactor, Socket } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
+/** Its connections speak TLS, from their first byte. */
+export function isTls({ transportSocket }: FilterChainConfig): boolean {
+  return transportSocket.kind === "tls";
+}
+
 export interface DownstreamConnection {
   readonly id: number;
   readonly worker: WorkerContext;

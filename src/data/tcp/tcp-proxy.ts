@@ -156,6 +156,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
         bytesSent: upstream?.bytesSent ?? 0,
         attempts,
         failureReason: this.#failureReason,
+        tls: upstream?.socket.tlsSession,
       },
     });
   }
