@@ -15,7 +15,6 @@ import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type * as reactor from "./reactor.ts";
-import { type TlsContext, TlsError } from "./tls/tls.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { relayByCopy } from "./copy-relay.ts";
 import { PipePool } from "./pipe-pool.ts";
@@ -57,14 +56,6 @@ export function createEpollReactor(options: ReactorOptions): reactor.Reactor {
 }
 
 class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwner {
-  createServerTls(): TlsContext {
-    throw new TlsError("this reactor has no TLS");
-  }
-
-  createClientTls(): TlsContext {
-    throw new TlsError("this reactor has no TLS");
-  }
-
   readonly kind = "epoll";
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set([
     "splice",

@@ -58,8 +58,6 @@ const eventsOfEnd = linux.EPOLLRDHUP | linux.EPOLLHUP | linux.EPOLLERR;
 const eventsOfRead = linux.EPOLLIN | eventsOfEnd;
 
 export class EpollSocket implements Socket {
-  readonly tlsSession = undefined;
-  readonly tlsFailure = undefined;
   /** Set once. */
   readonly fd: number;
   readonly handler: SocketHandler;
@@ -150,10 +148,6 @@ export class EpollSocket implements Socket {
   /** The address that was dialled: known even where the connection never came about. */
   knowRemoteAddress(address: SocketAddress): void {
     this.#remoteAddress = address;
-  }
-
-  startTls(): void {
-    throw new Error("this reactor has no TLS");
   }
 
   write(start: number, end: number): void {

@@ -11,7 +11,6 @@ import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type { NodeListenEntry, NodeListenSockets } from "./node-listen-sockets.ts";
 import { NodeSocket, type NodeSocketLoop } from "./node-socket.ts";
 import type * as reactor from "./reactor.ts";
-import { type TlsContext, TlsError } from "./tls/tls.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { TaskList } from "./task-list.ts";
 import { NodeClientContext, NodeServerContext } from "./tls/node-tls.ts";
@@ -28,14 +27,6 @@ export function createNodeReactor(
 }
 
 class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
-  createServerTls(): TlsContext {
-    throw new TlsError("this reactor has no TLS");
-  }
-
-  createClientTls(): TlsContext {
-    throw new TlsError("this reactor has no TLS");
-  }
-
   readonly kind = "node";
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set();
   readonly arena: Arena = createWindows(new ArrayBuffer(windowsBytes));

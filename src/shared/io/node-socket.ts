@@ -28,8 +28,6 @@ export interface NodeSocketLoop {
 const relayQueueBytes = 256 * 1024;
 
 export class NodeSocket implements Socket {
-  readonly tlsSession = undefined;
-  readonly tlsFailure = undefined;
   readonly handler: SocketHandler;
   /** The TLS socket above it, once there is one. */
   #raw: net.Socket;
@@ -77,10 +75,6 @@ export class NodeSocket implements Socket {
     raw.on("end", () => loop.run(this, () => this.#onFin()));
     raw.on("error", (error) => (this.#error = error));
     raw.on("close", () => loop.run(this, () => this.#onClose()));
-  }
-
-  startTls(): void {
-    throw new Error("this reactor has no TLS");
   }
 
   get queuedBytes(): number {
