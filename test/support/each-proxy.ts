@@ -12,7 +12,7 @@ const wanted = process.env["SLUICE_REACTOR"];
 
 export function forEachProxy(
   name: string,
-  body: (start: StartProxy, open: AsyncDisposableStack) => Promise<void>,
+  body: (start: StartProxy, open: AsyncDisposableStack, isNode: boolean) => Promise<void>,
 ): void {
   const reactors = isOther ? ["other"] : ["epoll", "node"];
   for (const reactor of reactors) {
@@ -23,7 +23,7 @@ export function forEachProxy(
       const environment: NodeJS.ProcessEnv = isOther ? {} : { SLUICE_REACTOR: reactor };
       const start: StartProxy = async (bootstrap, flags = []) =>
         open.use(await ProxyProcess.start(bootstrap, flags, undefined, environment));
-      await body(start, open);
+      await body(start, open, reactor === "node");
     });
   }
 }

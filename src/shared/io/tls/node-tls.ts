@@ -204,12 +204,12 @@ function sessionOf(
   isPeerVerified: boolean,
 ): TlsSession {
   const cipher = secured.getCipher();
-  const key = secured.getEphemeralKeyInfo() as { readonly name?: string };
+  const key = secured.getEphemeralKeyInfo() as { readonly name?: string } | null;
   return {
     version: (secured.getProtocol() ?? "TLSv1.2") as TlsSession["version"],
     cipher: cipher.name,
     cipherId: 0,
-    curve: key.name === "prime256v1" ? "P-256" : (key.name ?? ""),
+    curve: key?.name === "prime256v1" ? "P-256" : (key?.name ?? ""),
     alpnProtocol: typeof secured.alpnProtocol === "string" ? secured.alpnProtocol : "",
     serverName: (secured as { readonly servername?: string | false }).servername || "",
     isResumed: secured.isSessionReused(),
