@@ -28,7 +28,7 @@ interface Served {
   readonly proxy: ProxyProcess;
   readonly port: number;
   /** Of the listener. */
-  stat(name: string): Promise<number>;
+  readonly stat: (name: string) => Promise<number>;
 }
 
 /** A listener `web` under the transport socket, and behind it what says which headers it got. */
