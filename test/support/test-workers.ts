@@ -41,12 +41,13 @@ import {
   listenerStats,
   listenerWorkerStats,
   sluiceWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
-  workerStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { tlsFactoryStats, tlsStats } from "../../src/shared/stats/tls-stats.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -123,7 +124,6 @@ export class TestWorkers {
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
     this.sluice = this.block(sluiceWorkerStats);
-    const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
     new Int32Array(logLevels).fill(2);
@@ -135,7 +135,8 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.sluice },
+        slots: { sluice: this.sluice, dispatcher: undefined, overload: noOverloadSlots },
+        pulseMs: 50,
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
@@ -248,8 +249,10 @@ export class TestWorkers {
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
+      tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
+      bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
   }

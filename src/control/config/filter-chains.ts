@@ -40,7 +40,10 @@ function decodeContent(
   context: DecodeContext,
 ): ChainContent {
   const filters = decodeNetworkFilters(message.filters, needs, context);
-  const isHttp = filters.some(({ kind }) => kind === "httpConnectionManager");
+  // A filter that is discovered may be one.
+  const isHttp = filters.some(
+    ({ kind }) => kind === "httpConnectionManager" || kind === "discovered",
+  );
   const tls = decodeServerSocket(message.transportSocket, { isHttp }, context);
   if (tls) needs.dependencies.push({ kind: "tls", config: tls });
   return {

@@ -3,7 +3,7 @@ import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import { OdcdsApi } from "../cluster/odcds-api.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import { EcdsApi } from "../listener/ecds-api.ts";
-import type { AcquireDependency } from "../listener/listener-dependencies.ts";
+import type { AcquireDependency, DependencyLease } from "../listener/listener-dependencies.ts";
 import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
@@ -33,6 +33,11 @@ interface DependencyManagers {
   readonly files: SecretFiles;
 }
 
+/** Nothing to wait for. */
+function heldFeed(hold: Disposable): DependencyLease {
+  return { isReady: true, clusterNames: [], [Symbol.dispose]: () => hold[Symbol.dispose]() };
+}
+
 export function createSecretManager(
   { bootstrap, slabs, clock, loggerOf }: ControlPlaneParts,
   sources: XdsSources,
@@ -57,7 +62,6 @@ export function createListenerDependencies(
   const { pool, slabs, clock, loggerOf } = parts;
   const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
   const workerSecrets = new WorkerSecrets(pool, secrets);
-  const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
   const odcds = new OdcdsApi({
     feed: sources.demandedClusters,
     clusters,
@@ -65,6 +69,7 @@ export function createListenerDependencies(
     clock,
     log: loggerOf("upstream"),
   });
+  const { routes, scopedRoutes } = createRouting(parts, sources, { clusters, odcds });
   new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }, odcds));
   const acquireRoutes = acquireRoutesFrom({ routes, scopedRoutes });
   const acquire: AcquireDependency = (dependency, onReady, owner) => {
@@ -80,6 +85,8 @@ export function createListenerDependencies(
       }
       case "ecds":
         return extensions.acquire(dependency.subscription, onReady);
+      case "odcds":
+        return heldFeed(odcds.hold(dependency.feed));
       default:
         return dependency satisfies never;
     }
@@ -89,6 +96,7 @@ export function createListenerDependencies(
     stats: slabs.stats,
     source: sources.extensions,
     dependencies: acquire,
+    hasCluster: (name) => clusters.hasCluster(name),
   });
   return {
     routes,

@@ -27,6 +27,7 @@ import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
+import type { FilterVersions } from "./filter-versions.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -42,20 +43,19 @@ export interface ConnectionHandlerParts {
   readonly secrets: NamedTable<string>;
   readonly tls: WorkerTls;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
+  readonly networkFilters: FilterVersions;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
 
-type KeptThing = Extract<
+type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type Lesson = Extract<
   WorkerCommand,
   {
     kind:
-      | "setFilterConfig"
-      | "removeFilterConfig"
-      | "setSecret"
-      | "removeSecret"
-      | "setTls"
-      | "removeTls";
+      | `${"set" | "remove"}${"Cluster" | "Routes" | "Secret" | "Scopes" | "Tls"}`
+      | "setHosts"
+      | "setVirtualHosts";
   }
 >;
 
@@ -70,6 +70,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
+  #isAccepting = true;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -84,8 +85,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
+  get isAccepting(): boolean {
+    return this.#isAccepting;
+  }
+
   /** All commands but those that are the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+  handle(
+    command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" | "shrinkHeap" }>,
+  ): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -115,35 +122,35 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setAccepting":
+        this.#isAccepting = command.isAccepting;
+        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
+        return;
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
-      case "setCluster":
-        return this.#parts.clusters.set(command);
-      case "setHosts":
-        return this.#parts.clusters.setHosts(command);
-      case "removeCluster":
-        this.#parts.clusters.remove(command.name);
-        return this.#done(command.reply);
-      case "setRoutes":
-        return this.#parts.routes.set(command.config);
-      case "removeRoutes":
-        return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
+        return this.#setFilterConfig(command);
       case "removeFilterConfig":
+        this.#parts.filterConfigs.remove(command.id);
+        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+      case "setCluster":
+      case "setHosts":
+      case "removeCluster":
       case "setSecret":
       case "removeSecret":
       case "setTls":
       case "removeTls":
-        return this.#keep(command);
+      case "setRoutes":
+      case "removeRoutes":
       case "setVirtualHosts":
-        return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
-        return this.#parts.scopes.set(command);
       case "removeScopes":
-        return this.#parts.scopes.remove(command.name);
+        return this.#learn(command);
       case "answered":
-        return this.#parts.onDemand.answered(command.want);
+        return this.#parts.onDemand.answered(command.want, command.outcome);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
       case "ping":
         return this.#done(command.reply);
       default:
@@ -151,23 +158,35 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     }
   }
 
-  /** What filter chains and filters name by an id. */
-  #keep(command: KeptThing): void {
-    const { filterConfigs, secrets, tls } = this.#parts;
+  /** What main found out for those who look it up here. */
+  #learn(command: Lesson): void {
     switch (command.kind) {
-      case "setFilterConfig":
-        return filterConfigs.set(command.id, command.config);
-      case "removeFilterConfig":
-        return filterConfigs.remove(command.id);
+      case "setCluster":
+        return this.#parts.clusters.set(command);
+      case "setHosts":
+        return this.#parts.clusters.setHosts(command);
+      case "removeCluster":
+        this.#parts.clusters.remove(command.name);
+        return this.#done(command.reply);
       case "setSecret":
-        return secrets.set(command.id, command.text);
+        return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
-        return secrets.remove(command.id);
+        return this.#parts.secrets.remove(command.id);
       case "setTls":
-        tls.set(command.context);
+        this.#parts.tls.set(command.context);
         return this.#done(command.reply);
       case "removeTls":
-        return tls.remove(command);
+        return this.#parts.tls.remove(command);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
+      case "setVirtualHosts":
+        return this.#parts.routes.setVirtualHosts(command);
+      case "setScopes":
+        return this.#parts.scopes.set(command);
+      case "removeScopes":
+        return this.#parts.scopes.remove(command.name);
       default:
         return command satisfies never;
     }
@@ -244,6 +263,13 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const listener = this.#listeners.get(command.tag);
     if (listener) return listener.drainConnections(command);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #setFilterConfig({ id, filter, reply }: SetFilterConfig): void {
+    if (filter.category === "network")
+      return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
+    this.#parts.filterConfigs.set(id, filter.config);
+    this.#done(reply);
   }
 
   #answer(command: Question): void {

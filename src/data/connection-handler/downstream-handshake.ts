@@ -53,6 +53,8 @@ export class DownstreamHandshake implements WheelTimer {
 
   start(contextId: string): void {
     const { socket, worker, slots, filterChain } = this.#parts;
+    // A chain without a filter closes at once.
+    if (!socket.isOpen) return;
     const context = worker.tls.server.get(contextId);
     if (!context) {
       this.#state = "failed";

@@ -9,8 +9,9 @@ import { isTls } from "../network/downstream-connection.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
+import { DiscoveredFilters } from "./discovered-filters.ts";
 import { closingFactory } from "./inert-filter.ts";
-import { terminalOf } from "./terminal-filter.ts";
+import { type TerminalFilterConfig, terminalOf } from "./terminal-filter.ts";
 
 /** Makes what serves the connections of one chain: its terminal filter. */
 export function createNetworkFilterFactory(
@@ -18,15 +19,27 @@ export function createNetworkFilterFactory(
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {
+  const isSecured = isTls(chain);
+  const create = (filter: TerminalFilterConfig, own: ListenerSlots): NetworkFilterFactory =>
+    createTerminal(filter, worker, own, isSecured);
+  if (chain.filters.some(({ kind }) => kind === "discovered"))
+    return new DiscoveredFilters(chain, worker, slots, create);
   const terminal = terminalOf(chain);
-  switch (terminal?.kind) {
+  return terminal ? create(terminal, slots) : closingFactory;
+}
+
+function createTerminal(
+  filter: TerminalFilterConfig,
+  worker: WorkerContext,
+  slots: ListenerSlots,
+  isSecured: boolean,
+): NetworkFilterFactory {
+  switch (filter.kind) {
     case "tcpProxy":
-      return createTcpProxyFactory(terminal.config, worker, slots);
+      return createTcpProxyFactory(filter.config, worker, slots);
     case "httpConnectionManager":
-      return createHttpConnectionManagerFactory(terminal.config, worker, slots, isTls(chain));
-    case undefined:
-      return closingFactory;
+      return createHttpConnectionManagerFactory(filter.config, worker, slots, isSecured);
     default:
-      return terminal satisfies never;
+      return filter satisfies never;
   }
 }

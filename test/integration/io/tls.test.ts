@@ -4,6 +4,7 @@ import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
 import { after, before } from "node:test";
+import type { TlsContext } from "../../../src/shared/io/tls/tls.ts";
 import type { TlsIdentity } from "../../../src/shared/config/tls-config.ts";
 import type { TestReactor } from "../../support/reactors.ts";
 import { forEachReactor } from "../../support/reactors.ts";
@@ -163,7 +164,7 @@ forEachReactor("sessions are resumed by a ticket, on another context too", {}, a
   const config = { identities: [identity(ecdsa)], ticketKeys };
   const contexts = [0, 1].map(() => context.reactor.createServerTls(serverTls(config)));
   let next = 0;
-  const server = await listenSecured(context, () => contexts[next++ % 2]!);
+  const server = await listenSecured(context, () => contexts[next++ % 2] as TlsContext);
   for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
     const first = await connectSecured(server.port, { maxVersion });
     // Of TLS 1.3 it comes behind the handshake.
