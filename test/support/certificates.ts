@@ -57,7 +57,10 @@ export class TestAuthority implements Disposable {
 
   /** An authority below this one; it shows its own certificate alone. */
   issueAuthority(): TestAuthority {
-    const extensions = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
+    const extensions = [
+      "basicConstraints=critical,CA:TRUE",
+      "keyUsage=critical,keyCertSign,cRLSign",
+    ];
     return new TestAuthority("", this.issue([], { name: "intermediate CA", extensions }));
   }
 
