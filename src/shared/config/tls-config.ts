@@ -44,7 +44,7 @@ export interface PeerValidation {
   readonly subjectAltNames: readonly SubjectAltNameMatcher[];
   readonly acceptsUntrusted: boolean;
   readonly allowsExpired: boolean;
-  /** Certificates between the leaf and its root; undefined: OpenSSL's 100. */
+  /** Certificates above the leaf, the root among them (`max_verify_depth`); undefined: OpenSSL's 100. */
   readonly maxDepth: number | undefined;
   /** Of the SPIFFE validator: which of `authoritiesPem` vouch for which trust domain. Absent: another one is at work. */
   readonly trustDomains?: readonly TrustDomain[];

@@ -64,6 +64,8 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     "descriptorPassing",
     "sharedListenSockets",
     "reusePort",
+    "ticketKeys",
+    "ocspStapling",
   ]);
   readonly arena: Arena;
   readonly timers: HierarchicalWheel;

@@ -47,7 +47,7 @@ export class NodeSocket implements Socket {
   #relayPeer: NodeSocket | null = null;
   #error: NodeJS.ErrnoException | undefined;
   #closedBy: CloseReason | undefined;
-  #tlsStart: TlsStart | undefined;
+  #isSecured = false;
   tlsSession: TlsSession | undefined;
   tlsFailure: TlsFailure | undefined;
   readonly #onWritten = (): void => this.#loop.run(this, () => this.#afterWrite());
@@ -108,17 +108,13 @@ export class NodeSocket implements Socket {
   }
 
   startTls(start: TlsStart): void {
-    if (!this.isOpen || this.#tlsStart) return;
-    this.#tlsStart = start;
-    if (this.#state === "open") this.#secure(start);
-  }
-
-  #secure(start: TlsStart): void {
+    if (!this.isOpen || this.#isSecured) return;
+    this.#isSecured = true;
+    // At once, also before it is connected: what is written from now on must not go out as it is.
     const carrier = this.#raw;
-    this.#state = "handshaking";
+    if (this.#state === "open") this.#state = "handshaking";
     for (const event of ["data", "end", "error", "close"]) carrier.removeAllListeners(event);
-    const addresses = { local: this.localAddress, remote: this.remoteAddress };
-    this.#raw = secure(carrier, start, addresses, (outcome) =>
+    this.#raw = secure(carrier, start, this, (outcome) =>
       this.#loop.run(this, () => this.#onSecured(outcome)),
     );
     // What becomes of the one below shows on the one above.
@@ -190,8 +186,8 @@ export class NodeSocket implements Socket {
 
   #onConnect(): void {
     if (this.#state !== "connecting") return;
-    if (this.#tlsStart) {
-      this.#secure(this.#tlsStart);
+    if (this.#isSecured) {
+      this.#state = "handshaking";
       return;
     }
     this.#state = "open";
@@ -307,7 +303,8 @@ export class NodeSocket implements Socket {
     // libuv refuses a reset while its FIN is under way, and Node then never says that the socket closed.
     const isFinUnderWay = writableEnded && !writableFinished;
     this.#endState();
-    if (withReset && isConnected && !isFinUnderWay) this.#raw.resetAndDestroy();
+    // Node's TLS cannot reset, and must not lose the socket below it: the peer sees an end.
+    if (withReset && isConnected && !isFinUnderWay && !this.#isSecured) this.#raw.resetAndDestroy();
     else this.#raw.destroy();
   }
 

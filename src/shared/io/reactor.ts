@@ -19,7 +19,10 @@ export type Capability =
   | "socketOptions"
   | "descriptorPassing"
   | "sharedListenSockets"
-  | "reusePort";
+  | "reusePort"
+  /** More than one key for session tickets: an older one still decrypts. */
+  | "ticketKeys"
+  | "ocspStapling";
 
 export interface Reactor {
   readonly kind: "epoll" | "node";

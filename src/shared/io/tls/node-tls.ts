@@ -2,12 +2,13 @@
  * TLS on the node reactor: `node:tls` behind the same contract. It lacks what Node gives no way to: more than one ticket
  * key, stapled responses, revocation of the leaf alone, and a handshake that goes on where no protocol is common.
  */
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import type net from "node:net";
 import {
   connect,
   createSecureContext,
   type DetailedPeerCertificate,
+  getCiphers,
   type SecureContext,
   type SecureContextOptions,
   TLSSocket,
@@ -22,7 +23,9 @@ import type {
 } from "../../config/tls-config.ts";
 import type { TlsStart } from "../reactor.ts";
 import { KeyLog } from "./key-log.ts";
+import { chainText, missingCertificateText, refusalText } from "./failure-text.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
+import { sessionContextOf } from "./session-context.ts";
 import {
   type PeerJudge,
   type TlsContext,
@@ -49,30 +52,42 @@ export class NodeServerContext implements TlsContext {
     const [newestKey] = config.ticketKeys;
     const rest: SecureContextOptions = {
       honorCipherOrder: !config.prefersClientCiphers,
+      sessionIdContext: sessionContextOf(config).toString("hex", 0, 16),
       ...(newestKey && { ticketKeys: nodeTicketKey(newestKey) }),
       ...(config.sessionTimeoutS !== undefined && { sessionTimeout: config.sessionTimeoutS }),
     };
-    this.fallback = newContext(config, config.identities, rest);
+    const shownFirst = oneOfEachKind(config.identities);
+    this.fallback = newContext(config, shownFirst, rest);
     this.keyLog = config.keyLog && new KeyLog(config.keyLog);
-    if (config.identities.length > 1) this.#indexNames(rest);
+    if (config.identities.length > 1) this.#indexNames(shownFirst, rest);
   }
 
-  find(serverName: string): SecureContext {
-    return findByName(this.#byName, serverName) ?? this.fallback;
+  /** Undefined: the one that it began with. */
+  find(serverName: string): SecureContext | undefined {
+    return findByName(this.#byName, serverName);
   }
 
   [Symbol.dispose](): void {
     this.keyLog?.[Symbol.dispose]();
   }
 
-  #indexNames(rest: SecureContextOptions): void {
+  /** Of a context that is chosen by name Node uses one certificate alone: where the first will do, it stays. */
+  #indexNames(shownFirst: readonly TlsIdentity[], rest: SecureContextOptions): void {
     const { identities } = this.config;
     const names = identities.map(({ chainPem }) => hostNamesOf(new X509Certificate(chainPem)));
     for (const name of new Set(names.flat())) {
-      const carrying = identities.filter((_, index) => names[index]?.includes(name));
+      const carrying = oneOfEachKind(identities.filter((_, i) => names[i]?.includes(name)));
+      if (carrying.every((identity) => shownFirst.includes(identity)) && carrying.length > 1)
+        continue;
       this.#byName.set(name, newContext(this.config, carrying, rest));
     }
   }
+}
+
+/** Node does not say whose certificate a server showed when it resumes: so it is remembered. */
+interface KeptSession {
+  readonly bytes: Buffer;
+  readonly isPeerVerified: boolean;
 }
 
 export class NodeClientContext implements TlsContext {
@@ -82,7 +97,7 @@ export class NodeClientContext implements TlsContext {
   readonly secure: SecureContext;
   readonly keyLog: KeyLog | undefined;
   /** Oldest first. */
-  readonly sessions: Buffer[] = [];
+  readonly sessions: KeptSession[] = [];
 
   constructor(config: ClientTlsConfig, judge: PeerJudge | undefined) {
     this.config = config;
@@ -92,7 +107,7 @@ export class NodeClientContext implements TlsContext {
     this.keyLog = config.keyLog && new KeyLog(config.keyLog);
   }
 
-  keepSession(session: Buffer): void {
+  keepSession(session: KeptSession): void {
     this.sessions.push(session);
     if (this.sessions.length > this.config.sessionKeysMax) this.sessions.shift();
   }
@@ -108,21 +123,33 @@ export type NodeTlsContext = NodeServerContext | NodeClientContext;
 export function secure(
   raw: net.Socket,
   start: TlsStart,
-  addresses: { readonly local: SocketAddress; readonly remote: SocketAddress },
+  carrier: { readonly localAddress: SocketAddress; readonly remoteAddress: SocketAddress },
   onDone: (outcome: TlsSession | TlsFailure) => void,
 ): TLSSocket {
   const { context } = start;
   if (!(context instanceof NodeServerContext || context instanceof NodeClientContext))
     throw new TypeError("bug: the context is of another reactor");
+  const kept = context.role === "client" ? context.sessions.pop() : undefined;
   const secured =
-    context.role === "server" ? secureServer(raw, context) : secureClient(raw, context, start);
+    context.role === "server"
+      ? secureServer(raw, context)
+      : secureClient(raw, context, { ...start, session: kept?.bytes });
+  if (context.role === "server" || !context.config.allowsRenegotiation)
+    secured.disableRenegotiation();
+  // Undocumented: how it tells of a broken record or another handshake to whoever made it by hand.
+  secured.on("_tlsError", (error: Error) => secured.destroy(error));
   const { keyLog } = context;
   if (keyLog)
     secured.on("keylog", (line: Buffer) =>
-      keyLog.write(line.toString("latin1").trimEnd(), addresses.local, addresses.remote),
+      keyLog.write(line.toString("latin1").trimEnd(), carrier.localAddress, carrier.remoteAddress),
     );
   // A TLSSocket says `secure` on both sides; `secureConnect` is `tls.connect`'s, after its own checks.
-  secured.once("secure", () => onDone(outcomeOf(secured, context)));
+  secured.once("secure", () => {
+    const outcome = outcomeOf(secured, context, kept);
+    if (context.role === "client" && !("reason" in outcome))
+      keepSessions(secured, context, outcome);
+    onDone(outcome);
+  });
   return secured;
 }
 
@@ -141,10 +168,13 @@ function secureServer(raw: net.Socket, context: NodeServerContext): TLSSocket {
   });
 }
 
-function secureClient(raw: net.Socket, context: NodeClientContext, start: TlsStart): TLSSocket {
-  const { config, secure: secureContext, sessions } = context;
-  const session = sessions.pop();
-  const secured = connect({
+function secureClient(
+  raw: net.Socket,
+  { config, secure: secureContext }: NodeClientContext,
+  start: Omit<TlsStart, "context"> & { readonly session: Buffer | undefined },
+): TLSSocket {
+  const { session } = start;
+  return connect({
     socket: raw,
     secureContext,
     servername: start.serverName ?? config.serverName,
@@ -153,8 +183,15 @@ function secureClient(raw: net.Socket, context: NodeClientContext, start: TlsSta
     checkServerIdentity: () => undefined,
     ...(session && { session }),
   });
-  if (config.sessionKeysMax > 0) secured.on("session", (made) => context.keepSession(made));
-  return secured;
+}
+
+function keepSessions(
+  secured: TLSSocket,
+  context: NodeClientContext,
+  { isPeerVerified }: TlsSession,
+): void {
+  if (context.config.sessionKeysMax === 0) return;
+  secured.on("session", (bytes: Buffer) => context.keepSession({ bytes, isPeerVerified }));
 }
 
 /** Undocumented, and as old as the class: what OpenSSL says of the peer's chain. */
@@ -162,29 +199,40 @@ interface Verified {
   readonly ssl: { verifyError(): (Error & { code?: string }) | null };
 }
 
-function outcomeOf(secured: TLSSocket, context: NodeTlsContext): TlsSession | TlsFailure {
+function outcomeOf(
+  secured: TLSSocket,
+  context: NodeTlsContext,
+  resumedFrom: KeptSession | undefined,
+): TlsSession | TlsFailure {
   const { validation } = context.config;
   const chain = chainOf(secured);
   const requires = context.role === "server" && context.config.requiresClientCertificate;
-  if (!chain && requires)
-    return { kind: "noCertificate", reason: "peer did not return a certificate" };
-  const chainError = chain && validation && chainErrorOf(secured, validation);
+  if (!chain && requires) return { kind: "noCertificate", reason: missingCertificateText() };
+  const chainError = chain && validation && chainErrorOf(secured, chain, validation);
   const refusal = chain?.[0] && context.judge?.(chain[0]);
   if (!(validation?.acceptsUntrusted ?? false)) {
-    const words = "CERTIFICATE_VERIFY_FAILED:verify cert failed: ";
-    if (chainError) return { kind: "certificate", reason: words + chainError };
-    if (refusal) return { kind: refusal.kind, reason: words + refusal.reason };
+    // Node does not say where in the chain.
+    if (chainError) return { kind: "certificate", reason: chainText(chainError, 0) };
+    if (refusal) return { kind: refusal.kind, reason: refusalText(refusal.reason) };
   }
   const verifies = context.judge !== undefined || validation?.authoritiesPem !== undefined;
-  return sessionOf(secured, chain, verifies && chain !== undefined && !chainError && !refusal);
+  const isVerified = verifies && chain !== undefined && !chainError && !refusal;
+  const wasVerified = secured.isSessionReused() && resumedFrom?.isPeerVerified === true;
+  return sessionOf(secured, chain, isVerified || wasVerified);
 }
 
-function chainErrorOf(secured: TLSSocket, validation: PeerValidation): string | undefined {
-  if (!validation.authoritiesPem) return undefined;
+function chainErrorOf(
+  secured: TLSSocket,
+  chain: readonly X509Certificate[],
+  { authoritiesPem, allowsExpired, maxDepth = 100 }: PeerValidation,
+): string | undefined {
+  if (!authoritiesPem) return undefined;
   const error = (secured as unknown as Verified).ssl.verifyError();
-  if (!error) return undefined;
+  // The leaf is not counted, and with one CA above it no chain is too long.
+  if (!error)
+    return chain.length - 1 > Math.max(1, maxDepth) ? "certificate chain too long" : undefined;
   const isDate = error.code === "CERT_HAS_EXPIRED" || error.code === "CERT_NOT_YET_VALID";
-  return isDate && validation.allowsExpired ? undefined : error.message;
+  return isDate && allowsExpired ? undefined : error.message;
 }
 
 function chainOf(secured: TLSSocket): readonly X509Certificate[] | undefined {
@@ -204,6 +252,7 @@ function sessionOf(
   isPeerVerified: boolean,
 ): TlsSession {
   const cipher = secured.getCipher();
+  // A server is told nothing of it.
   const key = secured.getEphemeralKeyInfo() as { readonly name?: string } | null;
   return {
     version: (secured.getProtocol() ?? "TLSv1.2") as TlsSession["version"],
@@ -222,6 +271,16 @@ function sessionOf(
   };
 }
 
+/** OpenSSL holds one certificate for each kind of key. */
+function oneOfEachKind(identities: readonly TlsIdentity[]): readonly TlsIdentity[] {
+  const kinds = new Map<string | undefined, TlsIdentity>();
+  for (const identity of identities) {
+    const kind = new X509Certificate(identity.chainPem).publicKey.asymmetricKeyType;
+    if (!kinds.has(kind)) kinds.set(kind, identity);
+  }
+  return [...kinds.values()];
+}
+
 /** Throws a TlsError. */
 function newContext(
   { parameters, validation }: ServerTlsConfig | ClientTlsConfig,
@@ -230,6 +289,8 @@ function newContext(
 ): SecureContext {
   const { minVersion, maxVersion, cipherSuites, ecdhCurves, signatureAlgorithms } = parameters;
   const bytes = (pem: Uint8Array): Buffer => Buffer.from(pem);
+  judgeSuites(cipherSuites);
+  for (const identity of identities) judgeKey(identity);
   try {
     return createSecureContext({
       ...rest,
@@ -250,6 +311,25 @@ function newContext(
   } catch (error) {
     throw new TlsError(`TLS context: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** The modern ones that are always there hide a list that holds nothing else. */
+function judgeSuites(cipherSuites: string): void {
+  const known = new Set(getCiphers());
+  const isEmpty = !cipherSuites.split(":").some((suite) => known.has(suite.toLowerCase()));
+  if (cipherSuites !== "" && isEmpty)
+    throw new TlsError(`Failed to initialize cipher suites ${cipherSuites}`);
+}
+
+/** Node looks at it only among keys of one kind. */
+function judgeKey({ chainPem, keyPem, passphrase }: TlsIdentity): void {
+  const key = { key: Buffer.from(keyPem), ...(passphrase !== undefined && { passphrase }) };
+  try {
+    if (new X509Certificate(chainPem).checkPrivateKey(createPrivateKey(key))) return;
+  } catch (error) {
+    throw new TlsError(`Failed to load private key: ${messageOf(error)}`, { cause: error });
+  }
+  throw new TlsError("Failed to load private key: key values mismatch");
 }
 
 /** Node's have another length: what we have is stretched to it, alike everywhere. */

@@ -74,11 +74,6 @@ export const ctxAddClientAuthority = call<(ctx: Pointer, x509: Pointer) => numbe
   int,
   [long, long],
 );
-export const ctxSetAlpn = call<(ctx: Pointer, protocols: Uint8Array, length: number) => number>(
-  "SSL_CTX_set_alpn_protos",
-  int,
-  [long, bytes, "uint32_t"],
-);
 export const ctxSetTickets = call<(ctx: Pointer, count: number) => number>(
   "SSL_CTX_set_num_tickets",
   int,
@@ -246,7 +241,6 @@ export const release = call<(memory: Pointer, file: Pointer, line: number) => vo
 
 // Errors.
 export const errClear = call<() => void>("ERR_clear_error", none, []);
-export const errPeek = call<() => number>("ERR_peek_error", long, []);
 export const errPeekLast = call<() => number>("ERR_peek_last_error", long, []);
 const reasonText = call<(code: number) => string | null>("ERR_reason_error_string", "str", [long]);
 const verifyText = call<(code: number) => string>("X509_verify_cert_error_string", "str", [long]);
@@ -293,7 +287,6 @@ export const verifyChain = call<(storeContext: Pointer) => number>("X509_verify_
 
 // Callbacks. They are called from within calls of ours, on the same thread.
 const verifyProto = koffi.proto("int SluiceVerify(int64_t storeContext, int64_t argument)");
-const stepProto = koffi.proto("int SluiceVerifyStep(int ok, int64_t storeContext)");
 const alpnProto = koffi.proto(
   "int SluiceAlpn(int64_t ssl, int64_t out, int64_t outLength, int64_t offered, uint32_t length, int64_t argument)",
 );
@@ -311,8 +304,6 @@ type Registered = ReturnType<typeof koffi.register>;
 
 export const onVerify = (body: (storeContext: Pointer) => number): Registered =>
   koffi.register(body, koffi.pointer(verifyProto));
-export const onVerifyStep = (body: (ok: number, storeContext: Pointer) => number): Registered =>
-  koffi.register(body, koffi.pointer(stepProto));
 /** Of `SSL_CTX_set_alpn_select_cb`: where the answer goes, and what the client offers. */
 export interface AlpnQuestion {
   readonly out: Pointer;
@@ -361,11 +352,6 @@ const setTicket = openssl.func("SSL_CTX_set_tlsext_ticket_key_evp_cb", int, [
   long,
   koffi.pointer(ticketProto),
 ]);
-const setVerifyStep = openssl.func("SSL_CTX_set_verify", none, [
-  long,
-  int,
-  koffi.pointer(stepProto),
-]);
 const setServerName = openssl.func("SSL_CTX_callback_ctrl", long, [
   long,
   int,
@@ -379,8 +365,6 @@ const setStatus = openssl.func("SSL_CTX_callback_ctrl", long, [
 
 export const ctxOnVerify = (ctx: Pointer, callback: Registered): void =>
   void setVerify(ctx, callback, 0);
-export const ctxOnVerifyStep = (ctx: Pointer, mode: number, callback: Registered): void =>
-  void setVerifyStep(ctx, mode, callback);
 export const ctxOnAlpn = (ctx: Pointer, callback: Registered): void =>
   void setAlpn(ctx, callback, 0);
 export const ctxOnKeyLog = (ctx: Pointer, callback: Registered): void =>
@@ -466,6 +450,7 @@ export const ssl = {
   X509_V_FLAG_CRL_CHECK: 4,
   X509_V_FLAG_CRL_CHECK_ALL: 8,
   X509_V_FLAG_PARTIAL_CHAIN: 0x80000,
+  X509_V_FLAG_NO_CHECK_TIME: 0x200000,
 } as const;
 
 export const versionNumbers = {

@@ -14,7 +14,6 @@ import {
   onStatus,
   onTicket,
   onVerify,
-  onVerifyStep,
   ssl as numbers,
   storeContextIndex,
   storeContextSsl,
@@ -26,7 +25,6 @@ import {
 export interface Asked {
   /** 1: the chain is taken. `storeContext` holds it. */
   verify(storeContext: number): number;
-  verifyStep(ok: number, storeContext: number): number;
   /** Which of the protocols offered; undefined: none. Into the list: where the name begins, and its length. */
   selectAlpn(offered: Buffer): { readonly start: number; readonly length: number } | undefined;
   selectCertificate(): void;
@@ -44,7 +42,6 @@ export class SslCallbacks implements Disposable {
   readonly #storeIndex = storeContextIndex();
   readonly #tickets: ReturnType<typeof onTicket>[] = [];
   readonly verify;
-  readonly verifyStep;
   readonly alpn;
   readonly serverName;
   readonly status;
@@ -55,9 +52,6 @@ export class SslCallbacks implements Disposable {
     this.#onBug = onBug;
     this.verify = onVerify((store) =>
       this.#guarded(0, () => this.#ofStore(store)?.verify(store) ?? 0),
-    );
-    this.verifyStep = onVerifyStep((ok, store) =>
-      this.#guarded(0, () => this.#ofStore(store)?.verifyStep(ok, store) ?? ok),
     );
     this.alpn = onAlpn((ssl, question) =>
       this.#guarded(numbers.TLSEXT_ERR_ALERT_FATAL, () => this.#selectAlpn(ssl, question)),
@@ -105,8 +99,8 @@ export class SslCallbacks implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const { verify, verifyStep, alpn, serverName, status, keyLog, newSession } = this;
-    const all = [verify, verifyStep, alpn, serverName, status, keyLog, newSession];
+    const { verify, alpn, serverName, status, keyLog, newSession } = this;
+    const all = [verify, alpn, serverName, status, keyLog, newSession];
     for (const registered of [...all, ...this.#tickets.splice(0)]) koffi.unregister(registered);
   }
 

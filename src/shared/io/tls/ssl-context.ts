@@ -14,9 +14,9 @@ import {
   ctxNew,
   ctxOnKeyLog,
   ctxOnVerify,
-  ctxOnVerifyStep,
   ctxSetCipherList,
   ctxSetOptions,
+  ctxSetVerify,
   ctxSetVerifyDepth,
   ctxUseCertificate,
   ctxUsePrivateKey,
@@ -130,9 +130,12 @@ export function useValidation(
     flags |= ssl.X509_V_FLAG_CRL_CHECK;
     if (!validation.onlyVerifiesLeafCrl) flags |= ssl.X509_V_FLAG_CRL_CHECK_ALL;
   }
+  if (validation.allowsExpired) flags |= ssl.X509_V_FLAG_NO_CHECK_TIME;
   storeSetFlags(store, flags);
-  if (validation.maxDepth !== undefined) ctxSetVerifyDepth(context, validation.maxDepth);
-  ctxOnVerifyStep(context, how.mode, how.callbacks.verifyStep);
+  // OpenSSL counts neither the leaf nor the root, Envoy's field counts the root.
+  if (validation.maxDepth !== undefined)
+    ctxSetVerifyDepth(context, Math.max(0, validation.maxDepth - 1));
+  ctxSetVerify(context, how.mode, 0);
   ctxOnVerify(context, how.callbacks.verify);
   errClear();
 }

@@ -1,5 +1,5 @@
 /** The server's side of TLS on the epoll reactor. */
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { messageOf } from "../../common/errors.ts";
 import type { ServerTlsConfig, TlsIdentity } from "../../config/tls-config.ts";
 import { encodeProtocols } from "./alpn.ts";
@@ -19,6 +19,7 @@ import {
   sslSetContext,
 } from "./openssl.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
+import { sessionContextOf } from "./session-context.ts";
 import type { SslCallbacks } from "./ssl-callbacks.ts";
 import { newContext, type UsedIdentity, useIdentity, useValidation } from "./ssl-context.ts";
 import { ticketCallback, ticketKeyBytes } from "./ticket-keys.ts";
@@ -184,10 +185,4 @@ function readLeaf({ chainPem }: TlsIdentity): X509Certificate {
     const reason = `Failed to load certificate chain: ${messageOf(error)}`;
     throw new TlsError(reason, { cause: error });
   }
-}
-
-/** Equal on all workers, and after a rotation of the certificate. */
-function sessionContextOf({ validation, requiresClientCertificate }: ServerTlsConfig): Buffer {
-  const rules = JSON.stringify([requiresClientCertificate, validation ?? null]);
-  return createHash("sha256").update(rules).digest();
 }

@@ -5,7 +5,6 @@
  * What a newcomer would get wrong: a write that the kernel did not take is half done inside OpenSSL. It must be repeated
  * from the same bytes, at least as many, before anything else is written.
  */
-import { messageOf } from "../../common/errors.ts";
 import { errno, errnoName, errnoOf } from "../syscalls.ts";
 import { NativeObject } from "./native-object.ts";
 import {
@@ -42,11 +41,12 @@ import {
 } from "./openssl.ts";
 import { certificateOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
+import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
 import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
 import type { SslServerContext } from "./ssl-server-context.ts";
 import { SslSession } from "./ssl-session.ts";
-import { TlsError, type TlsFailure, type TlsSession } from "./tls.ts";
+import type { TlsFailure, TlsSession } from "./tls.ts";
 
 export type SslContext = SslClientContext | SslServerContext;
 
@@ -56,12 +56,8 @@ export const sslFailed = -2;
 
 export type HandshakeStep = "done" | "wantsRead" | "wantsWrite" | "failed";
 
-const certificateHasExpired = 10;
-const certificateNotYetValid = 9;
 /** `host_name` (RFC 6066 3). */
 const hostName = 0;
-/** SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, the low bits of an error. */
-const noPeerCertificate = 199;
 const reasonMask = 0x7f_ffff;
 
 export interface SslStart {
@@ -178,25 +174,20 @@ export class SslStream implements Asked {
     if (!isTrusted && !accepts) {
       const text = verifyErrorText(storeContextError(storeContext));
       const depth = storeContextDepth(storeContext);
-      const reason = `CERTIFICATE_VERIFY_FAILED:verify cert failed: ${text} at depth ${depth}`;
-      return this.#refuse(storeContext, { kind: "certificate", reason });
+      return this.#refuse(storeContext, { kind: "certificate", reason: chainText(text, depth) });
     }
     const { judge } = this.#context;
     const refusal = judge?.(certificateOf(storeContextLeaf(storeContext)));
-    if (refusal && !accepts) {
-      const reason = `CERTIFICATE_VERIFY_FAILED:verify cert failed: ${refusal.reason}`;
-      storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
-      return this.#refuse(storeContext, { kind: refusal.kind, reason });
+    if (refusal) {
+      // Also where it is let pass: the session remembers what came of it.
+      if (isTrusted)
+        storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
+      const { kind, reason } = refusal;
+      if (!accepts) return this.#refuse(storeContext, { kind, reason: refusalText(reason) });
     }
     this.#isVerified = isTrusted && !refusal && this.#verifies;
     if (this.#isVerified) storeContextSetError(storeContext, numbers.X509_V_OK);
     return 1;
-  }
-
-  verifyStep(ok: number, storeContext: number): number {
-    if (ok === 1 || this.#context.config.validation?.allowsExpired !== true) return ok;
-    const code = storeContextError(storeContext);
-    return code === certificateHasExpired || code === certificateNotYetValid ? 1 : 0;
   }
 
   selectAlpn(offered: Buffer): { readonly start: number; readonly length: number } | undefined {
@@ -290,12 +281,7 @@ export class SslStream implements Asked {
 }
 
 function protocolFailure(): TlsFailure {
-  const isWithout = (errPeekLast() & reasonMask) === noPeerCertificate;
-  const reason = takeError();
-  return { kind: isWithout ? "noCertificate" : "protocol", reason };
-}
-
-/** What a constructor of OpenSSL's threw, for whoever makes contexts. */
-export function asTlsError(error: unknown): TlsError {
-  return error instanceof TlsError ? error : new TlsError(messageOf(error), { cause: error });
+  const code = errPeekLast() & reasonMask;
+  const kind = code === noPeerCertificate ? "noCertificate" : "protocol";
+  return { kind, reason: failureText(code, takeError()) };
 }
