@@ -50,7 +50,6 @@ export function decodeDownstreamTls(
     sessionTimeoutS: message.sessionTimeout && Number(message.sessionTimeout.seconds),
     disableStatefulResumption: message.disableStatefulSessionResumption,
     ocspStaplePolicy: staplePolicies[message.ocspStaplePolicy] ?? "lenient",
-    fullScanCertsOnSniMismatch: message.fullScanCertsOnSniMismatch ?? false,
     preferClientCiphers: message.preferClientCiphers,
     keyLog: decodeKeyLog(common?.keyLog, context),
   };

@@ -20,7 +20,6 @@ export interface DownstreamTlsConfig {
   readonly sessionTimeoutS: number | undefined;
   readonly disableStatefulResumption: boolean;
   readonly ocspStaplePolicy: "lenient" | "strict" | "must";
-  readonly fullScanCertsOnSniMismatch: boolean;
   readonly preferClientCiphers: boolean;
   readonly keyLog: TlsKeyLogConfig | undefined;
 }

@@ -68,7 +68,7 @@ test("every field of a server's context is read", () => {
   const tls = tlsOf(
     downstream(
       `tls_certificate_sds_secret_configs: [${named}, ${named}], validation_context_sds_secret_config: ${named}, key_log: {path: /l, local_address_range: [{address_prefix: 10.0.0.0, prefix_len: 8}]}`,
-      "require_client_certificate: true, session_timeout: 60s, disable_stateful_session_resumption: true, ocsp_staple_policy: STRICT_STAPLING, session_ticket_keys_sds_secret_config: {name: keys, sds_config: {ads: {}}}, prefer_client_ciphers: true, full_scan_certs_on_sni_mismatch: true",
+      "require_client_certificate: true, session_timeout: 60s, disable_stateful_session_resumption: true, ocsp_staple_policy: STRICT_STAPLING, session_ticket_keys_sds_secret_config: {name: keys, sds_config: {ads: {}}}, prefer_client_ciphers: true",
     ),
   );
   assert.equal(tls.certificates.length, 2);

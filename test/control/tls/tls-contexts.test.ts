@@ -55,7 +55,6 @@ function contextOf(
     sessionTimeoutS: undefined,
     disableStatefulResumption: false,
     ocspStaplePolicy: "lenient",
-    fullScanCertsOnSniMismatch: false,
     preferClientCiphers: false,
     keyLog: undefined,
     ...overrides,

@@ -178,11 +178,14 @@ export const httpFields: FieldTables = {
       "use_downstream_protocol_config",
       "auto_config",
       "http_filters",
+      "upstream_http_protocol_options",
     ],
     warned: {
-      upstream_http_protocol_options: "without TLS there is nothing to set",
       header_validation_config: "headers are judged as always",
     },
+  },
+  "envoy.config.core.v3.UpstreamHttpProtocolOptions": {
+    honoured: ["auto_sni", "auto_san_validation", "override_auto_sni_header"],
   },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
     honoured: ["http_protocol_options", "http2_protocol_options"],

@@ -68,10 +68,13 @@ export const tlsFields: FieldTables = {
       "disable_stateful_session_resumption",
       "session_timeout",
       "ocsp_staple_policy",
-      "full_scan_certs_on_sni_mismatch",
       "prefer_client_ciphers",
     ],
-    warned: { require_sni: "Envoy does not heed it either" },
+    warned: {
+      require_sni: "Envoy does not heed it either",
+      full_scan_certs_on_sni_mismatch:
+        "a name that no certificate has is always served by what the client can verify",
+    },
   },
   [`${tls}.UpstreamTlsContext`]: {
     honoured: [

@@ -191,6 +191,9 @@ function keepSessions(
   { isPeerVerified }: TlsSession,
 ): void {
   if (context.config.sessionKeysMax === 0) return;
+  // Of TLS 1.2 it came within the handshake.
+  const made = secured.getProtocol() === "TLSv1.3" ? undefined : secured.getSession();
+  if (made) context.keepSession({ bytes: made, isPeerVerified });
   secured.on("session", (bytes: Buffer) => context.keepSession({ bytes, isPeerVerified }));
 }
 
