@@ -112,6 +112,7 @@ function tcpChain(id: string, cluster: string, revision = ""): FilterChainConfig
           maxConnectAttempts: 1,
           maxDownstreamConnectionDurationMs: 0,
           checkDrainClose: false,
+          onDemand: undefined,
           accessLog: [],
         },
       },

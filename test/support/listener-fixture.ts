@@ -28,6 +28,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
     maxConnectAttempts: 1,
     maxDownstreamConnectionDurationMs: 0,
     checkDrainClose: false,
+    onDemand: undefined,
     accessLog: [],
     ...overrides,
   };

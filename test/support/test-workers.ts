@@ -39,6 +39,7 @@ import {
   listenerStats,
   listenerWorkerStats,
   sluiceWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
@@ -242,6 +243,7 @@ export class TestWorkers {
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
+      tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
       bypassesOverload: false,

@@ -11,7 +11,7 @@ import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
 import { systemFiles } from "../secret/secret-files.ts";
-import { crossChecks, validate } from "./validate.ts";
+import { crossChecks, crossWarnings, validate } from "./validate.ts";
 
 /** `loadDataPlane` is called only where something is to be served. */
 export async function run(
@@ -58,6 +58,8 @@ async function serve(
     ? crossChecks(result.loaded.bootstrap, systemFiles(process.env))
     : result.errors;
   if (!result.ok || errors.length > 0) return refuse(options, log, errors);
+  for (const warning of crossWarnings(result.loaded.bootstrap))
+    log.loggerOf("config").warning(warning);
   // Not loaded to validate: half of the program.
   const { Server } = await import("./server.ts");
   const dataPlane = await loadDataPlane();

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
-import { dependencyName, sourcesOf } from "../config/decoded-listener.ts";
+import { dependencyName, type ListenerDependency, sourcesOf } from "../config/decoded-listener.ts";
 import { duplicateAddresses } from "../listener/listener-sockets.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { type SecretFiles, systemFiles } from "../secret/secret-files.ts";
@@ -16,7 +16,27 @@ import { sourceClusters } from "./xds-clients.ts";
 /** Everything that is wrong; empty: it can be served. */
 export function validate(options: ServerOptions, log: Logger): readonly string[] {
   const result = loadBootstrap(options, log);
-  return result.ok ? crossChecks(result.loaded.bootstrap, systemFiles(process.env)) : result.errors;
+  if (!result.ok) return result.errors;
+  const { bootstrap } = result.loaded;
+  for (const warning of crossWarnings(bootstrap)) log.warning(warning);
+  return crossChecks(bootstrap, systemFiles(process.env));
+}
+
+/** What Envoy takes, though whoever asks there for a cluster will be told that there is none. */
+export function crossWarnings({
+  staticClusters,
+  staticListeners,
+}: BootstrapConfig): readonly string[] {
+  const clusters = new Set(staticClusters.map(({ config }) => config.name));
+  return staticListeners.flatMap(({ config, dependencies }) =>
+    dependencies.flatMap((dependency) =>
+      dependency.kind === "odcds"
+        ? sourceErrors(dependency.source, clusters).map(
+            (error) => `listener '${config.name}': odcds: ${error}`,
+          )
+        : [],
+    ),
+  );
 }
 
 /** What one resource alone cannot tell: names of clusters that must exist, names that must differ. */
@@ -38,12 +58,14 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       edsSource,
     ]),
     ...bootstrap.staticListeners.flatMap(({ config, dependencies }) =>
-      dependencies.flatMap((dependency) =>
-        sourcesOf(dependency).map((source): [string, ConfigSource | undefined] => [
-          `listener '${config.name}': ${dependencyName(dependency)}`,
-          source,
-        ]),
-      ),
+      dependencies
+        .filter(isChecked)
+        .flatMap((dependency) =>
+          sourcesOf(dependency).map((source): [string, ConfigSource | undefined] => [
+            `listener '${config.name}': ${dependencyName(dependency)}`,
+            source,
+          ]),
+        ),
     ),
   ];
   for (const layer of bootstrap.runtimeLayers)
@@ -63,6 +85,11 @@ function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
       ? [`unable to add filesystem watch for file ${monitor.file}: No such file or directory`]
       : [],
   );
+}
+
+/** Of the others it is warned. */
+function isChecked({ kind }: ListenerDependency): boolean {
+  return kind !== "odcds";
 }
 
 function sourceErrors(

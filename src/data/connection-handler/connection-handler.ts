@@ -26,6 +26,7 @@ import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
+import type { FilterVersions } from "./filter-versions.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -40,6 +41,7 @@ export interface ConnectionHandlerParts {
   readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
+  readonly networkFilters: FilterVersions;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
@@ -48,6 +50,7 @@ type Lesson = Extract<
   WorkerCommand,
   { kind: `${"set" | "remove"}${"FilterConfig" | "Secret" | "Scopes"}` | "setVirtualHosts" }
 >;
+type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
 
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
@@ -139,7 +142,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeScopes":
         return this.#learn(command);
       case "answered":
-        return this.#parts.onDemand.answered(command.want);
+        return this.#parts.onDemand.answered(command.want, command.outcome);
       case "workerLost":
         return this.balancer.lose(command.worker);
       case "ping":
@@ -153,9 +156,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #learn(command: Lesson): void {
     switch (command.kind) {
       case "setFilterConfig":
-        return this.#parts.filterConfigs.set(command.id, command.config);
+        return this.#setFilterConfig(command);
       case "removeFilterConfig":
-        return this.#parts.filterConfigs.remove(command.id);
+        this.#parts.filterConfigs.remove(command.id);
+        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
@@ -242,6 +246,13 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const listener = this.#listeners.get(command.tag);
     if (listener) return listener.drainConnections(command);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #setFilterConfig({ id, filter, reply }: SetFilterConfig): void {
+    if (filter.category === "network")
+      return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
+    this.#parts.filterConfigs.set(id, filter.config);
+    this.#done(reply);
   }
 
   #answer(command: Question): void {

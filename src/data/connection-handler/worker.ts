@@ -21,6 +21,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
+import { FilterVersions } from "./filter-versions.ts";
 import { NamedTable } from "./named-table.ts";
 import { OnDemandWaits } from "./on-demand-waits.ts";
 import { WorkerRouteTable } from "./route-table.ts";
@@ -125,6 +126,7 @@ function assemble({ post, ...foundation }: Foundation) {
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
+  const networkFilters = new FilterVersions();
   const onDemand = new OnDemandWaits({
     post,
     countOverflow: () => slab.add(sluice, onDemandOverflow),
@@ -140,10 +142,12 @@ function assemble({ post, ...foundation }: Foundation) {
     onDemand,
     secrets,
     filterConfigs,
+    networkFilters,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  return { worker, runtime, clusters, routes, scopes, onDemand, secrets, filterConfigs, sinks };
+  const tables = { clusters, routes, scopes, secrets, filterConfigs, networkFilters };
+  return { worker, runtime, onDemand, ...tables, sinks };
 }
 
 function workerLoggers(

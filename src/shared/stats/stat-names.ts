@@ -129,6 +129,16 @@ export const tcpStats = defineStats({
   gauges: ["upstream_flush_active"],
 });
 
+/** `tcp.<stat_prefix>.`, with `on_demand`. */
+export const tcpOnDemandStats = defineStats({
+  counters: [
+    "on_demand_cluster_attempt",
+    "on_demand_cluster_missing",
+    "on_demand_cluster_success",
+    "on_demand_cluster_timeout",
+  ],
+});
+
 /** The status codes that get a counter of their own (`upstream_rq_<code>`); others count in their class only. */
 export const countedStatusCodes = [
   100, 101, 103, 200, 201, 202, 203, 204, 205, 206, 207, 300, 301, 302, 303, 304, 307, 308, 400,

@@ -86,8 +86,7 @@ export const listenerFields: FieldTables = {
     isMatcher: true,
   },
   "envoy.config.listener.v3.Filter": {
-    honoured: ["name", "typed_config"],
-    refused: { config_discovery: "extension discovery is not built" },
+    honoured: ["name", "typed_config", "config_discovery"],
   },
   "envoy.config.core.v3.TransportSocket": { honoured: ["name", "typed_config"] },
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "whole",
@@ -101,11 +100,11 @@ export const listenerFields: FieldTables = {
       "max_connect_attempts",
       "max_downstream_connection_duration",
       "check_drain_close",
+      "on_demand",
     ],
     refused: {
       tunneling_config: "bytes would go without the tunnel",
       metadata_match: "bytes would go to other hosts",
-      on_demand: "connections would be closed instead of waiting for their cluster",
     },
     warned: {
       hash_policy: "no load balancer that hashes is built",
@@ -118,6 +117,9 @@ export const listenerFields: FieldTables = {
       max_downstream_connection_duration_jitter_percentage: "the duration is exact",
       max_early_data_bytes: "data is read once the upstream is connected",
     },
+  },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand": {
+    honoured: ["odcds_config", "resources_locator", "timeout"],
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": {
     honoured: ["clusters"],
