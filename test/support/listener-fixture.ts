@@ -77,7 +77,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
-    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined, ipv4Compat: false }],
     freebind: false,
     transparent: false,
     ...overrides,

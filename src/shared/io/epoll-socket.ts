@@ -10,7 +10,7 @@ import { arenaLayout } from "./arena.ts";
 import { BlockQueue } from "./block-queue.ts";
 import type { BlockPool } from "./block-pool.ts";
 import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
-import { localAddressOf, remoteAddressOf } from "./socket-address.ts";
+import { localAddressOf, remoteAddressOf, unmapped } from "./socket-address.ts";
 import { errno, errnoName, errnoOf, linux, recv, send, shutdown } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 import { assertInWindows } from "./windows.ts";
@@ -114,7 +114,7 @@ export class EpollSocket implements Socket {
   get localAddress(): SocketAddress {
     if (this.#localAddress === null) {
       if (this.isClosed) return unnamed;
-      this.#localAddress = localAddressOf(this.#loop.area, this.fd);
+      this.#localAddress = unmapped(localAddressOf(this.#loop.area, this.fd));
     }
     return this.#localAddress;
   }
@@ -122,7 +122,7 @@ export class EpollSocket implements Socket {
   get remoteAddress(): SocketAddress {
     if (this.#remoteAddress === null) {
       if (this.isClosed) return unnamed;
-      this.#remoteAddress = remoteAddressOf(this.#loop.area, this.fd);
+      this.#remoteAddress = unmapped(remoteAddressOf(this.#loop.area, this.fd));
     }
     return this.#remoteAddress;
   }

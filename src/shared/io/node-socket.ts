@@ -6,6 +6,7 @@
 import type net from "node:net";
 import { assert } from "../common/assert.ts";
 import { type SocketAddress, unnamed } from "../common/address.ts";
+import { unmappedIp } from "../common/ip-address.ts";
 import { arenaLayout, type Arena } from "./arena.ts";
 import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
 import { assertInWindows } from "./windows.ts";
@@ -283,5 +284,7 @@ export class NodeSocket implements Socket {
 }
 
 function addressOf(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
-  return ip === undefined || port === undefined ? undefined : { kind: "ip", ip, port };
+  return ip === undefined || port === undefined
+    ? undefined
+    : { kind: "ip", ip: unmappedIp(ip), port };
 }
