@@ -81,6 +81,11 @@ export class NodeSocket implements Socket {
     return this.#localAddress ?? unnamed;
   }
 
+  /** Where it was accepted, if the system does not tell. */
+  knowLocalAddress(address: SocketAddress): void {
+    this.#localAddress = address;
+  }
+
   get remoteAddress(): SocketAddress {
     this.#remoteAddress ??= addressOf(this.#raw.remoteAddress, this.#raw.remotePort);
     return this.#remoteAddress ?? unnamed;
