@@ -78,6 +78,11 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
   return [...errors, ...tlsErrors(bootstrap, ads ? [ads, ...apis] : apis, files)];
 }
 
+/** Of the others it is warned. */
+function isChecked({ kind }: ListenerDependency): boolean {
+  return kind !== "odcds";
+}
+
 /** In Envoy's words. */
 function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
   return (overload?.monitors ?? []).flatMap((monitor) =>
@@ -85,11 +90,6 @@ function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
       ? [`unable to add filesystem watch for file ${monitor.file}: No such file or directory`]
       : [],
   );
-}
-
-/** Of the others it is warned. */
-function isChecked({ kind }: ListenerDependency): boolean {
-  return kind !== "odcds";
 }
 
 function sourceErrors(

@@ -46,11 +46,11 @@ export interface ConnectionHandlerParts {
   readonly onBug: (error: unknown) => void;
 }
 
+type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
 type Lesson = Extract<
   WorkerCommand,
-  { kind: `${"set" | "remove"}${"FilterConfig" | "Secret" | "Scopes"}` | "setVirtualHosts" }
+  { kind: `${"set" | "remove"}${"Routes" | "Secret" | "Scopes"}` | "setVirtualHosts" }
 >;
-type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
 
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
@@ -129,14 +129,15 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
-      case "setRoutes":
-        return this.#parts.routes.set(command.config);
-      case "removeRoutes":
-        return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
+        return this.#setFilterConfig(command);
       case "removeFilterConfig":
+        this.#parts.filterConfigs.remove(command.id);
+        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
       case "setSecret":
       case "removeSecret":
+      case "setRoutes":
+      case "removeRoutes":
       case "setVirtualHosts":
       case "setScopes":
       case "removeScopes":
@@ -155,15 +156,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   /** What main found out for those who look it up here. */
   #learn(command: Lesson): void {
     switch (command.kind) {
-      case "setFilterConfig":
-        return this.#setFilterConfig(command);
-      case "removeFilterConfig":
-        this.#parts.filterConfigs.remove(command.id);
-        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
       case "setVirtualHosts":
         return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
