@@ -56,7 +56,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
-    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined, ipv4Compat: false }],
     freebind: false,
     transparent: false,
     ...sketch.config,

@@ -82,7 +82,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
-    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined, ipv4Compat: false }],
     freebind: false,
     transparent: false,
     ...overrides,

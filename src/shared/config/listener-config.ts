@@ -43,6 +43,8 @@ export interface AddressOptions {
   readonly socketOptions: readonly SocketOptionConfig[];
   /** Accepted connections have it too. Undefined: off. */
   readonly keepAlive: KeepAliveConfig | undefined;
+  /** Of an IPv6 address: IPv4 clients are taken too, and seen by their IPv4 addresses. */
+  readonly ipv4Compat: boolean;
 }
 
 /** Undefined fields are left to the system. */

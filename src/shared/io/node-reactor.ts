@@ -26,6 +26,12 @@ export function createNodeReactor(
   return new NodeReactor(options, listenSockets);
 }
 
+interface Accepted {
+  readonly raw: net.Socket;
+  /** The listening socket's. */
+  readonly at: SocketAddress;
+}
+
 class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly kind = "node";
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set();
@@ -38,7 +44,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly #sockets = new Set<NodeSocket>();
   readonly #listens = new Set<NodeListen>();
   /** Accepted, neither adopted nor discarded yet. */
-  readonly #accepted = new Map<reactor.Descriptor, net.Socket>();
+  readonly #accepted = new Map<reactor.Descriptor, Accepted>();
   #nextDescriptor = 1;
   #queuedBytes = 0;
   #isInRound = false;
@@ -64,7 +70,8 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
     const entry = this.#listenSockets.entry(ref.handle);
     assert(entry, `no listening socket ${ref.handle}`);
-    const take = (socket: net.Socket): void => this.#round(() => this.#accept(socket, handler));
+    const take = (socket: net.Socket): void =>
+      this.#round(() => this.#accept({ raw: socket, at: ref.localAddress }, handler));
     const registration = new NodeListen(entry, take, () => this.#listens.delete(registration));
     this.#listens.add(registration);
     entry.takeWith(take);
@@ -76,10 +83,13 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     handler: reactor.SocketHandler,
     options: reactor.SocketOptions,
   ): reactor.Socket {
-    const raw = this.#accepted.get(descriptor);
-    assert(raw, `no accepted connection ${descriptor}`);
+    const accepted = this.#accepted.get(descriptor);
+    assert(accepted, `no accepted connection ${descriptor}`);
     this.#accepted.delete(descriptor);
-    return this.#add(raw, handler, options, undefined);
+    const socket = this.#add(accepted.raw, handler, options, undefined);
+    // Node knows no names of Unix sockets.
+    if (accepted.at.kind === "pipe") socket.knowLocalAddress(accepted.at);
+    return socket;
   }
 
   connect(
@@ -104,7 +114,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   }
 
   discard(descriptor: reactor.Descriptor): void {
-    this.#accepted.get(descriptor)?.destroy();
+    this.#accepted.get(descriptor)?.raw.destroy();
     this.#accepted.delete(descriptor);
   }
 
@@ -117,7 +127,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     this.#isDisposed = true;
     for (const registration of this.#listens) registration[Symbol.dispose]();
     for (const socket of this.#sockets) socket.close("now");
-    for (const raw of this.#accepted.values()) raw.destroy();
+    for (const { raw } of this.#accepted.values()) raw.destroy();
     this.#accepted.clear();
     this.#drive.stop();
     if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
@@ -174,14 +184,14 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     return socket;
   }
 
-  #accept(socket: net.Socket, handler: reactor.AcceptHandler): void {
+  #accept(accepted: Accepted, handler: reactor.AcceptHandler): void {
     if (this.#queuedBytes >= this.#options.arenaBytesMax) {
-      socket.resetAndDestroy();
+      accepted.raw.resetAndDestroy();
       this.#options.onArenaFull("accept");
       return;
     }
     const descriptor = this.#nextDescriptor++;
-    this.#accepted.set(descriptor, socket);
+    this.#accepted.set(descriptor, accepted);
     try {
       handler.onAccepted(descriptor);
       handler.onBatch(1);

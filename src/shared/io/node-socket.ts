@@ -6,6 +6,7 @@
 import type net from "node:net";
 import { assert } from "../common/assert.ts";
 import { type SocketAddress, unnamed } from "../common/address.ts";
+import { unmappedIp } from "../common/ip-address.ts";
 import { arenaLayout, type Arena } from "./arena.ts";
 import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
 import { secure } from "./tls/node-tls.ts";
@@ -90,6 +91,11 @@ export class NodeSocket implements Socket {
   get localAddress(): SocketAddress {
     this.#localAddress ??= addressOf(this.#raw.localAddress, this.#raw.localPort);
     return this.#localAddress ?? unnamed;
+  }
+
+  /** Where it was accepted, if the system does not tell. */
+  knowLocalAddress(address: SocketAddress): void {
+    this.#localAddress = address;
   }
 
   get remoteAddress(): SocketAddress {
@@ -342,5 +348,7 @@ export class NodeSocket implements Socket {
 }
 
 function addressOf(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
-  return ip === undefined || port === undefined ? undefined : { kind: "ip", ip, port };
+  return ip === undefined || port === undefined
+    ? undefined
+    : { kind: "ip", ip: unmappedIp(ip), port };
 }

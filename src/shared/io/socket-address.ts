@@ -3,7 +3,7 @@
  * Abstract Unix names start with a zero byte on the wire and with `@` in text, and have no terminator.
  */
 import { type SocketAddress, unnamed } from "../common/address.ts";
-import { formatIp, parseIp } from "../common/ip-address.ts";
+import { formatIp, parseIp, unmappedIp } from "../common/ip-address.ts";
 import { getpeername, getsockname, linux } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 
@@ -50,6 +50,12 @@ export function remoteAddressOf(area: SystemArea, fd: number): SocketAddress {
   area.resetAddressLength();
   const failed = getpeername(fd, area.addressAddress, area.addressLengthAddress) !== 0;
   return failed ? unnamed : decodeAddress(area);
+}
+
+/** An IPv4 peer of an IPv6 socket, as what it is. */
+export function unmapped(address: SocketAddress): SocketAddress {
+  if (address.kind === "pipe" || !address.ip.startsWith("::ffff:")) return address;
+  return { ...address, ip: unmappedIp(address.ip) };
 }
 
 function decodeAddress(area: SystemArea): SocketAddress {

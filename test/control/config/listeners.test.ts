@@ -42,7 +42,7 @@ test("decode() fills in Envoy's defaults", () => {
     bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
-    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined, ipv4Compat: false }],
     freebind: false,
     transparent: false,
   });
@@ -88,15 +88,63 @@ test("decode() gives each address its socket options and keep-alive", () => {
     { level: 1, name: 8, value: { bytes: new Uint8Array([1, 2]) }, state: "prebind" },
   ];
   const keepAlive = { probes: undefined, timeS: 60, intervalS: undefined };
+  const ipv4Compat = false;
   assert.deepEqual(config.addressOptions, [
-    { socketOptions, keepAlive },
-    { socketOptions, keepAlive },
-    { socketOptions: [], keepAlive: undefined },
+    { socketOptions, keepAlive, ipv4Compat },
+    { socketOptions, keepAlive, ipv4Compat },
+    { socketOptions: [], keepAlive: undefined, ipv4Compat },
     {
       socketOptions: [{ level: 1, name: 5, value: { int: 2 }, state: "prebind" }],
       keepAlive: { probes: undefined, timeS: undefined, intervalS: 9 },
+      ipv4Compat,
     },
   ]);
+});
+
+test("TCP fast open is an option of every address, ipv4_compat is each address's own", () => {
+  const any = (settings: string): string =>
+    `address: {socket_address: {address: "::", port_value: 81${settings}}}`;
+  const { config } = valueOf(
+    decodeListenerYaml(`
+      name: l
+      ${any(", ipv4_compat: true")}
+      additional_addresses: [{${any("")}, socket_options: {}}]
+      tcp_fast_open_queue_length: 9
+      connection_balance_config: {exact_balance: {}}
+      filter_chains: [{filters: [${tcpProxyYaml()}]}]
+    `),
+  );
+  const fastOpen = { level: 6, name: 23, value: { int: 9 }, state: "listening" };
+  assert.deepEqual(
+    config.addressOptions.map(({ socketOptions, ipv4Compat }) => [socketOptions, ipv4Compat]),
+    [
+      [[fastOpen], true],
+      [[fastOpen], false],
+    ],
+  );
+});
+
+for (const ip of ["127.0.0.1", "::1"])
+  test(`ipv4_compat is refused on ${ip}, in Envoy's words`, () => {
+    const printed = ip.includes(":") ? `[${ip}]` : ip;
+    const address = `address: {socket_address: {address: "${ip}", port_value: 81, ipv4_compat: true}}`;
+    const listener = `{name: l, ${address}, filter_chains: [{filters: [${tcpProxyYaml()}]}]}`;
+    assert.deepEqual(errorsOf(decodeListenerYaml(listener)), [
+      `Only IPv6 address '::' or valid IPv4-mapped IPv6 address can set ipv4_compat: ${printed}:81`,
+    ]);
+  });
+
+test("a connection balancer of another kind is refused by name", () => {
+  const extend =
+    'extend_balance: {name: dlb, typed_config: {"@type": type.googleapis.com/google.protobuf.Empty}}';
+  const errors = errorsOf(
+    decodeListenerYaml(
+      listenerYaml(
+        `connection_balance_config: {${extend}}, filter_chains: [{filters: [${tcpProxyYaml()}]}]`,
+      ),
+    ),
+  );
+  assert.match(errors.join(), /ConnectionBalanceConfig\.extend_balance is not supported/);
 });
 
 test("decode() names the route configurations and clusters that the listener waits for", () => {

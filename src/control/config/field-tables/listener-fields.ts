@@ -26,6 +26,8 @@ export const listenerFields: FieldTables = {
       "access_log",
       "tcp_backlog_size",
       "max_connections_to_accept_per_socket_event",
+      "tcp_fast_open_queue_length",
+      "connection_balance_config",
       "bind_to_port",
       "ignore_global_conn_limit",
       "bypass_overload_manager",
@@ -41,12 +43,16 @@ export const listenerFields: FieldTables = {
     },
     warned: {
       reuse_port: "deprecated: use enable_reuse_port",
-      tcp_fast_open_queue_length: "TCP fast open stays off",
-      connection_balance_config: "connections go to the worker with the fewest, always",
       enable_mptcp: "plain TCP sockets are opened",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
   },
+  "envoy.config.listener.v3.Listener.ConnectionBalanceConfig": {
+    // What is done anyway: connections go to the worker with the fewest.
+    honoured: ["exact_balance"],
+    refused: { extend_balance: "connections go to the worker with the fewest, always" },
+  },
+  "envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance": "whole",
   "envoy.config.listener.v3.AdditionalAddress": {
     honoured: ["address", "socket_options", "tcp_keepalive"],
   },
