@@ -47,6 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
   ],
   "control/workers": shared,
+  "control/overload": [...shared, "control/proto", "control/config", "control/workers"],
   "control/secret": [
     ...shared,
     "control/proto",
@@ -115,6 +116,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/runtime",
     "control/workers",
+    "control/overload",
     "control/secret",
     "control/tls",
     "control/cluster",

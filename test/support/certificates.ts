@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -64,16 +65,32 @@ export class TestAuthority implements Disposable {
     return new TestAuthority("", this.issue([], { name: "intermediate CA", extensions }));
   }
 
-  /** A list of what it has revoked, PEM. */
-  revoke(...revoked: readonly TestCertificate[]): string {
-    writeFileSync(path.join(this.#folder, "index"), "");
-    writeFileSync(path.join(this.#folder, "ca.cnf"), listSettings);
-    for (const { certificate } of revoked) {
-      writeFileSync(path.join(this.#folder, "revoked.pem"), certificate);
-      this.#openssl([...listCommand, "-revoke", "revoked.pem"]);
-    }
-    this.#openssl([...listCommand, "-gencrl", "-out", "crl.pem"]);
+  /** A list of what is revoked, PEM; those given are on it. */
+  revocationList(revoked: readonly TestCertificate[]): string {
+    const serials = revoked.map(({ certificate }) => new X509Certificate(certificate).serialNumber);
+    const lines = serials.map(
+      (serial) => `R\t991231235959Z\t250101000000Z\t${serial}\tx\t/CN=leaf\n`,
+    );
+    writeFileSync(path.join(this.#folder, "index.txt"), lines.join(""));
+    writeFileSync(
+      path.join(this.#folder, "ca.conf"),
+      "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 2\n",
+    );
+    this.#openssl(
+      ["ca", "-gencrl", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key"],
+      ["-out", "crl.pem"],
+    );
     return this.#read("crl.pem");
+  }
+
+  /** The key behind a password, PEM. */
+  encrypt({ privateKey }: TestCertificate, password: string): string {
+    writeFileSync(path.join(this.#folder, "plain.key"), privateKey);
+    this.#openssl(
+      ["pkey", "-in", "plain.key", "-aes256", "-passout", `pass:${password}`],
+      ["-out", "encrypted.key"],
+    );
+    return this.#read("encrypted.key");
   }
 
   [Symbol.dispose](): void {
@@ -96,12 +113,3 @@ const newKeys = {
   ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
   rsa: ["-newkey", "rsa:2048", "-nodes"],
 } as const;
-
-const listCommand = ["ca", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"] as const;
-const listSettings = `[ca]
-default_ca = own
-[own]
-database = index
-default_md = sha256
-default_crl_days = 2
-`;

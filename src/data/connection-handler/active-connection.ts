@@ -170,7 +170,9 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   /** Ends it although it may be busy: at a drain's deadline, or because its listener goes. */
   cut(): void {
-    this.#drains?.force();
+    this.#guarded(() => {
+      if (this.#filter.endsInOrder?.() !== true) this.#drains?.force();
+    });
     this.socket.close("now");
   }
 
@@ -201,6 +203,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
       this.#filter.onClosed(reason, detail);
     } finally {
       this.#drains?.closed(reason);
+      this.chain.factory.closed?.(this.#filter);
       this.#owner.connectionClosed(this);
     }
   }

@@ -132,7 +132,7 @@ forEachReactor(
   {},
   async (test) => {
     const revoked = root.issue(["DNS:client.test"]);
-    const crlPem = Buffer.from(root.revoke(revoked));
+    const crlPem = Buffer.from(root.revocationList([revoked]));
     const validation = validationBy(root, { crlPem });
     assert.match(
       await outcomeOf(test, validation, { certificate: revoked }),
