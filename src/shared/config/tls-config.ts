@@ -46,6 +46,13 @@ export interface PeerValidation {
   readonly allowsExpired: boolean;
   /** Certificates above the leaf, the root among them (`max_verify_depth`); undefined: OpenSSL's 100. */
   readonly maxDepth: number | undefined;
+  /** Of the SPIFFE validator: which of `authoritiesPem` vouch for which trust domain. Absent: another one is at work. */
+  readonly trustDomains?: readonly TrustDomain[];
+}
+
+export interface TrustDomain {
+  readonly name: string;
+  readonly authoritiesPem: Uint8Array;
 }
 
 /** Where the secrets of connections are written, for Wireshark (`SSLKEYLOGFILE`'s format). */

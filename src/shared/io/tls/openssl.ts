@@ -268,6 +268,12 @@ export const storeContextLeaf = call<(storeContext: Pointer) => Pointer>(
   long,
   [long],
 );
+/** What was verified, the leaf first. */
+export const storeContextChain = call<(storeContext: Pointer) => Pointer>(
+  "X509_STORE_CTX_get0_chain",
+  long,
+  [long],
+);
 export const storeContextError = call<(storeContext: Pointer) => number>(
   "X509_STORE_CTX_get_error",
   int,

@@ -30,6 +30,7 @@ import {
   sslShutdown,
   sslVerifyResult,
   sslWrite,
+  storeContextChain,
   storeContextDepth,
   storeContextError,
   storeContextLeaf,
@@ -39,7 +40,7 @@ import {
   verifyErrorText,
   viewOf,
 } from "./openssl.ts";
-import { certificateOf } from "./pem.ts";
+import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
 import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
 import type { Asked } from "./ssl-callbacks.ts";
@@ -168,26 +169,18 @@ export class SslStream implements Asked {
   // As `Asked`.
 
   verify(storeContext: number): number {
-    const { validation } = this.#context.config;
-    const isTrusted = validation?.authoritiesPem === undefined || verifyChain(storeContext) === 1;
-    const accepts = validation?.acceptsUntrusted ?? false;
-    if (!isTrusted && !accepts) {
-      const text = verifyErrorText(storeContextError(storeContext));
-      const depth = storeContextDepth(storeContext);
-      return this.#refuse(storeContext, { kind: "certificate", reason: chainText(text, depth) });
+    const failure = this.#judge(storeContext);
+    if (!failure) {
+      this.#isVerified = this.#verifies;
+      if (this.#isVerified) storeContextSetError(storeContext, numbers.X509_V_OK);
+      return 1;
     }
-    const { judge } = this.#context;
-    const refusal = judge?.(certificateOf(storeContextLeaf(storeContext)));
-    if (refusal) {
-      // Also where it is let pass: the session remembers what came of it.
-      if (isTrusted)
-        storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
-      const { kind, reason } = refusal;
-      if (!accepts) return this.#refuse(storeContext, { kind, reason: refusalText(reason) });
-    }
-    this.#isVerified = isTrusted && !refusal && this.#verifies;
-    if (this.#isVerified) storeContextSetError(storeContext, numbers.X509_V_OK);
-    return 1;
+    // Also where it is let pass: the session remembers what came of it.
+    if (storeContextError(storeContext) === numbers.X509_V_OK)
+      storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
+    if (this.#context.config.validation?.acceptsUntrusted === true) return 1;
+    this.#failure = failure;
+    return 0;
   }
 
   selectAlpn(offered: Buffer): { readonly start: number; readonly length: number } | undefined {
@@ -250,11 +243,17 @@ export class SslStream implements Asked {
     this.#session = new SslSession(pointer, alive, isVerified);
   }
 
-  #refuse(storeContext: number, failure: TlsFailure): 0 {
-    this.#failure = failure;
-    if (storeContextError(storeContext) === numbers.X509_V_OK)
-      storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
-    return 0;
+  #judge(storeContext: number): TlsFailure | undefined {
+    const { config, domains, judge } = this.#context;
+    if (config.validation?.authoritiesPem !== undefined && verifyChain(storeContext) !== 1) {
+      const text = verifyErrorText(storeContextError(storeContext));
+      const reason = chainText(text, storeContextDepth(storeContext));
+      return { kind: "certificate", reason };
+    }
+    const foreign = domains?.refusalOf(certificatesOf(storeContextChain(storeContext)));
+    if (foreign !== undefined) return { kind: "certificate", reason: refusalText(foreign) };
+    const refusal = judge?.(certificateOf(storeContextLeaf(storeContext)));
+    return refusal && { kind: refusal.kind, reason: refusalText(refusal.reason) };
   }
 
   #outcome(result: number): number {
