@@ -100,6 +100,9 @@ export const sslRead = call<(ssl: Pointer, to: Pointer, length: number) => numbe
   int,
   [long, long, int],
 );
+export const sslReadBio = call<(ssl: Pointer) => Pointer>("SSL_get_rbio", long, [long]);
+/** Bytes that it has brought in all its time. */
+export const bioNumberRead = call<(bio: Pointer) => number>("BIO_number_read", long, [long]);
 export const sslWrite = call<(ssl: Pointer, from: Pointer, length: number) => number>(
   "SSL_write",
   int,

@@ -9,6 +9,7 @@ import { errno, errnoName, errnoOf } from "../syscalls.ts";
 import { NativeObject } from "./native-object.ts";
 import {
   allocate,
+  bioNumberRead,
   errClear,
   errPeekLast,
   ssl as numbers,
@@ -22,6 +23,7 @@ import {
   sslOwnCertificate,
   sslPeerLeaf,
   sslRead,
+  sslReadBio,
   sslServerName,
   sslSetAccept,
   sslSetAlpn,
@@ -59,6 +61,8 @@ export type HandshakeStep = "done" | "wantsRead" | "wantsWrite" | "failed";
 
 /** `host_name` (RFC 6066 3). */
 const hostName = 0;
+/** Of plain text in one record (RFC 8446 5.1). */
+const recordBytesMax = 16 * 1024;
 const reasonMask = 0x7f_ffff;
 
 export interface SslStart {
@@ -75,6 +79,10 @@ export class SslStream implements Asked {
   #isVerified = false;
   /** errno of the call that failed, 0 for a failure of TLS itself. */
   failedErrno = 0;
+  /** After a read that brought bytes: neither OpenSSL nor the kernel holds more, short of an end. */
+  isDrained = false;
+  /** Bytes that had come from the kernel when OpenSSL's buffer was last known to be empty. */
+  #emptyAt = 0;
   /** A read has something to answer first, for which the socket has no room. */
   readWaitsForRoom = false;
 
@@ -117,11 +125,24 @@ export class SslStream implements Asked {
     }
   }
 
-  /** Bytes, 0 at the end of the peer's, `sslBlocked` or `sslFailed`. */
+  /**
+   * Bytes, 0 at the end of the peer's, `sslBlocked` or `sslFailed`. As many records as are here and fit: what comes after
+   * them, an end or a failure, the next call tells.
+   */
   read(address: number, length: number): number {
-    errClear();
-    const count = sslRead(this.#ssl.pointer, address, length);
-    return count > 0 ? count : this.#outcome(count);
+    const { pointer } = this.#ssl;
+    let done = 0;
+    let hasPending = false;
+    do {
+      errClear();
+      const count = sslRead(pointer, address + done, length - done);
+      if (count <= 0 && done === 0) return this.#outcome(count);
+      if (count <= 0) break;
+      done += count;
+      hasPending = this.hasPending;
+    } while (hasPending && length - done >= recordBytesMax);
+    this.#noteDrained(pointer, hasPending);
+    return done;
   }
 
   /**
@@ -241,6 +262,20 @@ export class SslStream implements Asked {
         sslPeerLeaf(pointer) !== 0 &&
         sslVerifyResult(pointer) === numbers.X509_V_OK);
     this.#session = new SslSession(pointer, alive, isVerified);
+  }
+
+  /**
+   * OpenSSL reads ahead into a buffer of one record and a bit. Unless it was full since it was last empty, each recv came
+   * back with less than it asked for, so the kernel had no more, and will report what comes: a read is saved.
+   */
+  #noteDrained(pointer: number, hasPending: boolean): void {
+    if (hasPending) {
+      this.isDrained = false;
+      return;
+    }
+    const total = bioNumberRead(sslReadBio(pointer));
+    this.isDrained = total - this.#emptyAt < recordBytesMax;
+    this.#emptyAt = total;
   }
 
   #judge(storeContext: number): TlsFailure | undefined {
