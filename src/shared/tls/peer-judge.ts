@@ -13,7 +13,7 @@ import { readSubjectAltNames, subjectAltNameTest } from "./subject-alt-names.ts"
 /** What of a validation is about the leaf alone. */
 export type PeerRules = Pick<
   PeerValidation,
-  "subjectAltNames" | "certificateHashes" | "spkiHashes"
+  "subjectAltNames" | "certificateHashes" | "spkiHashes" | "trustDomains"
 >;
 
 /** Undefined: any leaf will do. The judge is pure, and does not throw. */
@@ -29,7 +29,11 @@ export function compilePeerJudge(rules: PeerRules): PeerJudge | undefined {
   };
 }
 
-function nameJudge({ subjectAltNames: wanted }: PeerRules): PeerJudge | undefined {
+function nameJudge({ subjectAltNames, trustDomains }: PeerRules): PeerJudge | undefined {
+  // Envoy's SPIFFE validator looks at URIs alone: the other names are nobody's to vouch for.
+  const wanted = trustDomains
+    ? subjectAltNames.filter(({ type }) => type === "uri" || type === "any")
+    : subjectAltNames;
   if (wanted.length === 0) return undefined;
   const tests = wanted.map(subjectAltNameTest);
   return ({ subjectAltName }) => {

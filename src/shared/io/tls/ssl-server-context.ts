@@ -20,6 +20,7 @@ import {
 } from "./openssl.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
 import { sessionContextOf } from "./session-context.ts";
+import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
 import type { SslCallbacks } from "./ssl-callbacks.ts";
 import { newContext, type UsedIdentity, useIdentity, useValidation } from "./ssl-context.ts";
 import { ticketCallback, ticketKeyBytes } from "./ticket-keys.ts";
@@ -34,6 +35,7 @@ export class SslServerContext implements TlsContext {
   readonly role = "server";
   readonly config: ServerTlsConfig;
   readonly judge: PeerJudge | undefined;
+  readonly domains: TrustDomains | undefined;
   readonly callbacks: SslCallbacks;
   /** What a connection starts with: the certificates of whoever names none that is known. */
   readonly native: NativeObject;
@@ -47,6 +49,7 @@ export class SslServerContext implements TlsContext {
     this.config = config;
     this.judge = judge;
     this.callbacks = callbacks;
+    this.domains = trustDomainsOf(config.validation);
     encodeProtocols(config.alpnProtocols);
     if (config.ticketKeys.some((key) => key.length !== ticketKeyBytes))
       throw new TlsError(`a session ticket key must have ${ticketKeyBytes} bytes`);
