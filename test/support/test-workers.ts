@@ -241,6 +241,7 @@ export class TestWorkers {
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
+      listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",

@@ -42,6 +42,7 @@ export type ExtensionKind =
   | "leastRequest"
   | "noop"
   | "onDemand"
+  | "proxyProtocol"
   | "random"
   | "rawBuffer"
   | "roundRobin"
@@ -51,6 +52,7 @@ export type ExtensionKind =
   | "tcpGrpcAccessLog"
   | "tcpProxy"
   | "tls"
+  | "tlsInspector"
   | "upstreamCodec"
   | "uuid";
 
@@ -106,6 +108,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.transport_sockets.tls",
     typeName: "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     kind: "tls",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.tls_inspector",
+    typeName: "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+    kind: "tlsInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.proxy_protocol",
+    typeName: "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+    kind: "proxyProtocol",
   },
   {
     category: "network filter",

@@ -19,6 +19,7 @@ export interface ListenerFacts extends Pick<
   | "tcpBacklogSize"
   | "addressOptions"
   | "freebind"
+  | "listenerFilters"
   | "ignoreGlobalConnLimit"
   | "transparent"
 > {
@@ -43,6 +44,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     tcpBacklogSize: config.tcpBacklogSize,
     addressOptions: config.addressOptions,
     freebind: config.freebind,
+    listenerFilters: config.listenerFilters,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     transparent: config.transparent,
     httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),

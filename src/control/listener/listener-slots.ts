@@ -6,6 +6,7 @@
 import { formatAddress } from "../../shared/common/address.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { listenerFilterBlocks } from "./listener-filter-slots.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -48,6 +49,7 @@ export function allocateListenerSlots(
     credentialInjector: byPrefix(facts.credentialStatPrefixes, (p) =>
       allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
     ),
+    listenerFilters: listenerFilterBlocks(facts.listenerFilters, allocate),
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
     name: facts.name,

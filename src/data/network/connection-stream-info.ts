@@ -27,7 +27,7 @@ export interface UpstreamOutcome {
 }
 
 /** For a log: a socket that is closed has no name any more, but keeps what was asked for before. */
-export function lookAtAddresses(socket: Socket): void {
+export function lookAtAddresses(socket: Pick<Socket, "localAddress" | "remoteAddress">): void {
   void [socket.localAddress, socket.remoteAddress];
 }
 
@@ -86,9 +86,10 @@ export class ConnectionStreamInfo implements StreamInfo {
     this.listenerName = connection.listener.name;
     this.filterChainName = connection.filterChain.name;
     this.connectionId = connection.id;
-    this.downstreamLocalAddress = connection.socket.localAddress;
-    this.downstreamRemoteAddress = connection.socket.remoteAddress;
-    this.downstreamDirectRemoteAddress = connection.socket.remoteAddress;
+    const { facts } = connection;
+    this.downstreamLocalAddress = facts.localAddress;
+    this.downstreamRemoteAddress = facts.remoteAddress;
+    this.downstreamDirectRemoteAddress = facts.directRemoteAddress;
     this.upstreamCluster = upstream?.cluster;
     this.upstreamHost = upstream?.host;
     this.upstreamHostname = upstream?.hostname;
