@@ -51,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
   ],
   "control/workers": shared,
+  "control/overload": [...shared, "control/proto", "control/config", "control/workers"],
   "control/secret": [
     ...shared,
     "control/proto",
@@ -117,6 +118,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/xds",
     "control/runtime",
     "control/workers",
+    "control/overload",
     "control/secret",
     "control/tls",
     "control/cluster",

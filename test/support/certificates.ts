@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -42,6 +43,34 @@ export class TestAuthority implements Disposable {
       ["-out", "leaf.pem", "-days", String(days), "-extfile", "names"],
     );
     return { certificate: this.#read("leaf.pem"), privateKey: this.#read("leaf.key") };
+  }
+
+  /** A list of what is revoked, PEM; those given are on it. */
+  revocationList(revoked: readonly TestCertificate[]): string {
+    const serials = revoked.map(({ certificate }) => new X509Certificate(certificate).serialNumber);
+    const lines = serials.map(
+      (serial) => `R\t991231235959Z\t250101000000Z\t${serial}\tx\t/CN=leaf\n`,
+    );
+    writeFileSync(path.join(this.#folder, "index.txt"), lines.join(""));
+    writeFileSync(
+      path.join(this.#folder, "ca.conf"),
+      "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 2\n",
+    );
+    this.#openssl(
+      ["ca", "-gencrl", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key"],
+      ["-out", "crl.pem"],
+    );
+    return this.#read("crl.pem");
+  }
+
+  /** The key behind a password, PEM. */
+  encrypt({ privateKey }: TestCertificate, password: string): string {
+    writeFileSync(path.join(this.#folder, "plain.key"), privateKey);
+    this.#openssl(
+      ["pkey", "-in", "plain.key", "-aes256", "-passout", `pass:${password}`],
+      ["-out", "encrypted.key"],
+    );
+    return this.#read("encrypted.key");
   }
 
   [Symbol.dispose](): void {

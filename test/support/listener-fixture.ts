@@ -28,6 +28,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
     maxConnectAttempts: 1,
     maxDownstreamConnectionDurationMs: 0,
     checkDrainClose: false,
+    onDemand: undefined,
     accessLog: [],
     ...overrides,
   };
@@ -73,6 +74,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],

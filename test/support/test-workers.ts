@@ -39,11 +39,12 @@ import {
   listenerStats,
   listenerWorkerStats,
   sluiceWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
-  workerStats,
 } from "../../src/shared/stats/stat-names.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -120,7 +121,6 @@ export class TestWorkers {
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
     this.sluice = this.block(sluiceWorkerStats);
-    const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
     new Int32Array(logLevels).fill(2);
@@ -132,7 +132,8 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.sluice },
+        slots: { sluice: this.sluice, dispatcher: undefined, overload: noOverloadSlots },
+        pulseMs: 50,
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
@@ -243,8 +244,10 @@ export class TestWorkers {
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
+      tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
+      bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
   }

@@ -31,7 +31,16 @@ export type ListenerDependency =
   | ({ readonly kind: "rds" } & RouteSubscription)
   | { readonly kind: "sds"; readonly secret: SecretReference }
   | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription }
-  | ({ readonly kind: "srds" } & ScopeSubscription);
+  | ({ readonly kind: "srds" } & ScopeSubscription)
+  | ClusterFeedDependency;
+
+/** Clusters may be asked for on demand: nothing is waited for, but the place is held. */
+export interface ClusterFeedDependency {
+  readonly kind: "odcds";
+  readonly feed: string;
+  /** What the feed says; undefined: the authorities of clusters' names say it. */
+  readonly source: ConfigSource | undefined;
+}
 
 /** What a filter asks of the listener that holds it. */
 export interface ListenerNeeds {
@@ -50,6 +59,8 @@ export function dependencyName(dependency: ListenerDependency): string {
       return `ecds ${dependency.subscription.name}`;
     case "srds":
       return `srds ${dependency.name}`;
+    case "odcds":
+      return "odcds";
     default:
       return dependency satisfies never;
   }
@@ -59,6 +70,7 @@ export function dependencyName(dependency: ListenerDependency): string {
 export function sourcesOf(dependency: ListenerDependency): readonly (ConfigSource | undefined)[] {
   switch (dependency.kind) {
     case "rds":
+    case "odcds":
       return [dependency.source];
     case "sds":
       return [dependency.secret.source];
@@ -98,6 +110,8 @@ function keyOf(dependency: ListenerDependency): string {
       return dependencyName(dependency);
     case "sds":
       return secretId(dependency.secret);
+    case "odcds":
+      return `odcds ${dependency.feed}`;
     case "ecds":
       // Two filters may want one configuration and say of it what differs.
       return JSON.stringify(dependency);

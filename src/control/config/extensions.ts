@@ -16,6 +16,7 @@ export type ExtensionCategory =
   | "network filter"
   | "per-route configuration"
   | "request ID extension"
+  | "resource monitor"
   | "transport socket"
   | "transport socket of a management server"
   | "upstream HTTP filter"
@@ -34,11 +35,14 @@ export interface Extension {
 
 export type ExtensionKind =
   | "credentialInjector"
+  | "downstreamConnections"
   | "fileAccessLog"
+  | "fixedHeap"
   | "genericCredential"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
+  | "injectedResource"
   | "leastRequest"
   | "noop"
   | "onDemand"
@@ -90,6 +94,25 @@ const extensions: readonly Extension[] = [
     name: "envoy.access_loggers.tcp_grpc",
     typeName: "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
     kind: "tcpGrpcAccessLog",
+  },
+  {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.fixed_heap",
+    typeName: "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+    kind: "fixedHeap",
+  },
+  {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.injected_resource",
+    typeName: "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig",
+    kind: "injectedResource",
+  },
+  {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.global_downstream_max_connections",
+    typeName:
+      "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+    kind: "downstreamConnections",
   },
   {
     category: "transport socket",

@@ -3,30 +3,43 @@
  * listeners can be applied, shown and drained without one of them being decoded a second time.
  */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
-import type { ListenerConfig, NetworkFilterConfig } from "../../shared/config/listener-config.ts";
-
-export interface ListenerFacts extends Pick<
+import type {
   ListenerConfig,
-  | "name"
-  | "addresses"
-  | "statPrefix"
-  | "trafficDirection"
-  | "carriesTraffic"
-  | "drainType"
-  | "drainPolicy"
-  | "bindToPort"
-  | "enableReusePort"
-  | "tcpBacklogSize"
-  | "addressOptions"
-  | "freebind"
-  | "listenerFilters"
-  | "ignoreGlobalConnLimit"
-  | "transparent"
-> {
-  /** Of its connection managers and TCP proxies, each once. */
+  NetworkFilterConfig,
+  PlainNetworkFilterConfig,
+} from "../../shared/config/listener-config.ts";
+
+export interface ListenerFacts
+  extends
+    Pick<
+      ListenerConfig,
+      | "name"
+      | "addresses"
+      | "statPrefix"
+      | "trafficDirection"
+      | "carriesTraffic"
+      | "drainType"
+      | "drainPolicy"
+      | "bindToPort"
+      | "enableReusePort"
+      | "tcpBacklogSize"
+      | "addressOptions"
+      | "freebind"
+      | "listenerFilters"
+      | "ignoreGlobalConnLimit"
+      | "bypassOverloadManager"
+      | "transparent"
+    >,
+    StatPrefixes {}
+
+/** What network filters count under. */
+export interface StatPrefixes {
+  /** Of connection managers and TCP proxies, each once. */
   readonly httpStatPrefixes: readonly string[];
   readonly tcpStatPrefixes: readonly string[];
-  /** Of its connection managers that may put credentials into requests. */
+  /** Of TCP proxies that may wait for their cluster. */
+  readonly onDemandStatPrefixes: readonly string[];
+  /** Of connection managers that may put credentials into requests. */
   readonly credentialStatPrefixes: readonly string[];
 }
 
@@ -46,36 +59,49 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     freebind: config.freebind,
     listenerFilters: config.listenerFilters,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
+    bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,
-    httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
-    tcpStatPrefixes: statPrefixes(config, "tcpProxy"),
-    credentialStatPrefixes: credentialStatPrefixes(config),
+    ...statPrefixesOf(filtersOf(config)),
   };
+}
+
+function filtersOf({
+  filterChains,
+  defaultFilterChain,
+}: ListenerConfig): readonly NetworkFilterConfig[] {
+  const chains = defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
+  return chains.flatMap(({ filters }) => filters);
+}
+
+/** What of a chain is known with its listener: of a filter that is discovered the fallback, if it has one. */
+export function knownFilters(
+  filters: readonly NetworkFilterConfig[],
+): readonly PlainNetworkFilterConfig[] {
+  return filters.flatMap((filter) =>
+    filter.kind === "discovered" ? (filter.fallback ?? []) : filter,
+  );
 }
 
 const none: readonly string[] = [];
 
-function statPrefixes(
-  { filterChains, defaultFilterChain }: ListenerConfig,
-  kind: Exclude<NetworkFilterConfig["kind"], "noop">,
-): readonly string[] {
-  const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
-    for (const filter of chain.filters)
-      if (filter.kind === kind) found.add(filter.config.statPrefix);
-  return found.size === 0 ? none : [...found];
+export function statPrefixesOf(filters: readonly NetworkFilterConfig[]): StatPrefixes {
+  const known = knownFilters(filters);
+  const managers = known.flatMap((filter) =>
+    filter.kind === "httpConnectionManager" ? filter.config : [],
+  );
+  const proxies = known.flatMap((filter) => (filter.kind === "tcpProxy" ? filter.config : []));
+  return {
+    httpStatPrefixes: unique(managers),
+    tcpStatPrefixes: unique(proxies),
+    onDemandStatPrefixes: unique(proxies.filter(({ onDemand }) => onDemand !== undefined)),
+    credentialStatPrefixes: unique(managers.filter(injectsCredentials)),
+  };
 }
 
-function credentialStatPrefixes({
-  filterChains,
-  defaultFilterChain,
-}: ListenerConfig): readonly string[] {
-  const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
-    for (const filter of chain.filters)
-      if (filter.kind === "httpConnectionManager" && injectsCredentials(filter.config))
-        found.add(filter.config.statPrefix);
-  return found.size === 0 ? none : [...found];
+/** Ten thousand listeners have mostly one, and none of the rest. */
+function unique(configs: readonly { readonly statPrefix: string }[]): readonly string[] {
+  if (configs.length === 0) return none;
+  return [...new Set(configs.map(({ statPrefix }) => statPrefix))];
 }
 
 function injectsCredentials({ filters }: HttpConnectionManagerConfig): boolean {

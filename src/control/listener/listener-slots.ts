@@ -4,8 +4,12 @@
  * count of connections belongs to the tag, so an in-place update goes on with it and a full one starts at 0.
  */
 import { formatAddress } from "../../shared/common/address.ts";
-import type { ListenerFacts } from "../config/listener-facts.ts";
-import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { ListenerFacts, StatPrefixes } from "../config/listener-facts.ts";
+import type {
+  BlocksByPrefix,
+  FilterSlots,
+  ListenerSlots,
+} from "../../shared/protocol/worker-command.ts";
 import { listenerFilterBlocks } from "./listener-filter-slots.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
@@ -15,6 +19,7 @@ import {
   listenerHttpStats,
   listenerStats,
   listenerWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
 } from "../../shared/stats/stat-names.ts";
 
@@ -34,33 +39,67 @@ export function allocateListenerSlots(
   connections: ConnectionCount,
   allocator: StatAllocator,
 ): ListenerSlotsLease {
-  const blocks: StatBlock[] = [];
-  const allocate: StatAllocator["allocate"] = (group, prefix) => {
-    const block = allocator.allocate(group, prefix);
-    blocks.push(block);
-    return block;
-  };
+  const { allocate, release } = allocateTogether(allocator);
   const prefix = listenerStatPrefix(facts);
-  const { httpStatPrefixes: http, tcpStatPrefixes } = facts;
   const shared = {
     listener: allocate(listenerStats, prefix),
-    http: byPrefix(http, (p) => allocate(httpStats, `http.${p}.`)),
-    listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
-    credentialInjector: byPrefix(facts.credentialStatPrefixes, (p) =>
-      allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
+    ...filterSlots(facts, allocate),
+    listenerHttp: byPrefix(facts.httpStatPrefixes, (p) =>
+      allocate(listenerHttpStats, `${prefix}http.${p}.`),
     ),
     listenerFilters: listenerFilterBlocks(facts.listenerFilters, allocate),
-    tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
+    bypassesOverload: facts.bypassOverloadManager,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),
   );
   return {
     slotsFor: (worker) => ({ ...shared, worker: perWorker[worker] ?? 0 }),
-    [Symbol.dispose]() {
+    [Symbol.dispose]: release,
+  };
+}
+
+export interface FilterSlotsLease extends Disposable {
+  readonly slots: FilterSlots;
+}
+
+/** Of network filters that belong to no one listener. */
+export function allocateFilterSlots(
+  prefixes: StatPrefixes,
+  allocator: StatAllocator,
+): FilterSlotsLease {
+  const { allocate, release } = allocateTogether(allocator);
+  return { slots: filterSlots(prefixes, allocate), [Symbol.dispose]: release };
+}
+
+function filterSlots(prefixes: StatPrefixes, allocate: StatAllocator["allocate"]): FilterSlots {
+  return {
+    http: byPrefix(prefixes.httpStatPrefixes, (p) => allocate(httpStats, `http.${p}.`)),
+    tcp: byPrefix(prefixes.tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tcpOnDemand: byPrefix(prefixes.onDemandStatPrefixes, (p) =>
+      allocate(tcpOnDemandStats, `tcp.${p}.`),
+    ),
+    credentialInjector: byPrefix(prefixes.credentialStatPrefixes, (p) =>
+      allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
+    ),
+  };
+}
+
+/** What is given back at once. */
+function allocateTogether(
+  allocator: StatAllocator,
+): Pick<StatAllocator, "allocate"> & { readonly release: () => void } {
+  const blocks: StatBlock[] = [];
+  return {
+    allocate: (group, prefix) => {
+      const block = allocator.allocate(group, prefix);
+      blocks.push(block);
+      return block;
+    },
+    release: () => {
       for (const block of blocks.splice(0)) allocator.release(block);
     },
   };

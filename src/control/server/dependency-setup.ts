@@ -3,7 +3,7 @@ import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import { OdcdsApi } from "../cluster/odcds-api.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
 import { EcdsApi } from "../listener/ecds-api.ts";
-import type { AcquireDependency } from "../listener/listener-dependencies.ts";
+import type { AcquireDependency, DependencyLease } from "../listener/listener-dependencies.ts";
 import { OnDemandDesk } from "../listener/on-demand-desk.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
@@ -21,6 +21,11 @@ export interface ListenerDependencies {
   readonly acquire: AcquireDependency;
   /** Why a dependency can never be served; undefined: it may. */
   readonly refusalOf: (dependency: ListenerDependency) => string | undefined;
+}
+
+/** Nothing to wait for. */
+function heldFeed(hold: Disposable): DependencyLease {
+  return { isReady: true, clusterNames: [], [Symbol.dispose]: () => hold[Symbol.dispose]() };
 }
 
 export function createSecretManager(
@@ -46,7 +51,6 @@ export function createListenerDependencies(
   const { pool, slabs, clock, loggerOf } = parts;
   const common = { pool, wallTime: () => clock.wallTime(), log: loggerOf("config") };
   const workerSecrets = new WorkerSecrets(pool, secrets);
-  const { routes, scopedRoutes } = createRouting(parts, sources, clusters);
   const odcds = new OdcdsApi({
     feed: sources.demandedClusters,
     clusters,
@@ -54,6 +58,7 @@ export function createListenerDependencies(
     clock,
     log: loggerOf("upstream"),
   });
+  const { routes, scopedRoutes } = createRouting(parts, sources, { clusters, odcds });
   new OnDemandDesk(pool, answerFrom({ routes, scopedRoutes }, odcds));
   const acquireRoutes = acquireRoutesFrom({ routes, scopedRoutes });
   const acquire: AcquireDependency = (dependency, onReady) => {
@@ -65,6 +70,8 @@ export function createListenerDependencies(
         return workerSecrets.acquire(dependency.secret, onReady);
       case "ecds":
         return extensions.acquire(dependency.subscription, onReady);
+      case "odcds":
+        return heldFeed(odcds.hold(dependency.feed));
       default:
         return dependency satisfies never;
     }
@@ -74,6 +81,7 @@ export function createListenerDependencies(
     stats: slabs.stats,
     source: sources.extensions,
     dependencies: acquire,
+    hasCluster: (name) => clusters.hasCluster(name),
   });
   return {
     routes,

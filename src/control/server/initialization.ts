@@ -44,13 +44,20 @@ export class Initialization {
     const clusterError = this.#addClusters();
     if (clusterError !== undefined) return clusterError;
     await ready(this.#clusters);
+    if (this.#isOver()) return undefined;
     log.info("all clusters initialized. initializing init manager");
     lifecycle.become("initializing");
     const listenerError = await this.#addListeners();
     if (listenerError !== undefined) return listenerError;
     await ready(this.#listeners);
+    if (this.#isOver()) return undefined;
     log.info("all dependencies initialized. starting workers");
     return undefined;
+  }
+
+  /** Asked to end while it waited: nothing new begins. */
+  #isOver(): boolean {
+    return this.#parts.lifecycle.phase === "ending";
   }
 
   #addStaticClusters(): string | undefined {

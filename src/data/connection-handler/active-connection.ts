@@ -213,6 +213,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
       this.#filter.onClosed(reason, detail);
     } finally {
       this.#drains?.closed(reason);
+      this.chain.factory.closed?.(this.#filter);
       this.#owner.connectionClosed(this);
     }
   }

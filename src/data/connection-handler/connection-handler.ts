@@ -26,6 +26,7 @@ import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
+import type { FilterVersions } from "./filter-versions.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -40,9 +41,16 @@ export interface ConnectionHandlerParts {
   readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
+  readonly networkFilters: FilterVersions;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
+
+type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type Lesson = Extract<
+  WorkerCommand,
+  { kind: `${"set" | "remove"}${"Routes" | "Secret" | "Scopes"}` | "setVirtualHosts" }
+>;
 
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
@@ -55,6 +63,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
+  #isAccepting = true;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -69,8 +78,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
+  get isAccepting(): boolean {
+    return this.#isAccepting;
+  }
+
   /** All commands but those that are the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+  handle(
+    command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" | "shrinkHeap" }>,
+  ): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -100,6 +115,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setAccepting":
+        this.#isAccepting = command.isAccepting;
+        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
+        return;
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -110,28 +129,47 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
-      case "setRoutes":
-        return this.#parts.routes.set(command.config);
-      case "removeRoutes":
-        return this.#parts.routes.remove(command.name);
       case "setFilterConfig":
-        return this.#parts.filterConfigs.set(command.id, command.config);
+        return this.#setFilterConfig(command);
       case "removeFilterConfig":
-        return this.#parts.filterConfigs.remove(command.id);
+        this.#parts.filterConfigs.remove(command.id);
+        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+      case "setSecret":
+      case "removeSecret":
+      case "setRoutes":
+      case "removeRoutes":
+      case "setVirtualHosts":
+      case "setScopes":
+      case "removeScopes":
+        return this.#learn(command);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want, command.outcome);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
+      case "ping":
+        return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** What main found out for those who look it up here. */
+  #learn(command: Lesson): void {
+    switch (command.kind) {
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
       case "setVirtualHosts":
         return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
         return this.#parts.scopes.set(command);
       case "removeScopes":
         return this.#parts.scopes.remove(command.name);
-      case "answered":
-        return this.#parts.onDemand.answered(command.want);
-      case "ping":
-        return this.#done(command.reply);
       default:
         return command satisfies never;
     }
@@ -208,6 +246,13 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const listener = this.#listeners.get(command.tag);
     if (listener) return listener.drainConnections(command);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #setFilterConfig({ id, filter, reply }: SetFilterConfig): void {
+    if (filter.category === "network")
+      return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
+    this.#parts.filterConfigs.set(id, filter.config);
+    this.#done(reply);
   }
 
   #answer(command: Question): void {

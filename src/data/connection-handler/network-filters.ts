@@ -8,6 +8,7 @@ import { createHttpConnectionManagerFactory } from "../http/connection-manager-f
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
+import { DiscoveredFilters } from "./discovered-filters.ts";
 import { closingFactory } from "./inert-filter.ts";
 import { type TerminalFilterConfig, terminalOf } from "./terminal-filter.ts";
 
@@ -17,6 +18,10 @@ export function createNetworkFilterFactory(
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {
+  if (chain.filters.some(({ kind }) => kind === "discovered"))
+    return new DiscoveredFilters(chain, worker, slots, (filter, own) =>
+      createTerminal(filter, worker, own),
+    );
   const terminal = terminalOf(chain);
   return terminal ? createTerminal(terminal, worker, slots) : closingFactory;
 }

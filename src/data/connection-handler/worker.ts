@@ -3,12 +3,14 @@
  * or the main thread with the node reactor. It is told by commands on its port and answers by events.
  */
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
+import { collectGarbage } from "../../shared/common/collect-garbage.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
+import { Pulse } from "../../shared/protocol/pulse.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -19,6 +21,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
+import { FilterVersions } from "./filter-versions.ts";
 import { NamedTable } from "./named-table.ts";
 import { OnDemandWaits } from "./on-demand-waits.ts";
 import { WorkerRouteTable } from "./route-table.ts";
@@ -69,10 +72,19 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
+  const pulse = new Pulse({
+    clock,
+    limits: new Int32Array(init.limits),
+    worker: init.index,
+    everyMs: init.pulseMs,
+    slab,
+    dispatcher: init.slots.dispatcher,
+  });
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
     hasEnded = true;
+    pulse[Symbol.dispose]();
     handler[Symbol.dispose]();
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
@@ -84,6 +96,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
     else if (command.kind === "reopenLogs") assembled.sinks.reopen();
+    else if (command.kind === "shrinkHeap") collectGarbage();
     else handler.handle(command);
   };
   port.on("message", (commands) => {
@@ -113,6 +126,7 @@ function assemble({ post, ...foundation }: Foundation) {
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
+  const networkFilters = new FilterVersions();
   const onDemand = new OnDemandWaits({
     post,
     countOverflow: () => slab.add(sluice, onDemandOverflow),
@@ -128,10 +142,12 @@ function assemble({ post, ...foundation }: Foundation) {
     onDemand,
     secrets,
     filterConfigs,
+    networkFilters,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  return { worker, runtime, clusters, routes, scopes, onDemand, secrets, filterConfigs, sinks };
+  const tables = { clusters, routes, scopes, secrets, filterConfigs, networkFilters };
+  return { worker, runtime, onDemand, ...tables, sinks };
 }
 
 function workerLoggers(

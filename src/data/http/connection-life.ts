@@ -114,7 +114,10 @@ export class ConnectionLife {
       return true;
     }
     if (this.#isTooOld) return true;
-    if (!this.#isTold && !this.#connection.isHealthCheckFailed) return false;
+    if (!this.#isTold && !this.#connection.isHealthCheckFailed) {
+      if (!this.#context.endsKeepAlive()) return false;
+      this.#context.count(httpStat.cxOverloadDisableKeepalive);
+    }
     this.#context.count(httpStat.cxDrainClose);
     return true;
   }

@@ -14,7 +14,7 @@ import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
-import type { ActiveRequest, ResponseSink } from "./active-request.ts";
+import type { ActiveRequest } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
 import type { ActiveRequestPool } from "./active-request-pool.ts";
@@ -25,6 +25,7 @@ import { headers } from "./http1/header-table.ts";
 import { PartialHead } from "./http1/partial-head.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
+import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
 
 /** A head must fit before the read window together with what follows it. */

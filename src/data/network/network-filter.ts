@@ -2,7 +2,7 @@
  * The seam between a connection and the terminal filter that serves it (Envoy: `Network::Filter`).
  * The connection owns the socket and the drain; the filter owns the protocol.
  */
-import type { NetworkFilterConfig } from "../../shared/config/listener-config.ts";
+import type { PlainNetworkFilterConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
@@ -41,9 +41,11 @@ export interface NetworkFilter {
 /** Makes the filter of one kind for one connection; built once per filter chain and worker. */
 export interface NetworkFilterFactory extends Disposable {
   create(connection: DownstreamConnection): NetworkFilter;
+  /** The connection of a filter that it made has ended. Absent: it does not matter which they are. */
+  closed?(filter: NetworkFilter): void;
   /**
    * The chain is what it was but for what open connections may take up (`FilterChainConfig.revision`): from now on
    * this holds. Absent: nothing of the kind can change.
    */
-  adopt?(filter: NetworkFilterConfig, slots: ListenerSlots): void;
+  adopt?(filter: PlainNetworkFilterConfig, slots: ListenerSlots): void;
 }

@@ -55,12 +55,17 @@ export function defineStats<
   return { members, size, offset: (name) => offsets.get(name) as number };
 }
 
-/** Adds one value to the histogram whose first slot is `slot`. */
-export function recordHistogram(values: Float64Array, slot: number, value: number): void {
+/** Adds one value, `times` over, to the histogram whose first slot is `slot`. */
+export function recordHistogram(
+  values: Float64Array,
+  slot: number,
+  value: number,
+  times = 1,
+): void {
   let bucket = 0;
   while (bucket < histogramBounds.length && value > (histogramBounds[bucket] as number)) bucket++;
-  (values[slot + bucket] as number)++;
-  (values[slot + histogramSumOffset] as number) += value;
+  (values[slot + bucket] as number) += times;
+  (values[slot + histogramSumOffset] as number) += value * times;
 }
 
 /** Where a block begins in every slab. Slot 0 is a sink for what found no room. */
