@@ -247,6 +247,7 @@ export class TestWorkers {
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
+      listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),

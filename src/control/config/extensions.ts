@@ -47,6 +47,7 @@ export type ExtensionKind =
   | "leastRequest"
   | "noop"
   | "onDemand"
+  | "proxyProtocol"
   | "random"
   | "rawBuffer"
   | "roundRobin"
@@ -57,6 +58,7 @@ export type ExtensionKind =
   | "tcpGrpcAccessLog"
   | "tcpProxy"
   | "tls"
+  | "tlsInspector"
   | "upstreamCodec"
   | "uuid";
 
@@ -143,6 +145,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.tls.cert_validator.spiffe",
     typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
     kind: "spiffe",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.tls_inspector",
+    typeName: "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+    kind: "tlsInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.proxy_protocol",
+    typeName: "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+    kind: "proxyProtocol",
   },
   {
     category: "network filter",

@@ -14,7 +14,6 @@ import type {
   Descriptor,
   ListenRegistration,
   ListenSocketRef,
-  Socket,
 } from "../../shared/io/reactor.ts";
 import type {
   AddListener,
@@ -24,16 +23,23 @@ import type {
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { ConnectionFacts } from "../network/filter-chain-match.ts";
+import type { LearnedFacts } from "../network/learned-facts.ts";
 import { lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
-import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
+import {
+  type AcceptedDescriptor,
+  ActiveConnection,
+  type ConnectionOwner,
+} from "./active-connection.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
+import { PendingConnections } from "./pending-connections.ts";
 
 /** What listeners share of their worker's connection handler. */
 export interface ListenerEnvironment {
@@ -77,6 +83,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly #retired = new Set<ActiveFilterChain>();
   readonly #drains: ActiveDrain[] = [];
   readonly #counters: ListenerCounters;
+  /** In listener filters. */
+  readonly #pending: PendingConnections;
   #slots: ListenerSlots;
   #state: State = lazy(undefined);
   /** Accepting what is left in the queue: served here, so that nothing is under way when it is done. */
@@ -91,6 +99,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#environment = environment;
     this.#slots = command.slots;
     this.#counters = new ListenerCounters(this.worker, command.slots);
+    this.#pending = new PendingConnections({
+      reactor: this.worker.reactor,
+      counters: this.#counters,
+      onBug: (error) => this.onBug(error),
+      open: (descriptor, facts) => this.#openPending(descriptor, facts),
+      lost: () => this.#release(),
+    });
     if (command.config) this.#serveWith(command.config, undefined);
     this.#sockets = command.sockets;
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
@@ -207,6 +222,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     if (this.#state.kind === "lazy") this.#refuseWaiting(this.#state.waiting);
     this.#retire(this.#chains?.retiredBy(undefined) ?? []);
     this.#onEmpty = onRemoved;
+    this.#pending.removeAll();
     for (const connection of this.#connections) connection.cut();
     this.#endIfEmpty();
   }
@@ -244,13 +260,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Serves a connection that is counted already: as this worker's, and towards the listener's limit. */
   serve(descriptor: Descriptor): void {
     if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
-    else this.#open(descriptor, this.#state.chains.config);
+    else this.#inspect(descriptor, this.#state.chains);
   }
 
   // As the owner of connections.
 
-  findChain(socket: Socket): ActiveFilterChain {
-    return this.#chains?.find(socket) ?? unmatchedChain;
+  findChain(facts: ConnectionFacts): ActiveFilterChain {
+    return this.#chains?.find(facts) ?? unmatchedChain;
   }
 
   onBug(error: unknown): void {
@@ -263,8 +279,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
-    this.#counters.release();
-    this.#environment.balancer.closed();
+    this.#release();
     if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
     this.#endIfEmpty();
   }
@@ -297,17 +312,27 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
     if (before.kind === "serving") return;
-    for (const descriptor of before.waiting.splice(0)) this.#open(descriptor, config);
+    for (const descriptor of before.waiting.splice(0)) this.#inspect(descriptor, chains);
     for (const onServed of before.onServed) onServed();
   }
 
-  #open(descriptor: Descriptor, config: ListenerConfig): void {
-    const connection = new ActiveConnection(
-      this,
-      this.#environment.nextConnectionId(),
-      config,
-      descriptor,
-    );
+  #inspect(descriptor: Descriptor, chains: ListenerChains): void {
+    if (chains.listenerFilters.length === 0)
+      this.#open({ descriptor, facts: undefined }, chains.config);
+    else this.#pending.take(descriptor, chains);
+  }
+
+  /** By what holds now: chains may have changed while its filters looked. */
+  #openPending(descriptor: Descriptor, facts: LearnedFacts): void {
+    const chains = this.#chains;
+    if (chains) return this.#open({ descriptor, facts }, chains.config);
+    this.worker.reactor.discard(descriptor);
+    this.#release();
+  }
+
+  #open(accepted: AcceptedDescriptor, config: ListenerConfig): void {
+    const id = this.#environment.nextConnectionId();
+    const connection = new ActiveConnection(this, id, config, accepted);
     if (this.#logger) lookAtAddresses(connection.socket);
     connection.chain.connectionOpened();
     if (connection.chain.isUnmatched) {
@@ -328,6 +353,12 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     for (const drain of this.#environment.serverDrainsOf(config)) connection.joinDrain(drain);
   }
 
+  /** A connection is counted no more. */
+  #release(): void {
+    this.#counters.release();
+    this.#environment.balancer.closed();
+  }
+
   #keepWaiting(descriptor: Descriptor, state: Extract<State, { kind: "lazy" }>): void {
     if (state.waiting.length >= waitingMax) {
       this.#counters.overflowed();
@@ -342,8 +373,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   #refuseWaiting(waiting: Descriptor[]): void {
     for (const descriptor of waiting.splice(0)) {
       this.worker.reactor.discard(descriptor);
-      this.#counters.release();
-      this.#environment.balancer.closed();
+      this.#release();
     }
   }
 

@@ -6,6 +6,7 @@ import type { SocketAddress } from "../common/address.ts";
 import type { DrainPolicy, DrainType } from "../drain/drain.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-config.ts";
+import type { ListenerFilterConfig } from "./listener-filter-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 
 export interface ListenerConfig {
@@ -60,9 +61,6 @@ export interface SocketOptionConfig {
   readonly value: { readonly int: number } | { readonly bytes: Uint8Array };
   readonly state: "prebind" | "bound" | "listening";
 }
-
-/** Nothing is built yet beyond the empty list: each kind arrives with its filter. */
-export type ListenerFilterConfig = never;
 
 export interface FilterChainConfig {
   /** Hash of what the chain means to a connection: equal means that its connections are kept. */

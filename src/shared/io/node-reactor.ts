@@ -9,6 +9,7 @@ import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type { NodeListenEntry, NodeListenSockets } from "./node-listen-sockets.ts";
+import { NodeHeldSocket } from "./node-held-socket.ts";
 import { NodeSocket, type NodeSocketLoop } from "./node-socket.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
@@ -45,6 +46,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly #listens = new Set<NodeListen>();
   /** Accepted, neither adopted nor discarded yet. */
   readonly #accepted = new Map<reactor.Descriptor, Accepted>();
+  readonly #held = new Set<NodeHeldSocket>();
   #nextDescriptor = 1;
   #queuedBytes = 0;
   #isInRound = false;
@@ -92,6 +94,22 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     return socket;
   }
 
+  hold(descriptor: reactor.Descriptor, handler: reactor.HeldSocketHandler): reactor.HeldSocket {
+    const accepted = this.#accepted.get(descriptor);
+    assert(accepted, `no accepted connection ${descriptor}`);
+    const held = new NodeHeldSocket(accepted.raw, handler, {
+      arena: this.arena,
+      run: (callback) => this.#runHeld(held, callback),
+      unhold: (isOpen) => {
+        this.#held.delete(held);
+        if (!isOpen) this.#accepted.delete(descriptor);
+        return descriptor;
+      },
+    });
+    this.#held.add(held);
+    return held;
+  }
+
   connect(
     address: SocketAddress,
     handler: reactor.SocketHandler,
@@ -127,6 +145,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     this.#isDisposed = true;
     for (const registration of this.#listens) registration[Symbol.dispose]();
     for (const socket of this.#sockets) socket.close("now");
+    for (const held of this.#held) held.close();
     for (const { raw } of this.#accepted.values()) raw.destroy();
     this.#accepted.clear();
     this.#drive.stop();
@@ -182,6 +201,17 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     const socket = new NodeSocket(this, raw, handler, { bufferLimitBytes, dialled });
     this.#sockets.add(socket);
     return socket;
+  }
+
+  #runHeld(held: NodeHeldSocket, callback: () => void): void {
+    this.#round(() => {
+      try {
+        callback();
+      } catch (error) {
+        this.bug(error);
+        held.close();
+      }
+    });
   }
 
   #accept(accepted: Accepted, handler: reactor.AcceptHandler): void {

@@ -347,7 +347,11 @@ export class NodeSocket implements Socket {
   }
 }
 
-function addressOf(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
+/** Undefined: it has none (any more). */
+export function addressOf(
+  ip: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
   return ip === undefined || port === undefined
     ? undefined
     : { kind: "ip", ip: unmappedIp(ip), port };

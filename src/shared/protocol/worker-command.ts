@@ -133,6 +133,8 @@ export interface FilterSlots {
 
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
 export interface ListenerSlots extends FilterSlots {
+  /** Of listener filters: by the whole prefix of their stats. */
+  readonly listenerFilters: BlocksByPrefix;
   readonly listener: StatBlock;
   /** `listener.<address>.worker_N.`, one a worker. */
   readonly worker: StatBlock;

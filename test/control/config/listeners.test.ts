@@ -245,9 +245,9 @@ describe("decode() refuses as Envoy does", () => {
     [
       "a listener filter that is not built",
       listenerYaml(
-        `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")}}]`,
+        `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.config.cluster.v3.Cluster")}}]`,
       ),
-      "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' (listener filter: none is built)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.tls_inspector, envoy.filters.listener.proxy_protocol)",
     ],
     [
       "an access log filter that is not built",

@@ -57,10 +57,33 @@ export const listenerFields: FieldTables = {
     honoured: ["address", "socket_options", "tcp_keepalive"],
   },
   "envoy.config.listener.v3.ListenerFilter": {
-    honoured: ["name", "typed_config"],
-    refused: {
-      config_discovery: "extension discovery is not built",
-      filter_disabled: "it decides which connections the filter sees",
+    honoured: ["name", "typed_config", "filter_disabled"],
+    refused: { config_discovery: "extension discovery is not built" },
+  },
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
+    honoured: ["or_match", "and_match", "not_match", "any_match", "destination_port_range"],
+    isMatcher: true,
+  },
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": {
+    honoured: ["rules"],
+    isMatcher: true,
+  },
+  "envoy.type.v3.Int32Range": { honoured: ["start", "end"] },
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
+    honoured: [
+      "enable_ja3_fingerprinting",
+      "enable_ja4_fingerprinting",
+      "initial_read_buffer_size",
+      "close_connection_on_client_hello_parsing_errors",
+      "max_client_hello_size",
+    ],
+  },
+  "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
+    honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"],
+    warned: {
+      rules: "nothing reads what the header's extensions say",
+      pass_through_tlvs: "no PROXY header is written to upstreams",
+      tlv_location: "nothing reads what the header's extensions say",
     },
   },
   "envoy.config.listener.v3.FilterChain": {
