@@ -11,10 +11,13 @@ import type { PeerJudge, PeerRefusal } from "../io/tls/tls.ts";
 import { readSubjectAltNames, subjectAltNameTest } from "./subject-alt-names.ts";
 
 /** What of a validation is about the leaf alone. */
-export type PeerRules = Pick<
+export interface PeerRules extends Pick<
   PeerValidation,
-  "subjectAltNames" | "certificateHashes" | "spkiHashes" | "trustDomains"
->;
+  "subjectAltNames" | "certificateHashes" | "spkiHashes"
+> {
+  /** Whether there are any is all that counts here. */
+  readonly trustDomains?: readonly unknown[] | undefined;
+}
 
 /** Undefined: any leaf will do. The judge is pure, and does not throw. */
 export function compilePeerJudge(rules: PeerRules): PeerJudge | undefined {
