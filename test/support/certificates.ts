@@ -83,6 +83,21 @@ export class TestAuthority implements Disposable {
     return this.#read("crl.pem");
   }
 
+  /** An OCSP response that calls the certificate good for a day, DER. */
+  vouch({ certificate }: TestCertificate): Buffer {
+    const { serialNumber } = new X509Certificate(certificate);
+    const line = `V\t991231235959Z\t\t${serialNumber}\tx\t/CN=leaf\n`;
+    writeFileSync(path.join(this.#folder, "index.txt"), line);
+    writeFileSync(path.join(this.#folder, "asked.pem"), certificate);
+    const ask = ["-issuer", "ca.pem", "-cert", "asked.pem", "-no_nonce", "-reqout", "ocsp.req"];
+    this.#openssl(["ocsp"], ask);
+    this.#openssl(
+      ["ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key"],
+      ["-reqin", "ocsp.req", "-respout", "ocsp.der", "-ndays", "1"],
+    );
+    return readFileSync(path.join(this.#folder, "ocsp.der"));
+  }
+
   /** The key behind a password, PEM. */
   encrypt({ privateKey }: TestCertificate, password: string): string {
     writeFileSync(path.join(this.#folder, "plain.key"), privateKey);

@@ -18,6 +18,7 @@ import {
   ssl,
   sslSetContext,
 } from "./openssl.ts";
+import { nextUpdateMsOf } from "./ocsp-response.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
 import { sessionContextOf } from "./session-context.ts";
 import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
@@ -83,13 +84,14 @@ export class SslServerContext implements TlsContext {
     if (found) sslSetContext(connection, found.native.pointer);
   }
 
-  /** Of the certificate that the client is shown, found by its leaf. */
-  stapleOf(fingerprint: string): Uint8Array | undefined {
-    return this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
-  }
-
-  get hasStaples(): boolean {
-    return this.#staples.some(({ staple }) => staple !== undefined);
+  /** Of the certificate that the client is shown, found by its leaf (Envoy: `ocspStapleAction`). */
+  stapleOf(fingerprint: string, nowMs: number): Uint8Array | "none" | "refused" {
+    const staple = this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
+    const isValid = staple && (nextUpdateMsOf(Buffer.from(staple)) ?? 0) > nowMs;
+    if (isValid) return staple;
+    const { ocspStaplePolicy: policy } = this.config;
+    const isOwed = policy === "must" || (policy === "strict" && staple !== undefined);
+    return isOwed ? "refused" : "none";
   }
 
   [Symbol.dispose](): void {
@@ -108,7 +110,10 @@ export class SslServerContext implements TlsContext {
     const { pointer } = context;
     this.#setResumption(pointer);
     if (config.alpnProtocols.length > 0) ctxOnAlpn(pointer, callbacks.alpn);
-    if (config.identities.some(({ ocspStaple }) => ocspStaple !== undefined))
+    if (
+      config.ocspStaplePolicy === "must" ||
+      config.identities.some(({ ocspStaple }) => ocspStaple !== undefined)
+    )
       ctxOnStatus(pointer, callbacks.status);
     const mode =
       ssl.VERIFY_PEER + (requiresClientCertificate ? ssl.VERIFY_FAIL_IF_NO_PEER_CERT : 0);

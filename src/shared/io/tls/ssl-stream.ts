@@ -214,17 +214,17 @@ export class SslStream implements Asked {
     this.#context.selectCertificate(pointer, sslServerName(pointer, hostName) ?? undefined);
   }
 
-  staple(): boolean {
-    if (this.#context.role !== "server") return false;
+  staple(): "given" | "none" | "refused" {
+    if (this.#context.role !== "server") return "none";
     const own = sslOwnCertificate(this.#ssl.pointer);
-    if (own === 0) return false;
-    const response = this.#context.stapleOf(certificateOf(own).fingerprint256);
-    if (!response) return false;
+    if (own === 0) return "none";
+    const response = this.#context.stapleOf(certificateOf(own).fingerprint256, Date.now());
+    if (typeof response === "string") return response;
     // OpenSSL frees it with the connection.
     const copy = allocate(response.length, 0, 0);
     viewOf(copy, response.length).set(response);
     sslCtrl(this.#ssl.pointer, numbers.CTRL_SET_STATUS_RESPONSE, response.length, copy);
-    return true;
+    return "given";
   }
 
   keyLog(line: string): void {
