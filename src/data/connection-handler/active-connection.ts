@@ -188,7 +188,9 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   /** Ends it although it may be busy: at a drain's deadline, or because its listener goes. */
   cut(): void {
-    this.#drains?.force();
+    this.#guarded(() => {
+      if (this.#filter.endsInOrder?.() !== true) this.#drains?.force();
+    });
     this.socket.close("now");
   }
 

@@ -32,6 +32,8 @@ export interface NetworkFilter {
   onDrain(drain: DrainStart): void;
   /** Of a drain that `onDrain` told of: only for filters that heed the deadline themselves. */
   onDrainDeadlineMoved?(drain: DrainStart): void;
+  /** Asked once, before the connection is cut: nothing is lost by it, so it counts as finished. Absent: it is cut. */
+  endsInOrder?(): boolean;
   /** What is under way; undefined: nothing. Made when it is asked for. */
   progress?(): StreamProgress | undefined;
   /** Last call. */
