@@ -330,7 +330,8 @@ export class EpollSocket implements Socket {
         ? recv(this.fd, windowsAddress + readStart, arenaLayout.readBytes, 0)
         : tls.read(windowsAddress + readStart, arenaLayout.readBytes);
     if (count > 0) {
-      this.#loop.readyLater(this);
+      if (tls?.isDrained === true && !this.#isEndAnnounced) this.readable = false;
+      else this.#loop.readyLater(this);
       return count;
     }
     if (count === 0 && this.#failure === 0) {
