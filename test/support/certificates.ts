@@ -14,7 +14,7 @@ export interface IssueOptions {
   /** Below 0: expired so many days ago. */
   readonly days?: number;
   /** P-256 unless told otherwise. */
-  readonly key?: "ec" | "rsa";
+  readonly key?: "ec" | "rsa" | "weakRsa";
   /** The common name; default `leaf`. */
   readonly name?: string;
   /** More lines of OpenSSL's, `basicConstraints=CA:TRUE`. */
@@ -127,4 +127,5 @@ export class TestAuthority implements Disposable {
 const newKeys = {
   ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
   rsa: ["-newkey", "rsa:2048", "-nodes"],
+  weakRsa: ["-newkey", "rsa:1024", "-nodes"],
 } as const;
