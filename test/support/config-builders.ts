@@ -42,6 +42,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream", sketch.revision)),
     defaultFilterChain: undefined,
     listenerFilters: [],
+    handsOffRestored: false,
     listenerFiltersTimeoutMs: 15_000,
     continueOnListenerFiltersTimeout: false,
     perConnectionBufferLimitBytes: 1024 * 1024,

@@ -22,6 +22,8 @@ export interface StagePlan {
   readonly defaultChain?: string;
   /** More of the listener. */
   readonly listener?: object;
+  /** More listeners, each with one chain that matches all. */
+  readonly others?: readonly { readonly listener: object; readonly chain: string }[];
   readonly flags?: readonly string[];
   readonly serve?: (name: string) => Parameters<typeof startUpstream>[0];
 }
@@ -46,8 +48,12 @@ export class ListenerFilterStage implements AsyncDisposable {
 
   static async start(plan: StagePlan): Promise<ListenerFilterStage> {
     await using starting = new AsyncDisposableStack();
-    const { chains = [{ name: "all" }], defaultChain } = plan;
-    const names = [...chains.map(({ name }) => name), ...(defaultChain ? [defaultChain] : [])];
+    const { chains = [{ name: "all" }], defaultChain, others = [] } = plan;
+    const names = [
+      ...chains.map(({ name }) => name),
+      ...others.map((other) => other.chain),
+      ...(defaultChain ? [defaultChain] : []),
+    ];
     const upstreams = new Map<string, TestUpstream>();
     for (const name of names)
       upstreams.set(name, starting.use(await startUpstream(plan.serve?.(name) ?? echo(name))));
@@ -63,7 +69,13 @@ export class ListenerFilterStage implements AsyncDisposable {
     const bootstrap = {
       admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
       static_resources: {
-        listeners: [listener],
+        listeners: [
+          listener,
+          ...others.map((other) => ({
+            ...other.listener,
+            filter_chains: [chain({ name: other.chain })],
+          })),
+        ],
         clusters: [...upstreams].map(([name, { port }]) => cluster(name, port)),
       },
     };

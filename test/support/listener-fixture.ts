@@ -68,6 +68,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     filterChains: [filterChain()],
     defaultFilterChain: undefined,
     listenerFilters: [],
+    handsOffRestored: false,
     listenerFiltersTimeoutMs: 0,
     continueOnListenerFiltersTimeout: false,
     perConnectionBufferLimitBytes: 1024 * 1024,

@@ -282,6 +282,7 @@ export class TestWorkers {
       tag,
       config: options.isLazy ? undefined : config,
       sockets: [socket.ref],
+      unboundAddresses: [],
       slots,
       reply,
     });

@@ -43,10 +43,12 @@ export type ExtensionKind =
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
+  | "httpInspector"
   | "injectedResource"
   | "leastRequest"
   | "noop"
   | "onDemand"
+  | "originalDestination"
   | "proxyProtocol"
   | "random"
   | "rawBuffer"
@@ -151,6 +153,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.listener.tls_inspector",
     typeName: "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
     kind: "tlsInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.http_inspector",
+    typeName: "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+    kind: "httpInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.original_dst",
+    typeName: "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+    kind: "originalDestination",
   },
   {
     category: "listener filter",

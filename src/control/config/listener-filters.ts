@@ -41,6 +41,8 @@ const decoders: Partial<Record<ExtensionKind, Decode>> = {
     const message = context.read(config, schema);
     return message && tlsInspectorOf(message);
   },
+  httpInspector: () => ({ kind: "httpInspector" }),
+  originalDestination: () => ({ kind: "originalDestination" }),
   proxyProtocol: (config, context) => {
     const schema = context.protos.schema<ProxyProtocol>(`${types}.proxy_protocol.v3.ProxyProtocol`);
     const message = context.read(config, schema);

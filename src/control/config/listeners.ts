@@ -3,6 +3,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { ListenerFilterConfig } from "../../shared/config/listener-filter-config.ts";
 import { assert } from "../../shared/common/assert.ts";
 import { readBinary } from "../proto/binary.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -121,7 +122,11 @@ function decodeConfig(
     filterChains,
     defaultFilterChain:
       defaultFilterChain && decodeDefaultFilterChain(defaultFilterChain, needs, context),
-    listenerFilters: decodeListenerFilters(message.listenerFilters, context),
+    listenerFilters: withOriginalDestination(
+      decodeListenerFilters(message.listenerFilters, context),
+      message.useOriginalDst ?? false,
+    ),
+    handsOffRestored: message.useOriginalDst ?? false,
     ...decodeLimits(message),
     ...decodeSocketConfig(message, context),
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
@@ -229,6 +234,19 @@ function decodeSocketConfig(
     freebind: message.freebind ?? false,
     transparent: message.transparent ?? false,
   };
+}
+
+/** Envoy: `ListenerImpl::buildOriginalDstListenerFilter`: `use_original_dst` needs it, so it comes last if it is not there. */
+function withOriginalDestination(
+  filters: readonly ListenerFilterConfig[],
+  isWanted: boolean,
+): readonly ListenerFilterConfig[] {
+  const filter = { kind: "originalDestination" } as const;
+  if (!isWanted || filters.some((one) => one.filter.kind === filter.kind)) return filters;
+  return [
+    ...filters,
+    { name: "envoy.filters.listener.original_dst", disabledFor: undefined, filter },
+  ];
 }
 
 function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void {

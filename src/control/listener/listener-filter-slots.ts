@@ -3,6 +3,7 @@ import type { ListenerFilterConfig } from "../../shared/config/listener-filter-c
 import type { BlocksByPrefix } from "../../shared/protocol/worker-command.ts";
 import {
   type FilterStatTree,
+  httpInspectorStats,
   listenerFilterPrefixes,
   proxyProtocolErrorStats,
   proxyProtocolStats,
@@ -25,6 +26,10 @@ function treesOf({ filter }: ListenerFilterConfig): readonly FilterStatTree[] {
   switch (filter.kind) {
     case "tlsInspector":
       return [{ group: tlsInspectorStats, prefix: listenerFilterPrefixes.tlsInspector }];
+    case "httpInspector":
+      return [{ group: httpInspectorStats, prefix: listenerFilterPrefixes.httpInspector }];
+    case "originalDestination":
+      return [];
     case "proxyProtocol":
       return [
         {

@@ -129,6 +129,7 @@ export class ListenerWorkers {
       tag: listener.tag,
       config: withConfig ? listener.config : undefined,
       sockets: listener.sockets.map((lease) => lease.refFor(worker)),
+      unboundAddresses: listener.facts.bindToPort ? [] : listener.facts.addresses,
       slots: listener.holdings.slots.slotsFor(worker),
       reply,
     }));

@@ -5,6 +5,7 @@
  * Beyond the lazy threshold it begins without configuration: it accepts, asks main once, and whoever
  * came meanwhile waits, bounded.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
@@ -39,6 +40,7 @@ import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
+import type { PendingConnection } from "./pending-connection.ts";
 import { PendingConnections } from "./pending-connections.ts";
 
 /** What listeners share of their worker's connection handler. */
@@ -49,6 +51,8 @@ export interface ListenerEnvironment {
   /** False: by the overload manager, for now. */
   readonly isAccepting: boolean;
   nextConnectionId(): number;
+  /** The listener that serves connections to the address: of exactly that one, or of all addresses of its port. */
+  listenerAt(address: SocketAddress): ActiveListener | undefined;
   /** Server-wide drains under way that concern such a listener. */
   serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[];
   post(event: WorkerEvent): void;
@@ -73,6 +77,8 @@ type State =
 
 export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly tag: ListenerTag;
+  /** Where it is, bound or not. */
+  readonly addresses: readonly SocketAddress[];
   readonly #environment: ListenerEnvironment;
   readonly #sockets: readonly ListenSocketRef[];
   /** In the order of the sockets; disposed while it does not accept. */
@@ -103,11 +109,15 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       reactor: this.worker.reactor,
       counters: this.#counters,
       onBug: (error) => this.onBug(error),
-      open: (descriptor, facts) => this.#openPending(descriptor, facts),
+      open: (descriptor, pending) => this.#openPending(descriptor, pending),
       lost: () => this.#release(),
     });
     if (command.config) this.#serveWith(command.config, undefined);
     this.#sockets = command.sockets;
+    this.addresses = [
+      ...command.sockets.map(({ localAddress }) => localAddress),
+      ...command.unboundAddresses,
+    ];
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
     if (!environment.isAccepting) this.setAccepting(false);
   }
@@ -263,6 +273,19 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     else this.#inspect(descriptor, this.#state.chains);
   }
 
+  /**
+   * A connection of another listener on this worker, whose address is ours (Envoy: `onAcceptWorker` after
+   * `getBalancedHandlerByAddress`). It is counted as this worker's already.
+   */
+  takeOver(descriptor: Descriptor, facts: LearnedFacts): void {
+    if (!this.#counters.tryAcquire()) {
+      this.worker.reactor.discard(descriptor);
+      return this.#environment.balancer.closed();
+    }
+    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    else this.#inspect(descriptor, this.#state.chains, facts);
+  }
+
   // As the owner of connections.
 
   findChain(facts: ConnectionFacts): ActiveFilterChain {
@@ -316,18 +339,25 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     for (const onServed of before.onServed) onServed();
   }
 
-  #inspect(descriptor: Descriptor, chains: ListenerChains): void {
+  #inspect(descriptor: Descriptor, chains: ListenerChains, handedOff?: LearnedFacts): void {
     if (chains.listenerFilters.length === 0)
-      this.#open({ descriptor, facts: undefined }, chains.config);
-    else this.#pending.take(descriptor, chains);
+      this.#open({ descriptor, facts: handedOff }, chains.config);
+    else this.#pending.take(descriptor, chains, handedOff);
   }
 
   /** By what holds now: chains may have changed while its filters looked. */
-  #openPending(descriptor: Descriptor, facts: LearnedFacts): void {
+  #openPending(descriptor: Descriptor, { facts, isHandedOff }: PendingConnection): void {
     const chains = this.#chains;
-    if (chains) return this.#open({ descriptor, facts }, chains.config);
-    this.worker.reactor.discard(descriptor);
-    this.#release();
+    if (!chains) {
+      this.worker.reactor.discard(descriptor);
+      return this.#release();
+    }
+    const mayHandOff =
+      chains.config.handsOffRestored && !isHandedOff && facts.isLocalAddressRestored;
+    const other = mayHandOff && this.#environment.listenerAt(facts.localAddress);
+    if (!other) return this.#open({ descriptor, facts }, chains.config);
+    this.#counters.release();
+    other.takeOver(descriptor, facts);
   }
 
   #open(accepted: AcceptedDescriptor, config: ListenerConfig): void {

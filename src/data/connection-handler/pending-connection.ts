@@ -36,6 +36,12 @@ export interface PendingConnectionOwner {
   ended(pending: PendingConnection, why: PendingEnd): void;
 }
 
+export interface PendingDescriptor {
+  readonly descriptor: Descriptor;
+  /** What another listener's filters learned, where it comes from there. */
+  readonly handedOff: LearnedFacts | undefined;
+}
+
 export interface PendingPlan {
   readonly filters: readonly ListenerFilterEntry[];
   /** 0: none. */
@@ -45,6 +51,8 @@ export interface PendingPlan {
 
 export class PendingConnection implements HeldSocketHandler, WheelTimer {
   readonly facts: LearnedFacts;
+  /** Another listener has handed it to this one. */
+  readonly isHandedOff: boolean;
   readonly startMs: number;
   readonly socket: HeldSocket;
   readonly #owner: PendingConnectionOwner;
@@ -56,12 +64,18 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
   #filter: ListenerFilter | undefined;
   #hasEnded = false;
 
-  constructor(owner: PendingConnectionOwner, descriptor: Descriptor, plan: PendingPlan) {
+  constructor(
+    owner: PendingConnectionOwner,
+    { descriptor, handedOff }: PendingDescriptor,
+    plan: PendingPlan,
+  ) {
     this.#owner = owner;
     this.#plan = plan;
     this.startMs = owner.reactor.nowMs;
     this.socket = owner.reactor.hold(descriptor, this);
-    this.facts = new LearnedFacts(this.socket);
+    this.isHandedOff = handedOff !== undefined;
+    this.facts = handedOff ?? new LearnedFacts(this.socket);
+    this.facts.moveTo(this.socket);
     this.#context = { socket: this.socket, facts: this.facts };
   }
 

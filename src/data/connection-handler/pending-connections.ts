@@ -15,7 +15,7 @@ export interface PendingConnectionsParts {
   readonly counters: ListenerCounters;
   onBug(error: unknown): void;
   /** Its filters are through: it is to be opened. */
-  open(descriptor: Descriptor, facts: LearnedFacts): void;
+  open(descriptor: Descriptor, pending: PendingConnection): void;
   /** It came to nothing: it is closed, and to be counted no more. */
   lost(pending: PendingConnection): void;
 }
@@ -36,12 +36,21 @@ export class PendingConnections implements PendingConnectionOwner {
     return this.#pending.size;
   }
 
-  take(descriptor: Descriptor, { config, listenerFilters }: ListenerChains): void {
-    const pending = new PendingConnection(this, descriptor, {
-      filters: listenerFilters,
-      timeoutMs: config.listenerFiltersTimeoutMs,
-      continuesOnTimeout: config.continueOnListenerFiltersTimeout,
-    });
+  /** `handedOff`: it comes from another listener, with what is known of it, and is handed off no more. */
+  take(
+    descriptor: Descriptor,
+    { config, listenerFilters }: ListenerChains,
+    handedOff?: LearnedFacts,
+  ): void {
+    const pending = new PendingConnection(
+      this,
+      { descriptor, handedOff },
+      {
+        filters: listenerFilters,
+        timeoutMs: config.listenerFiltersTimeoutMs,
+        continuesOnTimeout: config.continueOnListenerFiltersTimeout,
+      },
+    );
     this.#pending.add(pending);
     this.#parts.counters.pendingChanged(1);
     pending.start();
@@ -58,7 +67,7 @@ export class PendingConnections implements PendingConnectionOwner {
 
   ready(pending: PendingConnection, descriptor: Descriptor): void {
     this.#forget(pending);
-    this.#parts.open(descriptor, pending.facts);
+    this.#parts.open(descriptor, pending);
   }
 
   timedOut(): void {

@@ -8,6 +8,8 @@ import { listenerFilterPrefixes } from "../../shared/stats/listener-filter-stats
 import { blockOf } from "../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { ListenerFilterFactory } from "./listener-filter.ts";
+import { createHttpInspectorFactory } from "./http-inspector.ts";
+import { originalDestinationFactory } from "./original-destination.ts";
 import { createProxyProtocolFactory } from "./proxy-protocol.ts";
 import { createTlsInspectorFactory } from "./tls-inspector.ts";
 
@@ -40,6 +42,13 @@ function createFactory(
         slab,
         stats: block(listenerFilterPrefixes.tlsInspector),
       });
+    case "httpInspector":
+      return createHttpInspectorFactory({
+        slab,
+        stats: block(listenerFilterPrefixes.httpInspector),
+      });
+    case "originalDestination":
+      return originalDestinationFactory;
     case "proxyProtocol":
       return createProxyProtocolFactory({
         config: filter,

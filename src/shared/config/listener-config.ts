@@ -17,6 +17,8 @@ export interface ListenerConfig {
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | undefined;
   readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** `use_original_dst`: a connection whose local address a filter restored goes to the listener at that address. */
+  readonly handsOffRestored: boolean;
   /** 0: none. */
   readonly listenerFiltersTimeoutMs: number;
   readonly continueOnListenerFiltersTimeout: boolean;

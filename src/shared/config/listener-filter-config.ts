@@ -14,7 +14,11 @@ export type ListenerFilterMatch =
   | { readonly kind: "not"; readonly rule: ListenerFilterMatch }
   | { readonly kind: "and" | "or"; readonly rules: readonly ListenerFilterMatch[] };
 
-export type ListenerFilterKind = TlsInspectorConfig | ProxyProtocolConfig;
+export type ListenerFilterKind =
+  | TlsInspectorConfig
+  | ProxyProtocolConfig
+  | { readonly kind: "httpInspector" }
+  | { readonly kind: "originalDestination" };
 
 export interface TlsInspectorConfig {
   readonly kind: "tlsInspector";

@@ -15,6 +15,11 @@ export const tlsInspectorStats = defineStats({
   histograms: ["bytes_processed"],
 });
 
+/** `http_inspector.` */
+export const httpInspectorStats = defineStats({
+  counters: ["read_error", "http10_found", "http11_found", "http2_found", "http_not_found"],
+});
+
 /** `proxy_proto.`, or `proxy_proto.<stat_prefix>.` */
 export const proxyProtocolStats = defineStats({
   counters: [
@@ -43,6 +48,7 @@ export interface FilterStatTree {
 
 export const listenerFilterPrefixes = {
   tlsInspector: "tls_inspector.",
+  httpInspector: "http_inspector.",
   proxyProtocol: (statPrefix: string): string =>
     statPrefix === "" ? "proxy_proto." : `proxy_proto.${statPrefix}.`,
 } as const;

@@ -28,6 +28,7 @@ test("decode() fills in Envoy's defaults", () => {
     statPrefix: "",
     defaultFilterChain: undefined,
     listenerFilters: [],
+    handsOffRestored: false,
     listenerFiltersTimeoutMs: 15_000,
     continueOnListenerFiltersTimeout: false,
     perConnectionBufferLimitBytes: 1_048_576,
@@ -247,7 +248,7 @@ describe("decode() refuses as Envoy does", () => {
       listenerYaml(
         `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.config.cluster.v3.Cluster")}}]`,
       ),
-      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.tls_inspector, envoy.filters.listener.proxy_protocol)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
     ],
     [
       "an access log filter that is not built",
@@ -337,13 +338,13 @@ test("decode() names a listener without a name by its bytes, as LDS does", () =>
 test("decode() tells all errors of a listener at once", () => {
   const errors = errorsOf(
     decodeListenerYaml(
-      `{name: a, use_original_dst: true, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
+      `{name: a, filter_chain_matcher: {}, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
     ),
   );
   assert.equal(errors.length, 5);
   assert.match(
     errors.join("\n"),
-    /use_original_dst is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+    /filter_chain_matcher is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
   );
 });
 

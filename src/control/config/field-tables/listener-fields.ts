@@ -16,6 +16,7 @@ export const listenerFields: FieldTables = {
       "metadata",
       "drain_type",
       "listener_filters",
+      "use_original_dst",
       "listener_filters_timeout",
       "continue_on_listener_filters_timeout",
       "transparent",
@@ -39,7 +40,6 @@ export const listenerFields: FieldTables = {
       api_listener: "API listeners are not built",
       internal_listener: "internal listeners are not built",
       deprecated_v1: "use bind_to_port",
-      use_original_dst: inAnotherPlace,
     },
     warned: {
       reuse_port: "deprecated: use enable_reuse_port",
