@@ -10,7 +10,7 @@ import type { DrainStart } from "../../shared/drain/drain.ts";
 import { silencePlan } from "../../shared/drain/drain-decision.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { tickMs } from "../../shared/io/timer-wheel.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import { never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -51,6 +51,13 @@ export class ConnectionLife {
     context.count(httpStat.cxHttp1Total);
     context.add(httpStat.cxActive, 1);
     context.add(httpStat.cxHttp1Active, 1);
+    if (!this.#isTls) return;
+    context.count(httpStat.cxSslTotal);
+    context.add(httpStat.cxSslActive, 1);
+  }
+
+  get #isTls(): boolean {
+    return isTls(this.#connection.filterChain);
   }
 
   onBytes(): void {
@@ -100,6 +107,7 @@ export class ConnectionLife {
     }
     context.add(httpStat.cxActive, -1);
     context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);

@@ -16,6 +16,8 @@ export interface NetworkFilter {
   /** No request or stream is under way; false where that cannot be known. */
   readonly isIdle: boolean;
   onNewConnection(): void;
+  /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
+  onSecured?(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */
   onData(start: number, end: number): void;
   onEnd(): void;
