@@ -4,6 +4,7 @@ import { WorkerScopeTable } from "../../src/data/connection-handler/scope-table.
 import type { Clock } from "../../src/shared/common/clock.ts";
 import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
+import type { ServerTlsConfig, ClientTlsConfig } from "../../src/shared/config/tls-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
@@ -72,6 +73,8 @@ export class FakeWorker implements WorkerPort {
   readonly filterConfigs = new Map<string, DiscoveredFilter>();
   /** Generic secrets by their ids. */
   readonly secrets = new Map<string, string>();
+  /** By side and id. */
+  readonly tls = new Map<string, ServerTlsConfig | ClientTlsConfig>();
   readonly scopes = new WorkerScopeTable();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
@@ -284,6 +287,12 @@ export class FakeWorker implements WorkerPort {
         break;
       case "removeSecret":
         this.secrets.delete(command.id);
+        break;
+      case "setTls":
+        this.tls.set(`${command.context.side} ${command.context.id}`, command.context.config);
+        break;
+      case "removeTls":
+        this.tls.delete(`${command.side} ${command.id}`);
         break;
       case "countConnections":
         this.#answer(command.question, {

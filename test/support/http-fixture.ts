@@ -8,7 +8,7 @@ import {
   type RouteConfig,
   type VirtualHost,
 } from "../../src/shared/config/route-config.ts";
-import { filterChain } from "./listener-fixture.ts";
+import { filterChain, noClientCert } from "./listener-fixture.ts";
 
 export function clusterAction(overrides: Partial<ClusterAction> = {}): ClusterAction {
   return {
@@ -86,6 +86,7 @@ export function httpConfig(
     useRemoteAddress: false,
     xffNumTrustedHops: 0,
     skipXffAppend: false,
+    clientCert: noClientCert,
     generateRequestId: true,
     preserveExternalRequestId: false,
     alwaysSetRequestIdInResponse: false,

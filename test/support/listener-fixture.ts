@@ -20,6 +20,11 @@ export const matchAnything: FilterChainMatch = {
   sourcePorts: [],
 };
 
+export const noClientCert: HttpConnectionManagerConfig["clientCert"] = {
+  forward: "sanitize",
+  details: { subject: false, cert: false, chain: false, dns: false, uri: false },
+};
+
 export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
   return {
     statPrefix: "t",
@@ -108,6 +113,7 @@ export function httpConnectionManagerConfig(
     useRemoteAddress: false,
     xffNumTrustedHops: 0,
     skipXffAppend: false,
+    clientCert: noClientCert,
     generateRequestId: true,
     preserveExternalRequestId: false,
     alwaysSetRequestIdInResponse: false,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { noClusterTls } from "./no-cluster-tls.ts";
 import { createProber } from "../../src/control/cluster/health-check/create-prober.ts";
 import { systemDns } from "../../src/control/cluster/dns-resolver.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
@@ -79,6 +80,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
   await pool.ready;
   const common = { pool, limits, stats, clock: systemClock, log: silentLog };
   const clusters = new ClusterManager({
+    tls: noClusterTls,
     ...common,
     random: systemRandom,
     resolve: systemDns,

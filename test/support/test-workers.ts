@@ -23,6 +23,8 @@ import type { ListenSocketRef } from "../../src/shared/io/reactor.ts";
 import {
   clusterLimitSlots,
   type BlocksByPrefix,
+  noTlsBlocks,
+  type TlsBlocks,
   type ListenerSlots,
   type WorkerCommand,
 } from "../../src/shared/protocol/worker-command.ts";
@@ -42,6 +44,7 @@ import {
   tcpOnDemandStats,
   tcpStats,
 } from "../../src/shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../src/shared/stats/tls-stats.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
 import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
@@ -233,6 +236,8 @@ export class TestWorkers {
     /** Under which runtime may limit its connections. */
     readonly name?: string;
     readonly ignoresGlobalLimit?: boolean;
+    /** It has a filter chain that speaks TLS. */
+    readonly tls?: boolean;
   }): ListenerSlots {
     const blocks = (names: readonly string[], group: StatGroup): BlocksByPrefix =>
       names.map((name) => [name, this.block(group)] as const);
@@ -244,12 +249,17 @@ export class TestWorkers {
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
+      tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
       bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
+  }
+
+  tlsBlocks(): TlsBlocks {
+    return { connection: this.block(tlsStats), factory: this.block(tlsFactoryStats) };
   }
 
   async addListener(
@@ -288,12 +298,14 @@ export class TestWorkers {
     readonly stats: StatBlock;
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
+    readonly tls: TlsBlocks;
   } {
+    const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
-    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, limits });
-    return { stats, limits, hostBlocks };
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, tls, limits });
+    return { stats, limits, hostBlocks, tls };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

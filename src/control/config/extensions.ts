@@ -9,6 +9,7 @@ import type { DecodeContext } from "./decode-context.ts";
 export type ExtensionCategory =
   | "access log filter"
   | "access logger"
+  | "certificate validator"
   | "HTTP filter"
   | "injected credential"
   | "listener filter"
@@ -18,7 +19,7 @@ export type ExtensionCategory =
   | "request ID extension"
   | "resource monitor"
   | "transport socket"
-  | "transport socket of a management server"
+  | "upstream transport socket"
   | "upstream HTTP filter"
   | "upstream network filter";
 
@@ -53,6 +54,7 @@ export type ExtensionKind =
   | "rawBuffer"
   | "roundRobin"
   | "router"
+  | "spiffe"
   | "stderrAccessLog"
   | "stdoutAccessLog"
   | "tcpGrpcAccessLog"
@@ -64,7 +66,7 @@ export type ExtensionKind =
 
 const istioStats = "Istio's telemetry is not built; Envoy's own stats are kept";
 const metadataExchange = "peers do not exchange Istio metadata; only Istio's telemetry reads it";
-const alpn = "it names the protocols of TLS to upstreams, which is not built";
+const alpn = "upstreams are offered the protocols that their cluster names, and http/1.1";
 
 const extensions: readonly Extension[] = [
   {
@@ -123,13 +125,19 @@ const extensions: readonly Extension[] = [
     kind: "rawBuffer",
   },
   {
-    category: "transport socket of a management server",
+    category: "transport socket",
+    name: "envoy.transport_sockets.tls",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+    kind: "tls",
+  },
+  {
+    category: "upstream transport socket",
     name: "envoy.transport_sockets.raw_buffer",
     typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     kind: "rawBuffer",
   },
   {
-    category: "transport socket of a management server",
+    category: "upstream transport socket",
     name: "envoy.transport_sockets.tls",
     typeName: "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     kind: "tls",
@@ -157,6 +165,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.listener.proxy_protocol",
     typeName: "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
     kind: "proxyProtocol",
+  },
+  {
+    category: "certificate validator",
+    name: "envoy.tls.cert_validator.spiffe",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+    kind: "spiffe",
   },
   {
     category: "network filter",

@@ -4,6 +4,7 @@
  */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type {
+  FilterChainConfig,
   ListenerConfig,
   NetworkFilterConfig,
   PlainNetworkFilterConfig,
@@ -30,7 +31,10 @@ export interface ListenerFacts
       | "bypassOverloadManager"
       | "transparent"
     >,
-    StatPrefixes {}
+    StatPrefixes {
+  /** Some filter chain does. */
+  readonly speaksTls: boolean;
+}
 
 /** What network filters count under. */
 export interface StatPrefixes {
@@ -61,16 +65,20 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,
+    speaksTls: chainsOf(config).some(({ transportSocket }) => transportSocket.kind === "tls"),
     ...statPrefixesOf(filtersOf(config)),
   };
 }
 
-function filtersOf({
+function chainsOf({
   filterChains,
   defaultFilterChain,
-}: ListenerConfig): readonly NetworkFilterConfig[] {
-  const chains = defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
-  return chains.flatMap(({ filters }) => filters);
+}: ListenerConfig): readonly FilterChainConfig[] {
+  return defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
+}
+
+function filtersOf(config: ListenerConfig): readonly NetworkFilterConfig[] {
+  return chainsOf(config).flatMap(({ filters }) => filters);
 }
 
 /** What of a chain is known with its listener: of a filter that is discovered the fallback, if it has one. */

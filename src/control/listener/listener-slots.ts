@@ -5,10 +5,11 @@
  */
 import { formatAddress } from "../../shared/common/address.ts";
 import type { ListenerFacts, StatPrefixes } from "../config/listener-facts.ts";
-import type {
-  BlocksByPrefix,
-  FilterSlots,
-  ListenerSlots,
+import {
+  type BlocksByPrefix,
+  type FilterSlots,
+  type ListenerSlots,
+  noTlsBlocks,
 } from "../../shared/protocol/worker-command.ts";
 import { listenerFilterBlocks } from "./listener-filter-slots.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
@@ -22,6 +23,7 @@ import {
   tcpOnDemandStats,
   tcpStats,
 } from "../../shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 
 export interface ListenerSlotsLease extends Disposable {
   slotsFor(worker: number): ListenerSlots;
@@ -48,6 +50,12 @@ export function allocateListenerSlots(
       allocate(listenerHttpStats, `${prefix}http.${p}.`),
     ),
     listenerFilters: listenerFilterBlocks(facts.listenerFilters, allocate),
+    tls: facts.speaksTls
+      ? {
+          connection: allocate(tlsStats, prefix),
+          factory: allocate(tlsFactoryStats, `${prefix}server_ssl_socket_factory.`),
+        }
+      : noTlsBlocks,
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
@@ -106,7 +114,11 @@ function allocateTogether(
 }
 
 /** `listener.<stat_prefix or address>.`, its colons replaced as Envoy does. */
-function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerFacts): string {
+export function listenerStatPrefix({
+  name: listener,
+  addresses,
+  statPrefix,
+}: ListenerFacts): string {
   const [address] = addresses;
   const name = statPrefix || (address ? formatAddress(address) : listener);
   return `listener.${name.replaceAll(":", "_")}.`;

@@ -10,6 +10,7 @@ import { type DecodedListener, dependencyTargets } from "../config/decoded-liste
 import type { Listener } from "./listener.ts";
 import { clustersOf } from "./listener-clusters.ts";
 import type { AcquireDependency } from "./listener-dependencies.ts";
+import { listenerStatPrefix } from "./listener-slots.ts";
 
 /** The target that a listener waits for until workers are started. */
 const workersTarget = "workers";
@@ -48,10 +49,11 @@ export class ListenerWarmup {
   begin(listener: Listener): void {
     const { dependencies } = listener.decoded;
     const targets = dependencyTargets(dependencies);
+    const owner = { statPrefix: listenerStatPrefix(listener.facts) };
     for (const [index, dependency] of dependencies.entries()) {
       const target = targets[index] ?? "";
       const onReady = (): void => this.#owner.onTargetReady(listener, target);
-      const lease = this.#context.dependencies(dependency, onReady);
+      const lease = this.#context.dependencies(dependency, onReady, owner);
       listener.dependencies.push(lease);
       if (lease.isReady) listener.become({ kind: "targetReady", target });
     }

@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import { secretSourcesOf } from "../config/own-clusters.ts";
 import { CdsApi } from "../cluster/cds-api.ts";
 import { InitManager } from "../init/init-manager.ts";
 import { LdsApi } from "../listener/lds-api.ts";
@@ -62,7 +63,11 @@ export class Initialization {
 
   #addStaticClusters(): string | undefined {
     const { plane, bootstrap } = this.#parts;
-    for (const cluster of bootstrap.staticClusters) {
+    // A cluster that waits for a secret asks another one for it.
+    const clusters = bootstrap.staticClusters.toSorted(
+      (a, b) => secretSourcesOf(a).length - secretSourcesOf(b).length,
+    );
+    for (const cluster of clusters) {
       const error = plane.clusters.addStatic(cluster);
       if (error !== undefined) return error;
     }

@@ -8,6 +8,7 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
+import { daysUntil } from "../admin/certs-endpoint.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
 import { noOverloadSlots } from "../../shared/protocol/overload.ts";
 import { Pulse } from "../../shared/protocol/pulse.ts";
@@ -298,6 +299,10 @@ export class Server {
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
       runtime: this.#plane.runtime,
+      certificates: {
+        certificates: () => this.#plane.tls.certificates(),
+        wallTime: () => this.#parts.clock.wallTime(),
+      },
       awaiting: () => this.#initialization.awaiting,
       memory: memoryUse,
       reopenLogs: () => this.reopenLogs(),
@@ -360,7 +365,18 @@ export class Server {
       statBlocksRefused: this.#slabs.store.refusedCount,
       logLinesDropped: log.sink.droppedCount,
       unsupportedFields: loaded.decoders.warnings.count,
+      daysUntilExpiry: this.#daysUntilExpiry(),
     });
+  }
+
+  /** Of the first certificate to expire; undefined: there is none. */
+  #daysUntilExpiry(): number | undefined {
+    const nowMs = this.#parts.clock.wallTime();
+    const days = this.#plane.tls
+      .certificates()
+      .flat()
+      .map(({ certificate }) => daysUntil(certificate.validToDate, nowMs));
+    return days.length === 0 ? undefined : Math.min(...days);
   }
 
   #uptimeMs(): number {

@@ -19,6 +19,7 @@ import type {
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
+import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
@@ -42,6 +43,7 @@ export interface ConnectionHandlerParts {
   readonly scopes: WorkerScopeTable;
   readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
+  readonly tls: WorkerTls;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
   readonly networkFilters: FilterVersions;
   readonly post: (event: WorkerEvent) => void;
@@ -51,7 +53,12 @@ export interface ConnectionHandlerParts {
 type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
 type Lesson = Extract<
   WorkerCommand,
-  { kind: `${"set" | "remove"}${"Routes" | "Secret" | "Scopes"}` | "setVirtualHosts" }
+  {
+    kind:
+      | `${"set" | "remove"}${"Cluster" | "Routes" | "Secret" | "Scopes" | "Tls"}`
+      | "setHosts"
+      | "setVirtualHosts";
+  }
 >;
 
 /** Commands that are answered by more than "done". */
@@ -125,20 +132,18 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
-      case "setCluster":
-        return this.#parts.clusters.set(command);
-      case "setHosts":
-        return this.#parts.clusters.setHosts(command);
-      case "removeCluster":
-        this.#parts.clusters.remove(command.name);
-        return this.#done(command.reply);
       case "setFilterConfig":
         return this.#setFilterConfig(command);
       case "removeFilterConfig":
         this.#parts.filterConfigs.remove(command.id);
         return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+      case "setCluster":
+      case "setHosts":
+      case "removeCluster":
       case "setSecret":
       case "removeSecret":
+      case "setTls":
+      case "removeTls":
       case "setRoutes":
       case "removeRoutes":
       case "setVirtualHosts":
@@ -159,10 +164,22 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   /** What main found out for those who look it up here. */
   #learn(command: Lesson): void {
     switch (command.kind) {
+      case "setCluster":
+        return this.#parts.clusters.set(command);
+      case "setHosts":
+        return this.#parts.clusters.setHosts(command);
+      case "removeCluster":
+        this.#parts.clusters.remove(command.name);
+        return this.#done(command.reply);
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setTls":
+        this.#parts.tls.set(command.context);
+        return this.#done(command.reply);
+      case "removeTls":
+        return this.#parts.tls.remove(command);
       case "setRoutes":
         return this.#parts.routes.set(command.config);
       case "removeRoutes":

@@ -17,6 +17,7 @@ import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import { StatSlab } from "../../shared/stats/slab.ts";
 import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
+import { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
@@ -86,6 +87,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     hasEnded = true;
     pulse[Symbol.dispose]();
     handler[Symbol.dispose]();
+    assembled.tls[Symbol.dispose]();
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
     post({ kind: "exited" });
@@ -125,6 +127,7 @@ function assemble({ post, ...foundation }: Foundation) {
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
+  const tls = new WorkerTls(foundation.reactor, foundation.loggerOf("connection"));
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
   const networkFilters = new FilterVersions();
   const onDemand = new OnDemandWaits({
@@ -141,12 +144,13 @@ function assemble({ post, ...foundation }: Foundation) {
     scopes,
     onDemand,
     secrets,
+    tls,
     filterConfigs,
     networkFilters,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  const tables = { clusters, routes, scopes, secrets, filterConfigs, networkFilters };
+  const tables = { clusters, routes, scopes, secrets, tls, filterConfigs, networkFilters };
   return { worker, runtime, onDemand, ...tables, sinks };
 }
 

@@ -7,8 +7,10 @@
  * closing at once would fail requests that cross the FIN.
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
+import { silencePlan } from "../../shared/drain/drain-decision.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { tickMs } from "../../shared/io/timer-wheel.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import { never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -49,6 +51,13 @@ export class ConnectionLife {
     context.count(httpStat.cxHttp1Total);
     context.add(httpStat.cxActive, 1);
     context.add(httpStat.cxHttp1Active, 1);
+    if (!this.#isTls) return;
+    context.count(httpStat.cxSslTotal);
+    context.add(httpStat.cxSslActive, 1);
+  }
+
+  get #isTls(): boolean {
+    return isTls(this.#connection.filterChain);
   }
 
   onBytes(): void {
@@ -70,12 +79,13 @@ export class ConnectionLife {
   }
 
   onDrain(drain: DrainStart): void {
-    const graceMs = drain.idle === "keep" ? never : drain.idleGraceMs;
-    this.#tell(graceMs, drain.deadlineMs);
+    this.#isTold = true;
+    const { graceMs, endsMs } = silencePlan(drain);
+    this.#startGrace(graceMs, endsMs);
   }
 
   onDrainDeadlineMoved(drain: DrainStart): void {
-    if (!this.#isTooOld) this.#graceEndsMs = drain.deadlineMs;
+    if (!this.#isTooOld) this.#graceEndsMs = silencePlan(drain).endsMs;
   }
 
   onClosing(): void {
@@ -97,6 +107,7 @@ export class ConnectionLife {
     }
     context.add(httpStat.cxActive, -1);
     context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);
@@ -142,6 +153,15 @@ export class ConnectionLife {
     return this.#closeUnlessUnread(nowMs, this.#isTold ? httpStat.cxDrainClose : undefined);
   }
 
+  /**
+   * Asked when it is cut: nothing would be lost. Its own timers may be a tick behind whoever cuts it at the same
+   * instant, and what is seen must not depend on which of them was first.
+   */
+  endsInOrder(nowMs: number, isIdle: boolean): boolean {
+    if (this.#isClosing) return this.#connection.socket.queuedBytes === 0;
+    return this.due(nowMs + tickMs, isIdle) === "close";
+  }
+
   #closeUnlessUnread(nowMs: number, offset: number | undefined): "close" | undefined {
     if (this.#connection.socket.hasUnreadBytes()) {
       this.#recheckAtMs = nowMs + unreadRecheckMs;
@@ -175,11 +195,6 @@ export class ConnectionLife {
       return;
     }
     this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
-  }
-
-  #tell(graceMs: number, deadlineMs: number): void {
-    this.#isTold = true;
-    this.#startGrace(graceMs, deadlineMs);
   }
 
   #startGrace(graceMs: number, endsMs: number): void {

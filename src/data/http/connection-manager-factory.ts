@@ -11,8 +11,9 @@ export function createHttpConnectionManagerFactory(
   config: HttpConnectionManagerConfig,
   worker: WorkerContext,
   slots: ListenerSlots,
+  isTls: boolean,
 ): NetworkFilterFactory {
-  const context = new HttpContext(config, worker, slots);
+  const context = new HttpContext(config, worker, slots, isTls);
   const requests = new ActiveRequestPool(context);
   return {
     create: (connection) => new Http1ServerConnection(context, requests, connection),

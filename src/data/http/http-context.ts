@@ -22,7 +22,7 @@ import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import type { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
-import type { UpstreamEnvironment } from "./upstream/http1-client-connection.ts";
+import type { UpstreamEnvironment } from "../network/upstream-transport.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
 const shedLoad = loadShedStats.offset("shed_load_count");
@@ -30,6 +30,8 @@ const shedLoad = loadShedStats.offset("shed_load_count");
 export class HttpContext implements ComposerContext, Disposable {
   readonly worker: WorkerContext;
   readonly reactor: Reactor;
+  /** Its clients speak TLS. */
+  readonly isTls: boolean;
   readonly writer: HeadWriter;
   readonly dates: DateHeader;
   readonly requestIds: RequestIds;
@@ -48,10 +50,16 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #listenerHttp: StatBlock;
   #live: LiveConfig;
 
-  constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
+  constructor(
+    config: HttpConnectionManagerConfig,
+    worker: WorkerContext,
+    slots: ListenerSlots,
+    isTls: boolean,
+  ) {
     this.worker = worker;
+    this.isTls = isTls;
     this.reactor = worker.reactor;
-    this.upstream = { reactor: worker.reactor, slab: worker.slab };
+    this.upstream = worker;
     this.writer = new HeadWriter(worker.reactor.arena);
     this.view = new RequestView(worker.reactor.arena.buffer, this);
     this.requestComposer = new RequestComposer(this);

@@ -121,6 +121,13 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#timer.atLatest(this.#nextDeadlineMs());
   }
 
+  endsInOrder(): boolean {
+    const isInOrder = this.#life.endsInOrder(this.#context.reactor.nowMs, this.isIdle);
+    // It is counted, and the timer that would do the same may fire before the socket has closed.
+    if (isInOrder) this.#state = "closed";
+    return isInOrder;
+  }
+
   progress(): StreamProgress | undefined {
     const request = this.#request;
     if (request?.isActive !== true) return undefined;

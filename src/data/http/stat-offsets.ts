@@ -15,6 +15,7 @@ const http = (name: Parameters<typeof httpStats.offset>[0]): number => httpStats
 /** `http.<stat_prefix>.` */
 export const httpStat = {
   cxTotal: http("downstream_cx_total"),
+  cxSslTotal: http("downstream_cx_ssl_total"),
   cxHttp1Total: http("downstream_cx_http1_total"),
   cxDestroy: http("downstream_cx_destroy"),
   cxDestroyRemote: http("downstream_cx_destroy_remote"),
@@ -55,6 +56,7 @@ export const httpStat = {
   rqRedirect: http("rq_redirect"),
   rqResetAfterStart: http("rq_reset_after_downstream_response_started"),
   cxActive: http("downstream_cx_active"),
+  cxSslActive: http("downstream_cx_ssl_active"),
   cxHttp1Active: http("downstream_cx_http1_active"),
   rqActive: http("downstream_rq_active"),
   cxLengthMs: http("downstream_cx_length_ms"),

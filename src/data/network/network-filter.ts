@@ -16,6 +16,8 @@ export interface NetworkFilter {
   /** No request or stream is under way; false where that cannot be known. */
   readonly isIdle: boolean;
   onNewConnection(): void;
+  /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
+  onSecured?(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */
   onData(start: number, end: number): void;
   onEnd(): void;
@@ -30,6 +32,8 @@ export interface NetworkFilter {
   onDrain(drain: DrainStart): void;
   /** Of a drain that `onDrain` told of: only for filters that heed the deadline themselves. */
   onDrainDeadlineMoved?(drain: DrainStart): void;
+  /** Asked once, before the connection is cut: nothing is lost by it, so it counts as finished. Absent: it is cut. */
+  endsInOrder?(): boolean;
   /** What is under way; undefined: nothing. Made when it is asked for. */
   progress?(): StreamProgress | undefined;
   /** Last call. */

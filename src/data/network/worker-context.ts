@@ -13,6 +13,7 @@ import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { ClusterTable } from "../upstream/cluster-table.ts";
 import type { Runtime } from "../upstream/worker-runtime.ts";
 import type { CreateAccessLogger } from "./access-logger.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface WorkerContext {
   readonly init: WorkerInit;
@@ -33,6 +34,7 @@ export interface WorkerContext {
   readonly onDemand: OnDemandWaits;
   /** Configurations of HTTP filters that came by ECDS, by their ids. */
   readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
+  readonly tls: TlsContexts;
   /** The same of network filters. Who is served by a version keeps main from letting go of what it needs. */
   readonly networkFilters: NamedValues<FilterVersion>;
   /** Generic secrets by their ids. */

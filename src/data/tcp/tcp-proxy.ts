@@ -88,11 +88,22 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     const { reactor, socket } = this.#connection;
     this.#count(cxTotal);
     if (this.#shared.logger) lookAtAddresses(socket);
+    // A handshake reads of its own accord.
     socket.setReading(false);
     if (config.maxDownstreamConnectionDurationMs > 0) {
       reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
     }
     this.#clusterName = chooseCluster(config.clusters, worker.random);
+    if (this.#connection.isSecured) this.#begin();
+  }
+
+  /** Envoy connects before: whoever cannot shake hands costs no upstream connection here. */
+  onSecured(): void {
+    if (this.#state.kind === "new") this.#begin();
+  }
+
+  #begin(): void {
+    const { worker } = this.#shared;
     if (worker.clusters.get(this.#clusterName) || !this.#waitForCluster()) this.#connect(0);
   }
 
@@ -166,6 +177,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
         bytesSent: upstream?.bytesSent ?? 0,
         attempts,
         failureReason: this.#failureReason,
+        tls: upstream?.socket.tlsSession,
       },
     });
   }

@@ -108,4 +108,7 @@ export type PlainNetworkFilterConfig =
   /** Accepted without effect, with the reason in the extension table (Istio's metadata exchange). */
   | { readonly kind: "noop"; readonly name: string };
 
-export type TransportSocketConfig = { readonly kind: "rawBuffer" };
+export type TransportSocketConfig =
+  | { readonly kind: "rawBuffer" }
+  /** Workers have the context under its id, or none yet: then connections are refused. */
+  | { readonly kind: "tls"; readonly contextId: string };

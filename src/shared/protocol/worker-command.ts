@@ -10,6 +10,7 @@ import type { ListenerConfig, PlainNetworkFilterConfig } from "../config/listene
 import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
 import type { RuntimeValues } from "../config/runtime-values.ts";
 import type { RouteScope } from "../config/scoped-routes.ts";
+import type { ServerTlsConfig, ClientTlsConfig } from "../config/tls-config.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
@@ -66,6 +67,8 @@ export type WorkerCommand =
   /** A generic secret that a filter's configuration names by its id; requests see it from now on. */
   | { readonly kind: "setSecret"; readonly id: string; readonly text: string }
   | { readonly kind: "removeSecret"; readonly id: string }
+  | SetTls
+  | { readonly kind: "removeTls"; readonly side: TlsSide; readonly id: string }
   | SetVirtualHosts
   | SetScopes
   | { readonly kind: "removeScopes"; readonly name: string }
@@ -99,6 +102,14 @@ export function blockOf(blocks: BlocksByPrefix, statPrefix: string): StatBlock {
   return blocks.find(([prefix]) => prefix === statPrefix)?.[1] ?? 0;
 }
 
+/** `tlsStats` and `tlsFactoryStats`. */
+export interface TlsBlocks {
+  readonly connection: StatBlock;
+  readonly factory: StatBlock;
+}
+
+export const noTlsBlocks: TlsBlocks = { connection: 0, factory: 0 };
+
 export type DiscoveredFilter =
   | { readonly category: "http"; readonly config: PlainHttpFilterConfig }
   | DiscoveredNetworkFilter;
@@ -129,6 +140,8 @@ export interface ListenerSlots extends FilterSlots {
   /** `listener.<address>.worker_N.`, one a worker. */
   readonly worker: StatBlock;
   readonly listenerHttp: BlocksByPrefix;
+  /** `listener.<address>.`, and `server_ssl_socket_factory.` below it; 0 where no filter chain speaks TLS. */
+  readonly tls: TlsBlocks;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */
@@ -225,6 +238,7 @@ export interface SetCluster {
   /** Where each host is counted (`hostStats`), in the order of the hosts. */
   readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
+  readonly tls: TlsBlocks;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
 }
@@ -235,6 +249,23 @@ export interface SetHosts {
   readonly hosts: readonly HostConfig[];
   readonly hostBlocks: readonly StatBlock[];
 }
+
+/**
+ * Before the first listener or cluster that names the id, and again at every rotation. A handshake that begins after the
+ * reply is served by it; connections that are there stay as they are.
+ */
+export interface SetTls {
+  readonly kind: "setTls";
+  readonly context: TlsContextConfig;
+  readonly reply: ReplyId;
+}
+
+/** Ids of the two sides are apart. */
+export type TlsContextConfig =
+  | { readonly side: "server"; readonly id: string; readonly config: ServerTlsConfig }
+  | { readonly side: "client"; readonly id: string; readonly config: ClientTlsConfig };
+
+export type TlsSide = TlsContextConfig["side"];
 
 /** By VHDS: of a route configuration that discovers them, and is there. */
 export interface SetVirtualHosts extends VirtualHostChange {

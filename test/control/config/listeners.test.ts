@@ -191,9 +191,9 @@ describe("decode() refuses as Envoy does", () => {
     [
       "a transport socket that is not built",
       listenerYaml(
-        `filter_chains: [{transport_socket: {name: tls, ${type("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")}}}]`,
+        `filter_chains: [{transport_socket: {name: x, ${type("envoy.extensions.transport_sockets.alts.v3.Alts")}}}]`,
       ),
-      "Didn't find a registered implementation for 'tls' with type URL: 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext' (transport socket: built are envoy.transport_sockets.raw_buffer)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.transport_sockets.alts.v3.Alts' (transport socket: built are envoy.transport_sockets.raw_buffer, envoy.transport_sockets.tls)",
     ],
     [
       "a listener filter that is not built",
