@@ -120,6 +120,8 @@ export class NodeSocket implements Socket {
     const carrier = this.#raw;
     if (this.#state === "open") this.#state = "handshaking";
     for (const event of ["data", "end", "error", "close"]) carrier.removeAllListeners(event);
+    // What was looked at before is still in it: flowing without a listener it would be thrown away.
+    carrier.pause();
     this.#raw = secure(carrier, start, this, (outcome) =>
       this.#loop.run(this, () => this.#onSecured(outcome)),
     );
