@@ -247,6 +247,7 @@ export class TestWorkers {
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
+      listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
@@ -281,6 +282,7 @@ export class TestWorkers {
       tag,
       config: options.isLazy ? undefined : config,
       sockets: [socket.ref],
+      unboundAddresses: [],
       slots,
       reply,
     });
