@@ -7,6 +7,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
 import { decodeInlineRoutes } from "./route-configs.ts";
@@ -61,6 +62,10 @@ export function decodeHttpConnectionManager(
     acceptHttp10: http1?.acceptHttp10 ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
     allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+    http2: decodeHttp2Options(
+      message.http2ProtocolOptions,
+      message.streamErrorOnInvalidHttpMessage ?? false,
+    ),
     headersWithUnderscores: underscores[common?.headersWithUnderscoresAction ?? 0] ?? "allow",
     accessLog: decodeAccessLogs(message.accessLog, context),
   };

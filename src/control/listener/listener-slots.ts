@@ -10,6 +10,7 @@ import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
   credentialInjectorStats,
+  http2Stats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -48,6 +49,7 @@ export function allocateListenerSlots(
     credentialInjector: byPrefix(facts.credentialStatPrefixes, (p) =>
       allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
     ),
+    http2: http.length > 0 ? allocate(http2Stats, "http2.") : 0,
     tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     connectionCount: connections.index,
     name: facts.name,

@@ -18,7 +18,6 @@ import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
-import { type ByteSink, sendJoined } from "./http1/joined-bytes.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -38,7 +37,12 @@ import { type BodyPart, Exchange, type ExchangeOwner } from "./upstream/exchange
 import type { ResponseBody } from "./upstream/upstream-request.ts";
 
 /** The server side of the codec: where answers go. */
-export interface ResponseSink extends ByteSink {
+export interface ResponseSink {
+  readonly isHttp2: boolean;
+  /** Sends the head that the context's writer holds, and the first part of the body. */
+  sendHead(body: BodyPart, isChunked: boolean): void;
+  /** A further part of the body, as it came. */
+  sendBody(start: number, end: number, isEnd: boolean): void;
   /** Every byte of the request was received. */
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */
@@ -94,6 +98,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#live = context.live;
     this.#framing = {
       isHttp10: false,
+      isHttp2: false,
       isChunked: false,
       closes: false,
       isHeadRequest: false,
@@ -154,7 +159,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
     context.count(httpStat.rqTotal);
-    context.count(httpStat.rqHttp1Total);
+    context.count(this.#sink.isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
     this.#proceed();
   }
@@ -195,10 +200,22 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#route = undefined;
     this.#takeLive();
     this.#isHead = false;
-    this.info.begin(reactor.nowMs, 1);
+    this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
     this.#context.count(httpStat.rqTotal);
     this.#context.add(httpStat.rqActive, 1);
     this.#reply(reason);
+  }
+
+  /** A request that cannot be answered either: counted and logged when the codec resets it. */
+  refuseSilently(): void {
+    const { reactor } = this.#context;
+    this.#phase = "active";
+    this.#route = undefined;
+    this.#takeLive();
+    this.info.begin(reactor.nowMs, 2);
+    this.#context.count(httpStat.rqTotal);
+    this.#context.count(httpStat.rqHttp2Total);
+    this.#context.add(httpStat.rqActive, 1);
   }
 
   /** Sends what `begin` composed, with the first part of the decoded body. */
@@ -238,11 +255,25 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** The client went away. */
   onClientGone(): void {
+    this.#abort(httpStat.rqRxReset, "DC", "downstream_remote_disconnect");
+  }
+
+  /** The client gave it up; its connection stays. */
+  onResetByClient(): void {
+    this.#abort(httpStat.rqRxReset, "DR", "http2.remote_reset");
+  }
+
+  /** We give it up, for what the client sent makes no sense; nobody is told but by the codec. */
+  onResetByCodec(details: string): void {
+    this.#abort(httpStat.rqTxReset, "DPE", details);
+  }
+
+  #abort(offset: number, flag: ResponseFlag, details: string): void {
     if (this.#phase === "none") return;
     this.#exchange.cancel();
-    this.info.addFlag("DC");
-    this.info.responseCodeDetails = "downstream_remote_disconnect";
-    this.#context.count(httpStat.rqRxReset);
+    this.info.addFlag(flag);
+    this.info.responseCodeDetails = details;
+    this.#context.count(offset);
     this.#finish();
   }
 
@@ -283,7 +314,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
     framing.isHttp10 = isHttp10;
-    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10;
+    framing.isHttp2 = this.#sink.isHttp2;
+    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10 && !framing.isHttp2;
     const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
     framing.closes = this.#sink.decidesToClose() || isUnframed;
     this.#phase = "answering";
@@ -293,19 +325,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#reply("responseTooLarge");
       return;
     }
-    this.#writeHead(body);
+    info.bytesSent += body.end - body.start;
+    this.#sink.sendHead(body, framing.isChunked);
     if (body.isEnd) this.#end();
   }
 
   onResponseBody(start: number, end: number, isEnd: boolean): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     this.info.bytesSent += end - start;
-    if (!this.#framing.isChunked) {
-      if (end > start) this.#sink.write(start, end);
-    } else if (end > start) {
-      chunkEncoder.encode(this.#context.reactor.arena.bytes, start, end, isEnd);
-      this.#sink.write(chunkEncoder.start, chunkEncoder.end);
-    } else if (isEnd) this.#writeLastChunk();
+    this.#sink.sendBody(start, end, isEnd);
     if (isEnd) this.#end();
   }
 
@@ -479,27 +507,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return part;
   }
 
-  #writeHead(body: ResponseBody): void {
-    const { writer, reactor } = this.#context;
-    this.info.bytesSent += body.end - body.start;
-    if (!this.#framing.isChunked) {
-      sendJoined(this.#sink, writer, reactor.arena, body);
-    } else if (body.end > body.start) {
-      chunkEncoder.encode(reactor.arena.bytes, body.start, body.end, body.isEnd);
-      sendJoined(this.#sink, writer, reactor.arena, chunkEncoder);
-    } else {
-      if (body.isEnd) writer.put(lastChunk);
-      this.#sink.write(writer.start, writer.at);
-    }
-  }
-
-  #writeLastChunk(): void {
-    const { writer } = this.#context;
-    writer.begin();
-    writer.put(lastChunk);
-    this.#sink.write(writer.start, writer.at);
-  }
-
   #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
@@ -514,11 +521,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.responseCode = reply.status;
     this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
     framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
+    framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    this.#context.responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
-    this.#sink.write(writer.start, writer.at);
+    const { responseComposer } = this.#context;
+    const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
+    this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
     this.#end();
   }
 

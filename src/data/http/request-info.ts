@@ -11,6 +11,9 @@ import type { CapturedValues } from "./headers/header-capture.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import type { UpstreamConnection } from "./upstream/upstream-request.ts";
 
+/** By `RequestHead.minorVersion`. */
+const protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2"] as const;
+
 export class RequestInfo implements StreamInfo {
   startMs = 0;
   requestEndAtMs = -1;
@@ -98,8 +101,8 @@ export class RequestInfo implements StreamInfo {
     return this.#flags;
   }
 
-  get protocol(): "HTTP/1.0" | "HTTP/1.1" {
-    return this.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  get protocol(): "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" {
+    return protocols[this.minorVersion] ?? "HTTP/1.1";
   }
 
   get startWallMs(): number {

@@ -76,6 +76,7 @@ export const responseFlags = {
   NC: "NoClusterFound",
   URX: "UpstreamRetryLimitExceeded",
   DC: "DownstreamConnectionTermination",
+  DR: "DownstreamRemoteReset",
   UC: "UpstreamConnectionTermination",
   UT: "UpstreamRequestTimeout",
   LR: "LocalReset",

@@ -13,6 +13,7 @@ import { BlockPool, blockBytes } from "./block-pool.ts";
 import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
+import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { PipePool } from "./pipe-pool.ts";
@@ -62,6 +63,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   ]);
   readonly arena: Arena;
   readonly timers: HierarchicalWheel;
+  readonly outputs: OutputBuffers;
   /** As `SocketLoop`. */
   readonly windowsAddress: number;
   readonly readStart: number;
@@ -96,6 +98,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     this.windowsAddress = mapping.address;
     this.arena = createWindows(mapping.buffer);
     this.readStart = this.arena.readStart;
+    this.outputs = new OutputBuffers(this.arena, (task) => this.atRoundEnd(task));
     this.blocks = new BlockPool(options.arenaBytesMax);
     this.timers = new HierarchicalWheel(this);
     this.#drive = new WheelDrive(this.timers, () => this.#runRounds());

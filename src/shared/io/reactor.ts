@@ -9,6 +9,7 @@
  */
 import type { SocketAddress } from "../common/address.ts";
 import type { Arena } from "./arena.ts";
+import type { OutputBuffers } from "./output-buffers.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
 export type Capability =
@@ -24,6 +25,7 @@ export interface Reactor {
   readonly capabilities: ReadonlySet<Capability>;
   readonly arena: Arena;
   readonly timers: TimerWheel;
+  readonly outputs: OutputBuffers;
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
   /** What queued output holds of the arena, in bytes (epoll: whole blocks of 16 KiB). For a gauge. */

@@ -98,6 +98,8 @@ export interface ListenerSlots {
   readonly http: BlocksByPrefix;
   readonly listenerHttp: BlocksByPrefix;
   readonly tcp: BlocksByPrefix;
+  /** `http2.`: one for all listeners. */
+  readonly http2: StatBlock;
   /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
   readonly credentialInjector: BlocksByPrefix;
   /** Index into the shared limits of the listener's connection count. */
