@@ -74,15 +74,11 @@ export function decodeHttpConnectionManager(
 /** By the numbers of `PathWithEscapedSlashesAction`: the default and KEEP_UNCHANGED are what we do. */
 const keepsEscapedSlashes = [0, 1];
 /** By the numbers of `CodecType`. */
-const codecsNotBuilt = new Map([
-  [2, "HTTP2"],
-  [3, "HTTP3"],
-]);
+const codecsNotBuilt = new Map([[3, "HTTP3"]]);
 
 function judge(message: HttpConnectionManager, context: DecodeContext): void {
   const codec = codecsNotBuilt.get(Number(message.codecType));
-  if (codec !== undefined)
-    context.refuse(`codec_type ${codec} is not supported: AUTO and HTTP1 serve HTTP/1.1`);
+  if (codec !== undefined) context.refuse(`codec_type ${codec} is not built`);
   if (!keepsEscapedSlashes.includes(message.pathWithEscapedSlashesAction))
     context.refuse(
       "path_with_escaped_slashes_action other than KEEP_UNCHANGED is not supported: paths would be matched in another form",

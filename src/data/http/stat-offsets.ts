@@ -84,6 +84,7 @@ export const http2Stat = {
   rxReset: http2Stats.offset("rx_reset"),
   streamRefused: http2Stats.offset("stream_refused_errors"),
   trailers: http2Stats.offset("trailers"),
+  txFlushTimeout: http2Stats.offset("tx_flush_timeout"),
   txReset: http2Stats.offset("tx_reset"),
   streamsActive: http2Stats.offset("streams_active"),
 } as const;

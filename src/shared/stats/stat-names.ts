@@ -123,6 +123,7 @@ export const http2Stats = defineStats({
     "rx_reset",
     "stream_refused_errors",
     "trailers",
+    "tx_flush_timeout",
     "tx_reset",
   ],
   gauges: ["streams_active"],

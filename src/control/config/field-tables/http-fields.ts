@@ -18,6 +18,7 @@ export const httpFields: FieldTables = {
       "http_filters",
       "common_http_protocol_options",
       "http_protocol_options",
+      "http2_protocol_options",
       "server_name",
       "server_header_transformation",
       "max_request_headers_kb",
@@ -52,7 +53,6 @@ export const httpFields: FieldTables = {
     warned: {
       add_user_agent: "headers are passed on as they came",
       tracing: "nothing is traced",
-      http2_protocol_options: "HTTP/2 has its defaults",
       http3_protocol_options: "HTTP/3 is not built",
       scheme_header_transformation: "the scheme is that of the connection",
       access_log_flush_interval: "a request is logged when it ends",
@@ -65,7 +65,8 @@ export const httpFields: FieldTables = {
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: "addresses are shown as they are",
       upgrade_configs: "upgrades are refused with 403",
       local_reply_config: "local replies are Envoy's own",
-      stream_error_on_invalid_http_message: "an invalid message ends its connection",
+      stream_error_on_invalid_http_message:
+        "of HTTP/2 alone: an invalid HTTP/1 message ends its connection",
       proxy_status_config: "no proxy-status header is written",
       append_x_forwarded_port: "no x-forwarded-port header is written",
       append_local_overload: "no header tells of overload",
@@ -169,6 +170,34 @@ export const httpFields: FieldTables = {
       suppress_grpc_request_failure_code_stats: "no such stats",
       reject_connect_request_early_data: "CONNECT is not built",
     },
+  },
+  "envoy.config.core.v3.Http2ProtocolOptions": {
+    honoured: [
+      "hpack_table_size",
+      "max_concurrent_streams",
+      "initial_stream_window_size",
+      "initial_connection_window_size",
+      "max_outbound_frames",
+      "max_outbound_control_frames",
+      "max_consecutive_inbound_frames_with_empty_payload",
+      "max_inbound_priority_frames_per_stream",
+      "max_inbound_window_update_frames_per_data_frame_sent",
+      "override_stream_error_on_invalid_http_message",
+      "connection_keepalive",
+    ],
+    warned: {
+      allow_connect: "extended CONNECT is not built",
+      allow_metadata: "METADATA frames are ignored",
+      stream_error_on_invalid_http_messaging: "override_stream_error_on_invalid_http_message holds",
+      custom_settings_parameters: "no settings but our own are sent",
+      use_oghttp2_codec: "the codec is our own",
+      max_metadata_size: "METADATA frames are ignored",
+      enable_huffman_encoding: "strings are sent as they are",
+    },
+  },
+  "envoy.config.core.v3.KeepaliveSettings": {
+    honoured: ["interval", "timeout", "interval_jitter"],
+    warned: { connection_idle_interval: "pings are sent at intervals alone" },
   },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     honoured: [

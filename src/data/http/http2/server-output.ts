@@ -137,6 +137,7 @@ export class ServerOutput {
     const size = isLastEmpty ? 0 : this.#room(stream);
     if (size <= 0 && !isLastEmpty) return false;
     const part = queue.take(size);
+    stream.flushSinceMs = this.#context.reactor.nowMs;
     this.#take(stream, part.length);
     const isLast = queue.isEnd && queue.bytes === 0;
     if (isLast) queue.isEnd = false;

@@ -229,15 +229,18 @@ export class ServerRequests implements StreamOwner {
 
   nextDeadlineMs(): number {
     let dueMs = never;
-    for (const { request } of this.#streams.values()) {
-      if (request !== undefined) dueMs = Math.min(dueMs, request.nextDeadlineMs());
-    }
+    for (const stream of this.#streams.values()) dueMs = Math.min(dueMs, this.#dueMs(stream));
     return dueMs;
   }
 
   onDeadline(nowMs: number): void {
-    for (const { request } of this.#streams.values()) {
-      if (request !== undefined && nowMs >= request.nextDeadlineMs()) request.onDeadline(nowMs);
+    for (const stream of this.#streams.values()) {
+      if (nowMs < this.#dueMs(stream)) continue;
+      if (stream.request !== undefined) stream.request.onDeadline(nowMs);
+      else {
+        this.#context.countHttp2(http2Stat.txFlushTimeout);
+        this.#resetStream(stream, errorCode.cancel);
+      }
     }
   }
 
@@ -256,6 +259,13 @@ export class ServerRequests implements StreamOwner {
       cluster ??= request.info.upstreamCluster;
     }
     return streams === 0 ? undefined : { streams, bytesReceived, bytesSent, route, cluster };
+  }
+
+  /** Of a response that is over but for what its client takes no part of: Envoy's `stream_flush_timeout`. */
+  #dueMs({ request, flushSinceMs }: ServerStream): number {
+    if (request !== undefined) return request.nextDeadlineMs();
+    const { streamIdleTimeoutMs } = this.#context.config;
+    return streamIdleTimeoutMs === 0 ? never : flushSinceMs + streamIdleTimeoutMs;
   }
 
   // What streams ask for.
@@ -532,7 +542,11 @@ export class ServerRequests implements StreamOwner {
       this.#close(stream);
       return;
     }
-    if (!stream.queue.isEmpty) return;
+    if (!stream.queue.isEmpty) {
+      stream.flushSinceMs = this.#context.reactor.nowMs;
+      this.#owner.atLatest(this.#dueMs(stream));
+      return;
+    }
     // The rest of the request is of no interest (§8.1).
     if (!stream.isRequestComplete) this.#sendReset(stream.id, errorCode.noError);
     this.#close(stream);

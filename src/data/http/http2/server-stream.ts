@@ -38,6 +38,8 @@ export class ServerStream implements ResponseSink {
   readonly receiveWindow: ReceiveWindow;
   readonly queue = new SendQueue();
   isReset = false;
+  /** The client has taken something last; asked only when the response is over and bytes of it still wait. */
+  flushSinceMs = 0;
   /** The response's last byte was handed over, though it may wait in the queue. */
   isResponseOver = false;
   /** The head as HTTP/1 text, and what came of the body, of a request that waits. */
