@@ -117,6 +117,22 @@ const newerFields = {
       "google.protobuf.BoolValue check_drain_close = 24",
     ],
   },
+  "envoy/extensions/transport_sockets/tls/v3/common": {
+    CertificateValidationContext: ["bool suppress_client_ca_list = 18"],
+    TlsCertificate: ["TlsParameters tls_params = 9"],
+    TlsParameters: [
+      "enum CompliancePolicy { FIPS_202205 = 0; }\n  repeated CompliancePolicy compliance_policies = 6",
+    ],
+  },
+  "envoy/extensions/transport_sockets/tls/v3/tls": {
+    CommonTlsContext: ["config.core.v3.TypedExtensionConfig custom_tls_certificate_selector = 16"],
+    DownstreamTlsContext: ["bool prefer_client_ciphers = 11"],
+    UpstreamTlsContext: ["bool auto_host_sni = 6", "bool auto_sni_san_validation = 7"],
+  },
+  "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config": {
+    SPIFFECertValidatorConfig: ["config.core.v3.DataSource trust_bundles = 2"],
+    TrustDomain: ["string workload_trust_domain = 3"],
+  },
   "envoy/service/discovery/v3/discovery": {
     DiscoveryResponse: ["repeated ResourceError resource_errors = 7"],
     DeltaDiscoveryResponse: ["repeated ResourceError resource_errors = 9"],

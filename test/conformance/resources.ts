@@ -98,21 +98,26 @@ export const shortIdleGrace = {
   metadata: { filter_metadata: { "sluice.drain": { idle_grace: "3s" } } },
 };
 
-/** Routes that never come: its management server accepts connections and says nothing. */
-export const silentRds = {
-  rds: {
-    route_config_name: "silent",
-    config_source: {
-      resource_api_version: "V3",
-      initial_fetch_timeout: "0s",
-      api_config_source: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "silent" } }],
+/** Routes that never come, and that somebody waits for without end: their management server accepts connections and says nothing. */
+export const silentRds = silentRdsFor("0s");
+
+/** As that, but nobody waits for it longer than this. */
+export function silentRdsFor(timeout: string): object {
+  return {
+    rds: {
+      route_config_name: "silent",
+      config_source: {
+        resource_api_version: "V3",
+        initial_fetch_timeout: timeout,
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: "silent" } }],
+        },
       },
     },
-  },
-};
+  };
+}
 
 export function cluster(name: string, port: number): object {
   return {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { BehaviorSubject } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { noClusterTls } from "../support/no-cluster-tls.ts";
 import { SharedLimits } from "../../src/control/workers/shared-limits.ts";
 import type { ResourceState } from "../../src/control/xds/resource-batch.ts";
 import type { HostConfig, LoadAssignment } from "../../src/shared/config/cluster-config.ts";
@@ -36,6 +37,7 @@ class World {
   readonly states = new Map<string, BehaviorSubject<ResourceState<LoadAssignment>>>();
   readonly addresses: string[] = ["10.0.0.1"];
   readonly manager = new ClusterManager({
+    tls: noClusterTls,
     pool: {
       post: (command) => this.worker.handle(command),
       broadcast: async (build) => this.worker.handle(build(1, 0)),

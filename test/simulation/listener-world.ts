@@ -53,8 +53,9 @@ export class ListenerWorld {
   async rest(): Promise<void> {
     const { harness } = this;
     await this.#wait(harness.manager.startWorkers());
-    await this.#idle();
+    // xDS answers in the end, if only by its timeout; until then a listener that wants them rightly warms.
     for (const route of routes) await harness.sendRoutes(route);
+    await this.#idle();
     await harness.clock.advance(3_600_000);
     await this.#idle();
     this.#forgetClosed();

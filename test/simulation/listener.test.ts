@@ -5,6 +5,8 @@ import { ListenerWorld } from "./listener-world.ts";
 /** Time for the suite; `SLUICE_SEED=N` replays one run instead, `SLUICE_SIMULATION_MS` takes more. */
 const budgetMs = Number(process.env["SLUICE_SIMULATION_MS"] ?? 10_000);
 const stepsPerSeed = 200;
+/** Runs that found something once: this one ends with a listener whose routes nobody has answered for. */
+const seedsKept = [274_041_573];
 
 /**
  * 1. A name is warming once and active once at most. 2. No connection is cut before a deadline of its own.
@@ -14,6 +16,7 @@ const stepsPerSeed = 200;
 test("listeners survive any order of pushes, answers, failures and clients", async (t) => {
   const replay = process.env["SLUICE_SEED"];
   if (replay !== undefined) return run(Number(replay));
+  for (const seed of seedsKept) await run(seed);
   const first = Math.floor(Math.random() * 2 ** 31);
   const endMs = performance.now() + budgetMs;
   let seed = first;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CdsApi } from "../../src/control/cluster/cds-api.ts";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { noClusterTls } from "../support/no-cluster-tls.ts";
 import { LdsApi } from "../../src/control/listener/lds-api.ts";
 import { unknownClusterOf } from "../../src/control/listener/rds-api.ts";
 import { AdsMux } from "../../src/control/xds/ads-mux.ts";
@@ -55,6 +56,7 @@ export class SimulatedProxy {
           node: new Uint8Array(),
         });
         const manager = new ClusterManager({
+          tls: noClusterTls,
           pool,
           limits,
           stats,

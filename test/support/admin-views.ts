@@ -53,6 +53,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       failTrafficOnPanic: false,
       closeConnectionsOnHealthFailure: false,
       protocol: "http1",
+      transportSocket: { kind: "rawBuffer" },
     },
     hosts: [
       {

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,39 +10,99 @@ export interface TestCertificate {
   readonly privateKey: string;
 }
 
+export interface IssueOptions {
+  /** Below 0: expired so many days ago. */
+  readonly days?: number;
+  /** P-256 unless told otherwise. */
+  readonly key?: "ec" | "rsa";
+  /** The common name; default `leaf`. */
+  readonly name?: string;
+  /** More lines of OpenSSL's, `basicConstraints=CA:TRUE`. */
+  readonly extensions?: readonly string[];
+}
+
 /** A certificate authority of the test's own, which lives as long as its folder. */
 export class TestAuthority implements Disposable {
   /** PEM. */
   readonly certificate: string;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "sluice-ca-"));
 
-  constructor(name = "test CA") {
-    this.#openssl(
-      ["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem"],
-      ["-days", "2", "-subj", `/CN=${name}`],
-    );
+  /** `own`: its certificate, by another authority; default: it signs its own. */
+  constructor(name = "test CA", own?: TestCertificate) {
+    if (own) {
+      writeFileSync(path.join(this.#folder, "ca.pem"), own.certificate);
+      writeFileSync(path.join(this.#folder, "ca.key"), own.privateKey);
+    } else
+      this.#openssl(
+        ["req", "-x509", ...newKeys.ec, "-keyout", "ca.key", "-out", "ca.pem"],
+        ["-days", "2", "-subj", `/CN=${name}`],
+      );
     this.certificate = this.#read("ca.pem");
   }
 
   /** Of a server or a client; `names` as OpenSSL writes them: `DNS:a.test`, `IP:127.0.0.1`, `URI:spiffe://a`. */
-  /** `days` below 0: expired so many days ago. */
-  issue(names: readonly string[], days = 2): TestCertificate {
-    writeFileSync(path.join(this.#folder, "names"), `subjectAltName=${names.join(",")}\n`);
-    this.#openssl([
-      "req",
-      ...newKey,
-      "-keyout",
-      "leaf.key",
-      "-out",
-      "leaf.csr",
-      "-subj",
-      "/CN=leaf",
-    ]);
+  issue(names: readonly string[], options: IssueOptions = {}): TestCertificate {
+    const { days = 2, key = "ec", name = "leaf", extensions = [] } = options;
+    const lines = names.length > 0 ? [`subjectAltName=${names.join(",")}`] : [];
+    writeFileSync(path.join(this.#folder, "names"), [...lines, ...extensions, ""].join("\n"));
+    this.#openssl(
+      ["req", ...newKeys[key], "-keyout", "leaf.key", "-out", "leaf.csr"],
+      ["-subj", `/CN=${name}`],
+    );
     this.#openssl(
       ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
       ["-out", "leaf.pem", "-days", String(days), "-extfile", "names"],
     );
     return { certificate: this.#read("leaf.pem"), privateKey: this.#read("leaf.key") };
+  }
+
+  /** An authority below this one; it shows its own certificate alone. */
+  issueAuthority(): TestAuthority {
+    const extensions = [
+      "basicConstraints=critical,CA:TRUE",
+      "keyUsage=critical,keyCertSign,cRLSign",
+    ];
+    return new TestAuthority("", this.issue([], { name: "intermediate CA", extensions }));
+  }
+
+  /** A list of what it has revoked, PEM. */
+  revoke(...revoked: readonly TestCertificate[]): string {
+    writeFileSync(path.join(this.#folder, "index"), "");
+    writeFileSync(path.join(this.#folder, "ca.cnf"), listSettings);
+    for (const { certificate } of revoked) {
+      writeFileSync(path.join(this.#folder, "revoked.pem"), certificate);
+      this.#openssl([...listCommand, "-revoke", "revoked.pem"]);
+    }
+    this.#openssl([...listCommand, "-gencrl", "-out", "crl.pem"]);
+    return this.#read("crl.pem");
+  }
+
+  /** A list of what is revoked, PEM; those given are on it. */
+  revocationList(revoked: readonly TestCertificate[]): string {
+    const serials = revoked.map(({ certificate }) => new X509Certificate(certificate).serialNumber);
+    const lines = serials.map(
+      (serial) => `R\t991231235959Z\t250101000000Z\t${serial}\tx\t/CN=leaf\n`,
+    );
+    writeFileSync(path.join(this.#folder, "index.txt"), lines.join(""));
+    writeFileSync(
+      path.join(this.#folder, "ca.conf"),
+      "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 2\n",
+    );
+    this.#openssl(
+      ["ca", "-gencrl", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key"],
+      ["-out", "crl.pem"],
+    );
+    return this.#read("crl.pem");
+  }
+
+  /** The key behind a password, PEM. */
+  encrypt({ privateKey }: TestCertificate, password: string): string {
+    writeFileSync(path.join(this.#folder, "plain.key"), privateKey);
+    this.#openssl(
+      ["pkey", "-in", "plain.key", "-aes256", "-passout", `pass:${password}`],
+      ["-out", "encrypted.key"],
+    );
+    return this.#read("encrypted.key");
   }
 
   [Symbol.dispose](): void {
@@ -60,4 +121,16 @@ export class TestAuthority implements Disposable {
   }
 }
 
-const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+const newKeys = {
+  ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+  rsa: ["-newkey", "rsa:2048", "-nodes"],
+} as const;
+
+const listCommand = ["ca", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"] as const;
+const listSettings = `[ca]
+default_ca = own
+[own]
+database = index
+default_md = sha256
+default_crl_days = 2
+`;

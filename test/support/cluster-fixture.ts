@@ -1,7 +1,7 @@
 /** Clusters and hosts for tests, with defaults for all that a test does not care about. */
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { SetCluster, SetHosts } from "../../src/shared/protocol/worker-command.ts";
-import { clusterLimitSlots } from "../../src/shared/protocol/worker-command.ts";
+import { clusterLimitSlots, noTlsBlocks } from "../../src/shared/protocol/worker-command.ts";
 import { StatSlab } from "../../src/shared/stats/slab.ts";
 import type { ClusterEnvironment } from "../../src/data/upstream/cluster.ts";
 import { WorkerRuntime } from "../../src/data/upstream/worker-runtime.ts";
@@ -32,6 +32,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
+    transportSocket: { kind: "rawBuffer" },
     ...overrides,
   };
 }
@@ -59,7 +60,15 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
 }
 
 export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]): SetCluster {
-  return { kind: "setCluster", config, hosts, hostBlocks: [], stats: 1, limits: 0 };
+  return {
+    kind: "setCluster",
+    config,
+    hosts,
+    hostBlocks: [],
+    stats: 1,
+    tls: noTlsBlocks,
+    limits: 0,
+  };
 }
 
 /** Of the cluster `c`. */

@@ -1,9 +1,13 @@
 /**
- * An aggregated delta server that a test scripts: it says what each name leads to, when it is asked for it. Unlike the
+ * A delta server that a test scripts, aggregated and of clusters alone: it says what each name leads to, when it is asked for it. Unlike the
  * embedded one it knows aliases, and how to say that there is no such thing, in every way that servers have.
  */
+import assert from "node:assert/strict";
 import { Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
-import { aggregatedDiscovery } from "../../src/control/proto/discovery-services.ts";
+import {
+  aggregatedDiscovery,
+  discoveryServiceOf,
+} from "../../src/control/proto/discovery-services.ts";
 import { type ReadDeltaRequest, readDeltaRequest } from "../../src/xds-server/delta-wire.ts";
 import { bytesOf } from "./config-tools.ts";
 
@@ -27,6 +31,8 @@ export class DeltaServer implements AsyncDisposable {
   readonly port: number;
   /** Every request that came, in order. */
   readonly requests: ReadDeltaRequest[] = [];
+  /** Methods that were called, in order: the aggregated one, or that of clusters alone. */
+  readonly paths: string[] = [];
   resolve: Resolve;
   readonly #server: Server;
   readonly #streams = new Set<ServerDuplexStream<Buffer, Buffer>>();
@@ -49,11 +55,13 @@ export class DeltaServer implements AsyncDisposable {
     this.#server = server;
     this.port = port;
     this.resolve = resolve;
-    const { delta } = aggregatedDiscovery();
-    server.addService(
-      { delta },
-      { delta: (stream: ServerDuplexStream<Buffer, Buffer>) => this.#serve(stream) },
-    );
+    const clusters = discoveryServiceOf("type.googleapis.com/envoy.config.cluster.v3.Cluster");
+    assert(clusters);
+    for (const { delta } of [aggregatedDiscovery(), clusters])
+      server.addService(
+        { delta },
+        { delta: (stream: ServerDuplexStream<Buffer, Buffer>) => this.#serve(stream, delta.path) },
+      );
   }
 
   /** `127.0.0.1:18000`. */
@@ -61,9 +69,10 @@ export class DeltaServer implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** To every client; resolves when one has answered. */
+  /** On every stream that asked for the type; resolves when the last of them has answered. */
   async push(typeUrl: string, answer: DeltaAnswer): Promise<void> {
-    for (const stream of this.#streams) this.#send(stream, typeUrl, answer);
+    for (const stream of this.#streams)
+      if (this.#asked.get(stream)?.has(typeUrl)) this.#send(stream, typeUrl, answer);
     const nonce = String(this.#nonce);
     await this.until(() => this.requests.some((request) => request.nonce === nonce));
   }
@@ -101,7 +110,8 @@ export class DeltaServer implements AsyncDisposable {
     await Promise.resolve();
   }
 
-  #serve(stream: ServerDuplexStream<Buffer, Buffer>): void {
+  #serve(stream: ServerDuplexStream<Buffer, Buffer>, path: string): void {
+    this.paths.push(path);
     this.#streams.add(stream);
     stream.on("data", (message: Buffer) => this.#receive(stream, readDeltaRequest(message)));
     stream.on("error", () => {});

@@ -4,13 +4,14 @@ import { WorkerScopeTable } from "../../src/data/connection-handler/scope-table.
 import type { Clock } from "../../src/shared/common/clock.ts";
 import type { DrainId, ListenerTag } from "../../src/shared/common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
+import type { ServerTlsConfig, ClientTlsConfig } from "../../src/shared/config/tls-config.ts";
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
-import type { PlainHttpFilterConfig } from "../../src/shared/config/http-config.ts";
 import type { RouteConfig } from "../../src/shared/config/route-config.ts";
 import { type RuntimeValues, noRuntimeValues } from "../../src/shared/config/runtime-values.ts";
 import type { DrainCounts, DrainStart } from "../../src/shared/drain/drain.ts";
 import { noDrainCounts } from "../../src/shared/drain/drain.ts";
 import type {
+  DiscoveredFilter,
   DrainConnections,
   SetVirtualHosts,
   StartDrain,
@@ -69,9 +70,11 @@ export class FakeWorker implements WorkerPort {
   readonly clusters = new Map<string, { config: ClusterConfig; hosts: readonly HostConfig[] }>();
   readonly routes = new Map<string, RouteConfig>();
   /** Of HTTP filters, by their ids. */
-  readonly filterConfigs = new Map<string, PlainHttpFilterConfig>();
+  readonly filterConfigs = new Map<string, DiscoveredFilter>();
   /** Generic secrets by their ids. */
   readonly secrets = new Map<string, string>();
+  /** By side and id. */
+  readonly tls = new Map<string, ServerTlsConfig | ClientTlsConfig>();
   readonly scopes = new WorkerScopeTable();
   readonly connections = new Set<FakeConnection>();
   /** Everything handled, in order. */
@@ -274,7 +277,7 @@ export class FakeWorker implements WorkerPort {
         this.isHealthCheckFailed = command.failed;
         break;
       case "setFilterConfig":
-        this.filterConfigs.set(command.id, command.config);
+        this.filterConfigs.set(command.id, command.filter);
         break;
       case "removeFilterConfig":
         this.filterConfigs.delete(command.id);
@@ -285,6 +288,12 @@ export class FakeWorker implements WorkerPort {
       case "removeSecret":
         this.secrets.delete(command.id);
         break;
+      case "setTls":
+        this.tls.set(`${command.context.side} ${command.context.id}`, command.context.config);
+        break;
+      case "removeTls":
+        this.tls.delete(`${command.side} ${command.id}`);
+        break;
       case "countConnections":
         this.#answer(command.question, {
           kind: "connectionCounts",
@@ -293,6 +302,10 @@ export class FakeWorker implements WorkerPort {
         break;
       case "startServerDrain":
       case "reopenLogs":
+      case "workerLost":
+      case "setAccepting":
+      case "shrinkHeap":
+        return;
       case "ping":
         break;
       case "shutdown":

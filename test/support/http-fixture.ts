@@ -9,7 +9,7 @@ import {
   type VirtualHost,
 } from "../../src/shared/config/route-config.ts";
 import { http2Options } from "./http2-options.ts";
-import { filterChain } from "./listener-fixture.ts";
+import { filterChain, noClientCert } from "./listener-fixture.ts";
 
 export function clusterAction(overrides: Partial<ClusterAction> = {}): ClusterAction {
   return {
@@ -87,6 +87,7 @@ export function httpConfig(
     useRemoteAddress: false,
     xffNumTrustedHops: 0,
     skipXffAppend: false,
+    clientCert: noClientCert,
     generateRequestId: true,
     preserveExternalRequestId: false,
     alwaysSetRequestIdInResponse: false,

@@ -21,6 +21,11 @@ export const matchAnything: FilterChainMatch = {
   sourcePorts: [],
 };
 
+export const noClientCert: HttpConnectionManagerConfig["clientCert"] = {
+  forward: "sanitize",
+  details: { subject: false, cert: false, chain: false, dns: false, uri: false },
+};
+
 export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
   return {
     statPrefix: "t",
@@ -29,6 +34,7 @@ export function tcpProxyConfig(overrides: Partial<TcpProxyConfig> = {}): TcpProx
     maxConnectAttempts: 1,
     maxDownstreamConnectionDurationMs: 0,
     checkDrainClose: false,
+    onDemand: undefined,
     accessLog: [],
     ...overrides,
   };
@@ -74,6 +80,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     tcpBacklogSize: 1024,
     acceptsPerEventMax: 0,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],
@@ -106,6 +113,7 @@ export function httpConnectionManagerConfig(
     useRemoteAddress: false,
     xffNumTrustedHops: 0,
     skipXffAppend: false,
+    clientCert: noClientCert,
     generateRequestId: true,
     preserveExternalRequestId: false,
     alwaysSetRequestIdInResponse: false,

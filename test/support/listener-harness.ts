@@ -30,6 +30,7 @@ import { FakeStats } from "./fake-stats.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { silentLog } from "./silent-log.ts";
 import { VirtualClock } from "./virtual-clock.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export interface HarnessOptions {
   readonly workers?: number;
@@ -105,7 +106,8 @@ export class ListenerHarness {
         slab: new SharedArrayBuffer(8),
         limits: limits.buffer,
         logLevels: new SharedArrayBuffer(8),
-        slots: { worker: 0, sluice: 0 },
+        slots: { sluice: 0, dispatcher: undefined, overload: noOverloadSlots },
+        pulseMs: 50,
         arenaBytesMax: 1,
         fileFlushIntervalMs: 1,
         fileFlushMinBytes: 1,

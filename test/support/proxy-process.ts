@@ -35,6 +35,7 @@ export class ProxyProcess implements AsyncDisposable {
     bootstrap: object,
     flags: readonly string[] = [],
     program = process.env["SLUICE_TEST_PROXY"] ?? path.resolve("bin/sluice"),
+    environment: NodeJS.ProcessEnv = {},
   ): Promise<ProxyProcess> {
     const directory = await mkdtemp(path.join(tmpdir(), "sluice-proxy-"));
     const config = path.join(directory, "bootstrap.json");
@@ -48,6 +49,7 @@ export class ProxyProcess implements AsyncDisposable {
     const descriptor = openSync(output, "a");
     const child = spawn(program, [...args, ...common, ...flags], {
       stdio: ["ignore", descriptor, descriptor],
+      env: { ...process.env, ...environment },
     });
     closeSync(descriptor);
     const log = (): string => readFileSync(output, "utf8").slice(-20_000);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { of } from "rxjs";
 import { ClusterManager } from "../../src/control/cluster/cluster-manager.ts";
+import { noClusterTls } from "./no-cluster-tls.ts";
 import { createProber } from "../../src/control/cluster/health-check/create-prober.ts";
 import { systemDns } from "../../src/control/cluster/dns-resolver.ts";
 import { DrainRegistry } from "../../src/control/listener/drain-registry.ts";
@@ -19,12 +20,13 @@ import { systemRandom } from "../../src/shared/common/random.ts";
 import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
 import { DrainManager } from "../../src/shared/drain/drain-manager.ts";
 import { createSlab, StatSlab } from "../../src/shared/stats/slab.ts";
-import { sluiceWorkerStats, workerStats } from "../../src/shared/stats/stat-names.ts";
+import { sluiceWorkerStats } from "../../src/shared/stats/stat-names.ts";
 import { StatStore } from "../../src/shared/stats/stat-store.ts";
 import { decodedCluster } from "./cluster-builders.ts";
 import { type ListenerSketch, decodedListener } from "./config-builders.ts";
 import { fakeComparison } from "./listener-harness.ts";
 import { silentLog } from "./silent-log.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export interface RealListenersOptions {
   readonly reactor: "epoll" | "node";
@@ -64,9 +66,11 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       limits: limits.buffer,
       logLevels: new SharedArrayBuffer(logComponents.length * 4),
       slots: {
-        worker: store.allocate(workerStats, `server.worker_${index}.`),
+        dispatcher: undefined,
+        overload: noOverloadSlots,
         sluice: store.allocate(sluiceWorkerStats, "sluice.worker."),
       },
+      pulseMs: 50,
       arenaBytesMax: 64 * 1024 * 1024,
       fileFlushIntervalMs: 100,
       fileFlushMinBytes: 1024,
@@ -76,6 +80,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
   await pool.ready;
   const common = { pool, limits, stats, clock: systemClock, log: silentLog };
   const clusters = new ClusterManager({
+    tls: noClusterTls,
     ...common,
     random: systemRandom,
     resolve: systemDns,

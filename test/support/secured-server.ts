@@ -29,7 +29,7 @@ export class SecuredServer implements AsyncDisposable {
   static async start(options: SecuredServerOptions = {}): Promise<SecuredServer> {
     const { names = ["DNS:xds.test", "IP:127.0.0.1"], days, asksClient = false } = options;
     const made = new SecuredServer();
-    made.write("server", made.authority.issue(names, days));
+    made.write("server", made.authority.issue(names, days === undefined ? {} : { days }));
     made.writeText("ca.pem", made.authority.certificate);
     const address = options.address?.(made.folder);
     made.#pushing = made.#stack.use(

@@ -23,6 +23,8 @@ import type { ListenSocketRef } from "../../src/shared/io/reactor.ts";
 import {
   clusterLimitSlots,
   type BlocksByPrefix,
+  noTlsBlocks,
+  type TlsBlocks,
   type ListenerSlots,
   type WorkerCommand,
 } from "../../src/shared/protocol/worker-command.ts";
@@ -40,11 +42,13 @@ import {
   listenerStats,
   listenerWorkerStats,
   sluiceWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
-  workerStats,
 } from "../../src/shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../src/shared/stats/tls-stats.ts";
 import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
+import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
 export type ReactorKind = "epoll" | "node";
 
@@ -121,7 +125,6 @@ export class TestWorkers {
     const nodeSockets = new NodeListenSockets();
     this.listenSockets = kind === "node" ? nodeSockets : createEpollListenSockets();
     this.sluice = this.block(sluiceWorkerStats);
-    const worker = this.block(workerStats);
     const peers = peerPorts(concurrency);
     const logLevels = new SharedArrayBuffer(logComponents.length * 4);
     new Int32Array(logLevels).fill(2);
@@ -133,7 +136,8 @@ export class TestWorkers {
         slab: this.#slabs[index] as SharedArrayBuffer,
         limits: this.#limits,
         logLevels,
-        slots: { worker, sluice: this.sluice },
+        slots: { sluice: this.sluice, dispatcher: undefined, overload: noOverloadSlots },
+        pulseMs: 50,
         peers: ports,
         arenaBytesMax: 64 * 1024 * 1024,
         fileFlushIntervalMs: 100,
@@ -233,6 +237,8 @@ export class TestWorkers {
     /** Under which runtime may limit its connections. */
     readonly name?: string;
     readonly ignoresGlobalLimit?: boolean;
+    /** It has a filter chain that speaks TLS. */
+    readonly tls?: boolean;
   }): ListenerSlots {
     const blocks = (names: readonly string[], group: StatGroup): BlocksByPrefix =>
       names.map((name) => [name, this.block(group)] as const);
@@ -244,10 +250,17 @@ export class TestWorkers {
       http2: this.block(http2Stats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
+      tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
+      tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
       name: prefixes.name ?? "",
+      bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
     };
+  }
+
+  tlsBlocks(): TlsBlocks {
+    return { connection: this.block(tlsStats), factory: this.block(tlsFactoryStats) };
   }
 
   async addListener(
@@ -285,12 +298,14 @@ export class TestWorkers {
     readonly stats: StatBlock;
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
+    readonly tls: TlsBlocks;
   } {
+    const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
-    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, limits });
-    return { stats, limits, hostBlocks };
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, tls, limits });
+    return { stats, limits, hostBlocks, tls };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

@@ -57,13 +57,3 @@ export function hotRestartVersionEndpoint(): AdminEndpoint {
     handle: () => textResponse("disabled"),
   };
 }
-
-/** TLS is not built, so there is never one to print. */
-export function certsEndpoint(): AdminEndpoint {
-  return {
-    path: "/certs",
-    isMutation: false,
-    help: "print certs on machine",
-    handle: () => jsonResponse({ certificates: [] }),
-  };
-}

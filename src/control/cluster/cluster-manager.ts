@@ -7,6 +7,7 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
+import { noTlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
@@ -14,6 +15,7 @@ import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterLimits, ClusterSlots } from "./cluster-slots.ts";
+import { ClusterSockets, type ClusterTls, contextsOf } from "./cluster-sockets.ts";
 import { ClusterManagerStats, dnsClusterStats } from "./cluster-stats.ts";
 import type { ClusterErrorView, ClusterLoad, ClustersView } from "./cluster-view.ts";
 import { createHostSource } from "./create-host-source.ts";
@@ -23,6 +25,7 @@ import type { ResolveDns } from "./dns-resolver.ts";
 import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
 import { areSameHosts, areSameMembers } from "./host-list.ts";
 import type { EndpointSource, HostSource } from "./host-source.ts";
+import { withSockets } from "./socket-matches.ts";
 
 const connectionsTotal = clusterStats.offset("upstream_cx_total");
 
@@ -33,6 +36,7 @@ export interface ClusterManagerContext {
   readonly endpoints: EndpointSource;
   readonly resolve: ResolveDns;
   readonly createProber: CreateProber;
+  readonly tls: ClusterTls;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -110,10 +114,9 @@ export class ClusterManager {
     return error;
   }
 
-  /** Active or warming: what routes may name. Those that main alone speaks to are not there for them. */
+  /** Active or warming: what routes may name. */
   hasCluster(name: string): boolean {
-    const cluster = this.#active.get(name) ?? this.#warming.get(name);
-    return cluster !== undefined && !cluster.decoded.tls;
+    return this.#active.has(name) || this.#warming.has(name);
   }
 
   /** Who must not point at a cluster before it serves, waits here. */
@@ -181,6 +184,8 @@ export class ClusterManager {
     }
     if (current?.decoded.hash === decoded.hash) return undefined;
     if (active?.decoded.hash === decoded.hash) return this.#revert(warming);
+    const refusal = this.#refusalOf(decoded);
+    if (refusal !== undefined) return refusal;
     const slots = this.#slotsOf(name);
     if (!slots) return `no room for the counters of cluster '${name}'`;
     if (warming) this.#dropWarming(warming);
@@ -188,10 +193,23 @@ export class ClusterManager {
     this.#context.log.info(`cds: ${current ? "update" : "add"} cluster '${name}'`);
     const lastUpdatedMs = this.#context.clock.wallTime();
     const identity = { version, isStatic, lastUpdatedMs };
-    const cluster = new Cluster(decoded, identity, slots, (self) => this.#sourceOf(self));
+    const cluster = new Cluster(decoded, identity, slots, {
+      createSource: (self) => this.#sourceOf(self),
+      createSockets: (self) =>
+        new ClusterSockets(self.decoded, this.#context.tls, () => this.#onSocketsReady(self)),
+    });
     this.#warming.set(name, cluster);
     cluster.slots.blocks(decoded.config.statName).membership.setWarming(true);
     cluster.start();
+    return undefined;
+  }
+
+  /** In Envoy's words. */
+  #refusalOf(decoded: DecodedCluster): string | undefined {
+    for (const config of contextsOf(decoded)) {
+      const refusal = this.#context.tls.refusalOf(config);
+      if (refusal !== undefined) return refusal;
+    }
     return undefined;
   }
 
@@ -249,14 +267,21 @@ export class ClusterManager {
     });
   }
 
-  #onHosts(cluster: Cluster, hosts: readonly HostConfig[]): void {
+  #onHosts(cluster: Cluster, known: readonly HostConfig[]): void {
     if (cluster.state.kind === "removed") return;
+    const hosts = withSockets(known, cluster.decoded);
     if (cluster.state.kind === "warming") {
       cluster.hosts = hosts;
-      this.#activate(cluster);
+      cluster.hasHosts = true;
+      if (cluster.isWarm) this.#activate(cluster);
     } else if (!areSameHosts(cluster.hosts, hosts)) {
       this.#updateHosts(cluster, hosts);
     }
+    this.#settle();
+  }
+
+  #onSocketsReady(cluster: Cluster): void {
+    if (cluster.isWarm) this.#activate(cluster);
     this.#settle();
   }
 
@@ -272,12 +297,14 @@ export class ClusterManager {
     const { worker, membership } = cluster.slots.blocks(statName);
     const { hosts, slots } = cluster;
     cluster.hostBlocks = this.#hostCounters.assign(name, hosts);
-    this.#post(cluster, {
+    const speaksTls = contextsOf(cluster.decoded).length > 0;
+    this.#context.pool.post({
       kind: "setCluster",
       config,
       hosts,
       hostBlocks: cluster.hostBlocks,
       stats: worker,
+      tls: speaksTls ? slots.tlsBlocks(statName) : noTlsBlocks,
       limits: slots.limits,
     });
     membership.setWarming(false);
@@ -291,17 +318,12 @@ export class ClusterManager {
     cluster.hosts = hosts;
     const hostBlocks = this.#hostCounters.assign(name, hosts);
     cluster.hostBlocks = hostBlocks;
-    this.#post(cluster, { kind: "setHosts", cluster: name, hosts, hostBlocks });
+    this.#context.pool.post({ kind: "setHosts", cluster: name, hosts, hostBlocks });
     this.#stats.count("cluster_updated");
     const { membership } = cluster.slots.blocks(statName);
     membership.setHosts(hosts);
     if (hasChanged) membership.countChange();
     this.#context.log.debug(`cluster '${name}' has ${hosts.length} hosts`);
-  }
-
-  /** Workers speak plain text, and so never learn of a cluster that wants TLS. */
-  #post({ decoded }: Cluster, command: Parameters<WorkerPool["post"]>[0]): void {
-    if (!decoded.tls) this.#context.pool.post(command);
   }
 
   #remove(name: string): boolean {

@@ -2,10 +2,11 @@
  * Shared counters and stats of one cluster name, kept over its versions: circuit breakers stay exact while the
  * connections of an old version are still open.
  */
-import { clusterLimitSlots } from "../../shared/protocol/worker-command.ts";
+import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { CircuitBreakerStats } from "./circuit-breaker-stats.ts";
 import { ClusterMembershipStats, dnsClusterStats } from "./cluster-stats.ts";
@@ -26,6 +27,8 @@ export class ClusterSlots {
   readonly #stats: MainStats;
   /** By stat name: a version may come with another `alt_stat_name`. */
   readonly #blocks = new Map<string, ClusterStatBlocks>();
+  /** Of versions that speak TLS. */
+  readonly #tls = new Map<string, TlsBlocks>();
 
   private constructor(limits: number, shared: ClusterLimits, stats: MainStats) {
     this.limits = limits;
@@ -54,6 +57,19 @@ export class ClusterSlots {
     return blocks;
   }
 
+  tlsBlocks(statName: string): TlsBlocks {
+    const known = this.#tls.get(statName);
+    if (known) return known;
+    const prefix = `cluster.${statName}.`;
+    const { allocator } = this.#stats;
+    const blocks = {
+      connection: allocator.allocate(tlsStats, prefix),
+      factory: allocator.allocate(tlsFactoryStats, `${prefix}client_ssl_socket_factory.`),
+    };
+    this.#tls.set(statName, blocks);
+    return blocks;
+  }
+
   /** Gives everything back once no worker counts anything any more; false: ask again later. */
   releaseIfUnused(): boolean {
     if (!this.#shared.isZero(this.limits, clusterLimitSlots)) return false;
@@ -64,7 +80,12 @@ export class ClusterSlots {
       membership[Symbol.dispose]();
       breakers[Symbol.dispose]();
     }
+    for (const { connection, factory } of this.#tls.values()) {
+      this.#stats.allocator.release(connection);
+      this.#stats.allocator.release(factory);
+    }
     this.#blocks.clear();
+    this.#tls.clear();
     return true;
   }
 }

@@ -17,9 +17,16 @@ export function groupOf({ priority, region, zone, subZone }: LocalityEndpoints):
 }
 
 export function hostOf(endpoint: Endpoint, group: Group): HostConfig {
-  const { address, hostname, weight, health, check } = endpoint;
-  const host = { address, hostname, weight, ...group, ...healthOf(endpointFlags(health)) };
-  return check ? { ...host, check } : host;
+  const { address, hostname, weight, health, check, socketLabels } = endpoint;
+  return {
+    address,
+    hostname,
+    weight,
+    ...group,
+    ...healthOf(endpointFlags(health)),
+    ...(check && { check }),
+    ...(socketLabels && { socketLabels }),
+  };
 }
 
 /** An address that comes twice in a priority counts once, as in Envoy: the first wins. */

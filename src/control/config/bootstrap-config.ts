@@ -7,7 +7,9 @@ import type { CollectionSource, GrpcApiSource } from "./config-source.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
 import type { DecodedSecret } from "./secret-config.ts";
 import type { DecodedListener } from "./decoded-listener.ts";
+import type { OverloadConfig } from "./overload-manager.ts";
 import type { RuntimeLayer } from "./runtime-layer.ts";
+import type { WatchdogConfigs } from "./watchdogs.ts";
 
 export interface BootstrapConfig {
   readonly node: NodeConfig;
@@ -27,6 +29,9 @@ export interface BootstrapConfig {
   /** In order, later ones over earlier ones; never empty. */
   readonly runtimeLayers: readonly RuntimeLayer[];
   readonly statsFlushIntervalMs: number;
+  readonly watchdogs: WatchdogConfigs;
+  /** Undefined: nothing is watched. */
+  readonly overload: OverloadConfig | undefined;
   /** `enable_dispatcher_stats`. */
   readonly dispatcherStats: boolean;
   /** `header_prefix`; default `x-envoy`. */

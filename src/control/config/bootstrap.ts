@@ -33,7 +33,9 @@ import { type NodeFlags, completeNode } from "./node.ts";
 import { type DecodedSecret, secretMessages } from "./secret-config.ts";
 import { decodeSecret, secretTypeName } from "./secrets.ts";
 import { apisOf, judgeClusterTls, ownClusters, secretSourcesOf } from "./own-clusters.ts";
+import { decodeOverloadManager } from "./overload-manager.ts";
 import { decodeRuntimeLayers } from "./runtime-layers.ts";
+import { decodeWatchdogs } from "./watchdogs.ts";
 
 export interface BootstrapSource {
   /** Content of `--config-path`; empty: none. */
@@ -94,6 +96,9 @@ function decodeMessage(
     (name) => `static_resources.listeners: duplicate listener ${name} found`,
     context,
   );
+  const localClusterName = message.clusterManager?.localClusterName ?? "";
+  if (localClusterName !== "" && !clusterNames.includes(localClusterName))
+    context.refuse(`local cluster '${localClusterName}' must be defined`);
   const node = decodeNode(message.node, context);
   const dynamicResources = decodeDynamicResources(message, context);
   const runtimeLayers = decodeRuntimeLayers(message.layeredRuntime, context);
@@ -131,9 +136,11 @@ function decodeMessage(
     dynamicResources,
     authorities,
     loadStats,
-    localClusterName: message.clusterManager?.localClusterName ?? "",
+    localClusterName,
     runtimeLayers,
     statsFlushIntervalMs: durationMsOr(message.statsFlushInterval, statsFlushIntervalMsDefault),
+    watchdogs: decodeWatchdogs(message, context),
+    overload: message.overloadManager && decodeOverloadManager(message.overloadManager, context),
     dispatcherStats: message.enableDispatcherStats,
     headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
     bytes,

@@ -38,11 +38,31 @@ export function decodeClusterProtocol(cluster: Cluster, context: DecodeContext):
       cluster,
     );
   judgeUpstreamFilters(options.httpFilters, context);
+  judgeAutoSni(options, cluster, context);
   return protocolConfig(
-    decodeProtocol(options, context),
+    decodeProtocol(options, cluster.transportSocket !== undefined, context),
     options.commonHttpProtocolOptions,
     cluster,
   );
+}
+
+/** In plain text there is no name to send, and none to hold a certificate against. */
+function judgeAutoSni(
+  { upstreamHttpProtocolOptions: options }: HttpProtocolOptions,
+  { transportSocket, transportSocketMatches }: Cluster,
+  context: DecodeContext,
+): void {
+  const mayBeSecured = transportSocket !== undefined || transportSocketMatches.length > 0;
+  if (!options || !mayBeSecured) return;
+  const field = "envoy.config.core.v3.UpstreamHttpProtocolOptions";
+  if (options.autoSanValidation)
+    context.refuse(
+      `${field}.auto_san_validation is not supported: hosts of other names would be trusted`,
+    );
+  if (options.autoSni)
+    context.refuse(
+      `${field}.auto_sni is not supported: hosts would be asked for under another name; set sni or auto_host_sni`,
+    );
 }
 
 function protocolConfig(
@@ -76,15 +96,18 @@ function decodeOptions(cluster: Cluster, context: DecodeContext): HttpProtocolOp
 
 function decodeProtocol(
   { upstreamProtocolOptions: choice }: HttpProtocolOptions,
+  isSecured: boolean,
   context: DecodeContext,
 ): ClusterConfig["protocol"] {
   switch (choice.case) {
     case "explicitHttpConfig":
       return choice.value.protocolConfig.case === "http2ProtocolOptions" ? "http2" : "http1";
     case "autoConfig":
-      context.refuse(
-        "cluster has auto_config: ALPN needs TLS to upstreams, which is not supported",
-      );
+      if (!isSecured)
+        context.refuse(
+          "ALPN configured for cluster which has a non-ALPN transport socket: auto_config needs TLS",
+        );
+      context.warn(`${optionsTypeName}.auto_config`, "http/1.1 alone is offered and spoken");
       return "http1";
     case "useDownstreamProtocolConfig":
       context.warn(`${optionsTypeName}.use_downstream_protocol_config`, "upstreams get HTTP/1.1");

@@ -14,12 +14,12 @@ import { decodeLbPolicy } from "./cluster-lb-policy.ts";
 import { decodeClusterProtocol } from "./cluster-protocol.ts";
 import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { ClusterHealthConfig, DecodedCluster } from "./decoded-cluster.ts";
+import type { ClusterHealthConfig, DecodedCluster, SocketMatch } from "./decoded-cluster.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
 import { judgeResourceName } from "./resource-names.ts";
-import { decodeClientSocket, decodeTransportSocket } from "./transport-sockets.ts";
+import { decodeClientSocket, upstreamSocketOf } from "./transport-sockets.ts";
 
 export const clusterTypeName = "envoy.config.cluster.v3.Cluster" as const;
 
@@ -46,9 +46,9 @@ export function decodeCluster(
   const schema = context.protos.schema<Cluster>(clusterTypeName);
   const discovery = decodeDiscovery(message, context);
   const { loadAssignment, edsClusterConfig } = message;
-  const tls = received ? undefined : decodeClientSocket(message.transportSocket, context);
-  if (received) decodeTransportSocket(message.transportSocket, context);
-  if (tls && message.healthChecks.length > 0)
+  const tls = decodeClientSocket(message.transportSocket, context);
+  const socketMatches = decodeSocketMatches(message, context);
+  if ((tls || socketMatches.some((match) => match.tls)) && message.healthChecks.length > 0)
     context.refuse("health_checks of a cluster with TLS are not supported: they go in plain text");
   judgeNetworkFilters(message, context);
   const config: ClusterConfig = {
@@ -64,6 +64,7 @@ export function decodeCluster(
       message.commonLbConfig?.healthyPanicThreshold?.value ?? panicThresholdDefault,
     failTrafficOnPanic: failsOnPanic(message),
     closeConnectionsOnHealthFailure: message.closeConnectionsOnHostHealthFailure,
+    transportSocket: upstreamSocketOf(tls),
   };
   const isEds = discovery.kind === "eds";
   const rules = { isResolved: hasResolvedNames(message) };
@@ -75,10 +76,22 @@ export function decodeCluster(
     edsSource: edsConfig && decodeConfigSource(edsConfig, context),
     health: decodeHealth(message, config, context),
     tls,
+    socketMatches,
     waitForWarmOnInit: message.waitForWarmOnInit ?? true,
     bytes: received ?? toBinary(schema, message),
     hash: hashOf(schema, message),
   };
+}
+
+function decodeSocketMatches(
+  { transportSocketMatches }: Cluster,
+  context: DecodeContext,
+): readonly SocketMatch[] {
+  return transportSocketMatches.map(({ name, match, transportSocket }) => ({
+    name,
+    labels: match ?? {},
+    tls: decodeClientSocket(transportSocket, context),
+  }));
 }
 
 function failsOnPanic({ commonLbConfig }: Cluster): boolean {

@@ -1,6 +1,6 @@
 /** Where a kind of resource comes from: `envoy.config.core.v3.ConfigSource` and `ApiConfigSource`. */
 import type { BackoffOptions } from "../../shared/common/backoff.ts";
-import type { ClientTlsConfig } from "./tls-config.ts";
+import type { UpstreamTlsConfig } from "./tls-config.ts";
 
 export type ConfigSource = {
   /** How long warming waits for the first answer; 0: for ever. Default 15 s. */
@@ -50,7 +50,7 @@ export interface GrpcService {
     /** `envoy_grpc`: the hosts of a cluster of ours. */
     | { readonly kind: "cluster"; readonly clusterName: string }
     /** `google_grpc`: a target URI of gRPC, `dns:///host:port`, `unix:path`; without `tls` in plain text. */
-    | { readonly kind: "uri"; readonly uri: string; readonly tls: ClientTlsConfig | undefined };
+    | { readonly kind: "uri"; readonly uri: string; readonly tls: UpstreamTlsConfig | undefined };
   /** Empty: the target's name. */
   readonly authority: string;
   readonly initialMetadata: readonly { readonly key: string; readonly value: string }[];

@@ -4,7 +4,7 @@
  */
 import type { CredentialInjector } from "../../../gen/es/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.d.ts";
 import type { Generic } from "../../../gen/es/envoy/extensions/http/injected_credentials/generic/v3/generic_pb.d.ts";
-import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
@@ -22,7 +22,7 @@ export function decodeCredentialInjector(
   { credential, overwrite, allowRequestWithoutCredential }: CredentialInjector,
   needs: ListenerNeeds,
   context: DecodeContext,
-): HttpFilterConfig | undefined {
+): PlainHttpFilterConfig | undefined {
   const request = { name: credential?.name ?? "", any: credential?.typedConfig };
   const found = findExtension("injected credential", request, context);
   const generic =

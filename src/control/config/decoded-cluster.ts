@@ -2,7 +2,7 @@
 import type { ClusterConfig, LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { HealthCheckConfig } from "./health-check-config.ts";
-import type { ClientTlsConfig } from "./tls-config.ts";
+import type { UpstreamTlsConfig } from "./tls-config.ts";
 
 /** How a cluster's hosts are checked, and what of it holds for the cluster as a whole. */
 export interface ClusterHealthConfig {
@@ -13,6 +13,14 @@ export interface ClusterHealthConfig {
   readonly ignoreNewHostsUntilFirstCheck: boolean;
 }
 
+export interface SocketMatch {
+  readonly name: string;
+  /** Empty: every host has them. */
+  readonly labels: Readonly<Record<string, unknown>>;
+  /** Undefined: plain text. */
+  readonly tls: UpstreamTlsConfig | undefined;
+}
+
 export interface DecodedCluster {
   readonly config: ClusterConfig;
   /** Of STATIC and STRICT_DNS; undefined for EDS. */
@@ -21,8 +29,10 @@ export interface DecodedCluster {
   readonly edsSource: ConfigSource | undefined;
   /** Undefined: hosts are not checked. */
   readonly health: ClusterHealthConfig | undefined;
-  /** Of a cluster that main alone speaks to; undefined: plain text. */
-  readonly tls: ClientTlsConfig | undefined;
+  /** Of hosts that none of `socketMatches` is for; undefined: plain text. */
+  readonly tls: UpstreamTlsConfig | undefined;
+  /** `transport_socket_matches`: the first whose labels a host has decides. */
+  readonly socketMatches: readonly SocketMatch[];
   /** `wait_for_warm_on_init`: false lets the server start before this cluster is warm. */
   readonly waitForWarmOnInit: boolean;
   /** The whole message as it came, for /config_dump and for comparing versions. */

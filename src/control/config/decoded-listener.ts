@@ -5,6 +5,7 @@ import type { ExtensionSubscription } from "./extension-subscription.ts";
 import { type SecretReference, secretId } from "./secret-config.ts";
 import type { ScopeSubscription } from "./decoded-scope.ts";
 import type { ListenerFacts } from "./listener-facts.ts";
+import { type DownstreamTlsConfig, downstreamSecrets, referencesOf } from "./tls-config.ts";
 
 export interface DecodedListener {
   /** What of the config main needs at once. */
@@ -30,8 +31,19 @@ export interface DecodedListener {
 export type ListenerDependency =
   | ({ readonly kind: "rds" } & RouteSubscription)
   | { readonly kind: "sds"; readonly secret: SecretReference }
+  /** Of a filter chain: its secrets, and what is made of them. */
+  | { readonly kind: "tls"; readonly config: DownstreamTlsConfig }
   | { readonly kind: "ecds"; readonly subscription: ExtensionSubscription }
-  | ({ readonly kind: "srds" } & ScopeSubscription);
+  | ({ readonly kind: "srds" } & ScopeSubscription)
+  | ClusterFeedDependency;
+
+/** Clusters may be asked for on demand: nothing is waited for, but the place is held. */
+export interface ClusterFeedDependency {
+  readonly kind: "odcds";
+  readonly feed: string;
+  /** What the feed says; undefined: the authorities of clusters' names say it. */
+  readonly source: ConfigSource | undefined;
+}
 
 /** What a filter asks of the listener that holds it. */
 export interface ListenerNeeds {
@@ -46,10 +58,16 @@ export function dependencyName(dependency: ListenerDependency): string {
       return `rds ${dependency.routeConfigName}`;
     case "sds":
       return `sds ${dependency.secret.name}`;
+    case "tls": {
+      const names = tlsReferences(dependency.config).map(({ name }) => name);
+      return `sds ${names.join(", ")}`;
+    }
     case "ecds":
       return `ecds ${dependency.subscription.name}`;
     case "srds":
       return `srds ${dependency.name}`;
+    case "odcds":
+      return "odcds";
     default:
       return dependency satisfies never;
   }
@@ -59,9 +77,12 @@ export function dependencyName(dependency: ListenerDependency): string {
 export function sourcesOf(dependency: ListenerDependency): readonly (ConfigSource | undefined)[] {
   switch (dependency.kind) {
     case "rds":
+    case "odcds":
       return [dependency.source];
     case "sds":
       return [dependency.secret.source];
+    case "tls":
+      return tlsReferences(dependency.config).map(({ source }) => source);
     case "ecds":
       return [dependency.subscription.source];
     case "srds": {
@@ -71,6 +92,10 @@ export function sourcesOf(dependency: ListenerDependency): readonly (ConfigSourc
     default:
       return dependency satisfies never;
   }
+}
+
+function tlsReferences(config: DownstreamTlsConfig): readonly SecretReference[] {
+  return referencesOf(downstreamSecrets(config));
 }
 
 /** What a warming listener says that it awaits, for each dependency: names, and a number where two have the same. */
@@ -98,6 +123,10 @@ function keyOf(dependency: ListenerDependency): string {
       return dependencyName(dependency);
     case "sds":
       return secretId(dependency.secret);
+    case "tls":
+      return `tls ${dependency.config.id}`;
+    case "odcds":
+      return `odcds ${dependency.feed}`;
     case "ecds":
       // Two filters may want one configuration and say of it what differs.
       return JSON.stringify(dependency);

@@ -1,19 +1,20 @@
 /**
- * HTTP filters whose configuration comes by ECDS: `ExtensionConfigSource`. Texts are Envoy's
- * (`FilterConfigProviderManagerImpl`).
+ * Filters whose configuration comes by ECDS: `ExtensionConfigSource`, of HTTP filters and of network filters alike.
+ * Texts are Envoy's (`FilterConfigProviderManagerImpl`).
  */
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { ExtensionConfigSource } from "../../../gen/es/envoy/config/core/v3/config_source_pb.d.ts";
-import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
 import { typeNameOf } from "../proto/type-url.ts";
 import { decodeConfigSource } from "./config-sources.ts";
-import { credentialInjectorTypeName } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { wrongTypeText } from "./extension-config.ts";
-import { type ExtensionSubscription, extensionId } from "./extension-subscription.ts";
-import { findExtension, isBuilt } from "./extensions.ts";
-import { decodeHttpFilterConfig } from "./http-filter-configs.ts";
+import {
+  type ExtensionSubscription,
+  extensionId,
+  type FilterCategory,
+} from "./extension-subscription.ts";
+import { type FoundExtension, findExtension, isBuilt } from "./extensions.ts";
 
 export interface DiscoveredFilter {
   readonly name: string;
@@ -22,15 +23,34 @@ export interface DiscoveredFilter {
   readonly isLast: boolean;
 }
 
-export function decodeDiscoveredFilter(
+/** What it is in its chain, whatever the chain. */
+export interface DiscoveredPlace<T> {
+  readonly id: string;
+  /** What may come. */
+  readonly typeNames: readonly string[];
+  readonly fallback: T | undefined;
+}
+
+/** How the chain that it stands in reads the filters that are not discovered. */
+export interface FilterDecoder<T> {
+  readonly category: FilterCategory;
+  decode(
+    filter: FoundExtension & { readonly name: string },
+    needs: ListenerNeeds,
+    context: DecodeContext,
+  ): T | undefined;
+}
+
+export function decodeDiscoveredFilter<T>(
   { name, source: message, isLast }: DiscoveredFilter,
+  decoder: FilterDecoder<T>,
   needs: ListenerNeeds,
   context: DecodeContext,
-): HttpFilterConfig | undefined {
+): DiscoveredPlace<T> | undefined {
   const { configSource, defaultConfig, applyDefaultConfigWithoutWarming, typeUrls } = message;
   const typeNames = typeUrls.map(typeNameOf).toSorted();
   for (const typeName of typeNames)
-    if (!isBuilt("HTTP filter", typeName))
+    if (!isBuilt(decoder.category, typeName))
       context.refuse(`Error: no factory found for a required type URL ${typeName}.`);
   if (applyDefaultConfigWithoutWarming && !defaultConfig)
     context.refuse(
@@ -38,33 +58,28 @@ export function decodeDiscoveredFilter(
     );
   // The validation rules require a source.
   if (!configSource) return undefined;
-  const source = decodeConfigSource(configSource, context);
   const subscription: ExtensionSubscription = {
+    category: decoder.category,
     name,
-    source,
+    source: decodeConfigSource(configSource, context),
     typeNames,
     isLast,
     isWaitedFor: !applyDefaultConfigWithoutWarming,
   };
   needs.dependencies.push({ kind: "ecds", subscription });
-  const fallback = defaultConfig && decodeDefault(defaultConfig, subscription, needs, context);
-  if (fallback?.kind === "discovered") return undefined;
-  const mayInjectCredentials = typeNames.includes(credentialInjectorTypeName);
-  return { kind: "discovered", id: extensionId(subscription), mayInjectCredentials, fallback };
+  const found = defaultConfig && findDefault(defaultConfig, subscription, context);
+  const fallback = found && decoder.decode({ ...found, name }, needs, context);
+  return { id: extensionId(subscription), typeNames, fallback };
 }
 
-function decodeDefault(
+function findDefault(
   any: Any,
-  { name, typeNames }: ExtensionSubscription,
-  needs: ListenerNeeds,
+  { category, name, typeNames }: ExtensionSubscription,
   context: DecodeContext,
-): HttpFilterConfig | undefined {
+): FoundExtension | undefined {
   const typeName = context.open(any)?.typeName;
   if (typeName === undefined) return undefined;
-  if (!typeNames.includes(typeName)) {
-    context.refuse(wrongTypeText(typeName, typeNames));
-    return undefined;
-  }
-  const found = findExtension("HTTP filter", { name, any }, context);
-  return found && decodeHttpFilterConfig({ ...found, name }, needs, context);
+  if (typeNames.includes(typeName)) return findExtension(category, { name, any }, context);
+  context.refuse(wrongTypeText(typeName, typeNames));
+  return undefined;
 }

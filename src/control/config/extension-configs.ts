@@ -2,11 +2,15 @@
 import type { TypedExtensionConfig } from "../../../gen/es/envoy/config/core/v3/extension_pb.d.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import type { DecodedExtensionConfig, DecodedHttpFilter } from "./extension-config.ts";
+import type { DecodedExtensionConfig, DecodedFilter } from "./extension-config.ts";
+import type { FilterCategory } from "./extension-subscription.ts";
 import { findExtension, isBuilt } from "./extensions.ts";
 import { decodeHttpFilterConfig, isTerminalFilter } from "./http-filter-configs.ts";
+import { decodeNetworkFilterConfig, isTerminalNetworkFilter } from "./network-filter-configs.ts";
 
 export const extensionConfigTypeName = "envoy.config.core.v3.TypedExtensionConfig" as const;
+
+const categories: readonly FilterCategory[] = ["HTTP filter", "network filter"];
 
 export function decodeExtensionConfig(
   message: TypedExtensionConfig,
@@ -15,24 +19,27 @@ export function decodeExtensionConfig(
 ): DecodedExtensionConfig | undefined {
   const typeName = context.open(message.typedConfig)?.typeName;
   if (typeName === undefined) return undefined;
-  const filter = decodeFilter(message, typeName, context);
-  return { name: message.name, typeName, filter, bytes };
+  const filters = categories
+    .filter((category) => isBuilt(category, typeName))
+    .flatMap((category) => decodeFilter(message, category, context) ?? []);
+  return { name: message.name, typeName, filters, bytes };
 }
 
 function decodeFilter(
   { name, typedConfig: any }: TypedExtensionConfig,
-  typeName: string,
+  category: FilterCategory,
   context: DecodeContext,
-): DecodedHttpFilter | undefined {
-  if (!isBuilt("HTTP filter", typeName)) return undefined;
-  const found = findExtension("HTTP filter", { name, any }, context);
+): DecodedFilter | undefined {
+  const found = findExtension(category, { name, any }, context);
+  if (!found) return undefined;
+  const { extension } = found;
   const needs: ListenerNeeds = { dependencies: [], requiredClusters: [] };
-  const config = found && decodeHttpFilterConfig({ ...found, name }, needs, context);
-  if (!config || config.kind === "discovered") return undefined;
-  return {
-    config,
-    type: found.extension.name,
-    isTerminal: isTerminalFilter(found.extension),
-    dependencies: needs.dependencies,
-  };
+  if (category === "network filter") {
+    const config = decodeNetworkFilterConfig({ ...found, name }, needs, context);
+    const isTerminal = isTerminalNetworkFilter(extension);
+    return config && { category, config, type: extension.name, isTerminal, needs };
+  }
+  const config = decodeHttpFilterConfig({ ...found, name }, needs, context);
+  const isTerminal = isTerminalFilter(extension);
+  return config && { category, config, type: extension.name, isTerminal, needs };
 }

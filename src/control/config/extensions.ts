@@ -9,6 +9,7 @@ import type { DecodeContext } from "./decode-context.ts";
 export type ExtensionCategory =
   | "access log filter"
   | "access logger"
+  | "certificate validator"
   | "HTTP filter"
   | "injected credential"
   | "listener filter"
@@ -16,8 +17,9 @@ export type ExtensionCategory =
   | "network filter"
   | "per-route configuration"
   | "request ID extension"
+  | "resource monitor"
   | "transport socket"
-  | "transport socket of a management server"
+  | "upstream transport socket"
   | "upstream HTTP filter"
   | "upstream network filter";
 
@@ -34,11 +36,14 @@ export interface Extension {
 
 export type ExtensionKind =
   | "credentialInjector"
+  | "downstreamConnections"
   | "fileAccessLog"
+  | "fixedHeap"
   | "genericCredential"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
+  | "injectedResource"
   | "leastRequest"
   | "noop"
   | "onDemand"
@@ -46,6 +51,7 @@ export type ExtensionKind =
   | "rawBuffer"
   | "roundRobin"
   | "router"
+  | "spiffe"
   | "stderrAccessLog"
   | "stdoutAccessLog"
   | "tcpGrpcAccessLog"
@@ -56,7 +62,7 @@ export type ExtensionKind =
 
 const istioStats = "Istio's telemetry is not built; Envoy's own stats are kept";
 const metadataExchange = "peers do not exchange Istio metadata; only Istio's telemetry reads it";
-const alpn = "it names the protocols of TLS to upstreams, which is not built";
+const alpn = "upstreams are offered the protocols that their cluster names, and http/1.1";
 
 const extensions: readonly Extension[] = [
   {
@@ -90,22 +96,53 @@ const extensions: readonly Extension[] = [
     kind: "tcpGrpcAccessLog",
   },
   {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.fixed_heap",
+    typeName: "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+    kind: "fixedHeap",
+  },
+  {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.injected_resource",
+    typeName: "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig",
+    kind: "injectedResource",
+  },
+  {
+    category: "resource monitor",
+    name: "envoy.resource_monitors.global_downstream_max_connections",
+    typeName:
+      "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+    kind: "downstreamConnections",
+  },
+  {
     category: "transport socket",
     name: "envoy.transport_sockets.raw_buffer",
     typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     kind: "rawBuffer",
   },
   {
-    category: "transport socket of a management server",
+    category: "transport socket",
+    name: "envoy.transport_sockets.tls",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+    kind: "tls",
+  },
+  {
+    category: "upstream transport socket",
     name: "envoy.transport_sockets.raw_buffer",
     typeName: "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     kind: "rawBuffer",
   },
   {
-    category: "transport socket of a management server",
+    category: "upstream transport socket",
     name: "envoy.transport_sockets.tls",
     typeName: "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     kind: "tls",
+  },
+  {
+    category: "certificate validator",
+    name: "envoy.tls.cert_validator.spiffe",
+    typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+    kind: "spiffe",
   },
   {
     category: "network filter",

@@ -15,7 +15,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { type ChainContent, fixedPartOf, livePartOf } from "./live-fields.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
-import { decodeTransportSocket } from "./transport-sockets.ts";
+import { decodeServerSocket } from "./transport-sockets.ts";
 
 export function decodeFilterChain(
   message: FilterChain,
@@ -39,11 +39,18 @@ function decodeContent(
   needs: ListenerNeeds,
   context: DecodeContext,
 ): ChainContent {
+  const filters = decodeNetworkFilters(message.filters, needs, context);
+  // A filter that is discovered may be one.
+  const isHttp = filters.some(
+    ({ kind }) => kind === "httpConnectionManager" || kind === "discovered",
+  );
+  const tls = decodeServerSocket(message.transportSocket, { isHttp }, context);
+  if (tls) needs.dependencies.push({ kind: "tls", config: tls });
   return {
     name: message.name,
     match: decodeFilterChainMatch(message.filterChainMatch, context),
-    filters: decodeNetworkFilters(message.filters, needs, context),
-    transportSocket: decodeTransportSocket(message.transportSocket, context),
+    filters,
+    transportSocket: tls ? { kind: "tls", contextId: tls.id } : { kind: "rawBuffer" },
     transportSocketConnectTimeoutMs: durationMsOr(message.transportSocketConnectTimeout, 0),
   };
 }

@@ -11,15 +11,16 @@ import type {
 } from "../../../gen/es/envoy/config/core/v3/grpc_service_pb.d.ts";
 import { decodeDataSource } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { SubjectAltNameMatcher } from "./secret-config.ts";
-import type { ClientTlsConfig, TlsSecret } from "./tls-config.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
+import type { UpstreamTlsConfig, TlsSecret } from "./tls-config.ts";
 import { tlsParameterDefaults } from "./tls-parameters.ts";
+import { validationContextDefaults } from "./validation-contexts.ts";
 
 /** Undefined: plain text. */
 export function decodeChannelTls({
   targetUri,
   channelCredentials,
-}: GoogleGrpc): ClientTlsConfig | undefined {
+}: GoogleGrpc): UpstreamTlsConfig | undefined {
   const chosen = channelCredentials?.credentialSpecifier;
   return chosen?.case === "sslCredentials" ? decodeSsl(targetUri, chosen.value) : undefined;
 }
@@ -39,7 +40,7 @@ export function decodeAccessTokens(
   return tokens.map((token) => ({ key: "authorization", value: `Bearer ${token}` }));
 }
 
-function decodeSsl(targetUri: string, credentials: SslCredentials): ClientTlsConfig {
+function decodeSsl(targetUri: string, credentials: SslCredentials): UpstreamTlsConfig {
   const host = hostOf(targetUri);
   const trustedCa = decodeDataSource(credentials.rootCerts);
   const name: SubjectAltNameMatcher = {
@@ -47,24 +48,25 @@ function decodeSsl(targetUri: string, credentials: SslCredentials): ClientTlsCon
     matcher: { kind: "exact", value: host, ignoreCase: true },
   };
   const context = {
+    ...validationContextDefaults,
     trustedCa,
     usesSystemRoots: trustedCa === undefined,
-    crl: undefined,
-    watchedDirectory: undefined,
-    certificateHashes: [],
-    spkiHashes: [],
     subjectAltNames: [name],
-    acceptsUntrusted: false,
   };
   return {
+    id: `google_grpc ${targetUri}`,
     certificate: decodeOwn(credentials),
     validation: {
       secret: { kind: "inline", value: { kind: "validationContext", context } },
       defaults: undefined,
     },
     sni: host,
+    autoHostSni: false,
     alpnProtocols: [],
     parameters: { ...tlsParameterDefaults, maxVersion: "TLSv1.3" },
+    allowRenegotiation: false,
+    maxSessionKeys: 0,
+    keyLog: undefined,
   };
 }
 
@@ -75,6 +77,7 @@ function decodeOwn({ privateKey, certChain }: SslCredentials): TlsSecret | undef
     certificateChain: decodeDataSource(certChain),
     privateKey: decodeDataSource(privateKey),
     password: undefined,
+    ocspStaple: undefined,
     watchedDirectory: undefined,
   };
   return { kind: "inline", value: { kind: "tlsCertificate", certificate } };

@@ -17,6 +17,7 @@ import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { clusterOf, decodeGrpcService, decodeServiceBackoff } from "./api-config-sources.ts";
 import type { GrpcService } from "./config-source.ts";
+import { knownFilters } from "./listener-facts.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { FoundExtension } from "./extensions.ts";
 
@@ -118,7 +119,9 @@ export function logClustersOf(config: ListenerConfig): readonly string[] {
     ? [...config.filterChains, config.defaultFilterChain]
     : config.filterChains;
   const ofFilters = chains.flatMap(({ filters }) =>
-    filters.flatMap((filter) => (filter.kind === "noop" ? [] : filter.config.accessLog)),
+    knownFilters(filters).flatMap((filter) =>
+      filter.kind === "noop" ? [] : filter.config.accessLog,
+    ),
   );
   return [...config.accessLog, ...ofFilters].flatMap((log) =>
     log.kind === "grpc" ? clusterOf(readDestination(log.destination).service) : [],

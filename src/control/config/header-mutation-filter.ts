@@ -4,7 +4,7 @@
  */
 import type { HeaderMutation as MutationMessage } from "../../../gen/es/envoy/config/common/mutation_rules/v3/mutation_rules_pb.d.ts";
 import type { HeaderMutation } from "../../../gen/es/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.d.ts";
-import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { HeaderMutations } from "../../shared/config/route-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderMutations } from "./header-mutations.ts";
@@ -15,7 +15,7 @@ export const headerMutationTypeName =
 export function decodeHeaderMutationFilter(
   { mutations }: HeaderMutation,
   context: DecodeContext,
-): HttpFilterConfig {
+): PlainHttpFilterConfig {
   const decode = (messages: readonly MutationMessage[] = []): readonly HeaderMutations[] =>
     messages.map((message) => decodeMutation(message, context));
   return {

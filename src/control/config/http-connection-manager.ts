@@ -1,6 +1,9 @@
 /** `HttpConnectionManager`: defaults are Envoy's, as documented field by field in its proto. */
 import type { HttpConnectionManager } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
+import type {
+  ClientCertConfig,
+  HttpConnectionManagerConfig,
+} from "../../shared/config/http-config.ts";
 import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeConfigSource } from "./config-sources.ts";
@@ -39,6 +42,7 @@ export function decodeHttpConnectionManager(
     useRemoteAddress: message.useRemoteAddress ?? false,
     xffNumTrustedHops: message.xffNumTrustedHops,
     skipXffAppend: message.skipXffAppend,
+    clientCert: decodeClientCert(message),
     generateRequestId: message.generateRequestId ?? true,
     preserveExternalRequestId: message.preserveExternalRequestId,
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
@@ -68,6 +72,31 @@ export function decodeHttpConnectionManager(
     ),
     headersWithUnderscores: underscores[common?.headersWithUnderscoresAction ?? 0] ?? "allow",
     accessLog: decodeAccessLogs(message.accessLog, context),
+  };
+}
+
+/** By the numbers of `ForwardClientCertDetails`. */
+const clientCertForms = [
+  "sanitize",
+  "forwardOnly",
+  "appendForward",
+  "sanitizeSet",
+  "alwaysForwardOnly",
+] as const;
+
+function decodeClientCert({
+  forwardClientCertDetails,
+  setCurrentClientCertDetails: details,
+}: HttpConnectionManager): ClientCertConfig {
+  return {
+    forward: clientCertForms[forwardClientCertDetails] ?? "sanitize",
+    details: {
+      subject: details?.subject ?? false,
+      cert: details?.cert ?? false,
+      chain: details?.chain ?? false,
+      dns: details?.dns ?? false,
+      uri: details?.uri ?? false,
+    },
   };
 }
 

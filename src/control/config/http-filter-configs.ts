@@ -4,11 +4,11 @@ import type { HeaderMutation } from "../../../gen/es/envoy/extensions/filters/ht
 import type { OnDemand } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
 import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import { credentialInjectorTypeName, decodeCredentialInjector } from "./credential-injectors.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import { decodeOnDemandClusters } from "./on-demand-clusters.ts";
+import { decodeOnDemandClusters, feedDependency } from "./on-demand-clusters.ts";
 import { type Extension, type FoundExtension, findExtension } from "./extensions.ts";
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
@@ -28,7 +28,7 @@ export function decodeHttpFilterConfig(
   { extension, config, name }: BuiltFilter,
   needs: ListenerNeeds,
   context: DecodeContext,
-): HttpFilterConfig | undefined {
+): PlainHttpFilterConfig | undefined {
   if (extension.kind === "router") {
     const router = context.read(config, context.protos.schema<Router>(routerTypeName));
     if (!router) return undefined;
@@ -39,6 +39,7 @@ export function decodeHttpFilterConfig(
     const message = context.read(config, context.protos.schema<OnDemand>(onDemandTypeName));
     // Without it requests wait for routes alone.
     const clusters = message?.odcds && decodeOnDemandClusters(message.odcds, context);
+    if (clusters) needs.dependencies.push(feedDependency(clusters));
     return message && { kind: "onDemand", name, clusters };
   }
   if (extension.kind === "credentialInjector") {

@@ -1,9 +1,14 @@
 /** The HTTP filters of a connection manager, in their order. */
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { HttpFilterConfig } from "../../shared/config/http-config.ts";
+import type { HttpFilterConfig, PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import { type DiscoveredFilter, decodeDiscoveredFilter } from "./discovered-filters.ts";
+import { credentialInjectorTypeName } from "./credential-injectors.ts";
+import {
+  type DiscoveredFilter,
+  decodeDiscoveredFilter,
+  type FilterDecoder,
+} from "./discovered-filters.ts";
 import { findExtension, hasExtension } from "./extensions.ts";
 import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
 import {
@@ -24,9 +29,26 @@ export function decodeHttpFilters(
   // An unknown filter was refused; its place in the order says nothing any more.
   if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "http", context);
   return found.flatMap((filter) => {
-    if ("source" in filter) return decodeDiscoveredFilter(filter, needs, context) ?? [];
+    if ("source" in filter) return decodeDiscovered(filter, needs, context) ?? [];
     return decodeHttpFilterConfig(filter, needs, context) ?? [];
   });
+}
+
+const httpFilters: FilterDecoder<PlainHttpFilterConfig> = {
+  category: "HTTP filter",
+  decode: decodeHttpFilterConfig,
+};
+
+function decodeDiscovered(
+  filter: DiscoveredFilter,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): HttpFilterConfig | undefined {
+  const place = decodeDiscoveredFilter(filter, httpFilters, needs, context);
+  if (!place) return undefined;
+  const { id, typeNames, fallback } = place;
+  const mayInjectCredentials = typeNames.includes(credentialInjectorTypeName);
+  return { kind: "discovered", id, mayInjectCredentials, fallback };
 }
 
 function findFilter(

@@ -3,29 +3,46 @@
  * listeners can be applied, shown and drained without one of them being decoded a second time.
  */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
-import type { ListenerConfig, NetworkFilterConfig } from "../../shared/config/listener-config.ts";
-
-export interface ListenerFacts extends Pick<
+import type {
+  FilterChainConfig,
   ListenerConfig,
-  | "name"
-  | "addresses"
-  | "statPrefix"
-  | "trafficDirection"
-  | "carriesTraffic"
-  | "drainType"
-  | "drainPolicy"
-  | "bindToPort"
-  | "enableReusePort"
-  | "tcpBacklogSize"
-  | "addressOptions"
-  | "freebind"
-  | "ignoreGlobalConnLimit"
-  | "transparent"
-> {
-  /** Of its connection managers and TCP proxies, each once. */
+  NetworkFilterConfig,
+  PlainNetworkFilterConfig,
+} from "../../shared/config/listener-config.ts";
+
+export interface ListenerFacts
+  extends
+    Pick<
+      ListenerConfig,
+      | "name"
+      | "addresses"
+      | "statPrefix"
+      | "trafficDirection"
+      | "carriesTraffic"
+      | "drainType"
+      | "drainPolicy"
+      | "bindToPort"
+      | "enableReusePort"
+      | "tcpBacklogSize"
+      | "addressOptions"
+      | "freebind"
+      | "ignoreGlobalConnLimit"
+      | "bypassOverloadManager"
+      | "transparent"
+    >,
+    StatPrefixes {
+  /** Some filter chain does. */
+  readonly speaksTls: boolean;
+}
+
+/** What network filters count under. */
+export interface StatPrefixes {
+  /** Of connection managers and TCP proxies, each once. */
   readonly httpStatPrefixes: readonly string[];
   readonly tcpStatPrefixes: readonly string[];
-  /** Of its connection managers that may put credentials into requests. */
+  /** Of TCP proxies that may wait for their cluster. */
+  readonly onDemandStatPrefixes: readonly string[];
+  /** Of connection managers that may put credentials into requests. */
   readonly credentialStatPrefixes: readonly string[];
 }
 
@@ -44,36 +61,53 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     addressOptions: config.addressOptions,
     freebind: config.freebind,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
+    bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,
-    httpStatPrefixes: statPrefixes(config, "httpConnectionManager"),
-    tcpStatPrefixes: statPrefixes(config, "tcpProxy"),
-    credentialStatPrefixes: credentialStatPrefixes(config),
+    speaksTls: chainsOf(config).some(({ transportSocket }) => transportSocket.kind === "tls"),
+    ...statPrefixesOf(filtersOf(config)),
   };
+}
+
+function chainsOf({
+  filterChains,
+  defaultFilterChain,
+}: ListenerConfig): readonly FilterChainConfig[] {
+  return defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains;
+}
+
+function filtersOf(config: ListenerConfig): readonly NetworkFilterConfig[] {
+  return chainsOf(config).flatMap(({ filters }) => filters);
+}
+
+/** What of a chain is known with its listener: of a filter that is discovered the fallback, if it has one. */
+export function knownFilters(
+  filters: readonly NetworkFilterConfig[],
+): readonly PlainNetworkFilterConfig[] {
+  return filters.flatMap((filter) =>
+    filter.kind === "discovered" ? (filter.fallback ?? []) : filter,
+  );
 }
 
 const none: readonly string[] = [];
 
-function statPrefixes(
-  { filterChains, defaultFilterChain }: ListenerConfig,
-  kind: Exclude<NetworkFilterConfig["kind"], "noop">,
-): readonly string[] {
-  const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
-    for (const filter of chain.filters)
-      if (filter.kind === kind) found.add(filter.config.statPrefix);
-  return found.size === 0 ? none : [...found];
+export function statPrefixesOf(filters: readonly NetworkFilterConfig[]): StatPrefixes {
+  const known = knownFilters(filters);
+  const managers = known.flatMap((filter) =>
+    filter.kind === "httpConnectionManager" ? filter.config : [],
+  );
+  const proxies = known.flatMap((filter) => (filter.kind === "tcpProxy" ? filter.config : []));
+  return {
+    httpStatPrefixes: unique(managers),
+    tcpStatPrefixes: unique(proxies),
+    onDemandStatPrefixes: unique(proxies.filter(({ onDemand }) => onDemand !== undefined)),
+    credentialStatPrefixes: unique(managers.filter(injectsCredentials)),
+  };
 }
 
-function credentialStatPrefixes({
-  filterChains,
-  defaultFilterChain,
-}: ListenerConfig): readonly string[] {
-  const found = new Set<string>();
-  for (const chain of defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains)
-    for (const filter of chain.filters)
-      if (filter.kind === "httpConnectionManager" && injectsCredentials(filter.config))
-        found.add(filter.config.statPrefix);
-  return found.size === 0 ? none : [...found];
+/** Ten thousand listeners have mostly one, and none of the rest. */
+function unique(configs: readonly { readonly statPrefix: string }[]): readonly string[] {
+  if (configs.length === 0) return none;
+  return [...new Set(configs.map(({ statPrefix }) => statPrefix))];
 }
 
 function injectsCredentials({ filters }: HttpConnectionManagerConfig): boolean {

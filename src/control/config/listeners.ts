@@ -24,6 +24,7 @@ import { decodeDefaultFilterChain, decodeFilterChain } from "./filter-chains.ts"
 import { type KnownChain, knownChainsOf } from "./known-chains.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 import { RecentConfigs } from "./recent-configs.ts";
+import { nameOfUnnamed } from "./unnamed-listener.ts";
 
 export const listenerTypeName = "envoy.config.listener.v3.Listener" as const;
 
@@ -92,7 +93,7 @@ function decodePrepared(
   { bytes, chains }: Preparation,
   context: DecodeContext,
 ): ReceivedListener {
-  const { config, needs } = decodeConfig(message, context, chains);
+  const { config, needs } = decodeConfig(message, { bytes, chains }, context);
   judgeFilterChains(config, context);
   return new ReceivedListener(
     {
@@ -107,8 +108,8 @@ function decodePrepared(
 
 function decodeConfig(
   message: Listener,
+  { bytes, chains }: Preparation,
   context: DecodeContext,
-  chains: Preparation["chains"] = [],
 ): { readonly config: ListenerConfig; readonly needs: ListenerNeeds } {
   const needs: ListenerNeeds = { dependencies: [], requiredClusters: [] };
   const addresses = decodeAddresses(message, context);
@@ -118,7 +119,7 @@ function decodeConfig(
       : decodeManyChains(message, chains, { needs, context });
   const { defaultFilterChain } = message;
   const config: ListenerConfig = {
-    name: message.name === "" ? unnamed(message, context) : message.name,
+    name: message.name === "" ? nameOfUnnamed(bytes) : message.name,
     addresses,
     statPrefix: message.statPrefix,
     filterChains,
@@ -132,6 +133,7 @@ function decodeConfig(
     drainPolicy: decodeDrainPolicy(message.metadata?.filterMetadata[drainMetadataKey], context),
     trafficDirection: directions[message.trafficDirection] ?? "unspecified",
     ignoreGlobalConnLimit: message.ignoreGlobalConnLimit,
+    bypassOverloadManager: message.bypassOverloadManager,
     carriesTraffic: !message.ignoreGlobalConnLimit && !message.bypassOverloadManager,
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
@@ -170,21 +172,14 @@ function readerOf(tools: DecodeTools): ListenerReader {
   const reader: ListenerReader = {
     config: (bytes) => {
       const context = new DecodeContext(tools);
-      const prepared = prepare(bytes, tools);
-      const message = read(prepared?.rest ?? bytes);
-      return decodeConfig(message, context, prepared?.chains).config;
+      const { rest, chains } = prepare(bytes, tools) ?? { rest: bytes, chains: [] };
+      return decodeConfig(read(rest), { bytes, chains }, context).config;
     },
     hash: (bytes) => hashOf(schema, read(bytes)),
     recent: new RecentConfigs(),
   };
   readers.set(tools, reader);
   return reader;
-}
-
-/** Envoy makes up a random name where there is none; this one is the same after a restart. */
-function unnamed(message: Listener, context: DecodeContext): string {
-  const schema = context.protos.schema<Listener>(listenerTypeName);
-  return `unnamed-${hashOf(schema, message).slice(0, 8)}`;
 }
 
 function decodeAddresses(message: Listener, context: DecodeContext): readonly SocketAddress[] {

@@ -46,6 +46,10 @@ const liveManagerFields: Partial<Record<ManagerKey, LiveField>> = {
   useRemoteAddress: { fields: ["use_remote_address"], reason: headRead },
   xffNumTrustedHops: { fields: ["xff_num_trusted_hops"], reason: headRead },
   skipXffAppend: { fields: ["skip_xff_append"], reason: headRead },
+  clientCert: {
+    fields: ["forward_client_cert_details", "set_current_client_cert_details"],
+    reason: headWritten,
+  },
   generateRequestId: { fields: ["generate_request_id"], reason: headRead },
   preserveExternalRequestId: { fields: ["preserve_external_request_id"], reason: headRead },
   normalizePath: { fields: ["normalize_path"], reason: headRead },

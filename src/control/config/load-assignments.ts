@@ -5,6 +5,7 @@ import type {
   LbEndpoint,
   LocalityLbEndpoints,
 } from "../../../gen/es/envoy/config/endpoint/v3/endpoint_components_pb.d.ts";
+import type { Metadata } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import type {
   Endpoint,
   EndpointHealth,
@@ -31,7 +32,7 @@ export function decodeLoadAssignment(
 }
 
 function decodeLocality(
-  { locality, lbEndpoints, loadBalancingWeight, priority }: LocalityLbEndpoints,
+  { locality, lbEndpoints, loadBalancingWeight, priority, metadata }: LocalityLbEndpoints,
   rules: EndpointRules,
   context: DecodeContext,
 ): LocalityEndpoints {
@@ -41,8 +42,23 @@ function decodeLocality(
     region: locality?.region ?? "",
     zone: locality?.zone ?? "",
     subZone: locality?.subZone ?? "",
-    endpoints: lbEndpoints.flatMap((endpoint) => decodeEndpoint(endpoint, rules, context) ?? []),
+    endpoints: lbEndpoints.flatMap((endpoint) => {
+      const decoded = decodeEndpoint(endpoint, rules, context);
+      return decoded ? { ...decoded, ...labelsOf(endpoint.metadata, metadata) } : [];
+    }),
   };
+}
+
+/** Docs: `Cluster.transport_socket_matches`. */
+const socketMatchKey = "envoy.transport_socket_match";
+
+function labelsOf(
+  own: Metadata | undefined,
+  ofLocality: Metadata | undefined,
+): Pick<Endpoint, "socketLabels"> {
+  const endpoint = own?.filterMetadata[socketMatchKey];
+  const locality = ofLocality?.filterMetadata[socketMatchKey];
+  return endpoint || locality ? { socketLabels: { endpoint, locality } } : {};
 }
 
 /** By the numbers of `core.v3.HealthStatus`. */

@@ -1,57 +1,69 @@
-import type { HttpConnectionManager } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { TcpProxy } from "../../../gen/es/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.d.ts";
+/** The network filters of a filter chain, in their order. */
 import type { Filter } from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
-import type { NetworkFilterConfig } from "../../shared/config/listener-config.ts";
+import type {
+  NetworkFilterConfig,
+  PlainNetworkFilterConfig,
+} from "../../shared/config/listener-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
-import { type FoundExtension, findExtension } from "./extensions.ts";
-import { judgeFilterOrder } from "./filter-order.ts";
-import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
-import { decodeTcpProxy } from "./tcp-proxy.ts";
+import {
+  type DiscoveredFilter,
+  decodeDiscoveredFilter,
+  type FilterDecoder,
+} from "./discovered-filters.ts";
+import { findExtension } from "./extensions.ts";
+import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
+import {
+  type BuiltNetworkFilter,
+  decodeNetworkFilterConfig,
+  isTerminalNetworkFilter,
+} from "./network-filter-configs.ts";
 
 export function decodeNetworkFilters(
   messages: readonly Filter[],
   needs: ListenerNeeds,
   context: DecodeContext,
 ): readonly NetworkFilterConfig[] {
-  const found = messages.flatMap(({ name, configType }) => {
-    if (configType.case === "configDiscovery") return [];
-    const one = findExtension("network filter", { name, any: configType.value }, context);
-    return one ? { ...one, name } : [];
+  const found = messages.flatMap((message, index) => {
+    const isLast = index === messages.length - 1;
+    return findFilter(message, isLast, context) ?? [];
   });
-  const order = found.map(({ name, extension }) => ({
-    name,
-    type: extension.name,
-    isTerminal: extension.kind !== "noop",
-  }));
   // An unknown filter was refused; its place in the order says nothing any more.
-  if (found.length === messages.length) judgeFilterOrder(order, "network", context);
-  return found.flatMap((filter) => decodeFilter(filter, needs, context) ?? []);
+  if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "network", context);
+  return found.flatMap((filter) => {
+    if ("source" in filter) return decodeDiscovered(filter, needs, context) ?? [];
+    return decodeNetworkFilterConfig(filter, needs, context) ?? [];
+  });
 }
 
-function decodeFilter(
-  { extension, config, name }: FoundExtension & { readonly name: string },
+function findFilter(
+  { name, configType }: Filter,
+  isLast: boolean,
+  context: DecodeContext,
+): BuiltNetworkFilter | DiscoveredFilter | undefined {
+  if (configType.case === "configDiscovery") return { name, source: configType.value, isLast };
+  const found = findExtension("network filter", { name, any: configType.value }, context);
+  return found && { ...found, name };
+}
+
+/** One that is discovered is judged when it comes. */
+function ordered(filter: BuiltNetworkFilter | DiscoveredFilter): OrderedFilter {
+  const { name } = filter;
+  if ("source" in filter) return { name, type: "", isTerminal: undefined };
+  const { extension } = filter;
+  return { name, type: extension.name, isTerminal: isTerminalNetworkFilter(extension) };
+}
+
+const networkFilters: FilterDecoder<PlainNetworkFilterConfig> = {
+  category: "network filter",
+  decode: decodeNetworkFilterConfig,
+};
+
+function decodeDiscovered(
+  filter: DiscoveredFilter,
   needs: ListenerNeeds,
   context: DecodeContext,
 ): NetworkFilterConfig | undefined {
-  if (extension.kind === "tcpProxy") {
-    const schema = context.protos.schema<TcpProxy>(
-      "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-    );
-    const message = context.read(config, schema);
-    return message && { kind: "tcpProxy", config: decodeTcpProxy(message, context) };
-  }
-  if (extension.kind === "httpConnectionManager") {
-    const schema = context.protos.schema<HttpConnectionManager>(
-      "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    );
-    const message = context.read(config, schema);
-    return (
-      message && {
-        kind: "httpConnectionManager",
-        config: decodeHttpConnectionManager(message, needs, context),
-      }
-    );
-  }
-  return { kind: "noop", name };
+  const place = decodeDiscoveredFilter(filter, networkFilters, needs, context);
+  return place && { kind: "discovered", id: place.id, fallback: place.fallback };
 }

@@ -1,13 +1,12 @@
 /**
- * The clusters that Sluice itself speaks to: management servers, load reports, access logs over gRPC. They alone may have
- * TLS, and gRPC brings them an HTTP/2 of its own.
+ * The clusters that Sluice itself speaks to: management servers, load reports, access logs over gRPC. gRPC
+ * brings them an HTTP/2 of its own.
  */
 import { clusterOf } from "./api-config-sources.ts";
 import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
-import type { SecretReference } from "./secret-config.ts";
-import type { ClientTlsConfig } from "./tls-config.ts";
+import { clientSecrets, referencesOf } from "./tls-config.ts";
 
 export interface OwnClusters {
   readonly grpc: ReadonlySet<string>;
@@ -30,10 +29,10 @@ export function apisOf(sources: readonly (ConfigSource | undefined)[]): readonly
 
 /** Where the secrets of a cluster's own TLS come from. */
 export function secretSourcesOf({ tls }: DecodedCluster): readonly ConfigSource[] {
-  return referencesOf(tls).flatMap(({ source }) => source ?? []);
+  return tls ? referencesOf(clientSecrets(tls)).flatMap(({ source }) => source ?? []) : [];
 }
 
-/** Refuses TLS to a cluster that requests go to, and what cannot work over it. */
+/** Refuses what cannot work over a cluster's TLS. */
 export function judgeClusterTls(
   cluster: DecodedCluster,
   { own, ads }: { readonly own: OwnClusters; readonly ads: ApiConfigSource | undefined },
@@ -45,26 +44,15 @@ export function judgeClusterTls(
   const refuse = (error: string): void => context.refuse(`cluster '${name}': ${error}`);
   const isGrpc = own.grpc.has(name);
   const isRest = own.rest.has(name);
-  if (!isGrpc && !isRest) refuse(`transport_socket: ${onlyForOwn}`);
   const { alpnProtocols } = tls;
   const offers = (protocol: string): boolean =>
     alpnProtocols.length === 0 || alpnProtocols.includes(protocol);
   if (isGrpc && !offers("h2")) refuse("alpn_protocols must have h2, which gRPC is spoken over");
   if (isRest && !offers("http/1.1"))
     refuse("alpn_protocols must have http/1.1, which REST is spoken over");
-  for (const { source, name: secret } of referencesOf(tls))
+  for (const { source, name: secret } of referencesOf(clientSecrets(tls)))
     if (source && isThrough(name, source, ads))
       refuse(`SDS secret '${secret}' would have to come over this cluster itself`);
-}
-
-/** Said of every cluster with TLS that is not Sluice's own. */
-export const onlyForOwn =
-  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not supported for clusters that requests go to, only for those that Sluice alone speaks to: management servers, load reports, access logs over gRPC";
-
-function referencesOf(tls: ClientTlsConfig | undefined): readonly SecretReference[] {
-  return [tls?.certificate, tls?.validation?.secret].flatMap((secret) =>
-    secret?.kind === "named" ? [secret.reference] : [],
-  );
 }
 
 function isThrough(

@@ -14,6 +14,8 @@ export interface ResourceDecoder<T> {
   readonly isNamedByWrapper?: boolean;
   /** Opens the detail of a NACK, where the type has words of its own. */
   readonly rejectionPrefix?: string;
+  /** Names a resource that has none. Absent: such a one is refused. */
+  nameOfUnnamed?(bytes: Uint8Array): string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
   /** Other bytes of the same meaning; never throws. */

@@ -38,6 +38,7 @@ import { decodeDiscoveredHost, decodeRouteConfig, decodeRoutes } from "./route-c
 import type { RuntimeLayerValues } from "./runtime-layer.ts";
 import { decodeRuntimeValues } from "./runtime-layers.ts";
 import { decodeScope, scopeTypeName } from "./scoped-routes.ts";
+import { nameOfUnnamed } from "./unnamed-listener.ts";
 
 /** In the state of the world a missing resource of theirs was removed. */
 const fullStateTypes: ReadonlySet<string> = new Set(["LDS", "CDS", "SRDS", "VHDS"]);
@@ -117,6 +118,7 @@ function listenerDecoder(
 ): ResourceDecoder<DecodedListener> {
   return {
     ...whole,
+    nameOfUnnamed,
     decode(bytes) {
       try {
         const context = new DecodeContext(tools);

@@ -4,6 +4,8 @@ import type { VirtualHost as VirtualHostMessage } from "../../../gen/es/envoy/co
 import type { RouteConfig, VirtualHost } from "../../shared/config/route-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import { decodeConfigSource } from "./config-sources.ts";
+import { feedDependency, onDemandClustersOf } from "./on-demand-clusters.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { DecodedRouteConfig } from "./decoded-route-config.ts";
 import type { DecodedVirtualHost } from "./decoded-virtual-host.ts";
@@ -32,13 +34,14 @@ export function decodeRoutes(message: RouteConfiguration, context: DecodeContext
 /** Routes that stand in a listener. */
 export function decodeInlineRoutes(
   message: RouteConfiguration,
-  needs: { readonly requiredClusters: string[] },
+  needs: ListenerNeeds,
   context: DecodeContext,
 ): RouteConfig {
   if (message.vhds) context.refuse("vhds is not supported in a listener's own routes: use rds");
   const config = decodeRoutes(message, context);
   // Docs: `validate_clusters` "defaults to true" for routes that stand in the listener.
   if (message.validateClusters ?? true) needs.requiredClusters.push(...clusterNamesOf(config));
+  needs.dependencies.push(...onDemandClustersOf(config).map(feedDependency));
   return config;
 }
 

@@ -1,5 +1,5 @@
 /** Secrets as they were named and as they came: `envoy.extensions.transport_sockets.tls.v3.Secret`. */
-import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { DataSource } from "./data-source.ts";
 
@@ -33,6 +33,7 @@ export interface TlsCertificateConfig {
   readonly certificateChain: DataSource | undefined;
   readonly privateKey: DataSource | undefined;
   readonly password: DataSource | undefined;
+  readonly ocspStaple: DataSource | undefined;
   /** Watched for moves in place of the folders of the files. */
   readonly watchedDirectory: string | undefined;
 }
@@ -51,11 +52,17 @@ export interface ValidationContextConfig {
   readonly subjectAltNames: readonly SubjectAltNameMatcher[];
   /** `ACCEPT_UNTRUSTED`: a chain that does not end at a CA is let pass. */
   readonly acceptsUntrusted: boolean;
+  readonly onlyVerifyLeafCertCrl: boolean;
+  readonly allowExpiredCertificate: boolean;
+  readonly maxVerifyDepth: number | undefined;
+  /** Of the SPIFFE validator, in place of `trustedCa`. */
+  readonly trustDomains: readonly TrustDomainConfig[] | undefined;
 }
 
-export interface SubjectAltNameMatcher {
-  readonly type: "any" | "email" | "dns" | "uri" | "ipAddress";
-  readonly matcher: StringMatcher;
+/** `SPIFFECertValidatorConfig.TrustDomain`. */
+export interface TrustDomainConfig {
+  readonly name: string;
+  readonly bundle: DataSource | undefined;
 }
 
 /** `SdsSecretConfig`: a secret that somebody needs. */

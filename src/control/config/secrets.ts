@@ -36,7 +36,7 @@ export function decodeSecret(
 function decodeSecretValue({ type }: Secret, context: DecodeContext): SecretValue | undefined {
   switch (type.case) {
     case "tlsCertificate":
-      return { kind: "tlsCertificate", certificate: decodeTlsCertificate(type.value) };
+      return { kind: "tlsCertificate", certificate: decodeTlsCertificate(type.value, context) };
     case "validationContext":
       return {
         kind: "validationContext",
@@ -57,11 +57,18 @@ function decodeSecretValue({ type }: Secret, context: DecodeContext): SecretValu
   }
 }
 
-export function decodeTlsCertificate(message: TlsCertificate): TlsCertificateConfig {
+export function decodeTlsCertificate(
+  message: TlsCertificate,
+  context: DecodeContext,
+): TlsCertificateConfig {
+  // DER is no text: Envoy says so too.
+  if (message.ocspStaple?.specifier.case === "inlineString")
+    context.refuse("OCSP staple cannot be provided via inline_string");
   return {
     certificateChain: decodeDataSource(message.certificateChain),
     privateKey: decodeDataSource(message.privateKey),
     password: decodeDataSource(message.password),
+    ocspStaple: decodeDataSource(message.ocspStaple),
     watchedDirectory: message.watchedDirectory?.path,
   };
 }

@@ -5,7 +5,7 @@
 import { createSecureContext, getCiphers, type SecureContextOptions } from "node:tls";
 import type { TlsParameters } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { TlsParameterConfig, TlsVersion } from "./tls-config.ts";
+import type { TlsParameterConfig, TlsVersion } from "../../shared/config/tls-config.ts";
 
 /** By the numbers of `TlsParameters.TlsProtocol`; 0 is for us to choose. */
 const versions: readonly (TlsVersion | undefined)[] = [
@@ -15,8 +15,14 @@ const versions: readonly (TlsVersion | undefined)[] = [
   "TLSv1.2",
   "TLSv1.3",
 ];
-/** Docs: `TlsParameters`, of clients: both are TLS 1.2. */
-const versionDefault: TlsVersion = "TLSv1.2";
+/** Docs: `TlsParameters`: what is spoken where nothing is said. */
+export interface TlsVersionDefaults {
+  readonly least: TlsVersion;
+  readonly most: TlsVersion;
+}
+
+export const clientTlsVersions: TlsVersionDefaults = { least: "TLSv1.2", most: "TLSv1.2" };
+export const serverTlsVersions: TlsVersionDefaults = { least: "TLSv1.2", most: "TLSv1.3" };
 
 /** Docs: `TlsParameters.cipher_suites`. */
 const cipherSuitesDefault = [
@@ -28,8 +34,8 @@ const cipherSuitesDefault = [
 
 /** Of no message: what a client of Envoy's speaks unless it is told otherwise. */
 export const tlsParameterDefaults: TlsParameterConfig = {
-  minVersion: versionDefault,
-  maxVersion: versionDefault,
+  minVersion: clientTlsVersions.least,
+  maxVersion: clientTlsVersions.most,
   cipherSuites: suitesOf(cipherSuitesDefault).join(":"),
   ecdhCurves: "",
   signatureAlgorithms: "",
@@ -37,13 +43,15 @@ export const tlsParameterDefaults: TlsParameterConfig = {
 
 export function decodeTlsParameters(
   message: TlsParameters | undefined,
+  defaults: TlsVersionDefaults,
   context: DecodeContext,
 ): TlsParameterConfig {
-  if (!message) return tlsParameterDefaults;
+  if (!message)
+    return { ...tlsParameterDefaults, minVersion: defaults.least, maxVersion: defaults.most };
   const { tlsMinimumProtocolVersion: least, tlsMaximumProtocolVersion: most } = message;
-  const minVersion = versions[least] ?? versionDefault;
+  const minVersion = versions[least] ?? defaults.least;
   // A least version above the default would leave none: Envoy takes that, and then never connects.
-  const maxVersion = versions[most] ?? (minVersion > versionDefault ? minVersion : versionDefault);
+  const maxVersion = versions[most] ?? (minVersion > defaults.most ? minVersion : defaults.most);
   if (minVersion > maxVersion)
     context.refuse("tls_minimum_protocol_version is above tls_maximum_protocol_version");
   const ecdhCurves = message.ecdhCurves.join(":");

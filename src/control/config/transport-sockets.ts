@@ -1,35 +1,42 @@
-/**
- * Transport sockets. Requests of clients go in plain text; TLS is there for what Sluice itself sends, to clusters of the
- * bootstrap.
- */
+/** Transport sockets: of filter chains and of clusters. Absent means plain text. */
 import type { TransportSocket } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
-import type { TransportSocketConfig } from "../../shared/config/listener-config.ts";
+import type { UpstreamSocketConfig } from "../../shared/config/cluster-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { findExtension } from "./extensions.ts";
-import type { ClientTlsConfig } from "./tls-config.ts";
-import { decodeUpstreamTls } from "./tls-contexts.ts";
+import { decodeDownstreamTls, type DownstreamTlsRules } from "./downstream-tls.ts";
+import { type ExtensionCategory, findExtension, type FoundExtension } from "./extensions.ts";
+import type { UpstreamTlsConfig, DownstreamTlsConfig } from "./tls-config.ts";
+import { decodeUpstreamTls } from "./upstream-tls.ts";
 
-/** Of filter chains, and of clusters by CDS. Absent means plain text; anything but plain text is refused. */
-export function decodeTransportSocket(
+/** Of a filter chain; undefined: plain text. */
+export function decodeServerSocket(
   message: TransportSocket | undefined,
+  rules: DownstreamTlsRules,
   context: DecodeContext,
-): TransportSocketConfig {
-  if (message)
-    findExtension(
-      "transport socket",
-      { name: message.name, any: message.configType.value },
-      context,
-    );
-  return { kind: "rawBuffer" };
+): DownstreamTlsConfig | undefined {
+  const found = message && find("transport socket", message, context);
+  return found?.extension.kind === "tls" ? decodeDownstreamTls(found, rules, context) : undefined;
 }
 
-/** Of clusters of the bootstrap: undefined is plain text. Who may use the cluster then is judged by whoever knows all. */
+/** Of a cluster; undefined: plain text. */
 export function decodeClientSocket(
   message: TransportSocket | undefined,
   context: DecodeContext,
-): ClientTlsConfig | undefined {
-  if (!message) return undefined;
-  const request = { name: message.name, any: message.configType.value };
-  const found = findExtension("transport socket of a management server", request, context);
+): UpstreamTlsConfig | undefined {
+  const found = message && find("upstream transport socket", message, context);
   return found?.extension.kind === "tls" ? decodeUpstreamTls(found, context) : undefined;
+}
+
+/** What workers need to know of it, beside the context that they get under its id. */
+export function upstreamSocketOf(tls: UpstreamTlsConfig | undefined): UpstreamSocketConfig {
+  if (!tls) return { kind: "rawBuffer" };
+  const { id: contextId, autoHostSni, alpnProtocols } = tls;
+  return { kind: "tls", contextId, autoHostSni, alpnProtocols };
+}
+
+function find(
+  category: ExtensionCategory,
+  { name, configType }: TransportSocket,
+  context: DecodeContext,
+): FoundExtension | undefined {
+  return findExtension(category, { name, any: configType.value }, context);
 }

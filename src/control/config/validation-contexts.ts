@@ -3,10 +3,13 @@ import type {
   CertificateValidationContext,
   SubjectAltNameMatcher as MatcherMessage,
 } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
+import type { SPIFFECertValidatorConfig } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.d.ts";
 import { decodeDataSource } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { findExtension } from "./extensions.ts";
 import { decodeStringMatcher } from "./matchers.ts";
-import type { SubjectAltNameMatcher, ValidationContextConfig } from "./secret-config.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
+import type { TrustDomainConfig, ValidationContextConfig } from "./secret-config.ts";
 
 /** `CertificateValidationContext.TrustChainVerification.ACCEPT_UNTRUSTED`. */
 const acceptUntrusted = 1;
@@ -18,6 +21,22 @@ const sanTypes: readonly SubjectAltNameMatcher["type"][] = [
   "uri",
   "ipAddress",
 ];
+
+/** Of one that says nothing. */
+export const validationContextDefaults: ValidationContextConfig = {
+  trustedCa: undefined,
+  usesSystemRoots: false,
+  crl: undefined,
+  watchedDirectory: undefined,
+  certificateHashes: [],
+  spkiHashes: [],
+  subjectAltNames: [],
+  acceptsUntrusted: false,
+  onlyVerifyLeafCertCrl: false,
+  allowExpiredCertificate: false,
+  maxVerifyDepth: undefined,
+  trustDomains: undefined,
+};
 
 export function decodeValidationContext(
   message: CertificateValidationContext,
@@ -38,7 +57,35 @@ export function decodeValidationContext(
       })),
     ],
     acceptsUntrusted: Number(message.trustChainVerification) === acceptUntrusted,
+    onlyVerifyLeafCertCrl: message.onlyVerifyLeafCertCrl,
+    allowExpiredCertificate: message.allowExpiredCertificate,
+    maxVerifyDepth: message.maxVerifyDepth,
+    trustDomains: decodeTrustDomains(message, context),
   };
+}
+
+const spiffeTypeName =
+  "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig" as const;
+
+/** Of `custom_validator_config`, where SPIFFE's is the one that is built. */
+function decodeTrustDomains(
+  { customValidatorConfig: custom }: CertificateValidationContext,
+  context: DecodeContext,
+): readonly TrustDomainConfig[] | undefined {
+  if (!custom) return undefined;
+  const request = { name: custom.name, any: custom.typedConfig };
+  const found = findExtension("certificate validator", request, context);
+  const schema = context.protos.schema<SPIFFECertValidatorConfig>(spiffeTypeName);
+  const message = found && context.read(found.config, schema);
+  if (!message) return undefined;
+  const names = message.trustDomains.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined)
+    context.refuse(`Multiple trust bundles are given for one trust domain for ${twice}`);
+  return message.trustDomains.map(({ name, trustBundle }) => ({
+    name,
+    bundle: decodeDataSource(trustBundle),
+  }));
 }
 
 function decodeMatcher(

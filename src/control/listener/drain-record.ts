@@ -86,6 +86,11 @@ export class DrainRecord {
     if (worker < this.#byWorker.length) this.#byWorker[worker] = counts;
   }
 
+  /** The worker is gone, and its connections with it. */
+  lose(worker: number): void {
+    if (worker < this.#byWorker.length) this.#cut(worker, this.#byWorker[worker]);
+  }
+
   /** Every worker has reported and none holds a connection. */
   get isEmpty(): boolean {
     return this.#byWorker.every((counts) => counts !== undefined) && this.counts().remaining === 0;

@@ -105,14 +105,13 @@ export class DrainRegistry {
   }
 
   /** The drain a worker has news of, updated; undefined when it has ended already. */
-  report(worker: number, progress: DrainProgress): DrainRecord | undefined {
-    const drain = this.#active.get(progress.drain);
-    if (!drain) return undefined;
-    this.#remaining -= drain.counts().remaining;
-    drain.report(worker, progress.counts);
-    this.#remaining += drain.counts().remaining;
-    this.#changed();
-    return drain;
+  report(worker: number, { drain, counts }: DrainProgress): DrainRecord | undefined {
+    return this.#recount(drain, (record) => record.report(worker, counts));
+  }
+
+  /** The worker will report no more: what it had is cut. */
+  lose(worker: number, drain: DrainId): void {
+    this.#recount(drain, (record) => record.lose(worker));
   }
 
   moveDeadline(drain: DrainRecord, deadlineMs: number): void {
@@ -168,6 +167,16 @@ export class DrainRegistry {
 
   view(): DrainsView {
     return { drains: [...this.#active.values(), ...this.#ended].map((drain) => drain.view()) };
+  }
+
+  #recount(id: DrainId, update: (drain: DrainRecord) => void): DrainRecord | undefined {
+    const drain = this.#active.get(id);
+    if (!drain) return undefined;
+    this.#remaining -= drain.counts().remaining;
+    update(drain);
+    this.#remaining += drain.counts().remaining;
+    this.#changed();
+    return drain;
   }
 
   #keepEnded(drain: DrainRecord, wallMs: number): void {

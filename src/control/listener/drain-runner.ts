@@ -72,6 +72,8 @@ export interface CancelledDrain {
 export class DrainRunner {
   readonly #context: DrainRunnerContext;
   readonly #runs = new Map<DrainId, Run>();
+  /** Workers that are gone: they report no more, and hold nothing that could be waited for. */
+  readonly #lost = new Set<number>();
 
   constructor(context: DrainRunnerContext) {
     this.#context = context;
@@ -81,6 +83,10 @@ export class DrainRunner {
         context.registry.report(worker, event);
         const run = this.#runs.get(event.drain);
         if (run) this.#endIfEmpty(run);
+      },
+      onExit: (worker) => {
+        this.#lost.add(worker);
+        for (const run of this.#runs.values()) this.#reportLost(run);
       },
     });
   }
@@ -108,6 +114,7 @@ export class DrainRunner {
     const onDeadline = (): void => this.#onDeadline(run);
     plan.manager.startDrainSequence(record.start, plan.direction, onDeadline);
     plan.tell(record.start);
+    this.#reportLost(run);
     if (run.forcedBy !== undefined) this.#spread(run, true);
   }
 
@@ -169,6 +176,11 @@ export class DrainRunner {
       0,
     );
     return { told, silent };
+  }
+
+  #reportLost(run: Run): void {
+    for (const worker of this.#lost) this.#context.registry.lose(worker, run.record.start.id);
+    this.#endIfEmpty(run);
   }
 
   #move(run: Run, deadlineMs: number): void {

@@ -1,21 +1,31 @@
 /**
- * Configurations of HTTP filters by name and source (Envoy: `FilterConfigProviderManagerImpl`), counted by reference.
- * Workers hold each under its id, so a new one is there for the next request of every listener that uses it, and
- * nothing drains.
+ * Configurations of filters by name and source (Envoy: `FilterConfigProviderManagerImpl`), counted by reference.
+ * Workers hold each under its id, so a new one is there for the next request, or connection, of every listener that
+ * uses it, and nothing drains.
  *
  * As with routes the first state of any kind ends the wait: without a configuration the default serves, or requests
- * get a 500. A configuration that needs something itself, a secret, takes its place when that is there.
+ * get a 500 and connections are closed. A configuration that needs something itself, a secret or routes, takes its
+ * place when that is there; what the one before it needed is let go of when no worker serves anybody by it.
  */
 import type { Observable, Subscription } from "rxjs";
 import type { Logger } from "../../shared/common/log.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { ListenerDependency } from "../config/decoded-listener.ts";
-import { type DecodedExtensionConfig, refusalOf } from "../config/extension-config.ts";
+import {
+  type DecodedExtensionConfig,
+  type DecodedFilter,
+  filterOf,
+  refusalOf,
+} from "../config/extension-config.ts";
 import { type ExtensionSubscription, extensionId } from "../config/extension-subscription.ts";
+import { statPrefixesOf } from "../config/listener-facts.ts";
+import type { DiscoveredFilter } from "../../shared/protocol/worker-command.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
 import { ExtensionStats } from "./extension-stats.ts";
+import { proxiedClusters } from "./listener-clusters.ts";
 import type { DependencyLease } from "./listener-dependencies.ts";
+import { allocateFilterSlots } from "./listener-slots.ts";
 
 /** Where configurations come from: chosen by the subscription's source when the server is put together. */
 export type ExtensionSource = (
@@ -32,10 +42,12 @@ export interface ExtensionView {
 }
 
 export interface EcdsApiContext {
-  readonly pool: Pick<WorkerPool, "post">;
+  readonly pool: Pick<WorkerPool, "broadcast">;
   readonly source: ExtensionSource;
   /** What configurations need themselves. */
   readonly dependencies: (dependency: ListenerDependency, onReady: () => void) => DependencyLease;
+  /** Active or warming. */
+  readonly hasCluster: (name: string) => boolean;
   readonly stats: MainStats;
   readonly wallTime: () => number;
   readonly log: Logger;
@@ -45,7 +57,7 @@ type Configuration = Resource<DecodedExtensionConfig>;
 
 interface Entry {
   readonly id: string;
-  readonly name: string;
+  readonly wanted: ExtensionSubscription;
   readonly stats: ExtensionStats;
   readonly subscriptions: Set<{
     readonly wanted: ExtensionSubscription;
@@ -53,12 +65,21 @@ interface Entry {
   }>;
   isReady: boolean;
   view: ExtensionView | undefined;
-  /** Of the configuration that workers have. */
-  needs: readonly DependencyLease[];
+  /** What the configuration that workers have holds. */
+  held: Held;
   /** Of a later one that cannot take its place yet. */
   pending: readonly DependencyLease[];
   subscription: Subscription | undefined;
 }
+
+interface Held {
+  readonly leases: readonly DependencyLease[];
+  /** Clusters that it names itself. */
+  readonly clusterNames: readonly string[];
+  readonly slots: Disposable | undefined;
+}
+
+const nothingHeld: Held = { leases: [], clusterNames: [], slots: undefined };
 
 export class EcdsApi {
   readonly #context: EcdsApiContext;
@@ -78,7 +99,10 @@ export class EcdsApi {
       get isReady() {
         return entry.isReady || !wanted.isWaitedFor;
       },
-      clusterNames: [],
+      get clusterNames() {
+        const { leases, clusterNames } = entry.held;
+        return [...clusterNames, ...leases.flatMap((lease) => lease.clusterNames)];
+      },
       [Symbol.dispose]: () => {
         if (entry.subscriptions.delete(own) && entry.subscriptions.size === 0) this.#close(entry);
       },
@@ -87,10 +111,10 @@ export class EcdsApi {
 
   /** What is wrong with a configuration that was pushed, for those who wait for it: joins the NACK. */
   judge(config: DecodedExtensionConfig): readonly string[] {
-    const entries = [...this.#entries.values()].filter(({ name }) => name === config.name);
+    const entries = [...this.#entries.values()].filter(({ wanted }) => wanted.name === config.name);
     const errors = entries.flatMap((entry) => {
       const refusals = [...entry.subscriptions].flatMap(
-        ({ wanted }) => refusalOf(config, wanted) ?? [],
+        ({ wanted }) => refusalOf(config, wanted) ?? this.#unknownCluster(config, wanted) ?? [],
       );
       if (refusals.length > 0) entry.stats.count("config_fail");
       return refusals;
@@ -101,23 +125,31 @@ export class EcdsApi {
   /** It could not even be read. */
   countUnread(name: string): void {
     for (const entry of this.#entries.values())
-      if (entry.name === name) entry.stats.count("config_fail");
+      if (entry.wanted.name === name) entry.stats.count("config_fail");
   }
 
   views(): readonly ExtensionView[] {
     return [...this.#entries.values()].flatMap(({ view }) => view ?? []);
   }
 
+  #unknownCluster(
+    config: DecodedExtensionConfig,
+    { category }: ExtensionSubscription,
+  ): string | undefined {
+    const required = filterOf(config, category)?.needs.requiredClusters ?? [];
+    const unknown = required.find((cluster) => !this.#context.hasCluster(cluster));
+    return unknown === undefined ? undefined : `route: unknown cluster '${unknown}'`;
+  }
+
   #open(id: string, wanted: ExtensionSubscription): Entry {
-    const { name } = wanted;
     const entry: Entry = {
       id,
-      name,
-      stats: new ExtensionStats(name, this.#context.stats),
+      wanted,
+      stats: new ExtensionStats(wanted, this.#context.stats),
       subscriptions: new Set(),
       isReady: false,
       view: undefined,
-      needs: [],
+      held: nothingHeld,
       pending: [],
       subscription: undefined,
     };
@@ -131,9 +163,8 @@ export class EcdsApi {
   #close(entry: Entry): void {
     this.#entries.delete(entry.id);
     entry.subscription?.unsubscribe();
-    disposeAll([...entry.needs, ...entry.pending]);
+    this.#remove(entry);
     entry.stats[Symbol.dispose]();
-    if (entry.view) this.#context.pool.post({ kind: "removeFilterConfig", id: entry.id });
   }
 
   #onState(entry: Entry, state: ResourceState<DecodedExtensionConfig>): void {
@@ -163,40 +194,62 @@ export class EcdsApi {
       if (entry.pending === leases && leases.every((lease) => lease.isReady))
         this.#take(entry, resource, leases);
     };
-    for (const dependency of resource.value.filter?.dependencies ?? [])
+    const filter = filterOf(resource.value, entry.wanted.category);
+    for (const dependency of filter?.needs.dependencies ?? [])
       leases.push(this.#context.dependencies(dependency, takeIfReady));
     entry.pending = leases;
     takeIfReady();
   }
 
-  #take(entry: Entry, resource: Configuration, needs: readonly DependencyLease[]): void {
+  #take(entry: Entry, resource: Configuration, leases: readonly DependencyLease[]): void {
     const { name, version, bytes, value } = resource;
     entry.pending = [];
-    if (!value.filter) return;
-    const before = entry.needs;
-    entry.needs = needs;
+    const filter = filterOf(value, entry.wanted.category);
+    if (!filter) return;
+    const { slots, discovered } = this.#prepare(filter);
+    const { id, held: before } = entry;
+    entry.held = { leases, clusterNames: clusterNamesOf(filter), slots };
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
-    const { config } = value.filter;
-    this.#context.pool.post({ kind: "setFilterConfig", id: entry.id, config });
-    // What both need is not let go in between.
-    disposeAll(before);
+    const taken = this.#context.pool.broadcast((reply, worker) => {
+      for (const lease of leases) lease.provideTo?.(worker);
+      return { kind: "setFilterConfig", id, filter: discovered, reply };
+    });
+    void taken.then(() => letGo(before));
     entry.stats.count("config_reload");
     this.#context.log.info(`ecds: add/update extension config '${name}' version '${version}'`);
     becomeReady(entry);
   }
 
-  /** By the server: back to the default. */
-  #remove(entry: Entry): void {
-    disposeAll([...entry.needs, ...entry.pending]);
-    entry.needs = [];
-    entry.pending = [];
-    if (!entry.view) return;
-    entry.view = undefined;
-    this.#context.pool.post({ kind: "removeFilterConfig", id: entry.id });
+  /** A network filter counts under names of its own, which no listener has allocated. */
+  #prepare(filter: DecodedFilter): {
+    readonly slots: Disposable | undefined;
+    readonly discovered: DiscoveredFilter;
+  } {
+    const { category, config } = filter;
+    if (category === "HTTP filter")
+      return { slots: undefined, discovered: { category: "http", config } };
+    const lease = allocateFilterSlots(statPrefixesOf([config]), this.#context.stats.allocator);
+    return { slots: lease, discovered: { category: "network", config, slots: lease.slots } };
   }
 
-  #warn({ name }: Entry, what: string): void {
-    this.#context.log.warning(`ecds: extension config '${name}' is ${what}`);
+  /** Back to the default: by the server, or because nobody wants it. */
+  #remove(entry: Entry): void {
+    const { id, held: before } = entry;
+    disposeAll(entry.pending);
+    entry.pending = [];
+    if (!entry.view) return;
+    entry.held = nothingHeld;
+    entry.view = undefined;
+    const removed = this.#context.pool.broadcast((reply) => ({
+      kind: "removeFilterConfig",
+      id,
+      reply,
+    }));
+    void removed.then(() => letGo(before));
+  }
+
+  #warn({ wanted }: Entry, what: string): void {
+    this.#context.log.warning(`ecds: extension config '${wanted.name}' is ${what}`);
   }
 }
 
@@ -208,4 +261,15 @@ function becomeReady(entry: Entry): void {
 
 function disposeAll(leases: readonly DependencyLease[]): void {
   for (const lease of leases) lease[Symbol.dispose]();
+}
+
+function letGo({ leases, slots }: Held): void {
+  disposeAll(leases);
+  slots?.[Symbol.dispose]();
+}
+
+function clusterNamesOf(filter: DecodedFilter): readonly string[] {
+  const { requiredClusters } = filter.needs;
+  if (filter.category !== "network filter") return requiredClusters;
+  return [...requiredClusters, ...proxiedClusters([filter.config])];
 }

@@ -23,4 +23,11 @@ export interface DependencyLease extends Disposable {
 export type AcquireDependency = (
   dependency: ListenerDependency,
   onReady: () => void,
+  owner?: DependencyOwner,
 ) => DependencyLease;
+
+/** The listener; a filter that came by itself has none. */
+export interface DependencyOwner {
+  /** `listener.<address>.` */
+  readonly statPrefix: string;
+}

@@ -12,12 +12,7 @@ import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
-import type { ClusterWarming } from "../cluster/cluster-warming.ts";
-import {
-  type DecodedListener,
-  dependencyTargets,
-  type ListenerDependency,
-} from "../config/decoded-listener.ts";
+import type { DecodedListener, ListenerDependency } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { RejectedResource } from "../xds/resource-batch.ts";
@@ -26,8 +21,6 @@ import { noSuchListener } from "./drain-errors.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
-import { clustersOf } from "./listener-clusters.ts";
-import type { AcquireDependency } from "./listener-dependencies.ts";
 import { type ConnectionDrainOrder, ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
@@ -42,6 +35,7 @@ import {
   type UpdatePlan,
 } from "./listener-update.ts";
 import type { ListenersView } from "./listener-view.ts";
+import { ListenerWarmup, type ListenerWarmupContext } from "./listener-warmup.ts";
 import { type ListenerPool, ListenerWorkers } from "./listener-workers.ts";
 import type { PlanView } from "./plan-view.ts";
 import type { PlannedPush } from "./push-plan.ts";
@@ -50,13 +44,9 @@ import { changeText } from "./update-text.ts";
 /** Beyond this many listeners, workers get a configuration at the first connection only. */
 export const lazyThresholdDefault = 32;
 
-/** The target that a listener waits for until `startWorkers`. */
-const workersTarget = "workers";
-
-export interface ListenerManagerContext extends ListenerFactoryContext {
+export interface ListenerManagerContext extends ListenerFactoryContext, ListenerWarmupContext {
   readonly pool: ListenerPool;
   readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero" | "read">;
-  readonly dependencies: AcquireDependency;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
   readonly inquiry: Pick<WorkerInquiry, "ask">;
@@ -65,8 +55,6 @@ export interface ListenerManagerContext extends ListenerFactoryContext {
   readonly comparison: ListenerComparison;
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
-  /** Absent: no cluster is ever waited for. */
-  readonly warming?: ClusterWarming;
   readonly clock: Clock;
   readonly lazyThreshold?: number;
 }
@@ -91,6 +79,7 @@ export class ListenerManager {
   readonly #workers: ListenerWorkers;
   readonly #drains: ListenerDrains;
   readonly #factory: ListenerFactory;
+  readonly #warmup: ListenerWarmup;
   readonly #subscription: Disposable;
   readonly #rules: JudgeRules;
   readonly #planner: ListenerPlanner;
@@ -99,9 +88,7 @@ export class ListenerManager {
   readonly #sets = new ListenerSets();
   readonly #errors = new ListenerErrors();
   #version = "";
-  #hasStarted = false;
   #stopped: DrainDirection | undefined;
-  #initialWaiters: (() => void)[] = [];
 
   constructor(context: ListenerManagerContext) {
     this.#context = context;
@@ -118,6 +105,10 @@ export class ListenerManager {
     this.#planner = new ListenerPlanner(context, this.#rules, this.#sets);
     this.#workers = new ListenerWorkers(context, this.#stats);
     this.#factory = new ListenerFactory(context);
+    this.#warmup = new ListenerWarmup(context, {
+      isServing: (name) => this.#sets.active.has(name),
+      onTargetReady: (listener, target) => void this.#onTargetReady(listener, target),
+    });
     this.#drains = new ListenerDrains({
       ...context,
       workers: this.#workers,
@@ -161,12 +152,12 @@ export class ListenerManager {
   /** From now on listeners serve as soon as they are warm. */
   startWorkers(): Promise<void> {
     return this.#run(async () => {
-      this.#hasStarted = true;
+      this.#warmup.workersStarted();
       this.#stats.setWorkersStarted();
       const slices = new TimeSlices(this.#context.clock);
       for (const listener of this.#sets.warming.values()) {
         if (slices.isOver) await slices.next();
-        listener.become({ kind: "targetReady", target: workersTarget });
+        this.#warmup.reachWorkers(listener);
         await this.#activateLate(listener);
       }
     });
@@ -175,7 +166,7 @@ export class ListenerManager {
   /** Resolves when no listener waits for anything but the workers. */
   whenInitialized(): Promise<void> {
     return new Promise((resolve) => {
-      this.#initialWaiters.push(resolve);
+      this.#warmup.addInitialWaiter(resolve);
       void this.#run(() => {});
     });
   }
@@ -253,7 +244,7 @@ export class ListenerManager {
       } finally {
         const { warming, active, draining } = this.#sets;
         this.#stats.setSizes(warming.size, active.size, draining.size);
-        this.#resolveInitialized();
+        this.#warmup.settle(warming.values());
       }
     });
   }
@@ -350,11 +341,9 @@ export class ListenerManager {
     plan: ApplicablePlan,
     isStatic: boolean,
   ): Promise<string | undefined> {
-    const { facts, dependencies } = resource.decoded;
+    const { facts } = resource.decoded;
     const active = this.#sets.active.get(facts.name);
-    const targets = [...dependencyTargets(dependencies)];
-    if (!this.#hasStarted) targets.push(workersTarget);
-    const awaiting = new Set(targets);
+    const awaiting = this.#warmup.targetsOf(resource.decoded);
     const created = await this.#factory.create({ resource, plan, isStatic, active, awaiting });
     if (!created.ok) {
       if (created.isCounted) this.#stats.count("listener_create_failure");
@@ -369,45 +358,14 @@ export class ListenerManager {
     if (plan.kind === "inPlace" || plan.kind === "live")
       this.#stats.count("listener_in_place_updated");
     this.#context.log.info(`lds: ${changeText(listener.identity, listener.version)}`);
-    this.#acquireDependencies(listener);
-    this.#awaitClusters(listener);
+    this.#warmup.begin(listener);
     return this.#activateIfWarm(listener);
-  }
-
-  #acquireDependencies(listener: Listener): void {
-    const { dependencies } = listener.decoded;
-    const targets = dependencyTargets(dependencies);
-    for (const [index, dependency] of dependencies.entries()) {
-      const target = targets[index] ?? "";
-      const lease = this.#context.dependencies(dependency, () => {
-        void this.#onTargetReady(listener, target);
-      });
-      listener.dependencies.push(lease);
-      if (lease.isReady) listener.become({ kind: "targetReady", target });
-    }
-  }
-
-  /** Make before break: what serves is not replaced by what points at clusters that still warm. */
-  #awaitClusters(listener: Listener): void {
-    if (!this.#sets.active.has(listener.name)) return;
-    const routed = listener.dependencies.flatMap(({ clusterNames }) => clusterNames);
-    for (const name of new Set([...clustersOf(listener.decoded), ...routed])) {
-      const target = `cluster ${name}`;
-      if (listener.isAwaiting(target)) continue;
-      const onWarm = (): void => void this.#onTargetReady(listener, target);
-      const wait = this.#context.warming?.waitFor([name], onWarm);
-      if (!wait) continue;
-      listener.waits.push(wait);
-      listener.become({ kind: "targetAdded", target });
-    }
   }
 
   #onTargetReady(listener: Listener, target: string): Promise<void> {
     return this.#run(async () => {
       if (listener.state.kind !== "warming") return;
-      listener.become({ kind: "targetReady", target });
-      // Routes that came name clusters, and one that served when it was asked about may warm again by now.
-      this.#awaitClusters(listener);
+      this.#warmup.reach(listener, target);
       await this.#activateLate(listener);
     });
   }
@@ -514,17 +472,4 @@ export class ListenerManager {
     if (this.#stopped === "inboundOnly") return facts.trafficDirection === "inbound";
     return this.#stopped === "all";
   }
-
-  #resolveInitialized(): void {
-    if (this.#initialWaiters.length === 0) return;
-    // Of thousands that warm the first one answers, mostly.
-    for (const listener of this.#sets.warming.values())
-      if (!isWaitingForWorkersOnly(listener)) return;
-    for (const resolve of this.#initialWaiters.splice(0)) resolve();
-  }
-}
-
-function isWaitingForWorkersOnly({ state }: Listener): boolean {
-  if (state.kind !== "warming") return true;
-  return [...state.awaiting].every((target) => target === workersTarget);
 }

@@ -4,8 +4,13 @@
  * count of connections belongs to the tag, so an in-place update goes on with it and a full one starts at 0.
  */
 import { formatAddress } from "../../shared/common/address.ts";
-import type { ListenerFacts } from "../config/listener-facts.ts";
-import type { BlocksByPrefix, ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { ListenerFacts, StatPrefixes } from "../config/listener-facts.ts";
+import {
+  type BlocksByPrefix,
+  type FilterSlots,
+  type ListenerSlots,
+  noTlsBlocks,
+} from "../../shared/protocol/worker-command.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -15,8 +20,10 @@ import {
   listenerHttpStats,
   listenerStats,
   listenerWorkerStats,
+  tcpOnDemandStats,
   tcpStats,
 } from "../../shared/stats/stat-names.ts";
+import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 
 export interface ListenerSlotsLease extends Disposable {
   slotsFor(worker: number): ListenerSlots;
@@ -34,40 +41,84 @@ export function allocateListenerSlots(
   connections: ConnectionCount,
   allocator: StatAllocator,
 ): ListenerSlotsLease {
-  const blocks: StatBlock[] = [];
-  const allocate: StatAllocator["allocate"] = (group, prefix) => {
-    const block = allocator.allocate(group, prefix);
-    blocks.push(block);
-    return block;
-  };
+  const { allocate, release } = allocateTogether(allocator);
   const prefix = listenerStatPrefix(facts);
-  const { httpStatPrefixes: http, tcpStatPrefixes } = facts;
   const shared = {
     listener: allocate(listenerStats, prefix),
-    http: byPrefix(http, (p) => allocate(httpStats, `http.${p}.`)),
-    listenerHttp: byPrefix(http, (p) => allocate(listenerHttpStats, `${prefix}http.${p}.`)),
-    credentialInjector: byPrefix(facts.credentialStatPrefixes, (p) =>
-      allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
+    ...filterSlots(facts, allocate),
+    listenerHttp: byPrefix(facts.httpStatPrefixes, (p) =>
+      allocate(listenerHttpStats, `${prefix}http.${p}.`),
     ),
-    http2: http.length > 0 ? allocate(http2Stats, "http2.") : 0,
-    tcp: byPrefix(tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tls: facts.speaksTls
+      ? {
+          connection: allocate(tlsStats, prefix),
+          factory: allocate(tlsFactoryStats, `${prefix}server_ssl_socket_factory.`),
+        }
+      : noTlsBlocks,
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
+    bypassesOverload: facts.bypassOverloadManager,
   };
   const perWorker = Array.from({ length: workers }, (_, index) =>
     allocate(listenerWorkerStats, `${prefix}worker_${index}.`),
   );
   return {
     slotsFor: (worker) => ({ ...shared, worker: perWorker[worker] ?? 0 }),
-    [Symbol.dispose]() {
+    [Symbol.dispose]: release,
+  };
+}
+
+export interface FilterSlotsLease extends Disposable {
+  readonly slots: FilterSlots;
+}
+
+/** Of network filters that belong to no one listener. */
+export function allocateFilterSlots(
+  prefixes: StatPrefixes,
+  allocator: StatAllocator,
+): FilterSlotsLease {
+  const { allocate, release } = allocateTogether(allocator);
+  return { slots: filterSlots(prefixes, allocate), [Symbol.dispose]: release };
+}
+
+function filterSlots(prefixes: StatPrefixes, allocate: StatAllocator["allocate"]): FilterSlots {
+  return {
+    http: byPrefix(prefixes.httpStatPrefixes, (p) => allocate(httpStats, `http.${p}.`)),
+    http2: prefixes.httpStatPrefixes.length > 0 ? allocate(http2Stats, "http2.") : 0,
+    tcp: byPrefix(prefixes.tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
+    tcpOnDemand: byPrefix(prefixes.onDemandStatPrefixes, (p) =>
+      allocate(tcpOnDemandStats, `tcp.${p}.`),
+    ),
+    credentialInjector: byPrefix(prefixes.credentialStatPrefixes, (p) =>
+      allocate(credentialInjectorStats, `http.${p}.credential_injector.`),
+    ),
+  };
+}
+
+/** What is given back at once. */
+function allocateTogether(
+  allocator: StatAllocator,
+): Pick<StatAllocator, "allocate"> & { readonly release: () => void } {
+  const blocks: StatBlock[] = [];
+  return {
+    allocate: (group, prefix) => {
+      const block = allocator.allocate(group, prefix);
+      blocks.push(block);
+      return block;
+    },
+    release: () => {
       for (const block of blocks.splice(0)) allocator.release(block);
     },
   };
 }
 
 /** `listener.<stat_prefix or address>.`, its colons replaced as Envoy does. */
-function listenerStatPrefix({ name: listener, addresses, statPrefix }: ListenerFacts): string {
+export function listenerStatPrefix({
+  name: listener,
+  addresses,
+  statPrefix,
+}: ListenerFacts): string {
   const [address] = addresses;
   const name = statPrefix || (address ? formatAddress(address) : listener);
   return `listener.${name.replaceAll(":", "_")}.`;

@@ -231,6 +231,19 @@ function isEphemeral(address: SocketAddress): boolean {
   return address.kind === "ip" && address.port === 0;
 }
 
+/** Of listeners that are there together from the start: those whose address another one has, as `acquire` says it. */
+export function duplicateAddresses(listeners: readonly BindFacts[]): readonly string[] {
+  const taken = new Set<string>();
+  return listeners.flatMap(({ name, addresses, bindToPort }) => {
+    const own = bindToPort ? addresses.filter((address) => !isEphemeral(address)) : [];
+    const duplicate = own.find((address) => taken.has(formatAddress(address)));
+    for (const address of own) taken.add(formatAddress(address));
+    return duplicate
+      ? [`error adding listener '${name}': ${duplicateAddress(name, duplicate)}`]
+      : [];
+  });
+}
+
 function bindOptions(facts: BindFacts, index: number): BindOptions {
   const { tcpBacklogSize, enableReusePort, freebind, transparent } = facts;
   const own = facts.addressOptions[index];

@@ -2,7 +2,7 @@
  * Where workers' wants arrive. Several workers may want the same thing: it is looked for once, and each of them
  * is told. What the last of them has given up is not looked for any longer.
  */
-import { type OnDemandWant, wantKey } from "../../shared/protocol/on-demand.ts";
+import { type OnDemandWant, type WantOutcome, wantKey } from "../../shared/protocol/on-demand.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 
@@ -10,7 +10,10 @@ import type { WorkerPool } from "../workers/worker-pool.ts";
  * Looks for it. `onAnswered` is called once, maybe before this returns, when workers have been told all there is to
  * know; disposed, it is not.
  */
-export type AnswerWant = (want: OnDemandWant, onAnswered: () => void) => Disposable;
+export type AnswerWant = (
+  want: OnDemandWant,
+  onAnswered: (outcome?: WantOutcome) => void,
+) => Disposable;
 
 interface Entry {
   readonly want: OnDemandWant;
@@ -51,16 +54,18 @@ export class OnDemandDesk {
     }
     const entry: Entry = { want, workers: new Set([worker]), search: undefined };
     this.#entries.set(key, entry);
-    const search = this.#answer(want, () => this.#onAnswered(key, entry));
+    const search = this.#answer(want, (outcome = "answered") =>
+      this.#onAnswered(key, entry, outcome),
+    );
     if (this.#entries.get(key) === entry) entry.search = search;
     else search[Symbol.dispose]();
   }
 
-  #onAnswered(key: string, entry: Entry): void {
+  #onAnswered(key: string, entry: Entry, outcome: WantOutcome): void {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
     for (const worker of entry.workers)
-      this.#pool.postTo(worker, { kind: "answered", want: entry.want });
+      this.#pool.postTo(worker, { kind: "answered", want: entry.want, outcome });
     entry.search?.[Symbol.dispose]();
   }
 

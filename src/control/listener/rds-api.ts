@@ -16,6 +16,7 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { DecodedRouteConfig } from "../config/decoded-route-config.ts";
 import type { ClusterWarming, WarmWait } from "../cluster/cluster-warming.ts";
 import type { ConfigSource } from "../config/config-source.ts";
+import { onDemandClustersOf } from "../config/on-demand-clusters.ts";
 import type { RouteSubscription } from "../config/decoded-listener.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { Resource, ResourceState } from "../xds/resource-batch.ts";
@@ -49,6 +50,8 @@ interface Entry {
   hosts: VhdsSubscription | undefined;
   /** Those that serve a listener with it; of the others none asks for it. */
   readonly workers: Set<number>;
+  /** Where its routes may ask for clusters. */
+  feeds: readonly Disposable[];
   subscription: Subscription | undefined;
   readonly waiting: Set<() => void>;
 }
@@ -58,6 +61,8 @@ export interface RdsApiContext {
   readonly source: RouteSource;
   /** Absent: no cluster is ever waited for. */
   readonly warming?: ClusterWarming;
+  /** Holds a place that routes may ask for clusters from. Absent: none does. */
+  readonly holdFeed?: (feed: string) => Disposable;
   /** Absent: virtual hosts are never discovered. */
   readonly vhds?: VhdsApi;
   readonly wallTime: () => number;
@@ -130,6 +135,7 @@ export class RdsApi {
       value: undefined,
       hosts: undefined,
       workers: new Set(),
+      feeds: [],
       subscription: undefined,
       waiting: new Set(),
     };
@@ -171,8 +177,18 @@ export class RdsApi {
     this.#followHosts(entry, value);
     entry.view = { name, version, bytes, lastUpdatedMs: this.#context.wallTime() };
     entry.value = value;
+    this.#holdFeeds(entry, value);
     for (const worker of entry.workers) this.#send(worker, entry);
     this.#context.log.info(`rds: add/update route configuration '${name}' version '${version}'`);
+  }
+
+  /** What both versions name is not let go in between. */
+  #holdFeeds(entry: Entry, { config }: DecodedRouteConfig): void {
+    const { holdFeed } = this.#context;
+    const before = entry.feeds;
+    const names = new Set(onDemandClustersOf(config).map(({ feed }) => feed));
+    entry.feeds = holdFeed ? [...names].map(holdFeed) : [];
+    for (const feed of before) feed[Symbol.dispose]();
   }
 
   #release(name: string, entry: Entry): void {
@@ -182,6 +198,7 @@ export class RdsApi {
     entry.subscription?.unsubscribe();
     entry.held?.wait[Symbol.dispose]();
     entry.hosts?.[Symbol.dispose]();
+    for (const feed of entry.feeds) feed[Symbol.dispose]();
     if (!entry.value) return;
     for (const worker of entry.workers)
       this.#context.pool.postTo(worker, { kind: "removeRoutes", name });

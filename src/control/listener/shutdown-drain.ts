@@ -15,7 +15,7 @@ import type { ListenerManager } from "./listener-manager.ts";
 import type { ServerDrain } from "./server-drain.ts";
 
 export interface ShutdownDrainContext {
-  readonly pool: Pick<WorkerPool, "post" | "broadcast">;
+  readonly pool: Pick<WorkerPool, "post" | "broadcast" | "hasLostWorker">;
   readonly drains: DrainRunner;
   readonly clock: Clock;
   /** The root of the tree. */
@@ -55,7 +55,7 @@ export class ShutdownDrain {
       manager: drainManager.createChildManager("modifyOnly"),
       direction: "all",
       tell: (drain) => pool.post({ kind: "startServerDrain", drain, scope: "traffic" }),
-      mayEndEarly: () => hasStopped && !manager.hasTraffic,
+      mayEndEarly: () => hasStopped && (pool.hasLostWorker || !manager.hasTraffic),
       // Workers cut by themselves at the deadline: their answer comes after their last report.
       finish: async () => {
         const isLate = Promise.withResolvers<void>();

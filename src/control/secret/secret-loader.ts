@@ -4,6 +4,7 @@ import { messageOf } from "../../shared/common/errors.ts";
 import type {
   SecretValue,
   TlsCertificateConfig,
+  TrustDomainConfig,
   ValidationContextConfig,
 } from "../config/secret-config.ts";
 import { judgePrivateKey, readCertificates } from "./certificate-files.ts";
@@ -12,6 +13,7 @@ import type { SecretFiles } from "./secret-files.ts";
 import type {
   SecretMaterial,
   TlsCertificateMaterial,
+  TrustDomainMaterial,
   ValidationMaterial,
 } from "./secret-material.ts";
 
@@ -65,12 +67,19 @@ function loadCertificate(config: TlsCertificateConfig, files: SecretFiles): TlsC
   const file = readCertificates(chain, `Failed to load certificate chain from ${chain.where}`);
   const passphrase = password.where === "" ? undefined : password.bytes.toString("utf8").trim();
   judgePrivateKey(key, passphrase, file.certificates[0]);
-  return { kind: "tlsCertificate", chain: file, privateKey: key.bytes, passphrase };
+  const staple = readSource(config.ocspStaple, files).bytes;
+  return {
+    kind: "tlsCertificate",
+    chain: file,
+    privateKey: key.bytes,
+    passphrase,
+    ocspStaple: staple.length === 0 ? undefined : staple,
+  };
 }
 
 function loadValidation(config: ValidationContextConfig, files: SecretFiles): ValidationMaterial {
-  const { crl, trustedCa, usesSystemRoots } = config;
-  if (crl && !trustedCa && !usesSystemRoots)
+  const { crl, trustedCa, usesSystemRoots, trustDomains } = config;
+  if (crl && !trustedCa && !usesSystemRoots && !trustDomains)
     throw new SecretError(
       `Failed to load CRL from ${readSource(crl, files).where} without trusted CA`,
     );
@@ -80,8 +89,9 @@ function loadValidation(config: ValidationContextConfig, files: SecretFiles): Va
 }
 
 /** Throws a `SecretError` unless the rules go together. */
-export function judgeValidation({ authorities, subjectAltNames, crl }: ValidationMaterial): void {
-  if (authorities !== undefined) return;
+export function judgeValidation(material: ValidationMaterial): void {
+  const { authorities, subjectAltNames, crl, trustDomains } = material;
+  if (authorities !== undefined || trustDomains !== undefined) return;
   if (subjectAltNames.length > 0)
     throw new SecretError(
       "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
@@ -91,15 +101,15 @@ export function judgeValidation({ authorities, subjectAltNames, crl }: Validatio
 
 /** A part of a context may lack what another part brings. Throws a `SecretError` for what is broken in itself. */
 export function readValidation(
-  { trustedCa, usesSystemRoots, crl, ...rules }: ValidationContextConfig,
+  { trustedCa, usesSystemRoots, crl, trustDomains, ...rules }: ValidationContextConfig,
   files: SecretFiles,
 ): ValidationMaterial {
   const ca = readSource(trustedCa, files);
   const revoked = readSource(crl, files);
   if (trustedCa && ca.bytes.length === 0) throw new SecretError("DataSource cannot be empty");
   if (crl) judgeCrl(revoked.bytes, revoked.where);
-  const { certificateHashes, spkiHashes, subjectAltNames, acceptsUntrusted } = rules;
   return {
+    ...rulesOf(rules),
     kind: "validationContext",
     authorities: trustedCa
       ? readCertificates(ca, `Failed to load trusted CA certificates from ${ca.where}`)
@@ -107,11 +117,31 @@ export function readValidation(
         ? "system"
         : undefined,
     crl: crl && revoked.bytes,
-    certificateHashes,
-    spkiHashes,
-    subjectAltNames,
-    acceptsUntrusted,
+    trustDomains: trustDomains?.map((domain) => readTrustDomain(domain, files)),
   };
+}
+
+/** What is not read from anywhere. */
+type ValidationRules = Omit<ValidationMaterial, "kind" | "authorities" | "crl" | "trustDomains">;
+
+function rulesOf(rules: ValidationRules): ValidationRules {
+  return {
+    certificateHashes: rules.certificateHashes,
+    spkiHashes: rules.spkiHashes,
+    subjectAltNames: rules.subjectAltNames,
+    acceptsUntrusted: rules.acceptsUntrusted,
+    onlyVerifyLeafCertCrl: rules.onlyVerifyLeafCertCrl,
+    allowExpiredCertificate: rules.allowExpiredCertificate,
+    maxVerifyDepth: rules.maxVerifyDepth,
+  };
+}
+
+function readTrustDomain(
+  { name, bundle }: TrustDomainConfig,
+  files: SecretFiles,
+): TrustDomainMaterial {
+  const refusal = `Failed to load trusted CA certificate for ${name}`;
+  return { name, authorities: readCertificates(readSource(bundle, files), refusal) };
 }
 
 /** Envoy takes a broken one without a word, and then revokes nothing. */

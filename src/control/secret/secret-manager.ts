@@ -278,7 +278,8 @@ export class SecretManager implements Disposable {
   }
 }
 
-const unknownTexts: Readonly<Record<SecretReference["kind"], string>> = {
+/** Envoy's, of a name that the bootstrap has no secret for. */
+export const unknownTexts: Readonly<Record<SecretReference["kind"], string>> = {
   tlsCertificate: "Unknown static secret",
   validationContext: "Unknown static certificate validation context",
   sessionTicketKeys: "Unknown tls session ticket keys",

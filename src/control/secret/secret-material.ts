@@ -1,7 +1,7 @@
 /** A secret that was read and judged: what it is good for, and nothing that is still to be fetched. */
 import type { X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { SubjectAltNameMatcher } from "../config/secret-config.ts";
+import type { SubjectAltNameMatcher } from "../../shared/config/tls-config.ts";
 
 export type SecretMaterial =
   | TlsCertificateMaterial
@@ -16,6 +16,8 @@ export interface TlsCertificateMaterial {
   readonly chain: CertificateFile;
   readonly privateKey: Buffer;
   readonly passphrase: string | undefined;
+  /** DER. */
+  readonly ocspStaple: Buffer | undefined;
 }
 
 export interface ValidationMaterial {
@@ -27,6 +29,16 @@ export interface ValidationMaterial {
   readonly spkiHashes: readonly string[];
   readonly subjectAltNames: readonly SubjectAltNameMatcher[];
   readonly acceptsUntrusted: boolean;
+  readonly onlyVerifyLeafCertCrl: boolean;
+  readonly allowExpiredCertificate: boolean;
+  readonly maxVerifyDepth: number | undefined;
+  /** Of the SPIFFE validator; undefined: another one is at work. */
+  readonly trustDomains: readonly TrustDomainMaterial[] | undefined;
+}
+
+export interface TrustDomainMaterial {
+  readonly name: string;
+  readonly authorities: CertificateFile;
 }
 
 /** One or more certificates in PEM. */
@@ -46,10 +58,11 @@ export function isSameMaterial(a: SecretMaterial, b: SecretMaterial): boolean {
 function bytesOf(material: SecretMaterial): readonly unknown[] {
   switch (material.kind) {
     case "tlsCertificate":
-      return [material.chain.pem, material.privateKey, material.passphrase];
+      return [material.chain.pem, material.privateKey, material.passphrase, material.ocspStaple];
     case "validationContext": {
-      const { authorities, crl } = material;
-      return [typeof authorities === "object" ? authorities.pem : authorities, crl];
+      const { authorities, crl, trustDomains = [] } = material;
+      const bundles = trustDomains.map((domain) => domain.authorities.pem);
+      return [typeof authorities === "object" ? authorities.pem : authorities, crl, ...bundles];
     }
     case "sessionTicketKeys":
       return material.keys;

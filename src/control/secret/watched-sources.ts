@@ -38,6 +38,13 @@ export function watchSources(
   }
 }
 
+/** The files that it is read from. */
+export function filesOf(value: SecretValue): readonly string[] {
+  return sourcesOf(value).sources.flatMap((source) =>
+    source?.kind === "file" ? [source.path] : [],
+  );
+}
+
 function foldersOf(value: SecretValue): readonly WatchedFolder[] {
   const { sources, watchedDirectory } = sourcesOf(value);
   const fileSources = sources.flatMap((source) => (source?.kind === "file" ? [source] : []));
@@ -65,12 +72,14 @@ interface Sources {
 function sourcesOf(value: SecretValue): Sources {
   switch (value.kind) {
     case "tlsCertificate": {
-      const { certificateChain, privateKey, password, watchedDirectory } = value.certificate;
-      return { sources: [certificateChain, privateKey, password], watchedDirectory };
+      const { certificateChain, privateKey, password, ocspStaple, watchedDirectory } =
+        value.certificate;
+      return { sources: [certificateChain, privateKey, password, ocspStaple], watchedDirectory };
     }
     case "validationContext": {
-      const { trustedCa, crl, watchedDirectory } = value.context;
-      return { sources: [trustedCa, crl], watchedDirectory };
+      const { trustedCa, crl, trustDomains = [], watchedDirectory } = value.context;
+      const bundles = trustDomains.map(({ bundle }) => bundle);
+      return { sources: [trustedCa, crl, ...bundles], watchedDirectory };
     }
     case "sessionTicketKeys":
       return { sources: value.keys, watchedDirectory: undefined };

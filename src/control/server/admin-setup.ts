@@ -13,6 +13,7 @@ import { createAdminRouter } from "../admin/admin-router.ts";
 import { AdminServer } from "../admin/admin-server.ts";
 import { createAdminStats } from "../admin/admin-stats.ts";
 import type { ClientStatusServiceOptions } from "../admin/client-status-service.ts";
+import { type CertsSource, certsEndpoint } from "../admin/certs-endpoint.ts";
 import { clustersEndpoint } from "../admin/clusters-endpoint.ts";
 import type { ConfigDumpSource } from "../admin/config-dump.ts";
 import { configDumpEndpoint } from "../admin/config-dump-endpoint.ts";
@@ -31,7 +32,6 @@ import { type LogLevelControl, loggingEndpoint } from "../admin/logging-endpoint
 import { type PlanSource, planEndpoint } from "../admin/plan-endpoint.ts";
 import {
   type MemoryUse,
-  certsEndpoint,
   hotRestartVersionEndpoint,
   memoryEndpoint,
   quitEndpoint,
@@ -44,7 +44,7 @@ import { type ServerInfo, serverInfoEndpoint } from "../admin/server-info-endpoi
 import { statusEndpoint } from "../admin/status-endpoint.ts";
 import { type StatSource, prometheusEndpoint, statsEndpoint } from "../admin/stats-endpoint.ts";
 import type { AdminConfig } from "../config/bootstrap-config.ts";
-import { stringTest } from "../config/string-test.ts";
+import { stringTest } from "../../shared/tls/string-test.ts";
 import type { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import type { DrainDesk } from "../listener/drain-desk.ts";
 
@@ -61,6 +61,7 @@ export interface AdminParts {
   /** Sets what is only counted when somebody looks: memory, uptime, open circuit breakers. */
   readonly refreshStats: () => void;
   readonly runtime: Pick<RuntimeLoader, "snapshot" | "modify">;
+  readonly certificates: CertsSource;
   readonly awaiting: () => readonly string[];
   readonly memory: () => MemoryUse;
   readonly reopenLogs: () => void;
@@ -101,7 +102,7 @@ export function adminEndpoints(parts: AdminParts): readonly AnyEndpoint[] {
     initDumpEndpoint({ listeners, clusters, server: parts.awaiting }),
     memoryEndpoint(parts.memory),
     hotRestartVersionEndpoint(),
-    certsEndpoint(),
+    certsEndpoint(parts.certificates),
     reopenLogsEndpoint(parts.reopenLogs),
     quitEndpoint(parts.quit),
   ]);

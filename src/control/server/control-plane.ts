@@ -6,6 +6,7 @@ import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { ClusterTls } from "../cluster/cluster-sockets.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
@@ -23,12 +24,14 @@ import { ShutdownDrain } from "../listener/shutdown-drain.ts";
 import { RuntimeLoader } from "../runtime/runtime-loader.ts";
 import { systemFiles } from "../secret/secret-files.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
+import type { TlsContexts } from "../tls/tls-contexts.ts";
 import { WorkerInquiry } from "../workers/worker-inquiry.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
 import { TlsClients } from "./tls-clients.ts";
+import { clusterTls, createTlsContexts } from "./tls-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
 
 export interface ControlPlane extends Disposable {
@@ -36,6 +39,7 @@ export interface ControlPlane extends Disposable {
   readonly listeners: ListenerManager;
   readonly routes: RdsApi;
   readonly secrets: SecretManager;
+  readonly tls: TlsContexts;
   readonly extensions: EcdsApi;
   readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainDesk;
@@ -69,8 +73,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const secrets = createSecretManager(parts, sources, files);
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
-  const clusters = createClusters(parts, sources);
-  const dependencies = createListenerDependencies(parts, sources, { clusters, secrets });
+  const contexts = createTlsContexts(parts, secrets, files);
+  const clusters = createClusters(parts, sources, clusterTls(parts, contexts, files));
+  const managers = { clusters, secrets, tls: contexts, files };
+  const dependencies = createListenerDependencies(parts, sources, managers);
   const { routes, scopedRoutes, extensions } = dependencies;
   const draining = createDraining(parts);
   const { drainManager } = draining;
@@ -98,6 +104,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     listeners,
     routes,
     secrets,
+    tls: contexts,
     extensions,
     scopedRoutes,
     ...drainOrders,
@@ -111,7 +118,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   });
 }
 
-function createClusters(parts: ControlPlaneParts, sources: XdsSources): ClusterManager {
+function createClusters(
+  parts: ControlPlaneParts,
+  sources: XdsSources,
+  tls: ClusterTls,
+): ClusterManager {
   const { pool, limits, slabs, clock, random, loggerOf } = parts;
   return new ClusterManager({
     pool,
@@ -121,6 +132,7 @@ function createClusters(parts: ControlPlaneParts, sources: XdsSources): ClusterM
     random,
     resolve: withDeadline(systemDns, clock),
     createProber,
+    tls,
     endpoints: sources.endpoints,
     log: loggerOf("upstream"),
     healthLog: loggerOf("health_checker"),

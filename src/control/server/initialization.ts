@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import { secretSourcesOf } from "../config/own-clusters.ts";
 import { CdsApi } from "../cluster/cds-api.ts";
 import { InitManager } from "../init/init-manager.ts";
 import { LdsApi } from "../listener/lds-api.ts";
@@ -44,18 +45,29 @@ export class Initialization {
     const clusterError = this.#addClusters();
     if (clusterError !== undefined) return clusterError;
     await ready(this.#clusters);
+    if (this.#isOver()) return undefined;
     log.info("all clusters initialized. initializing init manager");
     lifecycle.become("initializing");
     const listenerError = await this.#addListeners();
     if (listenerError !== undefined) return listenerError;
     await ready(this.#listeners);
+    if (this.#isOver()) return undefined;
     log.info("all dependencies initialized. starting workers");
     return undefined;
   }
 
+  /** Asked to end while it waited: nothing new begins. */
+  #isOver(): boolean {
+    return this.#parts.lifecycle.phase === "ending";
+  }
+
   #addStaticClusters(): string | undefined {
     const { plane, bootstrap } = this.#parts;
-    for (const cluster of bootstrap.staticClusters) {
+    // A cluster that waits for a secret asks another one for it.
+    const clusters = bootstrap.staticClusters.toSorted(
+      (a, b) => secretSourcesOf(a).length - secretSourcesOf(b).length,
+    );
+    for (const cluster of clusters) {
       const error = plane.clusters.addStatic(cluster);
       if (error !== undefined) return error;
     }

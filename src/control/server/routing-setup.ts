@@ -20,7 +20,10 @@ export interface Routing {
 export function createRouting(
   { pool, slabs, clock, loggerOf }: ControlPlaneParts,
   sources: XdsSources,
-  clusters: ClusterManager,
+  {
+    clusters,
+    odcds,
+  }: { readonly clusters: ClusterManager; readonly odcds: Pick<OdcdsApi, "hold"> },
 ): Routing {
   const { stats } = slabs;
   const wallTime = (): number => clock.wallTime();
@@ -34,7 +37,16 @@ export function createRouting(
     clock,
     log,
   });
-  const routes = new RdsApi({ pool, source: sources.routes, warming, vhds, wallTime, log });
+  const holdFeed = (feed: string): Disposable => odcds.hold(feed);
+  const routes = new RdsApi({
+    pool,
+    source: sources.routes,
+    warming,
+    holdFeed,
+    vhds,
+    wallTime,
+    log,
+  });
   const source = sources.scopes;
   return {
     routes,

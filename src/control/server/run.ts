@@ -1,9 +1,9 @@
 /** From the command line to an exit code. Whatever refuses to start says so in one message, without a stack. */
-import { availableParallelism } from "node:os";
 import { systemClock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import { systemRandom } from "../../shared/common/random.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
+import { usableProcessors } from "./cpu-limit.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { handleFatalErrors } from "./fatal.ts";
@@ -11,14 +11,14 @@ import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
 import { systemFiles } from "../secret/secret-files.ts";
-import { crossChecks, validate } from "./validate.ts";
+import { crossChecks, crossWarnings, validate } from "./validate.ts";
 
 /** `loadDataPlane` is called only where something is to be served. */
 export async function run(
   args: readonly string[],
   loadDataPlane: () => Promise<DataPlane>,
 ): Promise<ExitCode> {
-  const parsed = parseOptions(args, availableParallelism());
+  const parsed = parseOptions(args, usableProcessors());
   if (parsed.kind === "exit") {
     (parsed.code === exitCodes.clean ? process.stdout : process.stderr).write(parsed.text);
     return parsed.code;
@@ -58,6 +58,8 @@ async function serve(
     ? crossChecks(result.loaded.bootstrap, systemFiles(process.env))
     : result.errors;
   if (!result.ok || errors.length > 0) return refuse(options, log, errors);
+  for (const warning of crossWarnings(result.loaded.bootstrap))
+    log.loggerOf("config").warning(warning);
   // Not loaded to validate: half of the program.
   const { Server } = await import("./server.ts");
   const dataPlane = await loadDataPlane();
@@ -75,8 +77,9 @@ async function serve(
     terminate: (signal) => server.terminate(signal),
     reopenLogs: () => server.reopenLogs(),
   });
-  const error = await server.run();
-  return error === undefined ? exitCodes.clean : refuse(options, log, [error]);
+  const end = await server.run();
+  if (end.kind === "refused") return refuse(options, log, [end.error]);
+  return end.kind === "workerLost" ? exitCodes.fatal : exitCodes.clean;
 }
 
 /** In Envoy's words; every reason at once, in one entry. */

@@ -40,6 +40,8 @@ export interface ProcessFigures {
   readonly statBlocksRefused: number;
   readonly logLinesDropped: number;
   readonly unsupportedFields: number;
+  /** Undefined: there is no certificate. */
+  readonly daysUntilExpiry: number | undefined;
 }
 
 export class ServerStats {
@@ -71,6 +73,7 @@ export class ServerStats {
     this.#set("memory_heap_size", figures.heapBytes);
     this.#set("memory_physical_size", figures.physicalBytes);
     this.#set("total_connections", figures.connections);
+    this.#set("days_until_first_cert_expiring", figures.daysUntilExpiry ?? noCertificate);
     const { slab } = this.#stats;
     slab.set(this.#main, mainStats.offset("stats.blocks_refused"), figures.statBlocksRefused);
     slab.set(this.#main, mainStats.offset("log.lines_dropped"), figures.logLinesDropped);

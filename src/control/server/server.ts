@@ -8,7 +8,13 @@
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
+import { daysUntil } from "../admin/certs-endpoint.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
+import { noOverloadSlots } from "../../shared/protocol/overload.ts";
+import { Pulse } from "../../shared/protocol/pulse.ts";
+import { dispatcherStats } from "../../shared/stats/stat-names.ts";
+import { OverloadManager } from "../overload/overload-manager.ts";
+import { OverloadStats } from "../overload/overload-stats.ts";
 import { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import { adminEndpoints, startAdmin, startAdminGrpc } from "./admin-setup.ts";
@@ -16,10 +22,12 @@ import type { LoadedBootstrap } from "./config-decoders.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DieOf } from "./fatal.ts";
+import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
 import type { ServerOptions } from "./options.ts";
+import { watchMain } from "./main-watch-thread.ts";
 import { ServerLifecycle } from "./server-phase.ts";
 import { ServerStats } from "./server-stats.ts";
 import { versionText } from "./version.ts";
@@ -41,6 +49,13 @@ export interface ServerParts {
   readonly die: DieOf;
 }
 
+export type ServerEnd =
+  | { readonly kind: "clean" }
+  /** It could not start. */
+  | { readonly kind: "refused"; readonly error: string }
+  /** A bug; said in the log already. The other workers have drained. */
+  | { readonly kind: "workerLost" };
+
 export class Server {
   // Set once.
   readonly #parts: ServerParts;
@@ -52,9 +67,12 @@ export class Server {
   readonly #stats: ServerStats;
   readonly #lifecycle: ServerLifecycle;
   readonly #pool: WorkerPool;
+  readonly #guardDog: GuardDog;
+  readonly #overloadManager: OverloadManager | undefined;
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #lostWorkers = new Set<number>();
   #isEnding = false;
 
   constructor(parts: ServerParts) {
@@ -71,6 +89,8 @@ export class Server {
     this.#stats = new ServerStats(this.#slabs.stats, this.#concurrency);
     this.#lifecycle = new ServerLifecycle((lifecycle) => this.#stats.setState(lifecycle));
     this.#stats.setState(this.#lifecycle);
+    const { overload } = loaded.bootstrap;
+    const overloadStats = overload && new OverloadStats(this.#slabs.stats, overload);
     this.#pool = startWorkers({
       dataPlane,
       options,
@@ -78,8 +98,30 @@ export class Server {
       concurrency: this.#concurrency,
       slabs: this.#slabs,
       limits: this.#limits,
-      die: parts.die,
+      bootstrap: loaded.bootstrap,
+      overload: overloadStats?.slots ?? noOverloadSlots,
+      onLost: (worker, reason) => this.#loseWorker(worker, reason),
     });
+    this.#guardDog = new GuardDog({
+      configs: loaded.bootstrap.watchdogs,
+      concurrency: this.#concurrency,
+      limits: this.#limits,
+      stats: this.#slabs.stats,
+      clock,
+      random: parts.random,
+      onStuck: (worker, why) => this.#pool.abandon(worker, why),
+    });
+    this.#overloadManager =
+      overload &&
+      overloadStats &&
+      new OverloadManager({
+        config: overload,
+        limits: this.#limits,
+        pool: this.#pool,
+        stats: overloadStats,
+        clock,
+        residentBytes: () => process.memoryUsage.rss(),
+      });
     this.#plane = createControlPlane({
       ...parts,
       bootstrap: loaded.bootstrap,
@@ -100,18 +142,22 @@ export class Server {
     });
   }
 
-  /** Serves until `end`. Resolves when all is closed; with a text where it could not start. */
-  async run(): Promise<string | undefined> {
+  /** Serves until `end`. Resolves when all is closed. */
+  async run(): Promise<ServerEnd> {
     const admin = await this.#startAdmin();
     const grpc = await this.#startAdminGrpc();
     using _flushes = this.#flushStats();
+    using _pulse = this.#startPulse();
+    using _guardDog = this.#guardDog;
+    using _overload = this.#overloadManager;
     const error =
       [admin, grpc].find((each) => typeof each === "string") ??
       (await Promise.race([this.#initialize(), this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
     if (typeof grpc !== "string") grpc?.[Symbol.dispose]();
     await this.#shutdown(typeof admin === "string" ? undefined : admin);
-    return error ?? undefined;
+    if (typeof error === "string") return { kind: "refused", error };
+    return this.#lostWorkers.size > 0 ? { kind: "workerLost" } : { kind: "clean" };
   }
 
   /** By a signal: drains, then ends. A second one ends it at once, and so does the first before it serves. */
@@ -124,8 +170,7 @@ export class Server {
       .info(
         `caught ${signal}: draining for ${timeMs / 1000} s at most, a second one ends it at once`,
       );
-    this.#lifecycle.become("ending");
-    void this.#plane.shutdownDrain.run(timeMs).then(() => this.end("drained"));
+    this.#drainThenEnd();
   }
 
   /** Asks it to end, whatever it is doing; again: no-op. */
@@ -150,17 +195,60 @@ export class Server {
   async #initialize(): Promise<string | undefined> {
     const { clock, log, options } = this.#parts;
     await this.#pool.ready;
+    this.#guardDog.start();
+    this.#overloadManager?.start();
+    if (this.#isEnding) return undefined;
     const error = await this.#initialization.run();
-    if (error !== undefined) return error;
+    if (error !== undefined || this.#isEnding) return error;
     if (options.mode === "init_only") {
       this.end("initialized, as asked");
       return undefined;
     }
     await this.#plane.listeners.startWorkers();
+    // Asked to end meanwhile: what was asked to end does not go live.
+    if (this.#isEnding) return undefined;
     this.#stats.recordInitialization(clock.now() - this.#startedMs);
     this.#lifecycle.become("live");
     log.loggerOf("main").info("starting main dispatch loop");
     return undefined;
+  }
+
+  #drainThenEnd(): void {
+    this.#lifecycle.become("ending");
+    const { shutdownDrainMs } = this.#parts.options;
+    void this.#plane.shutdownDrain.run(shutdownDrainMs).then(() => this.end("drained"));
+  }
+
+  /** It died or hangs, and its connections are lost. The others drain and the process ends: it never limps. */
+  #loseWorker(worker: number, reason: string): void {
+    const { die, log, options } = this.#parts;
+    this.#lostWorkers.add(worker);
+    this.#guardDog.forget(worker);
+    const what = `worker ${worker} is lost: ${reason}`;
+    const { phase } = this.#lifecycle;
+    const mayDrain = options.shutdownDrainMs > 0 && this.#lostWorkers.size < this.#concurrency;
+    if (!mayDrain || phase === "preInitializing" || phase === "initializing") die(what);
+    log.loggerOf("main").critical(`${what}; the others drain, then the process ends`);
+    if (phase === "live") this.#drainThenEnd();
+  }
+
+  /** Main's sign of life, and who ends the process when there is none any more: a thread, only if that was asked for. */
+  #startPulse(): Disposable {
+    const { clock, random, loaded } = this.#parts;
+    const { watchdogs, dispatcherStats: isMeasured } = loaded.bootstrap;
+    const { allocator, slab } = this.#slabs.stats;
+    const killMs = killMsOf(watchdogs.main, random);
+    if (killMs > 0) watchMain({ limits: this.#limits.buffer, config: watchdogs.main, killMs });
+    return new Pulse({
+      clock,
+      limits: new Int32Array(this.#limits.buffer),
+      worker: undefined,
+      everyMs: pulseMsOf(watchdogs.main),
+      slab,
+      dispatcher: isMeasured
+        ? allocator.allocate(dispatcherStats, "server.dispatcher.")
+        : undefined,
+    });
   }
 
   async #shutdown(admin: AdminServer | undefined): Promise<void> {
@@ -211,6 +299,10 @@ export class Server {
       store: this.#slabs.store,
       refreshStats: () => this.#refreshStats(),
       runtime: this.#plane.runtime,
+      certificates: {
+        certificates: () => this.#plane.tls.certificates(),
+        wallTime: () => this.#parts.clock.wallTime(),
+      },
       awaiting: () => this.#initialization.awaiting,
       memory: memoryUse,
       reopenLogs: () => this.reopenLogs(),
@@ -273,7 +365,18 @@ export class Server {
       statBlocksRefused: this.#slabs.store.refusedCount,
       logLinesDropped: log.sink.droppedCount,
       unsupportedFields: loaded.decoders.warnings.count,
+      daysUntilExpiry: this.#daysUntilExpiry(),
     });
+  }
+
+  /** Of the first certificate to expire; undefined: there is none. */
+  #daysUntilExpiry(): number | undefined {
+    const nowMs = this.#parts.clock.wallTime();
+    const days = this.#plane.tls
+      .certificates()
+      .flat()
+      .map(({ certificate }) => daysUntil(certificate.validToDate, nowMs));
+    return days.length === 0 ? undefined : Math.min(...days);
   }
 
   #uptimeMs(): number {

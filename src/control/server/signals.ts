@@ -17,9 +17,11 @@ export function handleSignals(actions: SignalActions): Disposable {
     ["SIGHUP", () => {}],
   ];
   for (const [signal, handler] of handlers) {
-    // In place of what ended the process while it loaded.
-    process.removeAllListeners(signal);
+    const early = process.listeners(signal);
+    // First: without a listener for a moment, Node would forget a signal that the system has delivered already.
     process.on(signal, handler);
+    // In place of what ended the process while it loaded.
+    for (const listener of early) process.off(signal, listener);
   }
   return {
     [Symbol.dispose]: () => {

@@ -1,10 +1,10 @@
 /** What of the bootstrap's TLS can be told before anything is opened. */
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
-import type { ApiConfigSource } from "../config/config-source.ts";
-import { onlyForOwn } from "../config/own-clusters.ts";
-import { clustersOf } from "../listener/listener-clusters.ts";
+import type { ApiConfigSource, GrpcService } from "../config/config-source.ts";
+import { contextsOf } from "../cluster/cluster-sockets.ts";
 import type { SecretFiles } from "../secret/secret-files.ts";
-import { tlsErrorOf } from "../tls/judge-tls.ts";
+import { clientOrder, serverOrder } from "../tls/context-order.ts";
+import { contextErrorOf, type KnownSecrets, ownTlsErrorOf } from "../tls/judge-tls.ts";
 
 /** `apis`: every management server that the bootstrap names. */
 export function tlsErrors(
@@ -12,32 +12,63 @@ export function tlsErrors(
   apis: readonly ApiConfigSource[],
   files: SecretFiles,
 ): readonly string[] {
-  const { staticClusters, staticSecrets, loadStats } = bootstrap;
-  const services = [...apis, ...(loadStats ? [loadStats] : [])].flatMap((api) =>
-    api.apiType === "rest" ? [] : api.services,
-  );
-  const contexts = [
-    ...staticClusters.map(({ config, tls }) => ({ where: `cluster '${config.name}'`, tls })),
-    ...services.flatMap(({ target }) =>
-      target.kind === "uri" ? [{ where: `google_grpc '${target.uri}'`, tls: target.tls }] : [],
-    ),
+  const known: KnownSecrets = { statics: bootstrap.staticSecrets, files };
+  const { loadStats } = bootstrap;
+  const all = [...apis, ...(loadStats ? [loadStats] : [])];
+  const services = all.flatMap((api) => (api.apiType === "rest" ? [] : api.services));
+  return [
+    ...clusterErrors(bootstrap, ownNames(all, services), known),
+    ...serviceErrors(services, known),
+    ...listenerErrors(bootstrap, known),
   ];
-  const broken = contexts.flatMap(({ where, tls }) => {
-    const error = tls && tlsErrorOf(tls, staticSecrets, files);
-    return error === undefined ? [] : [`${where}: ${error}`];
-  });
-  return [...broken, ...misused(bootstrap)];
 }
 
-/** Requests that would go in plain text to a server that wants TLS. */
-function misused({ staticClusters, staticListeners }: BootstrapConfig): readonly string[] {
-  const secured = new Set(staticClusters.flatMap(({ config, tls }) => (tls ? config.name : [])));
-  return staticListeners.flatMap((listener) =>
-    [...clustersOf(listener)]
-      .filter((name) => secured.has(name))
-      .map(
-        (name) =>
-          `error adding listener '${listener.config.name}': cluster '${name}': ${onlyForOwn}`,
-      ),
+/** What main speaks to itself, with Node's TLS. */
+function ownNames(
+  apis: readonly ApiConfigSource[],
+  services: readonly GrpcService[],
+): ReadonlySet<string> {
+  const rest = apis.flatMap((api) => (api.apiType === "rest" ? [api.clusterName] : []));
+  const grpc = services.flatMap(({ target }) =>
+    target.kind === "cluster" ? [target.clusterName] : [],
+  );
+  return new Set([...rest, ...grpc]);
+}
+
+function clusterErrors(
+  { staticClusters }: BootstrapConfig,
+  own: ReadonlySet<string>,
+  known: KnownSecrets,
+): readonly string[] {
+  return staticClusters.flatMap((cluster) => {
+    const { name } = cluster.config;
+    return contextsOf(cluster).flatMap((config) => {
+      const order = clientOrder(config);
+      const error = own.has(name)
+        ? ownTlsErrorOf(config, order, known)
+        : contextErrorOf(order, known);
+      return error === undefined ? [] : [`cluster '${name}': ${error}`];
+    });
+  });
+}
+
+function serviceErrors(services: readonly GrpcService[], known: KnownSecrets): readonly string[] {
+  return services.flatMap(({ target }) => {
+    if (target.kind !== "uri" || !target.tls) return [];
+    const error = ownTlsErrorOf(target.tls, clientOrder(target.tls), known);
+    return error === undefined ? [] : [`google_grpc '${target.uri}': ${error}`];
+  });
+}
+
+function listenerErrors(
+  { staticListeners }: BootstrapConfig,
+  known: KnownSecrets,
+): readonly string[] {
+  return staticListeners.flatMap(({ facts, dependencies }) =>
+    dependencies.flatMap((dependency) => {
+      if (dependency.kind !== "tls") return [];
+      const error = contextErrorOf(serverOrder(dependency.config), known);
+      return error === undefined ? [] : [`error adding listener '${facts.name}': ${error}`];
+    }),
   );
 }

@@ -3,7 +3,7 @@ import type { LoggerOf } from "../../shared/common/log.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { GrpcService } from "../config/config-source.ts";
-import type { ClientTlsConfig } from "../config/tls-config.ts";
+import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { SecretFiles } from "../secret/secret-files.ts";
 import type { SecretManager } from "../secret/secret-manager.ts";
 import { TlsClient } from "../tls/tls-client.ts";
@@ -44,7 +44,7 @@ export class TlsClients implements Disposable {
     this.#clients.clear();
   }
 
-  #client(key: string, name: string, config: ClientTlsConfig, statName?: string): TlsClient {
+  #client(key: string, name: string, config: UpstreamTlsConfig, statName?: string): TlsClient {
     const known = this.#clients.get(key);
     if (known) return known;
     const { secrets, files, stats, loggerOf } = this.#parts;

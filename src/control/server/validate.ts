@@ -1,8 +1,11 @@
 /** `--mode validate`: as strict as serving, and binds nothing. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ApiConfigSource, ConfigSource } from "../config/config-source.ts";
-import { dependencyName, sourcesOf } from "../config/decoded-listener.ts";
+import { dependencyName, type ListenerDependency, sourcesOf } from "../config/decoded-listener.ts";
+import { duplicateAddresses } from "../listener/listener-sockets.ts";
 import { filePathError } from "../xds/file-source.ts";
 import { type SecretFiles, systemFiles } from "../secret/secret-files.ts";
 import { loadBootstrap } from "./bootstrap-loader.ts";
@@ -13,7 +16,27 @@ import { sourceClusters } from "./xds-clients.ts";
 /** Everything that is wrong; empty: it can be served. */
 export function validate(options: ServerOptions, log: Logger): readonly string[] {
   const result = loadBootstrap(options, log);
-  return result.ok ? crossChecks(result.loaded.bootstrap, systemFiles(process.env)) : result.errors;
+  if (!result.ok) return result.errors;
+  const { bootstrap } = result.loaded;
+  for (const warning of crossWarnings(bootstrap)) log.warning(warning);
+  return crossChecks(bootstrap, systemFiles(process.env));
+}
+
+/** What Envoy takes, though whoever asks there for a cluster will be told that there is none. */
+export function crossWarnings({
+  staticClusters,
+  staticListeners,
+}: BootstrapConfig): readonly string[] {
+  const clusters = new Set(staticClusters.map(({ config }) => config.name));
+  return staticListeners.flatMap(({ config, dependencies }) =>
+    dependencies.flatMap((dependency) =>
+      dependency.kind === "odcds"
+        ? sourceErrors(dependency.source, clusters).map(
+            (error) => `listener '${config.name}': odcds: ${error}`,
+          )
+        : [],
+    ),
+  );
 }
 
 /** What one resource alone cannot tell: names of clusters that must exist, names that must differ. */
@@ -24,6 +47,7 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       .filter((name) => !clusters.has(name))
       .map((name) => `error adding listener '${config.name}': route: unknown cluster '${name}'`),
   );
+  errors.push(...duplicateAddresses(bootstrap.staticListeners.map(({ facts }) => facts)));
   const { ads, lds, cds } = bootstrap.dynamicResources;
   if (ads) errors.push(...unknownClusters(ads, clusters).map((error) => `ads_config: ${error}`));
   const sources: [where: string, source: ConfigSource | undefined][] = [
@@ -34,12 +58,14 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       edsSource,
     ]),
     ...bootstrap.staticListeners.flatMap(({ config, dependencies }) =>
-      dependencies.flatMap((dependency) =>
-        sourcesOf(dependency).map((source): [string, ConfigSource | undefined] => [
-          `listener '${config.name}': ${dependencyName(dependency)}`,
-          source,
-        ]),
-      ),
+      dependencies
+        .filter(isChecked)
+        .flatMap((dependency) =>
+          sourcesOf(dependency).map((source): [string, ConfigSource | undefined] => [
+            `listener '${config.name}': ${dependencyName(dependency)}`,
+            source,
+          ]),
+        ),
     ),
   ];
   for (const layer of bootstrap.runtimeLayers)
@@ -47,8 +73,23 @@ export function crossChecks(bootstrap: BootstrapConfig, files: SecretFiles): rea
       sources.push([`layered_runtime: layer '${layer.name}'`, layer.source]);
   for (const [where, source] of sources)
     errors.push(...sourceErrors(source, clusters).map((error) => `${where}: ${error}`));
+  errors.push(...overloadErrors(bootstrap));
   const apis = sources.flatMap(([, source]) => (source?.kind === "api" ? [source.api] : []));
   return [...errors, ...tlsErrors(bootstrap, ads ? [ads, ...apis] : apis, files)];
+}
+
+/** Of the others it is warned. */
+function isChecked({ kind }: ListenerDependency): boolean {
+  return kind !== "odcds";
+}
+
+/** In Envoy's words. */
+function overloadErrors({ overload }: BootstrapConfig): readonly string[] {
+  return (overload?.monitors ?? []).flatMap((monitor) =>
+    monitor.kind === "injectedResource" && !existsSync(dirname(monitor.file))
+      ? [`unable to add filesystem watch for file ${monitor.file}: No such file or directory`]
+      : [],
+  );
 }
 
 function sourceErrors(

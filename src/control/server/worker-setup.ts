@@ -2,12 +2,14 @@
 import { assert } from "../../shared/common/assert.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import { createSlab, StatSlab } from "../../shared/stats/slab.ts";
-import { sluiceWorkerStats, workerStats } from "../../shared/stats/stat-names.ts";
+import { dispatcherStats, sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { StatStore } from "../../shared/stats/stat-store.ts";
+import type { BootstrapConfig } from "../config/bootstrap-config.ts";
+import type { OverloadSlots } from "../overload/overload-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import type { DataPlane } from "./data-plane.ts";
-import type { DieOf } from "./fatal.ts";
+import { pulseMsOf } from "./guard-dog.ts";
 import type { ServerLog } from "./log-setup.ts";
 import type { ServerOptions } from "./options.ts";
 
@@ -36,12 +38,15 @@ export interface WorkerSetup {
   readonly slabs: ServerSlabs;
   readonly limits: SharedLimits;
   readonly log: ServerLog;
-  readonly die: DieOf;
+  readonly bootstrap: Pick<BootstrapConfig, "watchdogs" | "dispatcherStats">;
+  readonly overload: OverloadSlots;
+  /** One died or hangs; its connections are lost. */
+  readonly onLost: (worker: number, reason: string) => void;
 }
 
-/** Spawns them. One that dies without being asked takes the process with it: its connections are lost already. */
+/** Spawns them. */
 export function startWorkers(setup: WorkerSetup): WorkerPool {
-  const { dataPlane, options, slabs, log } = setup;
+  const { dataPlane, options, slabs, log, bootstrap } = setup;
   const accessLogBytes = setup.limits.allocate(setup.concurrency);
   assert(accessLogBytes !== undefined, "nothing has taken the shared limits yet");
   const pool = new WorkerPool({
@@ -53,9 +58,13 @@ export function startWorkers(setup: WorkerSetup): WorkerPool {
       limits: setup.limits.buffer,
       logLevels: log.levels,
       slots: {
-        worker: slabs.store.allocate(workerStats, `server.worker_${index}.`),
         sluice: slabs.store.allocate(sluiceWorkerStats, "sluice.worker."),
+        dispatcher: bootstrap.dispatcherStats
+          ? slabs.store.allocate(dispatcherStats, `listener_manager.worker_${index}.dispatcher.`)
+          : undefined,
+        overload: setup.overload,
       },
+      pulseMs: pulseMsOf(bootstrap.watchdogs.workers),
       arenaBytesMax,
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinBytes: options.fileFlushMinBytes,
@@ -70,7 +79,7 @@ export function startWorkers(setup: WorkerSetup): WorkerPool {
         setup.limits.subtract(accessLogBytes + worker, event.batch.bytes);
     },
     onExit(worker, reason, expected) {
-      if (!expected) setup.die(`worker ${worker} died: ${reason}`);
+      if (!expected) setup.onLost(worker, reason);
     },
   });
   return pool;

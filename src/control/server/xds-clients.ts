@@ -42,7 +42,17 @@ const statPrefixes: ReadonlyMap<string, string> = new Map([
   ["RTDS", "runtime."],
 ]);
 
-export class XdsClients implements Disposable {
+/** A client for each place that resources come from; a text: why there is none. */
+export interface ClientsOfSources {
+  aggregated(source: GrpcApiSource): XdsClient | string;
+  ofApi(source: ApiConfigSource, type: ResourceType<unknown>): XdsClient | string;
+  ofFile(
+    source: Extract<ConfigSource, { kind: "path" }>,
+    type: ResourceType<unknown>,
+  ): XdsClient | string;
+}
+
+export class XdsClients implements ClientsOfSources, Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #hostsOf: HostsOf;
   readonly #tls: TlsClients;
@@ -58,10 +68,10 @@ export class XdsClients implements Disposable {
   }
 
   /** The stream of all types to the servers of a source. */
-  aggregated(source: GrpcApiSource): XdsClient | string {
+  aggregated(source: GrpcApiSource, purpose = ""): XdsClient | string {
     const error = this.#clusterError(source);
     if (error !== undefined) return error;
-    return this.#client(`aggregated ${JSON.stringify(source)}`, () => {
+    return this.#client(`${purpose}aggregated ${JSON.stringify(source)}`, () => {
       const service = aggregatedDiscovery();
       const isDelta = isDeltaApi(source);
       const transport = this.#transport(source, isDelta ? service.delta : service.stream);
@@ -70,12 +80,12 @@ export class XdsClients implements Disposable {
   }
 
   /** What serves one type from an `api_config_source`, or why nothing does. */
-  ofApi(source: ApiConfigSource, type: ResourceType<unknown>): XdsClient | string {
+  ofApi(source: ApiConfigSource, type: ResourceType<unknown>, purpose = ""): XdsClient | string {
     if (source.apiType === "aggregatedGrpc" || source.apiType === "aggregatedDeltaGrpc")
-      return this.aggregated(source);
+      return this.aggregated(source, purpose);
     const error = this.#clusterError(source);
     if (error !== undefined) return error;
-    const key = `${type.typeUrl} ${JSON.stringify(source)}`;
+    const key = `${purpose}${type.typeUrl} ${JSON.stringify(source)}`;
     if (source.apiType === "rest") return this.#client(key, () => this.#rest(source, type));
     const service = discoveryServiceOf(type.typeUrl);
     if (!service) return `${type.typeUrl} has no discovery service of its own, use ads`;
@@ -90,12 +100,13 @@ export class XdsClients implements Disposable {
   ofFile(
     { path, watchedDirectory }: Extract<ConfigSource, { kind: "path" }>,
     { typeUrl }: ResourceType<unknown>,
+    purpose = "",
   ): XdsClient | string {
     const error = filePathError(path);
     if (error !== undefined) return error;
     const { decoders, clock, loggerOf } = this.#parts;
     return this.#client(
-      `${typeUrl} ${path}`,
+      `${purpose}${typeUrl} ${path}`,
       () =>
         new FileSource({
           path,
@@ -106,6 +117,21 @@ export class XdsClients implements Disposable {
           logger: loggerOf("config"),
         }),
     );
+  }
+
+  /** Clients that are shared with nobody who asks for another purpose; to be given back by `close`. */
+  apart(purpose: string): ClientsOfSources {
+    const key = `${purpose} `;
+    return {
+      aggregated: (source) => this.aggregated(source, key),
+      ofApi: (source, type) => this.ofApi(source, type, key),
+      ofFile: (source, type) => this.ofFile(source, type, key),
+    };
+  }
+
+  close(client: XdsClient): void {
+    for (const [key, each] of this.#clients) if (each === client) this.#clients.delete(key);
+    client[Symbol.dispose]();
   }
 
   /** In the order in which they were first asked for. */

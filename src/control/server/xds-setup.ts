@@ -3,6 +3,7 @@
  * sources to subscribe to and never learn which it was.
  */
 import { finalize, of } from "rxjs";
+import { assert } from "../../shared/common/assert.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ClusterFeed } from "../cluster/odcds-api.ts";
@@ -24,9 +25,9 @@ import type { SubscriptionOptions, XdsClient } from "../xds/xds-client.ts";
 import type { RuntimeSource } from "../runtime/rtds-api.ts";
 import type { XdsStatus } from "../xds/xds-status.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
-import { OneCollection } from "./one-collection.ts";
+import { CollectionClients } from "./collection-clients.ts";
 import type { TlsClients } from "./tls-clients.ts";
-import { type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
+import { type ClientsOfSources, type HostsOf, isDeltaApi, XdsClients } from "./xds-clients.ts";
 
 /** What sources ask of the managers, which are there before the first stream is. */
 interface KnownToManagers {
@@ -53,7 +54,7 @@ export class XdsSources implements Disposable {
   readonly #parts: ControlPlaneParts;
   readonly #clients: XdsClients;
   readonly #known: KnownToManagers;
-  readonly #scopeCollections = new OneCollection();
+  readonly #scopeCollections: CollectionClients;
   /** By client, the types whose resources are judged before a push is answered. */
   readonly #checked = new Map<XdsClient, Set<ResourceType<unknown>>>();
 
@@ -61,6 +62,7 @@ export class XdsSources implements Disposable {
     this.#parts = parts;
     this.#known = known;
     this.#clients = new XdsClients(parts, known.hosts, known.tls);
+    this.#scopeCollections = new CollectionClients((client) => this.#clients.close(client));
   }
 
   status(): readonly XdsStatus[] {
@@ -69,16 +71,24 @@ export class XdsSources implements Disposable {
 
   /** Who serves the type from this source, or why nobody does. */
   client(source: ConfigSource | undefined, type: ResourceType<unknown>): XdsClient | string {
+    return this.#clientFrom(this.#clients, source, type);
+  }
+
+  #clientFrom(
+    clients: ClientsOfSources,
+    source: ConfigSource | undefined,
+    type: ResourceType<unknown>,
+  ): XdsClient | string {
     switch (source?.kind) {
       case "path":
-        return this.#clients.ofFile(source, type);
+        return clients.ofFile(source, type);
       case "api":
-        return this.#clients.ofApi(source.api, type);
+        return clients.ofApi(source.api, type);
       case "ads":
       case "self":
       case undefined: {
         const { ads } = this.#parts.bootstrap.dynamicResources;
-        return ads ? this.#clients.aggregated(ads) : "there is no ads_config";
+        return ads ? clients.aggregated(ads) : "there is no ads_config";
       }
       default:
         return source satisfies never;
@@ -154,7 +164,8 @@ export class XdsSources implements Disposable {
     return client.resource$(type, name, subscriptionOptions(source));
   };
 
-  readonly extensions: ExtensionSource = ({ name, source }) => {
+  readonly extensions: ExtensionSource = (subscription) => {
+    const { name, source } = subscription;
     const type = this.#parts.decoders.extensions;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
@@ -162,7 +173,8 @@ export class XdsSources implements Disposable {
       return of<ResourceState<DecodedExtensionConfig>>(noSource(client));
     const { judgeExtension: judge, onUnreadExtension: onUnread } = this.#known;
     this.#check(client, type, { judge, onUnread });
-    return client.resource$(type, name, subscriptionOptions(source, extensionStatPrefix(name)));
+    const statPrefix = extensionStatPrefix(subscription);
+    return client.resource$(type, name, subscriptionOptions(source, statPrefix));
   };
 
   readonly virtualHosts: VirtualHostSource = (source, statPrefix) => {
@@ -180,16 +192,20 @@ export class XdsSources implements Disposable {
   readonly scopes: ScopeSource = (source, statPrefix) => {
     const type = this.#parts.decoders.scopes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
-    const client = this.client(this.#resolved(source, lds), type);
-    if (typeof client === "string") return client;
+    const resolved = this.#resolved(source, lds);
+    const main = this.client(resolved, type);
+    if (typeof main === "string") return main;
     const { nodeParams } = this.#parts.bootstrap.dynamicResources;
     const collection = collectionOfNode(source.collection, nodeParams);
-    const release = this.#scopeCollections.acquire(client, collection);
-    if (release === undefined)
-      return "its server is asked for another collection already, and all scopes of a server are one";
+    const held = this.#scopeCollections.acquire(main, collection, () => {
+      const another = this.#clientFrom(this.#clients.apart(statPrefix), resolved, type);
+      assert(typeof another !== "string", "the server has a client");
+      return another;
+    });
+    const { client } = held;
     const options = { ...subscriptionOptions(source, statPrefix), collection };
     return {
-      batches: client.changes$(type, options).pipe(finalize(release)),
+      batches: client.changes$(type, options).pipe(finalize(() => held[Symbol.dispose]())),
       whenAnswered: () => client.whenAnswered(type),
     };
   };

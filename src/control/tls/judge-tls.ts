@@ -1,41 +1,76 @@
-/** What is wrong with TLS of the bootstrap, as far as it stands there: a start is refused for it, as by Envoy. */
+/**
+ * What is wrong with a TLS context, as far as it stands in the configuration or in the bootstrap: a push or a start is
+ * refused for it, as by Envoy.
+ */
 import { messageOf } from "../../shared/common/errors.ts";
 import type { DecodedSecret } from "../config/secret-config.ts";
-import type { ClientTlsConfig, TlsSecret } from "../config/tls-config.ts";
+import type { UpstreamTlsConfig, TlsSecret } from "../config/tls-config.ts";
 import { SecretError } from "../secret/data-source-reader.ts";
 import type { SecretFiles } from "../secret/secret-files.ts";
 import { loadSecret, readValidation } from "../secret/secret-loader.ts";
+import { unknownTexts } from "../secret/secret-manager.ts";
 import type { SecretMaterial } from "../secret/secret-material.ts";
 import { buildContext, mergeValidation } from "./client-context.ts";
+import type { ContextOrder } from "./context-order.ts";
+import type { ContextMaterial } from "./engine-config.ts";
+
+/** Where secrets are looked for before any has come. */
+export interface KnownSecrets {
+  readonly statics: readonly DecodedSecret[];
+  readonly files: SecretFiles;
+}
 
 /** Undefined: nothing, or nothing before its secrets have come. */
-export function tlsErrorOf(
-  config: ClientTlsConfig,
-  statics: readonly DecodedSecret[],
-  files: SecretFiles,
+export function contextErrorOf(order: ContextOrder, known: KnownSecrets): string | undefined {
+  return errorOf(() => {
+    const material = materialOf(order, known);
+    if (material) order.command(material);
+  });
+}
+
+/** As `contextErrorOf`, of what main itself speaks to: Node has to take it. */
+export function ownTlsErrorOf(
+  config: UpstreamTlsConfig,
+  order: ContextOrder,
+  known: KnownSecrets,
 ): string | undefined {
+  return errorOf(() => {
+    const material = materialOf(order, known);
+    if (!material) return;
+    const { certificates, validation } = material;
+    buildContext(config, { certificate: certificates[0], validation });
+  });
+}
+
+function errorOf(judge: () => void): string | undefined {
   try {
-    const certificate = config.certificate && materialOf(config.certificate, statics, files);
-    const named = config.validation && materialOf(config.validation.secret, statics, files);
-    const defaults =
-      config.validation?.defaults && readValidation(config.validation.defaults, files);
-    const validation =
-      named?.kind === "validationContext" ? mergeValidation(defaults, named) : undefined;
-    buildContext(config, {
-      certificate: certificate?.kind === "tlsCertificate" ? certificate : undefined,
-      validation,
-    });
+    judge();
     return undefined;
   } catch (error) {
     return messageOf(error);
   }
 }
 
+/** Undefined: some of it comes by SDS; what does not was judged all the same. */
+function materialOf(order: ContextOrder, known: KnownSecrets): ContextMaterial | undefined {
+  const { validation: source, ticketKeys } = order;
+  const load = (secret: TlsSecret): SecretMaterial | undefined => loadKnown(secret, known);
+  const certificates = order.certificates.map(load);
+  const named = source && load(source.secret);
+  const defaults = source?.defaults && readValidation(source.defaults, known.files);
+  const keys = ticketKeys.kind === "secret" ? [load(ticketKeys.secret)] : [];
+  if ([...certificates, ...(source ? [named] : []), ...keys].includes(undefined)) return undefined;
+  return {
+    certificates: certificates.flatMap((one) => (one?.kind === "tlsCertificate" ? [one] : [])),
+    validation: named?.kind === "validationContext" ? mergeValidation(defaults, named) : undefined,
+    ticketKeys: keys.flatMap((one) => (one?.kind === "sessionTicketKeys" ? one.keys : [])),
+  };
+}
+
 /** Undefined: it comes by SDS. */
-function materialOf(
+function loadKnown(
   secret: TlsSecret,
-  statics: readonly DecodedSecret[],
-  files: SecretFiles,
+  { statics, files }: KnownSecrets,
 ): SecretMaterial | undefined {
   if (secret.kind === "named" && secret.reference.source) return undefined;
   const value = secret.kind === "inline" ? secret.value : staticOf(secret, statics);
@@ -49,7 +84,6 @@ function staticOf(
   statics: readonly DecodedSecret[],
 ): DecodedSecret["value"] {
   const found = statics.find((one) => one.name === name && one.value.kind === kind);
-  const what = kind === "tlsCertificate" ? "secret" : "certificate validation context";
-  if (!found) throw new SecretError(`Unknown static ${what}: ${name}`);
+  if (!found) throw new SecretError(`${unknownTexts[kind]}: ${name}`);
   return found.value;
 }

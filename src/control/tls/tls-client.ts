@@ -5,7 +5,7 @@
 import type { Socket } from "node:net";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { Logger } from "../../shared/common/log.ts";
-import type { ClientTlsConfig, TlsSecret } from "../config/tls-config.ts";
+import type { UpstreamTlsConfig, TlsSecret } from "../config/tls-config.ts";
 import type { SecretFiles } from "../secret/secret-files.ts";
 import { readValidation } from "../secret/secret-loader.ts";
 import type { SecretLease, SecretManager } from "../secret/secret-manager.ts";
@@ -16,7 +16,7 @@ import { shakeHands, TlsError } from "./tls-handshake.ts";
 import type { TlsStats } from "./tls-stats.ts";
 
 export interface TlsClientParts {
-  readonly config: ClientTlsConfig;
+  readonly config: UpstreamTlsConfig;
   /** For logs: the cluster, or the target. */
   readonly name: string;
   readonly secrets: Pick<SecretManager, "acquire" | "hold">;
@@ -53,14 +53,14 @@ export class TlsClient implements SocketSecurity, Disposable {
     const { config, stats, name } = this.#parts;
     const context = this.#context;
     if (!context) {
-      stats?.count("client_ssl_socket_factory.upstream_context_secrets_not_ready");
+      stats?.countFactory("upstream_context_secrets_not_ready");
       socket.destroy();
       throw new TlsError("handshake", `the secrets of '${name}' have not come`);
     }
     const alpnProtocols = config.alpnProtocols.length > 0 || protocol === "h2" ? [protocol] : [];
     try {
       const secured = await shakeHands(socket, { context, sni: config.sni, alpnProtocols });
-      stats?.count("ssl.handshake");
+      stats?.countHandshake();
       return secured;
     } catch (error) {
       if (error instanceof TlsError) stats?.countFailure(error.failure);
@@ -80,8 +80,7 @@ export class TlsClient implements SocketSecurity, Disposable {
       onReady: () => this.#settle(),
       onMaterial: () => {
         this.#rebuild();
-        if (secret.kind === "named")
-          stats?.count("client_ssl_socket_factory.ssl_context_update_by_sds");
+        if (secret.kind === "named") stats?.countFactory("ssl_context_update_by_sds");
       },
     };
     if (secret.kind === "named") return secrets.acquire(secret.reference, observer);

@@ -8,7 +8,6 @@ import { isIP, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { ClientContext } from "./client-context.ts";
-import { judgePeer } from "./peer-verification.ts";
 
 export type TlsFailure = "handshake" | "chain" | "name" | "hash" | "noCertificate";
 
@@ -66,12 +65,15 @@ function verifies({ validation }: ClientContext): boolean {
   return validation?.authorities !== undefined && !validation.acceptsUntrusted;
 }
 
-function judge(secured: TLSSocket, { validation }: ClientContext): TlsError | undefined {
-  if (!validation) return undefined;
+function judge(
+  secured: TLSSocket,
+  { validation, judge: judgeLeaf }: ClientContext,
+): TlsError | undefined {
+  if (!validation || validation.acceptsUntrusted) return undefined;
   const certificate = secured.getPeerX509Certificate();
   if (!certificate) return new TlsError("noCertificate", "the server showed no certificate");
-  const refusal = judgePeer(certificate, validation);
-  return refusal && new TlsError(refusal.kind, `certificate verify failed: ${refusal.reason}`);
+  const refusal = judgeLeaf?.(certificate);
+  return refusal && new TlsError(refusal.kind, refusal.reason);
 }
 
 function errorOf(secured: TLSSocket, error: Error): TlsError {

@@ -52,6 +52,11 @@ export class SharedLimits {
     Atomics.sub(this.#values, index, amount);
   }
 
+  /** What main alone decides and workers read. */
+  write(index: number, value: number): void {
+    Atomics.store(this.#values, index, value);
+  }
+
   read(index: number): number {
     return Atomics.load(this.#values, index);
   }

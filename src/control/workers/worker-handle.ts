@@ -72,11 +72,18 @@ export class WorkerHandle {
     this.#port.post({ kind: "shutdown" });
   }
 
+  /** It hangs: from now on it is treated as one that has exited, though its thread may be there. */
+  abandon(reason: string): void {
+    this.#onExit(reason);
+  }
+
   terminate(): void {
     if (this.#state.kind !== "exited") this.#port.terminate();
   }
 
   #onEvent(event: WorkerEvent): void {
+    // Abandoned, and back: nobody counts on it any more.
+    if (this.#state.kind === "exited") return;
     if (event.kind === "ready") return this.#onReady();
     if (event.kind === "done") return this.#onDone(event.reply);
     this.#handler.onEvent(this.index, event);

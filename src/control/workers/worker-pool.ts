@@ -28,6 +28,7 @@ export class WorkerPool {
   readonly #exited = Promise.withResolvers<void>();
   #readyCount = 0;
   #exitedCount = 0;
+  #hasLostWorker = false;
 
   constructor(options: WorkerPoolOptions) {
     const peers = peerPorts(options.concurrency);
@@ -58,6 +59,11 @@ export class WorkerPool {
   /** Every worker has exited. */
   get exited(): Promise<void> {
     return this.#exited.promise;
+  }
+
+  /** One died or hangs. What it had is counted still, wherever workers count themselves. */
+  get hasLostWorker(): boolean {
+    return this.#hasLostWorker;
   }
 
   get isReady(): boolean {
@@ -93,6 +99,11 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.shutdown();
   }
 
+  /** See `WorkerHandle.abandon`. */
+  abandon(index: number, reason: string): void {
+    this.#workers[index]?.abandon(reason);
+  }
+
   terminate(): void {
     for (const worker of this.#workers) worker.terminate();
   }
@@ -102,6 +113,11 @@ export class WorkerPool {
     if (this.isReady) this.#ready.resolve();
   }
 
+  #lose(worker: number): void {
+    this.#hasLostWorker = true;
+    this.post({ kind: "workerLost", worker });
+  }
+
   #onEvent(worker: number, event: WorkerEvent): void {
     for (const listener of this.#listeners) listener.onEvent?.(worker, event);
   }
@@ -109,6 +125,7 @@ export class WorkerPool {
   #onExit(worker: number, reason: string, expected: boolean): void {
     this.#exitedCount++;
     this.#ready.reject(new Error(`worker ${worker} exited before it was ready: ${reason}`));
+    if (!expected) this.#lose(worker);
     for (const listener of this.#listeners) listener.onExit?.(worker, reason, expected);
     if (this.#exitedCount === this.#workers.length) this.#exited.resolve();
   }

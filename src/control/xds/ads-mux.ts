@@ -13,11 +13,9 @@ import { AdsStream, type AdsStreamOptions } from "./ads-stream.ts";
 import type { Conversation, Dialect } from "./conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import type { Reply } from "./reply.ts";
-import type { ResourceType } from "./resource-batch.ts";
 import { sotw } from "./sotw-conversation.ts";
 import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
 import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
-import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { XdsStatus } from "./xds-status.ts";
 
@@ -64,10 +62,10 @@ export class AdsMux extends SubscriptionClient {
   #onSent: (() => void) | undefined;
 
   constructor(options: AdsMuxOptions) {
-    super();
+    const { rateLimit, clock, stats, dialect = sotw } = options;
+    super({ clock, stats, dialect });
     this.#options = options;
-    this.#dialect = options.dialect ?? sotw;
-    const { rateLimit, clock } = options;
+    this.#dialect = dialect;
     this.#bucket = rateLimit && new TokenBucket(rateLimit, clock.now());
     this.#stream = new AdsStream(options, {
       opened: () => this.#onOpened(),
@@ -94,26 +92,8 @@ export class AdsMux extends SubscriptionClient {
     this.#options.transport[Symbol.dispose]();
   }
 
-  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    const subscriptions: TypeSubscriptions<T> = new TypeSubscriptions(type, {
-      clock: this.#options.clock,
-      stats: this.#options.stats,
-      dialect: this.#dialect,
-      onInterest: () => this.#onInterest(type.typeUrl),
-    });
-    const conversation = this.#dialect.converse(type.typeUrl);
-    const lane: Lane = { subscriptions, conversation, isDue: false };
-    this.#lanes = [...this.#lanes, lane].toSorted((a, b) => rankOf(a) - rankOf(b));
-    return subscriptions;
-  }
-
-  #laneOf(typeUrl: string): Lane | undefined {
-    return this.#lanes.find((lane) => lane.subscriptions.type.typeUrl === typeUrl);
-  }
-
-  #onInterest(typeUrl: string): void {
-    const lane = this.#laneOf(typeUrl);
-    if (!lane) return;
+  protected override onInterest(subscriptions: AnySubscriptions): void {
+    const lane = this.#laneOf(subscriptions.type.typeUrl) ?? this.#addLane(subscriptions);
     lane.isDue = true;
     this.#countPending();
     if (this.#isFlushScheduled) return;
@@ -123,6 +103,17 @@ export class AdsMux extends SubscriptionClient {
       this.#stream.start();
       this.#flush();
     });
+  }
+
+  #laneOf(typeUrl: string): Lane | undefined {
+    return this.#lanes.find((lane) => lane.subscriptions.type.typeUrl === typeUrl);
+  }
+
+  #addLane(subscriptions: AnySubscriptions): Lane {
+    const conversation = this.#dialect.converse(subscriptions.type.typeUrl);
+    const lane: Lane = { subscriptions, conversation, isDue: false };
+    this.#lanes = [...this.#lanes, lane].toSorted((a, b) => rankOf(a) - rankOf(b));
+    return lane;
   }
 
   #onOpened(): void {

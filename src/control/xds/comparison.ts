@@ -60,7 +60,7 @@ export interface Comparison {
 
 export type TypeRules = Pick<
   ResourceType<unknown>,
-  "typeUrl" | "shortName" | "isFullState" | "isEquivalent" | "isNamedByWrapper"
+  "typeUrl" | "shortName" | "isFullState" | "isEquivalent" | "isNamedByWrapper" | "nameOfUnnamed"
 >;
 
 /** What the resources of a response are, before anything is said of those it lacks. */

@@ -18,9 +18,7 @@ import { readDiscoveryResponse } from "./discovery-response.ts";
 import { sotw } from "./sotw-conversation.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
 import { responseOf } from "./discovery-text.ts";
-import type { ResourceType } from "./resource-batch.ts";
 import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
-import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { XdsStatus } from "./xds-status.ts";
 
@@ -48,7 +46,7 @@ export class FileSource extends SubscriptionClient {
   #isStale = false;
 
   constructor(options: FileSourceOptions) {
-    super();
+    super({ clock: options.clock, stats: options.stats, dialect: sotw });
     this.#options = options;
     const { logger, watchedDirectory } = options;
     const folder = watchedDirectory ?? path.dirname(options.path);
@@ -67,7 +65,7 @@ export class FileSource extends SubscriptionClient {
       server: this.#options.path,
       serverIdentifier: "",
       stream: { kind: this.subscriptions.length > 0 ? "open" : "idle" },
-      types: this.subscriptions.map((subscriptions) => subscriptions.status()),
+      types: this.typeStatuses,
     };
   }
 
@@ -76,13 +74,8 @@ export class FileSource extends SubscriptionClient {
     super[Symbol.dispose]();
   }
 
-  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    return new TypeSubscriptions(type, {
-      clock: this.#options.clock,
-      stats: this.#options.stats,
-      dialect: sotw,
-      onInterest: () => queueMicrotask(() => this.#load()),
-    });
+  protected override onInterest(): void {
+    queueMicrotask(() => this.#load());
   }
 
   #onMoved(): void {

@@ -14,6 +14,11 @@ export interface ResourceType<T> {
   readonly isNamedByWrapper?: boolean;
   /** Opens the detail of a NACK; if absent, Envoy's words for the type: `Error adding/updating listener(s) `. */
   readonly rejectionPrefix?: string;
+  /**
+   * Names a resource that has none; absent: such a one is refused. Of the state of the world alone: delta removes by
+   * name, so there it could never be removed.
+   */
+  nameOfUnnamed?(bytes: Uint8Array): string;
   /** Reads one resource; never throws. */
   decode(bytes: Uint8Array): DecodeResult<T>;
   /**

@@ -18,12 +18,10 @@ import { readText, writeJson } from "../proto/json.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { writeDiscoveryRequest } from "./discovery-request.ts";
 import { responseOf } from "./discovery-text.ts";
-import type { ResourceType } from "./resource-batch.ts";
 import type { PollTransport } from "./rest-transport.ts";
 import { sotw } from "./sotw-conversation.ts";
 import { afterReply, namesToSend, noProgress } from "./sotw-state.ts";
 import { type AnySubscriptions, SubscriptionClient } from "./subscription-client.ts";
-import { TypeSubscriptions } from "./type-subscriptions.ts";
 import type { XdsStats } from "./xds-stats.ts";
 import type { StreamStatus, XdsStatus } from "./xds-status.ts";
 
@@ -53,7 +51,7 @@ export class RestSource extends SubscriptionClient {
   #isStale = false;
 
   constructor(options: RestSourceOptions) {
-    super();
+    super({ clock: options.clock, stats: options.stats, dialect: sotw });
     this.#options = options;
   }
 
@@ -62,7 +60,7 @@ export class RestSource extends SubscriptionClient {
       server: this.#options.transport.server,
       serverIdentifier: "",
       stream: this.#stream,
-      types: this.subscriptions.map((subscriptions) => subscriptions.status()),
+      types: this.typeStatuses,
     };
   }
 
@@ -73,16 +71,11 @@ export class RestSource extends SubscriptionClient {
     super[Symbol.dispose]();
   }
 
-  protected override subscribeTo<T>(type: ResourceType<T>): TypeSubscriptions<T> {
-    return new TypeSubscriptions(type, {
-      clock: this.#options.clock,
-      stats: this.#options.stats,
-      dialect: sotw,
-      onInterest: () => queueMicrotask(() => this.#onInterest()),
-    });
+  protected override onInterest(): void {
+    queueMicrotask(() => this.#pollSoon());
   }
 
-  #onInterest(): void {
+  #pollSoon(): void {
     this.#isStale = true;
     if (!this.#isPolling) void this.#poll();
   }

@@ -14,6 +14,7 @@ import {
   type TypeRules,
 } from "./comparison.ts";
 import type { DiscoveryResponse } from "./discovery-response.ts";
+import type { ReceivedResource } from "./received-resource.ts";
 import type { Reply } from "./reply.ts";
 
 /** Where the conversation about one type stands. */
@@ -41,7 +42,11 @@ export function compareWithHeld(
   rules: TypeRules,
   interest: Interest,
 ): Comparison {
-  const compared = compareResources(held, response, rules, interest);
+  const named = {
+    ...response,
+    resources: response.resources.map((each) => nameGiven(each, rules)),
+  };
+  const compared = compareResources(held, named, rules, interest);
   const { seen, isComplete } = compared;
   const isHeartbeat =
     response.resources.length > 0 &&
@@ -50,6 +55,16 @@ export function compareWithHeld(
   const missing = (names: Iterable<string>): string[] =>
     tellsMissing ? [...names].filter((name) => !seen.has(name)) : [];
   return { ...compared, removed: missing(held.keys()), absent: missing(interest.names) };
+}
+
+/** A heartbeat has nothing to be named by. */
+function nameGiven(
+  resource: ReceivedResource,
+  { typeUrl, nameOfUnnamed }: TypeRules,
+): ReceivedResource {
+  const isUnnamed = resource.name === "" && resource.typeUrl === typeUrl;
+  if (!isUnnamed || !nameOfUnnamed) return resource;
+  return { ...resource, name: nameOfUnnamed(resource.bytes) };
 }
 
 /** After a response was answered: a NACK keeps the version that was accepted before. */

@@ -23,6 +23,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import type { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts";
+import { DownstreamHandshake } from "./downstream-handshake.ts";
 import { inertFilter } from "./inert-filter.ts";
 
 const unremarkable: ConnectionOutcome = {
@@ -70,6 +71,8 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
   readonly #owner: ConnectionOwner;
   #filter: NetworkFilter = inertFilter;
   #drains: ConnectionDrains | undefined = undefined;
+  /** Undefined: plain text. */
+  #handshake: DownstreamHandshake | undefined = undefined;
 
   /** Takes over the descriptor. Nothing is served before `begin`. */
   constructor(
@@ -96,6 +99,18 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
     return this.chain.config;
   }
 
+  get isSecured(): boolean {
+    return this.#handshake === undefined || this.#handshake.isDone;
+  }
+
+  get transportFailureReason(): string | undefined {
+    return this.#handshake?.failureReason;
+  }
+
+  get terminationDetails(): string | undefined {
+    return this.#handshake?.terminationDetails;
+  }
+
   get protocol(): DrainedProtocol {
     return this.#filter.protocol;
   }
@@ -120,11 +135,14 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
     );
   }
 
-  /** Makes the filter and lets it begin. */
+  /** Makes the filter and lets it begin. Under TLS it hears nothing of its peer before the handshake is done. */
   begin(): void {
     this.#guarded(() => {
+      const { transportSocket } = this.filterChain;
+      if (transportSocket.kind === "tls") this.#handshake = new DownstreamHandshake(this);
       this.#filter = this.chain.factory.create(this);
       this.#filter.onNewConnection();
+      if (transportSocket.kind === "tls") this.#handshake?.start(transportSocket.contextId);
     });
   }
 
@@ -170,11 +188,17 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   /** Ends it although it may be busy: at a drain's deadline, or because its listener goes. */
   cut(): void {
-    this.#drains?.force();
+    this.#guarded(() => {
+      if (this.#filter.endsInOrder?.() !== true) this.#drains?.force();
+    });
     this.socket.close("now");
   }
 
-  onConnected(): void {}
+  /** The handshake is done. */
+  onConnected(): void {
+    this.#handshake?.onDone();
+    this.#filter.onSecured?.();
+  }
 
   onData(start: number, end: number): void {
     this.#filter.onData(start, end);
@@ -198,9 +222,11 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   onClosed(reason: CloseReason, detail: string): void {
     try {
+      this.#handshake?.onClosed();
       this.#filter.onClosed(reason, detail);
     } finally {
       this.#drains?.closed(reason);
+      this.chain.factory.closed?.(this.#filter);
       this.#owner.connectionClosed(this);
     }
   }

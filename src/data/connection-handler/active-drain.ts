@@ -94,7 +94,7 @@ export class ActiveDrain implements WheelTimer {
     this.#countsOf(protocol)[outcome]++;
     this.#remaining--;
     this.#changed();
-    if (outcome !== "forced" || this.#beingCut === 0) return;
+    if (this.#beingCut === 0) return;
     this.#beingCut--;
     this.#endCutIfDone();
   }

@@ -40,6 +40,8 @@ export interface ListenerEnvironment {
   readonly worker: WorkerContext;
   readonly balancer: ConnectionBalancer;
   readonly isHealthCheckFailed: boolean;
+  /** False: by the overload manager, for now. */
+  readonly isAccepting: boolean;
   nextConnectionId(): number;
   /** Server-wide drains under way that concern such a listener. */
   serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[];
@@ -66,9 +68,9 @@ type State =
 export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly tag: ListenerTag;
   readonly #environment: ListenerEnvironment;
-  readonly #registrations: ListenRegistration[];
-  /** Of the registrations, in their order. */
-  readonly #handles: readonly number[];
+  readonly #sockets: readonly ListenSocketRef[];
+  /** In the order of the sockets; disposed while it does not accept. */
+  #registrations: ListenRegistration[];
   readonly #connections = new Set<ActiveConnection>();
   /** No chain matched them: closing, and not counted as the listener's. */
   readonly #unmatched = new Set<ActiveConnection>();
@@ -90,8 +92,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#slots = command.slots;
     this.#counters = new ListenerCounters(this.worker, command.slots);
     if (command.config) this.#serveWith(command.config, undefined);
+    this.#sockets = command.sockets;
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
-    this.#handles = command.sockets.map((socket) => socket.handle);
+    if (!environment.isAccepting) this.setAccepting(false);
   }
 
   get worker(): WorkerContext {
@@ -116,6 +119,14 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   // Commands.
+
+  /** By the overload manager. False: who connects waits in the accept queue. */
+  setAccepting(isAccepting: boolean): void {
+    const isOver = this.#isEmptying || this.#onEmpty !== undefined;
+    if (isOver || this.#slots.bypassesOverload) return;
+    for (const registration of this.#registrations) registration[Symbol.dispose]();
+    if (isAccepting) this.#registrations = this.#sockets.map((socket) => this.#listen(socket));
+  }
 
   update(command: UpdateFilterChains): void {
     this.#slots = command.slots;
@@ -273,7 +284,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   #emptyQueues(closing: readonly number[]): void {
     for (const [index, registration] of this.#registrations.entries()) {
-      if (closing.includes(this.#handles[index] as number)) registration.drainAndClose();
+      if (closing.includes(this.#sockets[index]?.handle ?? -1)) registration.drainAndClose();
       else registration.drainQueue();
     }
   }

@@ -19,18 +19,21 @@ export interface HandedConnectionHandler {
 
 export class ConnectionBalancer {
   readonly #own: number;
-  readonly #peers: WorkerInit["peers"];
+  readonly #peers: (MessagePort | undefined)[];
   /** Open connections by worker, shared: whoever gives a connection away counts it at once. */
   readonly #open: Int32Array;
   /** How many this worker gave to each, itself included: settles ties, so that short connections alternate. */
   readonly #given: number[];
   readonly #handler: HandedConnectionHandler;
-  readonly #syncs = new Map<number, { missing: number; readonly onSynced: () => void }>();
+  readonly #syncs = new Map<
+    number,
+    { readonly missing: Set<number>; readonly onSynced: () => void }
+  >();
   #nextSync = 1;
 
   constructor(init: WorkerInit, limits: Int32Array, handler: HandedConnectionHandler) {
     this.#own = init.index;
-    this.#peers = init.peers;
+    this.#peers = [...init.peers];
     this.#open = limits.subarray(0, init.concurrency);
     this.#given = Array.from({ length: init.concurrency }, () => 0);
     this.#handler = handler;
@@ -60,11 +63,18 @@ export class ConnectionBalancer {
 
   /** Calls when every connection handed over so far was taken or has come back. */
   whenTaken(onTaken: () => void): void {
-    const peers = this.#peers.filter((peer) => peer !== undefined);
-    if (peers.length === 0) return onTaken();
+    const missing = new Set(this.#peers.flatMap((peer, index) => (peer ? [index] : [])));
+    if (missing.size === 0) return onTaken();
     const sync = this.#nextSync++;
-    this.#syncs.set(sync, { missing: peers.length, onSynced: onTaken });
-    for (const peer of peers) peer.postMessage({ sync } satisfies PeerMessage);
+    this.#syncs.set(sync, { missing, onSynced: onTaken });
+    for (const peer of this.#peers) peer?.postMessage({ sync } satisfies PeerMessage);
+  }
+
+  /** The worker has died or hangs: what was handed to it is lost, and no more is. */
+  lose(worker: number): void {
+    this.#peers[worker]?.close();
+    this.#peers[worker] = undefined;
+    for (const sync of this.#syncs.keys()) this.#onSynced(sync, worker);
   }
 
   [Symbol.dispose](): void {
@@ -90,16 +100,16 @@ export class ConnectionBalancer {
 
   #onMessage(from: number, peer: MessagePort, message: PeerMessage): void {
     if ("sync" in message) return peer.postMessage({ synced: message.sync } satisfies PeerMessage);
-    if ("synced" in message) return this.#onSynced(message.synced);
+    if ("synced" in message) return this.#onSynced(message.synced, from);
     if (this.#handler.onHanded(message)) return;
     Atomics.sub(this.#open, this.#own, 1);
     Atomics.add(this.#open, from, 1);
     peer.postMessage({ ...message, isReturned: true } satisfies PeerMessage);
   }
 
-  #onSynced(sync: number): void {
+  #onSynced(sync: number, from: number): void {
     const waiting = this.#syncs.get(sync);
-    if (!waiting || --waiting.missing > 0) return;
+    if (!waiting?.missing.delete(from) || waiting.missing.size > 0) return;
     this.#syncs.delete(sync);
     waiting.onSynced();
   }

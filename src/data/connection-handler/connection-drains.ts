@@ -29,6 +29,12 @@ interface Membership {
   protocol: DrainedProtocol;
 }
 
+interface NextStep {
+  readonly kind: "tell" | "cut";
+  readonly atMs: number;
+  readonly drain: ActiveDrain;
+}
+
 export class ConnectionDrains implements WheelTimer {
   readonly #connection: DrainedConnection;
   readonly #reactor: Reactor;
@@ -111,15 +117,19 @@ export class ConnectionDrains implements WheelTimer {
     this.#reactor.timers.arm(this.#timer, next.atMs - nowMs);
   }
 
-  #nextStep(): { kind: "tell" | "cut"; atMs: number; drain: ActiveDrain } | undefined {
+  /** The earliest of its drains' steps. Asked for each connection when a drain begins, so it makes no lists. */
+  #nextStep(): NextStep | undefined {
     const { protocol, isIdle } = this.#connection;
     const state = { protocol, isIdle, isTold: this.#isTold };
     const { nowMs } = this.#reactor;
-    const steps = this.#memberships.flatMap(({ drain, instantMs }) => {
-      const step = nextDrainStep(drain.start, instantMs, state, nowMs);
-      return step.kind === "none" ? [] : [{ ...step, drain }];
-    });
-    return steps.sort((a, b) => a.atMs - b.atMs)[0];
+    let next: NextStep | undefined;
+    for (const { drain, instantMs } of this.#memberships) {
+      const { start } = drain;
+      const step = nextDrainStep(start, instantMs, state, nowMs);
+      if (step.kind === "none" || (next && next.atMs <= step.atMs)) continue;
+      next = { kind: step.kind, atMs: step.atMs, drain };
+    }
+    return next;
   }
 
   #tell(drain: ActiveDrain): void {

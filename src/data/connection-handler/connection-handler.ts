@@ -18,6 +18,7 @@ import type {
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
+import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import type { WorkerRuntime } from "../upstream/worker-runtime.ts";
@@ -26,6 +27,7 @@ import { ActiveListener, type ListenerEnvironment } from "./active-listener.ts";
 import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
+import type { FilterVersions } from "./filter-versions.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -39,10 +41,23 @@ export interface ConnectionHandlerParts {
   readonly scopes: WorkerScopeTable;
   readonly onDemand: OnDemandWaits;
   readonly secrets: NamedTable<string>;
+  readonly tls: WorkerTls;
   readonly filterConfigs: NamedTable<PlainHttpFilterConfig>;
+  readonly networkFilters: FilterVersions;
   readonly post: (event: WorkerEvent) => void;
   readonly onBug: (error: unknown) => void;
 }
+
+type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type Lesson = Extract<
+  WorkerCommand,
+  {
+    kind:
+      | `${"set" | "remove"}${"Cluster" | "Routes" | "Secret" | "Scopes" | "Tls"}`
+      | "setHosts"
+      | "setVirtualHosts";
+  }
+>;
 
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
@@ -55,6 +70,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
+  #isAccepting = true;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -69,8 +85,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
+  get isAccepting(): boolean {
+    return this.#isAccepting;
+  }
+
   /** All commands but those that are the thread's. */
-  handle(command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" }>): void {
+  handle(
+    command: Exclude<WorkerCommand, { kind: "shutdown" | "reopenLogs" | "shrinkHeap" }>,
+  ): void {
     switch (command.kind) {
       case "addListener":
         return this.#addListener(command);
@@ -100,9 +122,45 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setHealthCheckFailed":
         this.#isHealthCheckFailed = command.failed;
         return;
+      case "setAccepting":
+        this.#isAccepting = command.isAccepting;
+        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
+        return;
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
+      case "setFilterConfig":
+        return this.#setFilterConfig(command);
+      case "removeFilterConfig":
+        this.#parts.filterConfigs.remove(command.id);
+        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+      case "setCluster":
+      case "setHosts":
+      case "removeCluster":
+      case "setSecret":
+      case "removeSecret":
+      case "setTls":
+      case "removeTls":
+      case "setRoutes":
+      case "removeRoutes":
+      case "setVirtualHosts":
+      case "setScopes":
+      case "removeScopes":
+        return this.#learn(command);
+      case "answered":
+        return this.#parts.onDemand.answered(command.want, command.outcome);
+      case "workerLost":
+        return this.balancer.lose(command.worker);
+      case "ping":
+        return this.#done(command.reply);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  /** What main found out for those who look it up here. */
+  #learn(command: Lesson): void {
+    switch (command.kind) {
       case "setCluster":
         return this.#parts.clusters.set(command);
       case "setHosts":
@@ -110,28 +168,25 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
-      case "setRoutes":
-        return this.#parts.routes.set(command.config);
-      case "removeRoutes":
-        return this.#parts.routes.remove(command.name);
-      case "setFilterConfig":
-        return this.#parts.filterConfigs.set(command.id, command.config);
-      case "removeFilterConfig":
-        return this.#parts.filterConfigs.remove(command.id);
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":
         return this.#parts.secrets.remove(command.id);
+      case "setTls":
+        this.#parts.tls.set(command.context);
+        return this.#done(command.reply);
+      case "removeTls":
+        return this.#parts.tls.remove(command);
+      case "setRoutes":
+        return this.#parts.routes.set(command.config);
+      case "removeRoutes":
+        return this.#parts.routes.remove(command.name);
       case "setVirtualHosts":
         return this.#parts.routes.setVirtualHosts(command);
       case "setScopes":
         return this.#parts.scopes.set(command);
       case "removeScopes":
         return this.#parts.scopes.remove(command.name);
-      case "answered":
-        return this.#parts.onDemand.answered(command.want);
-      case "ping":
-        return this.#done(command.reply);
       default:
         return command satisfies never;
     }
@@ -208,6 +263,13 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const listener = this.#listeners.get(command.tag);
     if (listener) return listener.drainConnections(command);
     this.post({ kind: "drainProgress", drain: command.drain.id, counts: {} });
+  }
+
+  #setFilterConfig({ id, filter, reply }: SetFilterConfig): void {
+    if (filter.category === "network")
+      return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
+    this.#parts.filterConfigs.set(id, filter.config);
+    this.#done(reply);
   }
 
   #answer(command: Question): void {

@@ -3,10 +3,18 @@
  * gauge moves by the difference between the sizes that it is given: what the others show stays in it.
  */
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import {
+  neverOverloaded,
+  type Overload,
+  overloadPlace,
+  OverloadState,
+} from "../../shared/protocol/overload.ts";
 import { limitLayout } from "../../shared/protocol/worker-init.ts";
 import {
+  connectionMonitorStats,
   listenerStats,
   listenerWorkerStats,
+  loadShedStats,
   sluiceWorkerStats,
 } from "../../shared/stats/stat-names.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -15,6 +23,9 @@ const total = listenerStats.offset("downstream_cx_total");
 const destroyed = listenerStats.offset("downstream_cx_destroy");
 const overflow = listenerStats.offset("downstream_cx_overflow");
 const globalOverflow = listenerStats.offset("downstream_global_cx_overflow");
+const overloadReject = listenerStats.offset("downstream_cx_overload_reject");
+const shedLoad = loadShedStats.offset("shed_load_count");
+const failedUpdates = connectionMonitorStats.offset("failed_updates");
 const noMatch = listenerStats.offset("no_filter_chain_match");
 const active = listenerStats.offset("downstream_cx_active");
 const lengthMs = listenerStats.offset("downstream_cx_length_ms");
@@ -32,6 +43,7 @@ export function releaseAccepted(limits: Int32Array, connectionCount: number): vo
 
 export class ListenerCounters {
   readonly #worker: WorkerContext;
+  readonly #overload: Overload;
   #slots: ListenerSlots;
   /** The part of the gauges that is this version's. */
   #shown = 0;
@@ -39,6 +51,9 @@ export class ListenerCounters {
   constructor(worker: WorkerContext, slots: ListenerSlots) {
     this.#worker = worker;
     this.#slots = slots;
+    this.#overload = slots.bypassesOverload
+      ? neverOverloaded
+      : new OverloadState(worker.limits, worker.random);
   }
 
   /** After an update in place, which goes on with the connections. */
@@ -56,15 +71,35 @@ export class ListenerCounters {
   tryAcquire(): boolean {
     const { connectionCount, name, ignoresGlobalLimit } = this.#slots;
     const { limits, runtime } = this.#worker;
+    if (this.#isShed()) return false;
     const limit = runtime.connectionLimit(name);
+    const monitored = limits[overloadPlace("connectionsMax")] ?? 0;
+    // A resource monitor replaces the key of the runtime, which is deprecated.
+    const acceptedMax = monitored > 0 ? monitored : runtime.acceptedConnectionsMax;
     const accepted = Atomics.add(limits, limitLayout.acceptedConnections, 1);
     const before = Atomics.add(limits, connectionCount, 1);
-    const isGlobalReached = !ignoresGlobalLimit && accepted >= runtime.acceptedConnectionsMax;
+    const isGlobalReached = !ignoresGlobalLimit && accepted >= acceptedMax;
     if (!isGlobalReached && (limit === undefined || before < limit)) return true;
     this.release();
-    if (isGlobalReached) this.#worker.slab.add(this.#slots.listener, globalOverflow);
+    if (isGlobalReached) this.#countGlobalOverflow();
     else this.overflowed();
     return false;
+  }
+
+  /** By the overload manager; counted. */
+  #isShed(): boolean {
+    const { slab, init } = this.#worker;
+    const isShedPoint = this.#overload.isOn("tcpListenerAccept");
+    if (!isShedPoint && !this.#overload.isOn("rejectIncomingConnections")) return false;
+    if (isShedPoint) slab.add(init.slots.overload.accept, shedLoad);
+    slab.add(this.#slots.listener, overloadReject);
+    return true;
+  }
+
+  #countGlobalOverflow(): void {
+    const { slab, init } = this.#worker;
+    slab.add(this.#slots.listener, globalOverflow);
+    slab.add(init.slots.overload.connections, failedUpdates);
   }
 
   release(): void {

@@ -5,9 +5,11 @@
 import type { FilterChainConfig } from "../../shared/config/listener-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { createHttpConnectionManagerFactory } from "../http/connection-manager-factory.ts";
+import { isTls } from "../network/downstream-connection.ts";
 import type { NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { createTcpProxyFactory } from "../tcp/tcp-proxy-factory.ts";
+import { DiscoveredFilters } from "./discovered-filters.ts";
 import { closingFactory } from "./inert-filter.ts";
 import { type TerminalFilterConfig, terminalOf } from "./terminal-filter.ts";
 
@@ -17,20 +19,26 @@ export function createNetworkFilterFactory(
   worker: WorkerContext,
   slots: ListenerSlots,
 ): NetworkFilterFactory {
+  const isSecured = isTls(chain);
+  const create = (filter: TerminalFilterConfig, own: ListenerSlots): NetworkFilterFactory =>
+    createTerminal(filter, worker, own, isSecured);
+  if (chain.filters.some(({ kind }) => kind === "discovered"))
+    return new DiscoveredFilters(chain, worker, slots, create);
   const terminal = terminalOf(chain);
-  return terminal ? createTerminal(terminal, worker, slots) : closingFactory;
+  return terminal ? create(terminal, slots) : closingFactory;
 }
 
 function createTerminal(
   filter: TerminalFilterConfig,
   worker: WorkerContext,
   slots: ListenerSlots,
+  isSecured: boolean,
 ): NetworkFilterFactory {
   switch (filter.kind) {
     case "tcpProxy":
       return createTcpProxyFactory(filter.config, worker, slots);
     case "httpConnectionManager":
-      return createHttpConnectionManagerFactory(filter.config, worker, slots);
+      return createHttpConnectionManagerFactory(filter.config, worker, slots, isSecured);
     default:
       return filter satisfies never;
   }

@@ -1,8 +1,8 @@
 /**
- * Requests of one worker that wait for what main is asked for. The same thing is asked for once, however many wait;
+ * Requests and TCP connections of one worker that wait for what main is asked for. The same thing is asked for once, however many wait;
  * when the last of them has gone main is told, so that what nobody wants does not stay subscribed.
  */
-import { type OnDemandWant, wantKey } from "../../shared/protocol/on-demand.ts";
+import { type OnDemandWant, type WantOutcome, wantKey } from "../../shared/protocol/on-demand.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type {
   OnDemandWaiter,
@@ -55,13 +55,13 @@ export class OnDemandWaits implements OnDemandWaitsInterface {
   }
 
   /** Main has said all that it knows: everybody looks again. */
-  answered(want: OnDemandWant): void {
+  answered(want: OnDemandWant, outcome: WantOutcome): void {
     const key = wantKey(want);
     const waiters = this.#waiting.get(key);
     if (!waiters) return;
     this.#waiting.delete(key);
     this.#setCount(this.#count - waiters.size);
-    for (const waiter of waiters) waiter.onAnswered();
+    for (const waiter of waiters) waiter.onAnswered(outcome);
   }
 
   #setCount(count: number): void {

@@ -1,12 +1,15 @@
 /** The one filter of a chain that serves its connections: those before it are accepted without effect. */
 import type {
   FilterChainConfig,
-  NetworkFilterConfig,
+  PlainNetworkFilterConfig,
 } from "../../shared/config/listener-config.ts";
 
-export type TerminalFilterConfig = Exclude<NetworkFilterConfig, { kind: "noop" }>;
+export type TerminalFilterConfig = Exclude<PlainNetworkFilterConfig, { kind: "noop" }>;
 
-/** Undefined: of a chain without one. */
+/** Undefined: of a chain without one, or whose comes by ECDS. */
 export function terminalOf(chain: FilterChainConfig): TerminalFilterConfig | undefined {
-  return chain.filters.find((filter) => filter.kind !== "noop");
+  const last = chain.filters.at(-1);
+  return last === undefined || last.kind === "noop" || last.kind === "discovered"
+    ? undefined
+    : last;
 }

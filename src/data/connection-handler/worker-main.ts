@@ -2,7 +2,7 @@
  * Entry of a worker thread: `workerData` is its `WorkerInit`, the parent's port carries commands and events.
  *
  * What is thrown outside a connection leaves the worker in an unknown state. Then it says why, writes out
- * what it holds and ends with code 1; main ends the process (docs: ARCHITECTURE, "Every fatal path").
+ * what it holds, cuts its connections and ends with code 1; main drains the others and ends the process.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../shared/common/assert.ts";
@@ -39,6 +39,12 @@ function die(error: unknown): void {
   };
   port.postMessage([log]);
   worker.flush();
+  // Its clients are to know at once, and to be counted no more, while the other workers drain.
+  try {
+    worker[Symbol.dispose]();
+  } catch {
+    // In an unknown state already: the process ends soon, and closes what is left.
+  }
   systemClock.startTimer(flushGraceMs, () => process.exit(1));
 }
 

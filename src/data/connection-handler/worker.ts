@@ -3,22 +3,26 @@
  * or the main thread with the node reactor. It is told by commands on its port and answers by events.
  */
 import { type Clock, systemClock } from "../../shared/common/clock.ts";
+import { collectGarbage } from "../../shared/common/collect-garbage.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
+import { Pulse } from "../../shared/protocol/pulse.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import { StatSlab } from "../../shared/stats/slab.ts";
 import { sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import { AccessLogSinks } from "../http/access-log/access-loggers.ts";
+import { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { WorkerClusterTable } from "../upstream/worker-cluster-table.ts";
 import { WorkerRuntime } from "../upstream/worker-runtime.ts";
 import { ConnectionHandler } from "./connection-handler.ts";
+import { FilterVersions } from "./filter-versions.ts";
 import { NamedTable } from "./named-table.ts";
 import { OnDemandWaits } from "./on-demand-waits.ts";
 import { WorkerRouteTable } from "./route-table.ts";
@@ -69,11 +73,21 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
+  const pulse = new Pulse({
+    clock,
+    limits: new Int32Array(init.limits),
+    worker: init.index,
+    everyMs: init.pulseMs,
+    slab,
+    dispatcher: init.slots.dispatcher,
+  });
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
     hasEnded = true;
+    pulse[Symbol.dispose]();
     handler[Symbol.dispose]();
+    assembled.tls[Symbol.dispose]();
     reactor[Symbol.dispose]();
     assembled.sinks[Symbol.dispose]();
     post({ kind: "exited" });
@@ -84,6 +98,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
     if (hasEnded) return;
     if (command.kind === "shutdown") end();
     else if (command.kind === "reopenLogs") assembled.sinks.reopen();
+    else if (command.kind === "shrinkHeap") collectGarbage();
     else handler.handle(command);
   };
   port.on("message", (commands) => {
@@ -112,7 +127,9 @@ function assemble({ post, ...foundation }: Foundation) {
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();
+  const tls = new WorkerTls(foundation.reactor, foundation.loggerOf("connection"));
   const filterConfigs = new NamedTable<PlainHttpFilterConfig>();
+  const networkFilters = new FilterVersions();
   const onDemand = new OnDemandWaits({
     post,
     countOverflow: () => slab.add(sluice, onDemandOverflow),
@@ -127,11 +144,14 @@ function assemble({ post, ...foundation }: Foundation) {
     scopes,
     onDemand,
     secrets,
+    tls,
     filterConfigs,
+    networkFilters,
     createAccessLogger: (configs, type) => sinks.createLogger(configs, type),
   };
   const sinks = new AccessLogSinks(worker, (batch) => post({ kind: "accessLogEntries", batch }));
-  return { worker, runtime, clusters, routes, scopes, onDemand, secrets, filterConfigs, sinks };
+  const tables = { clusters, routes, scopes, secrets, tls, filterConfigs, networkFilters };
+  return { worker, runtime, onDemand, ...tables, sinks };
 }
 
 function workerLoggers(

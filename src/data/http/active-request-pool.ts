@@ -3,7 +3,8 @@
  * sockets and little more; a busy one takes its request from here and gives it back.
  */
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
-import { ActiveRequest, type ResponseSink } from "./active-request.ts";
+import { ActiveRequest } from "./active-request.ts";
+import type { ResponseSink } from "./response-sink.ts";
 import type { HttpContext } from "./http-context.ts";
 
 /** Kept for reuse; what is beyond was a peak, and the collector has it. */

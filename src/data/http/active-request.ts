@@ -5,19 +5,18 @@
  *
  * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
  */
-import type { SocketAddress } from "../../shared/common/address.ts";
 import { assert } from "../../shared/common/assert.ts";
 import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
-import { never } from "./deadline-timer.ts";
+import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
-import { type RemoteLines, trustedAddress } from "./headers/forwarding-fields.ts";
+import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
-import { chunkEncoder, lastChunk } from "./http1/chunk-encoder.ts";
+import { FramedBody } from "./http1/framed-body.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -26,39 +25,16 @@ import type { ComposedRequest } from "./request-composer.ts";
 import { isHeadMethod, isRepeatableMethod } from "./repeatable-methods.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
-import { checkRequest } from "./request-checks.ts";
+import { keepTexts, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "./response-composer.ts";
+import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
-import { type BodyPart, Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
+import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
-
-/** The server side of the codec: where answers go. */
-export interface ResponseSink {
-  readonly isHttp2: boolean;
-  /** Sends the head that the context's writer holds, and the first part of the body. */
-  sendHead(body: BodyPart, isChunked: boolean): void;
-  /** A further part of the body, as it came. */
-  sendBody(start: number, end: number, isEnd: boolean): void;
-  /** Every byte of the request was received. */
-  readonly isRequestComplete: boolean;
-  /** Asked once a response, when its head is made: the connection ends after it. */
-  decidesToClose(): boolean;
-  /** The request was refused: no further one is read. */
-  closeAfterResponse(): void;
-  /** The response is out; the request is over. */
-  onResponseEnd(): void;
-  /** The response cannot be finished. `isFramed`: the client will notice from the bytes. */
-  onResponseBroken(isFramed: boolean): void;
-  setRequestReading(on: boolean): void;
-  readonly isOutputFull: boolean;
-  atLatest(dueMs: number): void;
-  /** What the request waits for was answered: its head is to be parsed anew, then `resume` follows. */
-  onWaitEnd(): void;
-}
 
 const noChanges: readonly HeadChange[] = [];
 
@@ -70,7 +46,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #framing;
-  readonly #part = { start: 0, end: 0, isEnd: false };
+  readonly #requestBody = new FramedBody();
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -87,7 +63,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #wait: RequestWait | undefined;
   #isHead = false;
   #isRepeatable = false;
-  #isRequestChunked = false;
   #isSending = false;
   #lastActivityMs = 0;
 
@@ -154,7 +129,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
-    this.#isRequestChunked = requestHead.fields.isChunked;
+    this.#requestBody.isChunked = requestHead.fields.isChunked;
     this.#lastActivityMs = reactor.nowMs;
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
@@ -185,12 +160,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   #proceed(): void {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
-    const problem = this.#check();
-    if (problem === undefined) this.#routeRequest();
-    else {
-      this.#sink.closeAfterResponse();
-      this.#reply(problem);
-    }
+    const problem = takeIn(this.info, this.#context, this.#live, this.#connection);
+    if (problem === undefined) return this.#routeRequest();
+    // What is refused for want of room may be asked again on the same connection.
+    if (problem !== "overload") this.#sink.closeAfterResponse();
+    this.#reply(problem);
   }
 
   /** A head that could not be read: answered as a request all the same, and logged. */
@@ -233,7 +207,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       isHeadRequest: this.#isHead,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
     };
-    this.#exchange.start(plan, this.#encoded(start, end, isEnd));
+    const { bytes } = this.#context.reactor.arena;
+    this.#exchange.start(plan, this.#requestBody.part(bytes, start, end, isEnd));
   }
 
   /** A further part of the decoded body. */
@@ -242,7 +217,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
-    this.#exchange.sendBody(this.#encoded(start, end, isEnd));
+    const { bytes } = this.#context.reactor.arena;
+    this.#exchange.sendBody(this.#requestBody.part(bytes, start, end, isEnd));
   }
 
   /** The rest of the request makes no sense. */
@@ -284,25 +260,23 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
     const { config } = this.#live;
-    const idleMs = this.#idleTimeoutMs;
-    const idleAtMs = idleMs > 0 ? this.#lastActivityMs + idleMs : never;
-    const { maxStreamDurationMs, requestTimeoutMs } = config;
-    const endAtMs = maxStreamDurationMs > 0 ? this.info.startMs + maxStreamDurationMs : never;
-    const hasAllRequest = this.#sink.isRequestComplete || requestTimeoutMs === 0;
-    const requestAtMs = hasAllRequest ? never : this.info.startMs + requestTimeoutMs;
-    return Math.min(idleAtMs, endAtMs, requestAtMs, this.#exchange.nextDeadlineMs());
+    const requestAtMs = this.#sink.isRequestComplete
+      ? never
+      : instantAfter(this.info.startMs, config.requestTimeoutMs);
+    return Math.min(
+      this.#idleAtMs,
+      this.#durationEndsAtMs,
+      requestAtMs,
+      this.#exchange.nextDeadlineMs(),
+    );
   }
 
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
     if (this.#phase === "none" || nowMs < this.nextDeadlineMs()) return;
-    const { config } = this.#live;
-    const isIdle = this.#idleTimeoutMs > 0 && nowMs >= this.#lastActivityMs + this.#idleTimeoutMs;
-    const { maxStreamDurationMs } = config;
-    if (isIdle) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
-    else if (maxStreamDurationMs > 0 && nowMs >= this.info.startMs + maxStreamDurationMs) {
-      this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
-    } else this.#timeOut(httpStat.rqTimeout, "requestTimeout");
+    if (nowMs >= this.#idleAtMs) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
+    else if (nowMs >= this.#durationEndsAtMs) this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
+    else this.#timeOut(httpStat.rqTimeout, "requestTimeout");
   }
 
   onResponseHead(body: ResponseBody): void {
@@ -364,8 +338,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return ofResponses.length === 0 ? ofRoute : [...ofRoute, ...ofResponses];
   }
 
-  get #idleTimeoutMs(): number {
-    return this.#action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
+  get #idleAtMs(): number {
+    const limitMs = this.#action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
+    return instantAfter(this.#lastActivityMs, limitMs);
+  }
+
+  get #durationEndsAtMs(): number {
+    return instantAfter(this.info.startMs, this.#live.config.maxStreamDurationMs);
   }
 
   #readMethod(): void {
@@ -375,37 +354,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
   }
 
-  #check(): LocalReplyReason | undefined {
-    const { requestCapture, view } = this.#context;
-    const { config, accessLogger } = this.#live;
-    const port = portOf(this.#connection.listener.addresses[0]);
-    const problem = view.target.read(view.buffer, requestHead, config, port);
-    if (accessLogger !== undefined || !requestCapture.isEmpty) this.#keepTexts();
-    if (problem === "malformed" || problem === "authority") return problem;
-    const refusal = checkRequest(requestHead, this.#context);
-    if (refusal !== undefined) return refusal;
-    if (problem !== "notRelative") return undefined;
-    this.#context.count(httpStat.rqNonRelativePath);
-    return "notRelative";
-  }
-
-  #keepTexts(): void {
-    const { requestCapture, config, view } = this.#context;
-    this.info.method = view.pseudoHeader(":method");
-    this.info.path = view.pathAndQuery();
-    this.info.authority = view.authorityText();
-    requestCapture.capture(view.buffer, this.info.requestValues);
-    if (config.useRemoteAddress && config.xffNumTrustedHops === 0) return;
-    const hops = config.useRemoteAddress ? config.xffNumTrustedHops - 1 : config.xffNumTrustedHops;
-    const address = trustedAddress(view.buffer, hops);
-    if (address !== undefined) this.info.trustForwardedAddress(address);
-  }
-
   #routeRequest(): void {
     const context = this.#context;
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
-    if (this.#live.isScoped && !context.requestCapture.isEmpty) this.#keepTexts();
+    if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
     const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
@@ -487,26 +440,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
   }
 
-  /** The part as it goes upstream: in chunks if the request came in chunks. */
-  #encoded(start: number, end: number, isEnd: boolean): BodyPart {
-    const part = this.#part;
-    part.start = start;
-    part.end = end;
-    part.isEnd = isEnd;
-    if (!this.#isRequestChunked) return part;
-    const { bytes } = this.#context.reactor.arena;
-    if (end > start) {
-      chunkEncoder.encode(bytes, start, end, isEnd);
-      part.start = chunkEncoder.start;
-      part.end = chunkEncoder.end;
-    } else if (isEnd) {
-      // Nothing but the last chunk. What lies before was read; the scratch window may hold the head.
-      part.start = start - lastChunk.length;
-      bytes.set(lastChunk, part.start);
-    }
-    return part;
-  }
-
   #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
@@ -576,8 +509,4 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#live.accessLogger?.log(info);
     this.#live.requestEnded();
   }
-}
-
-function portOf(address: SocketAddress | undefined): number {
-  return address?.kind === "ip" ? address.port : 0;
 }

@@ -4,6 +4,7 @@ import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { DateHeader } from "./date-header.ts";
 import type { RemoteLinesTable } from "./headers/forwarding-fields.ts";
+import type { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import type { RequestIds } from "./request-id.ts";
@@ -15,6 +16,7 @@ export interface LiveFields {
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
   readonly isEnvoyHeadersSuppressed: boolean;
+  readonly clientCertificates: ClientCertificates;
 }
 
 export interface ComposerContext {
@@ -26,6 +28,8 @@ export interface ComposerContext {
   readonly remoteLines: RemoteLinesTable;
   readonly requestCapture: HeaderCapture;
   readonly responseCapture: HeaderCapture;
+  /** Its clients speak TLS. */
+  readonly isTls: boolean;
   /** What requests that begin now have. */
   readonly live: LiveFields;
   readonly config: HttpConnectionManagerConfig;

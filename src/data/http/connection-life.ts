@@ -7,8 +7,10 @@
  * closing at once would fail requests that cross the FIN.
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
+import { silencePlan } from "../../shared/drain/drain-decision.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { tickMs } from "../../shared/io/timer-wheel.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import { never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -48,6 +50,13 @@ export class ConnectionLife {
     const context = this.#context;
     context.count(httpStat.cxTotal);
     context.add(httpStat.cxActive, 1);
+    if (!this.#isTls) return;
+    context.count(httpStat.cxSslTotal);
+    context.add(httpStat.cxSslActive, 1);
+  }
+
+  get #isTls(): boolean {
+    return isTls(this.#connection.filterChain);
   }
 
   /** Bytes of HTTP/1: the first of them decide that the connection is one. */
@@ -75,12 +84,13 @@ export class ConnectionLife {
   }
 
   onDrain(drain: DrainStart): void {
-    const graceMs = drain.idle === "keep" ? never : drain.idleGraceMs;
-    this.#tell(graceMs, drain.deadlineMs);
+    this.#isTold = true;
+    const { graceMs, endsMs } = silencePlan(drain);
+    this.#startGrace(graceMs, endsMs);
   }
 
   onDrainDeadlineMoved(drain: DrainStart): void {
-    if (!this.#isTooOld) this.#graceEndsMs = drain.deadlineMs;
+    if (!this.#isTooOld) this.#graceEndsMs = silencePlan(drain).endsMs;
   }
 
   onClosing(): void {
@@ -102,6 +112,7 @@ export class ConnectionLife {
     }
     context.add(httpStat.cxActive, -1);
     if (this.#isHttp1) context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);
@@ -119,7 +130,10 @@ export class ConnectionLife {
       return true;
     }
     if (this.#isTooOld) return true;
-    if (!this.#isTold && !this.#connection.isHealthCheckFailed) return false;
+    if (!this.#isTold && !this.#connection.isHealthCheckFailed) {
+      if (!this.#context.endsKeepAlive()) return false;
+      this.#context.count(httpStat.cxOverloadDisableKeepalive);
+    }
     this.#context.count(httpStat.cxDrainClose);
     return true;
   }
@@ -142,6 +156,15 @@ export class ConnectionLife {
     if (nowMs >= this.#idleDueMs()) return this.#closeUnlessUnread(nowMs, httpStat.cxIdleTimeout);
     if (nowMs < this.#graceDueMs()) return undefined;
     return this.#closeUnlessUnread(nowMs, this.#isTold ? httpStat.cxDrainClose : undefined);
+  }
+
+  /**
+   * Asked when it is cut: nothing would be lost. Its own timers may be a tick behind whoever cuts it at the same
+   * instant, and what is seen must not depend on which of them was first.
+   */
+  endsInOrder(nowMs: number, isIdle: boolean): boolean {
+    if (this.#isClosing) return this.#connection.socket.queuedBytes === 0;
+    return this.due(nowMs + tickMs, isIdle) === "close";
   }
 
   #closeUnlessUnread(nowMs: number, offset: number | undefined): "close" | undefined {
@@ -177,11 +200,6 @@ export class ConnectionLife {
       return;
     }
     this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
-  }
-
-  #tell(graceMs: number, deadlineMs: number): void {
-    this.#isTold = true;
-    this.#startGrace(graceMs, deadlineMs);
   }
 
   #startGrace(graceMs: number, endsMs: number): void {

@@ -1,7 +1,7 @@
 /** Makes the HTTP connection manager's filter for each connection of one filter chain. */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import type { NetworkFilter, NetworkFilterFactory } from "../network/network-filter.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { ActiveRequestPool } from "./active-request-pool.ts";
@@ -15,8 +15,9 @@ export function createHttpConnectionManagerFactory(
   config: HttpConnectionManagerConfig,
   worker: WorkerContext,
   slots: ListenerSlots,
+  isTls: boolean,
 ): NetworkFilterFactory {
-  const context = new HttpContext(config, worker, slots);
+  const context = new HttpContext(config, worker, slots, isTls);
   const requests = new ActiveRequestPool(context);
   return {
     create: (connection) => createCodec(context, requests, connection),
@@ -27,7 +28,6 @@ export function createHttpConnectionManagerFactory(
   };
 }
 
-/** A TLS session that chose its protocol (ALPN) would decide AUTO before the first byte. */
 function createCodec(
   context: HttpContext,
   requests: ActiveRequestPool,
@@ -40,8 +40,7 @@ function createCodec(
     case "http1":
       return new Http1ServerConnection(context, requests, connection);
     case "http2":
-      context.count(httpStat.cxTotal);
-      context.add(httpStat.cxActive, 1);
+      countConnection(context, connection);
       return createHttp2();
     case "auto": {
       const http1 = new Http1ServerConnection(context, requests, connection);
@@ -50,4 +49,13 @@ function createCodec(
     default:
       return codec satisfies never;
   }
+}
+
+/** As `ConnectionLife` does where the first bytes decide. */
+function countConnection(context: HttpContext, { filterChain }: DownstreamConnection): void {
+  context.count(httpStat.cxTotal);
+  context.add(httpStat.cxActive, 1);
+  if (!isTls(filterChain)) return;
+  context.count(httpStat.cxSslTotal);
+  context.add(httpStat.cxSslActive, 1);
 }

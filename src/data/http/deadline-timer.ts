@@ -13,6 +13,11 @@ export interface DeadlineOwner {
 
 export const never = Infinity;
 
+/** `limitMs` after `startMs`; 0 is no limit. */
+export function instantAfter(startMs: number, limitMs: number): number {
+  return limitMs > 0 ? startMs + limitMs : never;
+}
+
 export class DeadlineTimer {
   readonly #reactor: Reactor;
   readonly #owner: DeadlineOwner;

@@ -4,9 +4,11 @@
  */
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
+import { neverOverloaded, type Overload, OverloadState } from "../../shared/protocol/overload.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
+import { loadShedStats } from "../../shared/stats/stat-names.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import { DateHeader } from "./date-header.ts";
@@ -20,12 +22,16 @@ import { RequestView } from "./request-view.ts";
 import { ResponseComposer } from "./response-composer.ts";
 import type { RouteTable } from "./router/route-table.ts";
 import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
-import type { UpstreamEnvironment } from "./upstream/http1-client-connection.ts";
+import type { UpstreamEnvironment } from "../network/upstream-transport.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
+
+const shedLoad = loadShedStats.offset("shed_load_count");
 
 export class HttpContext implements ComposerContext, Disposable {
   readonly worker: WorkerContext;
   readonly reactor: Reactor;
+  /** Its clients speak TLS. */
+  readonly isTls: boolean;
   readonly writer: HeadWriter;
   readonly dates: DateHeader;
   readonly requestIds: RequestIds;
@@ -38,22 +44,32 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly remoteLines = new RemoteLinesTable();
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
+  readonly #overload: Overload;
   readonly #values: Float64Array;
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
   readonly #http2: StatBlock;
   #live: LiveConfig;
 
-  constructor(config: HttpConnectionManagerConfig, worker: WorkerContext, slots: ListenerSlots) {
+  constructor(
+    config: HttpConnectionManagerConfig,
+    worker: WorkerContext,
+    slots: ListenerSlots,
+    isTls: boolean,
+  ) {
     this.worker = worker;
+    this.isTls = isTls;
     this.reactor = worker.reactor;
-    this.upstream = { reactor: worker.reactor, slab: worker.slab };
+    this.upstream = worker;
     this.writer = new HeadWriter(worker.reactor.arena);
     this.view = new RequestView(worker.reactor.arena.buffer, this);
     this.requestComposer = new RequestComposer(this);
     this.responseComposer = new ResponseComposer(this);
     this.dates = new DateHeader(worker.clock);
     this.requestIds = new RequestIds(worker.random);
+    this.#overload = slots.bypassesOverload
+      ? neverOverloaded
+      : new OverloadState(worker.limits, worker.random);
     this.#values = worker.slab.values;
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
     this.#http = blockOf(slots.http, config.statPrefix);
@@ -92,6 +108,20 @@ export class HttpContext implements ComposerContext, Disposable {
   /** The `on_demand` filter is there: requests may wait. */
   get mayWait(): boolean {
     return this.#live.filters.current.onDemand !== undefined;
+  }
+
+  /** The overload manager wants this request refused; counted. */
+  shedsRequest(): boolean {
+    const isShedPoint = this.#overload.isOn("decodeHeaders");
+    if (!isShedPoint && !this.#overload.isOn("stopAcceptingRequests")) return false;
+    if (isShedPoint) this.worker.slab.add(this.worker.init.slots.overload.headers, shedLoad);
+    this.count(httpStat.rqOverloadClose);
+    return true;
+  }
+
+  /** It wants this connection to end with its next response. */
+  endsKeepAlive(): boolean {
+    return this.#overload.isOn("disableHttpKeepalive");
   }
 
   count(offset: number): void {

@@ -15,7 +15,7 @@ import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { BodyPart } from "./upstream/exchange.ts";
-import type { ActiveRequest, ResponseSink } from "./active-request.ts";
+import type { ActiveRequest } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
 import type { ActiveRequestPool } from "./active-request-pool.ts";
@@ -25,8 +25,9 @@ import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
 import { headers } from "./http1/header-table.ts";
 import { PartialHead } from "./http1/partial-head.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
-import { ResponseSender } from "./http1/response-sender.ts";
+import { ResponseSender } from "./http1/framed-body.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
+import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
 
 /** A head must fit before the read window together with what follows it. */
@@ -70,7 +71,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#context = context;
     this.#requests = requests;
     this.#connection = connection;
-    this.#sender = new ResponseSender(this, context.reactor.arena, context.writer);
+    this.#sender = new ResponseSender(this, context.writer, context.reactor.arena);
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
   }
@@ -123,6 +124,13 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   onDrainDeadlineMoved(drain: DrainStart): void {
     this.#life.onDrainDeadlineMoved(drain);
     this.#timer.atLatest(this.#nextDeadlineMs());
+  }
+
+  endsInOrder(): boolean {
+    const isInOrder = this.#life.endsInOrder(this.#context.reactor.nowMs, this.isIdle);
+    // It is counted, and the timer that would do the same may fire before the socket has closed.
+    if (isInOrder) this.#state = "closed";
+    return isInOrder;
   }
 
   progress(): StreamProgress | undefined {

@@ -14,6 +14,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import type { LiveFields } from "./composer-context.ts";
 import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
 import { HttpFilterChain } from "./filters/filter-chain.ts";
+import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import type { RequestView } from "./request-view.ts";
@@ -36,6 +37,7 @@ export class LiveConfig implements LiveFields {
   readonly filters: HttpFilterChain;
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
+  readonly clientCertificates: ClientCertificates;
   /** Undefined: no `access_log`, so nothing is captured for one. */
   readonly accessLogger: (AccessLogger & Disposable) | undefined;
   readonly #parts: LiveConfigParts;
@@ -59,6 +61,7 @@ export class LiveConfig implements LiveFields {
     });
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
+    this.clientCertificates = new ClientCertificates(config.clientCert);
     if (config.accessLog.length > 0) {
       this.accessLogger = worker.createAccessLogger(config.accessLog, "downstreamEnd");
       requestCapture.want(requestHeadersLogged(config.accessLog));

@@ -40,6 +40,7 @@ export const localReplies = {
     "failed_to_inject_credential",
     undefined,
   ),
+  overload: answer(503, "envoy overloaded", "overload", undefined),
   noRoute: answer(404, "", "route_not_found", "NR"),
   headerTimeout: answer(408, "request header timeout", "request_header_timeout", undefined),
   requestTimeout: answer(408, "request timeout", "request_overall_timeout", undefined),

@@ -12,7 +12,7 @@ import {
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
-import { headers, headerText } from "./http1/header-table.ts";
+import { HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { requestHead } from "./http1/request-head.ts";
@@ -24,12 +24,17 @@ import type { CompiledRoute } from "./router/compiled-route.ts";
 const lines = {
   version: latin1(" HTTP/1.1\r\n"),
   forwardedFor: latin1("x-forwarded-for: "),
-  forwardedProto: latin1("x-forwarded-proto: http\r\n"),
+  plainProto: latin1("x-forwarded-proto: http\r\n"),
+  securedProto: latin1("x-forwarded-proto: https\r\n"),
+  clientCert: latin1("x-forwarded-client-cert: "),
   requestId: latin1("x-request-id: "),
   chunked: latin1("transfer-encoding: chunked\r\n"),
   noBody: latin1("content-length: 0\r\n"),
   host: latin1("host: "),
 } as const;
+
+const clientCertName = "x-forwarded-client-cert";
+const clientCertHeader = new HeaderName(clientCertName);
 
 /** What the composer needs to know of the request beside its head. */
 export interface ComposedRequest {
@@ -132,9 +137,16 @@ export class RequestComposer {
     if (config.useRemoteAddress) this.#takeOverForwarded(forwardedProtoIndex);
     const makesId = this.#makesRequestId();
     if (makesId && requestIdIndex >= 0) headers.isDropped[requestIdIndex] = 1;
+    const clientCert = this.#takeClientCert(request);
     writer.copyFields();
+    if (clientCert !== undefined) {
+      writer.put(lines.clientCert);
+      writer.text(clientCert);
+      writer.endLine();
+    }
     if (config.useRemoteAddress) this.#writeRemoteAddress(request);
-    if (!this.#keepsForwardedProto()) writer.put(lines.forwardedProto);
+    if (!this.#keepsForwardedProto())
+      writer.put(this.#context.isTls ? lines.securedProto : lines.plainProto);
     if (makesId) {
       writer.put(lines.requestId);
       const start = writer.at;
@@ -238,7 +250,7 @@ export class RequestComposer {
 
   /** Our own fields as text, so that mutations find them. */
   #collectOwn({ info, remoteLines }: ComposedRequest): void {
-    const { config, requestIds, reactor } = this.#context;
+    const { config, requestIds, reactor, isTls } = this.#context;
     const extra = this.#extra;
     const ip = Buffer.from(remoteLines.ip).toString("latin1");
     if (config.useRemoteAddress) {
@@ -248,13 +260,34 @@ export class RequestComposer {
         extra.add("x-forwarded-for", before === "" ? ip : `${before},${ip}`);
       extra.add("x-envoy-external-address", ip);
     }
-    if (!this.#keepsForwardedProto()) extra.add("x-forwarded-proto", "http");
+    if (!this.#keepsForwardedProto()) extra.add("x-forwarded-proto", isTls ? "https" : "http");
     if (this.#makesRequestId()) {
       if (requestHead.requestIdIndex >= 0) headers.isDropped[requestHead.requestIdIndex] = 1;
       info.requestId = requestIds.text();
       extra.add("x-request-id", info.requestId);
     }
     if (config.via !== "") extra.add("via", config.via);
+    const clientCert = this.#takeClientCert({ info });
+    if (clientCert !== undefined) extra.add(clientCertName, clientCert);
+  }
+
+  /** Drops what came, where it is not to be trusted or is said anew; what is to be said, if anything is. */
+  #takeClientCert({ info }: Pick<ComposedRequest, "info">): string | undefined {
+    const { clientCertIndex } = requestHead;
+    const { clientCertificates } = this.#context.live;
+    // Most requests have neither.
+    if (clientCertIndex < 0 && !this.#context.isTls) return undefined;
+    const { drops, own } = clientCertificates.verdict(info.downstreamTls);
+    const before =
+      clientCertificates.appends && own !== undefined && clientCertIndex >= 0
+        ? headerValue(this.#context.reactor.arena.buffer, clientCertHeader)
+        : undefined;
+    if (clientCertIndex >= 0 && (drops || before !== undefined))
+      dropFields(knownHeader["x-forwarded-client-cert"]);
+    if (own === undefined) return undefined;
+    const value = before === undefined ? own : `${before},${own}`;
+    this.#context.requestCapture.set(info.requestValues, clientCertName, value);
+    return value;
   }
 
   /** What the router adds before the route's own mutations. */

@@ -6,9 +6,10 @@
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
-import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import type { CapturedValues } from "./headers/header-capture.ts";
 import type { ComposerContext } from "./composer-context.ts";
+import type { TlsSession } from "../../shared/io/tls/tls.ts";
 import type { UpstreamConnection } from "./upstream/upstream-request.ts";
 
 /** By `RequestHead.minorVersion`. */
@@ -150,6 +151,18 @@ export class RequestInfo implements StreamInfo {
     return this.#connection.socket.remoteAddress;
   }
 
+  get downstreamTls(): TlsSession | undefined {
+    return this.#connection.socket.tlsSession;
+  }
+
+  get upstreamTls(): TlsSession | undefined {
+    return this.#upstream?.socket.tlsSession;
+  }
+
+  get downstreamTransportFailureReason(): string | undefined {
+    return this.#connection.transportFailureReason;
+  }
+
   get upstreamLocalAddress(): SocketAddress | undefined {
     return this.#upstream?.socket.localAddress;
   }
@@ -164,7 +177,7 @@ export class RequestInfo implements StreamInfo {
       case "host":
         return this.authority;
       case ":scheme":
-        return "http";
+        return isTls(this.#connection.filterChain) ? "https" : "http";
       default:
         return this.#context.requestCapture.get(this.requestValues, name);
     }

@@ -9,13 +9,18 @@ import { requestHead } from "./http1/request-head.ts";
 import { RequestTarget } from "./request-target.ts";
 import type { RoutedRequest } from "./router/compiled-route.ts";
 
+interface ViewedManager {
+  readonly config: HttpConnectionManagerConfig;
+  readonly isTls: boolean;
+}
+
 export class RequestView implements RoutedRequest {
   readonly buffer: Buffer;
   readonly target = new RequestTarget();
-  readonly #manager: { readonly config: HttpConnectionManagerConfig };
+  readonly #manager: ViewedManager;
 
   /** `manager`: its configuration of the moment is asked for. */
-  constructor(buffer: Buffer, manager: { readonly config: HttpConnectionManagerConfig }) {
+  constructor(buffer: Buffer, manager: ViewedManager) {
     this.buffer = buffer;
     this.#manager = manager;
   }
@@ -42,7 +47,8 @@ export class RequestView implements RoutedRequest {
   scheme(): string {
     const { forwardedProtoIndex } = requestHead;
     const { useRemoteAddress, xffNumTrustedHops } = this.#manager.config;
-    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0)) return "http";
+    if (forwardedProtoIndex < 0 || (useRemoteAddress && xffNumTrustedHops === 0))
+      return this.#manager.isTls ? "https" : "http";
     return headerText(this.buffer, forwardedProtoIndex);
   }
 

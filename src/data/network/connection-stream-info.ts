@@ -4,6 +4,7 @@
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Socket } from "../../shared/io/reactor.ts";
+import type { TlsSession } from "../../shared/io/tls/tls.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { ResponseFlag, StreamInfo } from "./stream-info.ts";
 
@@ -24,6 +25,7 @@ export interface UpstreamOutcome {
   readonly bytesSent: number;
   readonly attempts: number;
   readonly failureReason: string | undefined;
+  readonly tls: TlsSession | undefined;
 }
 
 /** For a log: a socket that is closed has no name any more, but keeps what was asked for before. */
@@ -49,7 +51,7 @@ export class ConnectionStreamInfo implements StreamInfo {
   readonly responseCode = 0;
   readonly responseCodeDetails: string | undefined;
   readonly responseFlags: readonly ResponseFlag[];
-  readonly connectionTerminationDetails = undefined;
+  readonly connectionTerminationDetails: string | undefined;
 
   readonly listenerName: string;
   readonly filterChainName: string;
@@ -59,6 +61,10 @@ export class ConnectionStreamInfo implements StreamInfo {
   readonly downstreamLocalAddress: SocketAddress;
   readonly downstreamRemoteAddress: SocketAddress;
   readonly downstreamDirectRemoteAddress: SocketAddress;
+
+  readonly downstreamTls: TlsSession | undefined;
+  readonly upstreamTls: TlsSession | undefined;
+  readonly downstreamTransportFailureReason: string | undefined;
 
   readonly upstreamCluster: string | undefined;
   readonly upstreamHost: SocketAddress | undefined;
@@ -89,6 +95,10 @@ export class ConnectionStreamInfo implements StreamInfo {
     this.downstreamLocalAddress = connection.socket.localAddress;
     this.downstreamRemoteAddress = connection.socket.remoteAddress;
     this.downstreamDirectRemoteAddress = connection.socket.remoteAddress;
+    this.connectionTerminationDetails = connection.terminationDetails;
+    this.downstreamTls = connection.socket.tlsSession;
+    this.upstreamTls = upstream?.tls;
+    this.downstreamTransportFailureReason = connection.transportFailureReason;
     this.upstreamCluster = upstream?.cluster;
     this.upstreamHost = upstream?.host;
     this.upstreamHostname = upstream?.hostname;

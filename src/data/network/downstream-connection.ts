@@ -4,6 +4,11 @@ import type { Reactor, Socket } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
+/** Its connections speak TLS, from their first byte. */
+export function isTls({ transportSocket }: FilterChainConfig): boolean {
+  return transportSocket.kind === "tls";
+}
+
 export interface DownstreamConnection {
   readonly id: number;
   readonly worker: WorkerContext;
@@ -18,6 +23,12 @@ export interface DownstreamConnection {
    * /healthcheck/fail on a listener whose drain type is default.
    */
   readonly isHealthCheckFailed: boolean;
+  /** The handshake is done, or there is none. Until then nothing comes of the peer, and nothing goes to it. */
+  readonly isSecured: boolean;
+  /** Why TLS ended it, as logs print it. */
+  readonly transportFailureReason: string | undefined;
+  /** Why we ended it before its filter could, where we did. */
+  readonly terminationDetails: string | undefined;
   /** True once `onDrain` was called. */
   readonly isToldToDrain: boolean;
 }

@@ -2,7 +2,7 @@
  * The seam between a connection and the terminal filter that serves it (Envoy: `Network::Filter`).
  * The connection owns the socket and the drain; the filter owns the protocol.
  */
-import type { NetworkFilterConfig } from "../../shared/config/listener-config.ts";
+import type { PlainNetworkFilterConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
@@ -16,6 +16,8 @@ export interface NetworkFilter {
   /** No request or stream is under way; false where that cannot be known. */
   readonly isIdle: boolean;
   onNewConnection(): void;
+  /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
+  onSecured?(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */
   onData(start: number, end: number): void;
   onEnd(): void;
@@ -30,6 +32,8 @@ export interface NetworkFilter {
   onDrain(drain: DrainStart): void;
   /** Of a drain that `onDrain` told of: only for filters that heed the deadline themselves. */
   onDrainDeadlineMoved?(drain: DrainStart): void;
+  /** Asked once, before the connection is cut: nothing is lost by it, so it counts as finished. Absent: it is cut. */
+  endsInOrder?(): boolean;
   /** What is under way; undefined: nothing. Made when it is asked for. */
   progress?(): StreamProgress | undefined;
   /** Last call. */
@@ -41,9 +45,11 @@ export interface NetworkFilter {
 /** Makes the filter of one kind for one connection; built once per filter chain and worker. */
 export interface NetworkFilterFactory extends Disposable {
   create(connection: DownstreamConnection): NetworkFilter;
+  /** The connection of a filter that it made has ended. Absent: it does not matter which they are. */
+  closed?(filter: NetworkFilter): void;
   /**
    * The chain is what it was but for what open connections may take up (`FilterChainConfig.revision`): from now on
    * this holds. Absent: nothing of the kind can change.
    */
-  adopt?(filter: NetworkFilterConfig, slots: ListenerSlots): void;
+  adopt?(filter: PlainNetworkFilterConfig, slots: ListenerSlots): void;
 }

@@ -6,6 +6,7 @@
  * what it needs during `log` and keeps nothing.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import type { TlsSession } from "../../shared/io/tls/tls.ts";
 
 export interface StreamInfo {
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | undefined;
@@ -46,6 +47,12 @@ export interface StreamInfo {
   /** After x-forwarded-for was trusted; direct is the peer itself. */
   readonly downstreamRemoteAddress: SocketAddress | undefined;
   readonly downstreamDirectRemoteAddress: SocketAddress | undefined;
+
+  /** Undefined: plain text, or no handshake came about. */
+  readonly downstreamTls: TlsSession | undefined;
+  readonly upstreamTls: TlsSession | undefined;
+  /** Why the client's TLS failed, without blanks. */
+  readonly downstreamTransportFailureReason: string | undefined;
 
   readonly upstreamCluster: string | undefined;
   readonly upstreamHost: SocketAddress | undefined;

@@ -4,7 +4,8 @@ import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteScope } from "../../shared/config/scoped-routes.ts";
-import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
+import type { DiscoveredNetworkFilter } from "../../shared/protocol/worker-command.ts";
+import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
 import type { RouteConfig, VirtualHostChange } from "../../shared/config/route-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
@@ -12,6 +13,7 @@ import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { ClusterTable } from "../upstream/cluster-table.ts";
 import type { Runtime } from "../upstream/worker-runtime.ts";
 import type { CreateAccessLogger } from "./access-logger.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface WorkerContext {
   readonly init: WorkerInit;
@@ -32,9 +34,19 @@ export interface WorkerContext {
   readonly onDemand: OnDemandWaits;
   /** Configurations of HTTP filters that came by ECDS, by their ids. */
   readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
+  readonly tls: TlsContexts;
+  /** The same of network filters. Who is served by a version keeps main from letting go of what it needs. */
+  readonly networkFilters: NamedValues<FilterVersion>;
   /** Generic secrets by their ids. */
   readonly secrets: NamedValues<string>;
   readonly createAccessLogger: CreateAccessLogger;
+}
+
+/** A network filter's configuration as it came once: connections stay with theirs to their end. */
+export interface FilterVersion {
+  readonly filter: DiscoveredNetworkFilter;
+  /** Somebody is served by it, until the lease is disposed. */
+  use(): Disposable;
 }
 
 /** What main tells of by name. */
@@ -51,7 +63,7 @@ export interface ScopeTable {
 
 /** Who is told when main has answered a want. */
 export interface OnDemandWaiter {
-  onAnswered(): void;
+  onAnswered(outcome: WantOutcome): void;
 }
 
 export interface OnDemandWaits {

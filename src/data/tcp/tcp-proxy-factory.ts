@@ -14,7 +14,9 @@ export function createTcpProxyFactory(
   const logger = isLogged
     ? worker.createAccessLogger(config.accessLog, "tcpConnectionEnd")
     : undefined;
-  const shared = { config, worker, stats: blockOf(slots.tcp, config.statPrefix), logger };
+  const stats = blockOf(slots.tcp, config.statPrefix);
+  const onDemandStats = blockOf(slots.tcpOnDemand, config.statPrefix);
+  const shared = { config, worker, stats, onDemandStats, logger };
   return {
     create: (connection) => new TcpProxy(shared, connection),
     [Symbol.dispose]: () => logger?.[Symbol.dispose](),

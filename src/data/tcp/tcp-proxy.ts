@@ -10,15 +10,16 @@ import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { TimerSlot } from "../../shared/io/timer-wheel.ts";
+import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
-import { clusterStats, tcpStats } from "../../shared/stats/stat-names.ts";
+import { clusterStats, tcpOnDemandStats, tcpStats } from "../../shared/stats/stat-names.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import { ConnectionStreamInfo, lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
-import type { WorkerContext } from "../network/worker-context.ts";
+import type { OnDemandWaiter, WorkerContext } from "../network/worker-context.ts";
 import type { UpstreamCluster } from "../upstream/cluster-table.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import { TcpUpstream, type TcpUpstreamHandler } from "./tcp-upstream.ts";
@@ -27,6 +28,7 @@ export interface TcpProxyShared {
   readonly config: TcpProxyConfig;
   readonly worker: WorkerContext;
   readonly stats: StatBlock;
+  readonly onDemandStats: StatBlock;
   readonly logger: AccessLogger | undefined;
 }
 
@@ -37,12 +39,18 @@ const txBytes = tcpStats.offset("downstream_cx_tx_bytes_total");
 const drainClose = tcpStats.offset("downstream_cx_drain_close");
 const idleTimeouts = tcpStats.offset("idle_timeout");
 const durationReached = tcpStats.offset("max_downstream_connection_duration");
+const onDemandAttempt = tcpOnDemandStats.offset("on_demand_cluster_attempt");
+const onDemandMissing = tcpOnDemandStats.offset("on_demand_cluster_missing");
+const onDemandSuccess = tcpOnDemandStats.offset("on_demand_cluster_success");
+const onDemandTimeout = tcpOnDemandStats.offset("on_demand_cluster_timeout");
 const attemptsExceeded = clusterStats.offset("upstream_cx_connect_attempts_exceeded");
 const overflow = clusterStats.offset("upstream_cx_overflow");
 const noneHealthy = clusterStats.offset("upstream_cx_none_healthy");
 
 type State =
   | { readonly kind: "new" }
+  /** Its cluster is not there, and main looks for it. */
+  | { readonly kind: "waiting"; readonly want: OnDemandWant }
   /** `attempts`: tries begun, this one included. */
   | { readonly kind: "connecting"; readonly upstream: TcpUpstream; readonly attempts: number }
   | { readonly kind: "connected"; readonly upstream: TcpUpstream; readonly attempts: number }
@@ -53,7 +61,7 @@ type State =
       readonly attempts: number;
     };
 
-export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
+export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWaiter {
   readonly protocol = "tcp";
   readonly isIdle = false;
   readonly #shared: TcpProxyShared;
@@ -80,11 +88,30 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
     const { reactor, socket } = this.#connection;
     this.#count(cxTotal);
     if (this.#shared.logger) lookAtAddresses(socket);
+    // A handshake reads of its own accord.
     socket.setReading(false);
     if (config.maxDownstreamConnectionDurationMs > 0) {
       reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
     }
     this.#clusterName = chooseCluster(config.clusters, worker.random);
+    if (this.#connection.isSecured) this.#begin();
+  }
+
+  /** Envoy connects before: whoever cannot shake hands costs no upstream connection here. */
+  onSecured(): void {
+    if (this.#state.kind === "new") this.#begin();
+  }
+
+  #begin(): void {
+    const { worker } = this.#shared;
+    if (worker.clusters.get(this.#clusterName) || !this.#waitForCluster()) this.#connect(0);
+  }
+
+  /** Of its cluster: it is there, or will not be. */
+  onAnswered(outcome: WantOutcome): void {
+    this.#state = { kind: "new" };
+    if (this.#shared.worker.clusters.get(this.#clusterName)) this.#countOnDemand(onDemandSuccess);
+    else this.#countOnDemand(outcome === "timeout" ? onDemandTimeout : onDemandMissing);
     this.#connect(0);
   }
 
@@ -150,6 +177,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
         bytesSent: upstream?.bytesSent ?? 0,
         attempts,
         failureReason: this.#failureReason,
+        tls: upstream?.socket.tlsSession,
       },
     });
   }
@@ -184,6 +212,17 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
 
   onUpstreamProgress(): void {
     this.#lastByteMs = this.#connection.reactor.nowMs;
+  }
+
+  /** False: it may not, or as many as may wait do so already. */
+  #waitForCluster(): boolean {
+    const { worker, config } = this.#shared;
+    if (!config.onDemand) return false;
+    this.#countOnDemand(onDemandAttempt);
+    const want = { kind: "cluster", cluster: this.#clusterName, ...config.onDemand } as const;
+    if (!worker.onDemand.wait(want, this)) return false;
+    this.#state = { kind: "waiting", want };
+    return true;
   }
 
   /** One more try after `attempts`, with a host of its own choice. */
@@ -238,6 +277,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
 
   /** Whatever upstream there was stays known: it may still have to be closed, and is logged. */
   #end(): TcpUpstream | undefined {
+    if (this.#state.kind === "waiting") this.#shared.worker.onDemand.forget(this.#state.want, this);
     const parts = partsOf(this.#state);
     this.#state = { kind: "ending", ...parts };
     return parts.upstream;
@@ -250,10 +290,14 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler {
   #count(offset: number): void {
     this.#shared.worker.slab.add(this.#shared.stats, offset);
   }
+
+  #countOnDemand(offset: number): void {
+    this.#shared.worker.slab.add(this.#shared.onDemandStats, offset);
+  }
 }
 
 function partsOf(state: State): Omit<Extract<State, { kind: "ending" }>, "kind"> {
-  if (state.kind === "new") return { upstream: undefined, attempts: 0 };
+  if (state.kind === "new" || state.kind === "waiting") return { upstream: undefined, attempts: 0 };
   return { upstream: state.upstream, attempts: state.attempts };
 }
 

@@ -6,7 +6,7 @@ import type { CloseReason, Reactor, Socket, SocketHandler } from "../../shared/i
 import { TimerSlot, type WheelTimer } from "../../shared/io/timer-wheel.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import { clusterStats, hostStats } from "../../shared/stats/stat-names.ts";
-import { transportFailureReason } from "../network/transport-failure.ts";
+import { type UpstreamEnvironment, UpstreamTransport } from "../network/upstream-transport.ts";
 import type { UpstreamHost } from "../upstream/cluster-table.ts";
 
 export interface TcpUpstreamHandler {
@@ -43,7 +43,7 @@ type State = "connecting" | "connected" | "closed";
 
 export class TcpUpstream implements SocketHandler, WheelTimer {
   readonly host: UpstreamHost;
-  readonly socket: Socket;
+  readonly #transport: UpstreamTransport;
   readonly #reactor: Reactor;
   readonly #slab: StatSlab;
   readonly #handler: TcpUpstreamHandler;
@@ -55,21 +55,14 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   #bytesSent = 0;
 
   /** The caller has acquired the cluster's `connections`; this releases it. */
-  constructor(
-    host: UpstreamHost,
-    worker: { readonly reactor: Reactor; readonly slab: StatSlab },
-    handler: TcpUpstreamHandler,
-  ) {
+  constructor(host: UpstreamHost, worker: UpstreamEnvironment, handler: TcpUpstreamHandler) {
     const { config, activity } = host.cluster;
     this.host = host;
     this.#reactor = worker.reactor;
     this.#slab = worker.slab;
     this.#handler = handler;
     this.#startMs = worker.reactor.nowMs;
-    this.socket = worker.reactor.connect(host.config.address, this, {
-      bufferLimitBytes: config.perConnectionBufferLimitBytes,
-      noDelay: true,
-    });
+    this.#transport = new UpstreamTransport(host, worker, "tcp", this);
     worker.reactor.timers.arm(this.#connectTimer, config.connectTimeoutMs);
     host.activeRequests++;
     activity.connectionOpened();
@@ -78,6 +71,10 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#count(rqPendingTotal);
     this.#countHost(hostCxTotal);
     this.#countHost(hostPendingTotal);
+  }
+
+  get socket(): Socket {
+    return this.#transport.socket;
   }
 
   get bytesReceived(): number {
@@ -103,6 +100,7 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   }
 
   onConnected(): void {
+    if (!this.#transport.onConnected()) return;
     const { stats, activity } = this.host.cluster;
     this.#state = "connected";
     this.host.tcpConnections.add(this);
@@ -132,15 +130,13 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
 
   onClosed(reason: CloseReason, detail: string): void {
     const wasConnected = this.#state === "connected";
+    const failure = this.#transport.onClosed(detail);
     this.#state = "closed";
     this.#reactor.timers.cancel(this.#connectTimer);
     this.#release(wasConnected);
     this.#countEnd(reason, wasConnected);
     if (wasConnected) this.#handler.onUpstreamClosed(reason);
-    else
-      this.#handler.onUpstreamFailed(
-        this.#isTimedOut ? "connection timeout" : transportFailureReason(detail),
-      );
+    else this.#handler.onUpstreamFailed(this.#isTimedOut ? "connection timeout" : failure);
   }
 
   #release(wasConnected: boolean): void {
@@ -160,7 +156,8 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#count(reason === "local" || reason === "bug" ? destroyedLocal : destroyedRemote);
     this.#slab.record(this.host.cluster.stats, lengthMs, this.#reactor.nowMs - this.#startMs);
     // Ended by us before it connected: the downstream went. That is no failure of the host.
-    if (wasConnected || (reason === "local" && !this.#isTimedOut)) return;
+    const isOurs = reason === "local" && !this.#isTimedOut && !this.#transport.isRefused;
+    if (wasConnected || isOurs) return;
     this.#count(connectFail);
     this.#countHost(hostConnectFail);
     this.#count(rqPendingEject);

@@ -1,5 +1,6 @@
 /** The clusters of one worker (Envoy: `ThreadLocalCluster`), with their hosts and what they pool. */
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
+import type { TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { CircuitBreakers } from "./circuit-breakers.ts";
 import type { ClusterActivity } from "./cluster-activity.ts";
@@ -11,6 +12,7 @@ export interface ClusterTable {
 export interface UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
+  readonly tls: TlsBlocks;
   /** Of the default priority. */
   readonly breakers: CircuitBreakers;
   /** Of routes whose priority is high. */

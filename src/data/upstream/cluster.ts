@@ -1,7 +1,7 @@
 /** One cluster on one worker: its configuration never changes, its hosts do (Envoy: `ClusterEntry`). */
 import type { Random } from "../../shared/common/random.ts";
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
-import { clusterLimitSlots } from "../../shared/protocol/worker-command.ts";
+import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
@@ -18,6 +18,7 @@ const panicThresholdKey = "upstream.healthy_panic_threshold";
 export interface ClusterParts {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
+  readonly tls: TlsBlocks;
   /** First of the cluster's shared counters. */
   readonly limits: number;
   readonly activity: ClusterActivity;
@@ -34,6 +35,7 @@ export interface ClusterEnvironment {
 export class Cluster implements UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
+  readonly tls: TlsBlocks;
   readonly breakers: CircuitBreakers;
   readonly highBreakers: CircuitBreakers;
   readonly activity: ClusterActivity;
@@ -43,6 +45,7 @@ export class Cluster implements UpstreamCluster {
   constructor(parts: ClusterParts, environment: ClusterEnvironment) {
     this.config = parts.config;
     this.stats = parts.stats;
+    this.tls = parts.tls;
     this.activity = parts.activity;
     const { default: normal, high } = parts.config.circuitBreakers;
     const { limits, slab, random, runtime } = environment;

@@ -35,7 +35,9 @@ export class Host implements UpstreamHost {
    */
   update(config: HostConfig): void {
     const fails = hasFailed(config) && !hasFailed(this.#config);
+    const isSpokenToAnew = !isSameSocket(config, this.#config);
     this.#config = config;
+    if (isSpokenToAnew) this.pool?.drain();
     if (!fails) return;
     this.pool?.drain();
     if (!this.cluster.config.closeConnectionsOnHealthFailure) return;
@@ -47,6 +49,15 @@ export class Host implements UpstreamHost {
     this.#isMember = false;
     this.pool?.drain();
   }
+}
+
+/** Metadata of an endpoint may choose another transport socket for it. */
+function isSameSocket(
+  { transportSocket: a }: HostConfig,
+  { transportSocket: b }: HostConfig,
+): boolean {
+  if (a?.kind !== "tls" || b?.kind !== "tls") return a?.kind === b?.kind;
+  return a.contextId === b.contextId;
 }
 
 function hasFailed({ flags }: HostConfig): boolean {

@@ -1,9 +1,9 @@
 /**
  * Envoy's command operators that are built (docs: configuration/observability/access_log/usage): main
  * refuses every other by name, workers print these. What names a feature that is not built yet (dynamic
- * metadata, the server name of TLS) is here when it is truly empty without it.
+ * metadata) is here when it is truly empty without it.
  */
-export const accessLogOperators = [
+const plainOperators = [
   "BYTES_RECEIVED",
   "BYTES_SENT",
   "CONNECTION_ID",
@@ -22,7 +22,6 @@ export const accessLogOperators = [
   "HOSTNAME",
   "PROTOCOL",
   "REQ",
-  "REQUESTED_SERVER_NAME",
   "REQUEST_DURATION",
   "REQUEST_TX_DURATION",
   "REQ_WITHOUT_QUERY",
@@ -50,7 +49,60 @@ export const accessLogOperators = [
   "VIRTUAL_HOST_NAME",
 ] as const;
 
-export type AccessLogOperator = (typeof accessLogOperators)[number];
+/** Of the handshakes of both sides; nothing on plain text. */
+const tlsOperators = [
+  "DOWNSTREAM_LOCAL_DNS_SAN",
+  "DOWNSTREAM_LOCAL_EMAIL_SAN",
+  "DOWNSTREAM_LOCAL_IP_SAN",
+  "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
+  "DOWNSTREAM_LOCAL_SUBJECT",
+  "DOWNSTREAM_LOCAL_URI_SAN",
+  "DOWNSTREAM_PEER_CERT",
+  "DOWNSTREAM_PEER_CERT_V_END",
+  "DOWNSTREAM_PEER_CERT_V_START",
+  "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1",
+  "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256",
+  "DOWNSTREAM_PEER_CHAIN_SERIALS",
+  "DOWNSTREAM_PEER_DNS_SAN",
+  "DOWNSTREAM_PEER_EMAIL_SAN",
+  "DOWNSTREAM_PEER_FINGERPRINT_1",
+  "DOWNSTREAM_PEER_FINGERPRINT_256",
+  "DOWNSTREAM_PEER_IP_SAN",
+  "DOWNSTREAM_PEER_ISSUER",
+  "DOWNSTREAM_PEER_OTHERNAME_SAN",
+  "DOWNSTREAM_PEER_SERIAL",
+  "DOWNSTREAM_PEER_SUBJECT",
+  "DOWNSTREAM_PEER_URI_SAN",
+  "DOWNSTREAM_TLS_CIPHER",
+  "DOWNSTREAM_TLS_SESSION_ID",
+  "DOWNSTREAM_TLS_VERSION",
+  "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
+  "REQUESTED_SERVER_NAME",
+  "UPSTREAM_LOCAL_DNS_SAN",
+  "UPSTREAM_LOCAL_IP_SAN",
+  "UPSTREAM_LOCAL_SUBJECT",
+  "UPSTREAM_LOCAL_URI_SAN",
+  "UPSTREAM_PEER_CERT",
+  "UPSTREAM_PEER_CERT_V_END",
+  "UPSTREAM_PEER_CERT_V_START",
+  "UPSTREAM_PEER_DNS_SAN",
+  "UPSTREAM_PEER_IP_SAN",
+  "UPSTREAM_PEER_ISSUER",
+  "UPSTREAM_PEER_SUBJECT",
+  "UPSTREAM_PEER_URI_SAN",
+  "UPSTREAM_TLS_CIPHER",
+  "UPSTREAM_TLS_SESSION_ID",
+  "UPSTREAM_TLS_VERSION",
+] as const;
+
+export type PlainOperator = (typeof plainOperators)[number];
+export type TlsOperator = (typeof tlsOperators)[number];
+export type AccessLogOperator = PlainOperator | TlsOperator;
+
+export const accessLogOperators: readonly AccessLogOperator[] = [
+  ...plainOperators,
+  ...tlsOperators,
+];
 
 /** Operators whose argument is `name?alternative`: two headers, the first that is there counts. */
 const headerOperators: readonly AccessLogOperator[] = [

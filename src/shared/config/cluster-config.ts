@@ -27,7 +27,20 @@ export interface ClusterConfig {
   /** TCP connections to a host end when a health check fails it. */
   readonly closeConnectionsOnHealthFailure: boolean;
   readonly protocol: "http1" | "http2";
+  /** Of hosts that have none of their own. */
+  readonly transportSocket: UpstreamSocketConfig;
 }
+
+export type UpstreamSocketConfig =
+  | { readonly kind: "rawBuffer" }
+  | {
+      readonly kind: "tls";
+      /** Under which workers have the context; none there yet: connections fail. */
+      readonly contextId: string;
+      /** The host's name is sent to it, where it has one. */
+      readonly autoHostSni: boolean;
+      readonly alpnProtocols: readonly string[];
+    };
 
 export interface CircuitBreakerLimits {
   readonly maxConnections: number;
@@ -76,6 +89,14 @@ export interface Endpoint {
   readonly health: EndpointHealth;
   /** How it differs from others to its health checks; undefined: it does not. */
   readonly check?: EndpointCheck;
+  /** `envoy.transport_socket_match` of its metadata, its own and its locality's. */
+  readonly socketLabels?: SocketLabels;
+}
+
+/** What `transport_socket_matches` are held against. */
+export interface SocketLabels {
+  readonly endpoint: Readonly<Record<string, unknown>> | undefined;
+  readonly locality: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** `core.v3.HealthStatus`; one that is not known counts as healthy. */
@@ -126,8 +147,11 @@ export interface HostConfig {
   /** What its flags come to (Envoy: `coarseHealth`). */
   readonly health: "healthy" | "degraded" | "unhealthy";
   readonly flags: readonly HealthFlag[];
+  /** Undefined: the cluster's. */
+  readonly transportSocket?: UpstreamSocketConfig;
   /** Of its endpoint; main's alone. */
   readonly check?: EndpointCheck;
+  readonly socketLabels?: SocketLabels;
   /** Where it is; main's alone, undefined where nobody said. */
   readonly locality?: Locality;
 }

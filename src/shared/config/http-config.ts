@@ -18,6 +18,7 @@ export interface HttpConnectionManagerConfig {
   readonly useRemoteAddress: boolean;
   readonly xffNumTrustedHops: number;
   readonly skipXffAppend: boolean;
+  readonly clientCert: ClientCertConfig;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly alwaysSetRequestIdInResponse: boolean;
@@ -72,6 +73,23 @@ export interface Http2Keepalive {
   readonly timeoutMs: number;
   /** Of the interval, added at random. */
   readonly jitterPercent: number;
+}
+
+/** `forward_client_cert_details`, and `set_current_client_cert_details`. */
+export interface ClientCertConfig {
+  readonly forward:
+    | "sanitize"
+    | "forwardOnly"
+    | "appendForward"
+    | "sanitizeSet"
+    | "alwaysForwardOnly";
+  readonly details: {
+    readonly subject: boolean;
+    readonly cert: boolean;
+    readonly chain: boolean;
+    readonly dns: boolean;
+    readonly uri: boolean;
+  };
 }
 
 export type HttpFilterConfig =

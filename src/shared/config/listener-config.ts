@@ -29,6 +29,7 @@ export interface ListenerConfig {
   readonly tcpBacklogSize: number;
   readonly acceptsPerEventMax: number;
   readonly ignoreGlobalConnLimit: boolean;
+  readonly bypassOverloadManager: boolean;
   /** False for one that the operator left out of the process's limits: probes, scrapes. Nobody's work is cut there. */
   readonly carriesTraffic: boolean;
   readonly accessLog: readonly AccessLogConfig[];
@@ -93,9 +94,21 @@ export interface CidrRange {
 }
 
 export type NetworkFilterConfig =
+  | PlainNetworkFilterConfig
+  /** By ECDS: workers have it under its id (`setFilterConfig`), or the fallback; without any a connection is closed. */
+  | {
+      readonly kind: "discovered";
+      readonly id: string;
+      readonly fallback: PlainNetworkFilterConfig | undefined;
+    };
+
+export type PlainNetworkFilterConfig =
   | { readonly kind: "tcpProxy"; readonly config: TcpProxyConfig }
   | { readonly kind: "httpConnectionManager"; readonly config: HttpConnectionManagerConfig }
   /** Accepted without effect, with the reason in the extension table (Istio's metadata exchange). */
   | { readonly kind: "noop"; readonly name: string };
 
-export type TransportSocketConfig = { readonly kind: "rawBuffer" };
+export type TransportSocketConfig =
+  | { readonly kind: "rawBuffer" }
+  /** Workers have the context under its id, or none yet: then connections are refused. */
+  | { readonly kind: "tls"; readonly contextId: string };

@@ -5,11 +5,11 @@
 import type { HeaderMatcher, QueryParameterMatcher, RegexSource } from "./matchers.ts";
 import type { RuntimeDefault } from "./runtime-values.ts";
 
-/** `envoy.extensions.filters.http.on_demand.v3.OnDemandCds`. */
+/** `envoy.extensions.filters.http.on_demand.v3.OnDemandCds`, `TcpProxy.OnDemand`. */
 export interface OnDemandClusters {
   /** Where they come from: written by main, read by main, to workers a text like another. */
   readonly feed: string;
-  /** How long a request waits; 0: for ever. Default 5 s. */
+  /** How long a request, or a connection, waits; 0: for ever. */
   readonly timeoutMs: number;
 }
 

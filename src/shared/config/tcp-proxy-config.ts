@@ -1,5 +1,5 @@
 import type { AccessLogConfig } from "./access-log-config.ts";
-import type { WeightedCluster } from "./route-config.ts";
+import type { OnDemandClusters, WeightedCluster } from "./route-config.ts";
 
 /** `envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`. */
 export interface TcpProxyConfig {
@@ -13,5 +13,7 @@ export interface TcpProxyConfig {
   readonly maxDownstreamConnectionDurationMs: number;
   /** Told to drain, a connection closes with the next bytes that pass, in either direction. */
   readonly checkDrainClose: boolean;
+  /** A connection waits for a cluster that is not there; undefined: it is closed. */
+  readonly onDemand: OnDemandClusters | undefined;
   readonly accessLog: readonly AccessLogConfig[];
 }

@@ -10,6 +10,9 @@ import type { DrainStart, DrainedProtocol } from "./drain.ts";
 /** The golden ratio less one: of all steps round a circle it leaves the most even gaps (Knuth, TAOCP 6.4). */
 const evenStep = 0.618_033_988_749_895;
 
+/** What a close in order is given before the deadline: some ticks of the timers, and the way to the client and back. */
+const closeMsMax = 100;
+
 /**
  * The place in the window, over [0, 1), of the n-th connection of a drain. Independent draws would bunch: a tenth
  * of the window would often hold 8 or 12 percent of two thousand. These never do, and neither does any regular
@@ -40,8 +43,32 @@ export function drainInstant(drain: DrainStart, nowMs: number, place: number): n
  * a drain shorter than twice its grace gives half its time to each.
  */
 export function gradualWindowMs(drain: DrainStart): number {
-  const durationMs = Math.max(0, drain.deadlineMs - drain.startMs);
-  return Math.max(durationMs - drain.idleGraceMs, durationMs / 2);
+  const durationMs = durationMsOf(drain);
+  return Math.max(durationMs - Math.max(drain.idleGraceMs, closeMs(drain)), durationMs / 2);
+}
+
+/** How a connection that was told ends of its own accord. */
+export interface SilencePlan {
+  /** Milliseconds without a byte after which it is closed. */
+  readonly graceMs: number;
+  /** It is closed then at the latest, were there bytes or not, if nothing is under way. */
+  readonly endsMs: number;
+}
+
+/** The end is a little before the deadline: it is not to be by chance whether the one or the other closes it. */
+export function silencePlan(drain: DrainStart): SilencePlan {
+  return {
+    graceMs: drain.idle === "keep" ? Infinity : drain.idleGraceMs,
+    endsMs: drain.deadlineMs - closeMs(drain),
+  };
+}
+
+function closeMs(drain: DrainStart): number {
+  return Math.min(closeMsMax, durationMsOf(drain) / 8);
+}
+
+function durationMsOf({ startMs, deadlineMs }: DrainStart): number {
+  return Math.max(0, deadlineMs - startMs);
 }
 
 /** What one connection of a drain has to do next; instants on the drain's clock. */

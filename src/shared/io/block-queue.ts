@@ -53,16 +53,21 @@ export class BlockQueue {
     }
     area.setVectorCount(count);
     const sent = sendmsg(fd, area.messageAddress, linux.MSG_NOSIGNAL);
-    if (sent > 0) this.#consume(sent);
+    if (sent > 0) this.consume(sent);
     return sent;
   }
 
-  clear(): void {
-    while (this.#head !== none) this.#releaseHead();
-    this.#bytes = 0;
+  /** The bytes at the head that lie in one piece, for whoever sends them otherwise. */
+  get headAddress(): number {
+    return this.#pool.addressOf(this.#head) + this.#headStart;
   }
 
-  #consume(count: number): void {
+  get headBytes(): number {
+    return (this.#head === this.#tail ? this.#tailEnd : blockBytes) - this.#headStart;
+  }
+
+  /** They were sent. */
+  consume(count: number): void {
     this.#bytes -= count;
     let left = count;
     while (left > 0) {
@@ -75,6 +80,11 @@ export class BlockQueue {
       left -= inHead;
       this.#releaseHead();
     }
+  }
+
+  clear(): void {
+    while (this.#head !== none) this.#releaseHead();
+    this.#bytes = 0;
   }
 
   #grow(): boolean {

@@ -8,6 +8,7 @@
  */
 import { assert } from "../common/assert.ts";
 import type { SocketAddress } from "../common/address.ts";
+import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import { BlockPool, blockBytes } from "./block-pool.ts";
 import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
@@ -16,6 +17,7 @@ import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
+import { relayByCopy } from "./copy-relay.ts";
 import { PipePool } from "./pipe-pool.ts";
 import { encodeAddress, familyOf } from "./socket-address.ts";
 import { relayBySplice } from "./splice-relay.ts";
@@ -34,6 +36,9 @@ import {
   watchReadable,
   type DescriptorWatch,
 } from "./syscalls.ts";
+import { EpollTls } from "./tls/epoll-tls.ts";
+import type { SslStream } from "./tls/ssl-stream.ts";
+import type { PeerJudge, TlsContext } from "./tls/tls.ts";
 import { closeWithReset, eventsMax, SystemArea } from "./system-area.ts";
 import type { TimerSlot } from "./timer-wheel.ts";
 import { TaskList } from "./task-list.ts";
@@ -60,6 +65,8 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     "descriptorPassing",
     "sharedListenSockets",
     "reusePort",
+    "ticketKeys",
+    "ocspStapling",
   ]);
   readonly arena: Arena;
   readonly timers: HierarchicalWheel;
@@ -72,6 +79,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
 
   readonly #options: ReactorOptions;
   readonly #pipes = new PipePool(this.area);
+  readonly #tls = new EpollTls((error) => this.bug(error));
   readonly #epoll: number;
   /** Holding it keeps the set watched. */
   readonly #watch: DescriptorWatch;
@@ -153,8 +161,17 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     else {
       dialled.awaitsWritable = true;
       this.#start(dialled, options.noDelay, eventsOfSocket | linux.EPOLLOUT);
+      if (options.tls) dialled.startTls(options.tls);
     }
     return dialled;
+  }
+
+  createServerTls(config: ServerTlsConfig, judge?: PeerJudge): TlsContext {
+    return this.#tls.createServer(config, judge);
+  }
+
+  createClientTls(config: ClientTlsConfig, judge?: PeerJudge): TlsContext {
+    return this.#tls.createClient(config, judge);
   }
 
   discard(descriptor: reactor.Descriptor): void {
@@ -175,6 +192,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
     this.#drive.stop();
     this.#pipes[Symbol.dispose]();
+    this.#tls[Symbol.dispose]();
     this.#watch.close();
     close(this.#epoll);
   }
@@ -200,7 +218,12 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   }
 
   relay(first: EpollSocket, second: EpollSocket): void {
-    relayBySplice(this, this.#pipes, first, second);
+    if (first.isTls || second.isTls) relayByCopy(this, first, second);
+    else relayBySplice(this, this.#pipes, first, second);
+  }
+
+  openTls(socket: EpollSocket, start: reactor.TlsStart): SslStream {
+    return this.#tls.open(socket, start);
   }
 
   queueRefused(): void {

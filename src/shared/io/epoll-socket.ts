@@ -9,10 +9,12 @@ import { type SocketAddress, unnamed } from "../common/address.ts";
 import { arenaLayout } from "./arena.ts";
 import { BlockQueue } from "./block-queue.ts";
 import type { BlockPool } from "./block-pool.ts";
-import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
+import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
 import { localAddressOf, remoteAddressOf } from "./socket-address.ts";
 import { errno, errnoName, errnoOf, linux, recv, send, shutdown } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
+import { sslBlocked, type SslStream } from "./tls/ssl-stream.ts";
+import type { TlsFailure, TlsSession } from "./tls/tls.ts";
 import { assertInWindows } from "./windows.ts";
 
 /** What a socket needs of its loop. */
@@ -30,6 +32,8 @@ export interface SocketLoop {
   awaitWritable(socket: EpollSocket): void;
   /** Takes both sockets' bytes out of the hands of their handlers. */
   relay(from: EpollSocket, to: EpollSocket): void;
+  /** Throws where the context is of another reactor. */
+  openTls(socket: EpollSocket, start: TlsStart): SslStream;
   /** Output could not be queued: the arena is at its cap. */
   queueRefused(): void;
   bug(error: unknown): void;
@@ -46,7 +50,7 @@ export interface SocketRelay {
 }
 
 /** `flushing`: closed by its owner, still sending what was queued. */
-type SocketState = "connecting" | "open" | "flushing" | "closed";
+type SocketState = "connecting" | "handshaking" | "open" | "flushing" | "closed";
 /** `wanted`: FIN goes out when the queue is empty. `failed`: the peer takes nothing any more. */
 type WriteState = "open" | "wanted" | "sent" | "failed";
 
@@ -81,6 +85,7 @@ export class EpollSocket implements Socket {
   #failure = 0;
   #queue: BlockQueue | null = null;
   #relay: SocketRelay | null = null;
+  #tls: SslStream | null = null;
   #localAddress: SocketAddress | null = null;
   #remoteAddress: SocketAddress | null = null;
 
@@ -98,7 +103,20 @@ export class EpollSocket implements Socket {
   }
 
   get isOpen(): boolean {
-    return this.#state === "open" || this.#state === "connecting";
+    const state = this.#state;
+    return state === "open" || state === "connecting" || state === "handshaking";
+  }
+
+  get isTls(): boolean {
+    return this.#tls !== null;
+  }
+
+  get tlsSession(): TlsSession | undefined {
+    return this.#tls?.session;
+  }
+
+  get tlsFailure(): TlsFailure | undefined {
+    return this.#tls?.failure;
   }
 
   get isClosed(): boolean {
@@ -139,10 +157,13 @@ export class EpollSocket implements Socket {
     const address = this.#loop.windowsAddress + start;
     let sent = 0;
     if (this.#state === "open" && this.queuedBytes === 0) {
-      sent = send(this.fd, address, length, linux.MSG_NOSIGNAL);
+      sent =
+        this.#tls === null
+          ? send(this.fd, address, length, linux.MSG_NOSIGNAL)
+          : this.#tls.writeAll(address, length);
       if (sent === length) return;
       if (sent < 0) {
-        const code = errno();
+        const code = this.#tls === null ? errno() : this.#tls.failedErrno;
         if (code !== errnoOf.EAGAIN) {
           this.#failWrite(code);
           return;
@@ -171,7 +192,8 @@ export class EpollSocket implements Socket {
     if (this.#state === "closed") return;
     const underway = this.queuedBytes + (this.#relay?.bytesUnderway ?? 0);
     // A connection that never came about has nobody to flush to.
-    if (how === "flush" && underway > 0 && this.#state !== "connecting") {
+    const hasBegun = this.#state !== "connecting" && this.#state !== "handshaking";
+    if (how === "flush" && underway > 0 && hasBegun) {
       this.#state = "flushing";
       this.#isReading = false;
       return;
@@ -182,6 +204,7 @@ export class EpollSocket implements Socket {
 
   hasUnreadBytes(): boolean {
     if (this.#state === "closed" || this.#state === "connecting") return false;
+    if (this.#tls?.hasPending === true) return true;
     const flags = linux.MSG_PEEK | linux.MSG_DONTWAIT;
     return recv(this.fd, this.#loop.area.peekAddress, 1, flags) > 0;
   }
@@ -189,6 +212,16 @@ export class EpollSocket implements Socket {
   pipeTo(peer: Socket): void {
     if (!(peer instanceof EpollSocket)) throw new TypeError("bug: the peer is of another reactor");
     this.#loop.relay(this, peer);
+  }
+
+  startTls(start: TlsStart): void {
+    if (!this.isOpen || this.#tls !== null) return;
+    this.#tls = this.#loop.openTls(this, start);
+    if (this.#state !== "open") return;
+    this.#state = "handshaking";
+    // What the peer has sent by now was announced before.
+    this.readable = true;
+    this.#loop.readyLater(this);
   }
 
   /** From now on the relay has the bytes. */
@@ -211,6 +244,10 @@ export class EpollSocket implements Socket {
       this.#fail(this.#loop.area.takeError(this.fd));
       return;
     }
+    if (this.#state === "handshaking") {
+      this.#handshake();
+      return;
+    }
     if ((events & linux.EPOLLOUT) !== 0) this.#onWritable();
     if ((events & eventsOfRead) !== 0) {
       this.readable = true;
@@ -220,7 +257,12 @@ export class EpollSocket implements Socket {
 
   /** Reads once, if that is wanted. */
   onReady(): void {
-    if (!this.readable || (this.#state !== "open" && this.#relay === null)) return;
+    if (!this.readable) return;
+    if (this.#state === "handshaking") {
+      this.#handshake();
+      return;
+    }
+    if (this.#state !== "open" && this.#relay === null) return;
     if (this.#relay !== null) this.#relay.onReadable();
     else if (this.#isReading && !this.isReadEnded) this.#read();
   }
@@ -255,6 +297,10 @@ export class EpollSocket implements Socket {
   }
 
   #read(): void {
+    if (this.#tls !== null) {
+      this.#readTls();
+      return;
+    }
     const { readStart, windowsAddress } = this.#loop;
     const count = recv(this.fd, windowsAddress + readStart, arenaLayout.readBytes, 0);
     if (count > 0) {
@@ -263,6 +309,69 @@ export class EpollSocket implements Socket {
       this.handler.onData(readStart, readStart + count);
     } else if (count === 0) this.#onFin();
     else this.#onReadError(errno());
+  }
+
+  #readTls(): void {
+    const { readStart } = this.#loop;
+    const count = this.receive();
+    if (count > 0) this.handler.onData(readStart, readStart + count);
+    else if (this.isReadEnded) {
+      this.handler.onEnd();
+      this.#finishIfBothEnded();
+    }
+  }
+
+  /** One read of TLS into the window, for whoever does with it as it likes: how many bytes. The end is noted. */
+  receive(): number {
+    const { readStart, windowsAddress } = this.#loop;
+    const tls = this.#tls;
+    const count =
+      tls === null
+        ? recv(this.fd, windowsAddress + readStart, arenaLayout.readBytes, 0)
+        : tls.read(windowsAddress + readStart, arenaLayout.readBytes);
+    if (count > 0) {
+      this.#loop.readyLater(this);
+      return count;
+    }
+    if (count === 0 && this.#failure === 0) {
+      this.readable = false;
+      this.isReadEnded = true;
+    } else if (tls === null) this.#onReadError(count === 0 ? this.#failure : errno());
+    else if (count === sslBlocked && this.#failure === 0) {
+      this.readable = tls.readWaitsForRoom;
+      if (this.readable && !this.awaitsWritable) this.#loop.awaitWritable(this);
+    } else this.#failTls(tls);
+    return 0;
+  }
+
+  #handshake(): void {
+    const tls = this.#tls;
+    if (tls === null) return;
+    switch (tls.handshake()) {
+      case "done":
+        this.#state = "open";
+        // The peer's first bytes may have come with the end of its handshake.
+        this.readable = true;
+        this.#loop.readyLater(this);
+        this.handler.onConnected();
+        this.#onWritable();
+        return;
+      case "wantsRead":
+        this.readable = false;
+        return;
+      case "wantsWrite":
+        if (!this.awaitsWritable) this.#loop.awaitWritable(this);
+        return;
+      case "failed":
+        this.#failTls(tls);
+        return;
+    }
+  }
+
+  #failTls(tls: SslStream): void {
+    if (this.#failure !== 0) this.#fail(this.#failure);
+    else if (tls.failedErrno > 0) this.#fail(tls.failedErrno);
+    else this.#finish("tlsFailed", tls.failure?.reason ?? "");
   }
 
   #onFin(): void {
@@ -290,6 +399,10 @@ export class EpollSocket implements Socket {
       return false;
     }
     if (!mayHaveFailed && (events & linux.EPOLLOUT) === 0) return false;
+    if (this.#tls !== null) {
+      this.#state = "handshaking";
+      return true;
+    }
     this.#state = "open";
     this.handler.onConnected();
     // onConnected may have closed it.
@@ -331,9 +444,10 @@ export class EpollSocket implements Socket {
     const queue = this.#queue;
     if (queue === null) return;
     while (queue.bytes > 0) {
-      const sent = queue.sendTo(this.fd, this.#loop.area);
+      const tls = this.#tls;
+      const sent = tls === null ? queue.sendTo(this.fd, this.#loop.area) : sendHead(queue, tls);
       if (sent >= 0) continue;
-      const code = errno();
+      const code = tls === null ? errno() : tls.failedErrno;
       if (code !== errnoOf.EAGAIN) {
         this.#failWrite(code);
         return;
@@ -367,6 +481,7 @@ export class EpollSocket implements Socket {
 
   #sendFin(): void {
     this.#writeState = "sent";
+    this.#tls?.sendClose();
     shutdown(this.fd, linux.SHUT_WR);
     this.#finishIfBothEnded();
   }
@@ -406,6 +521,17 @@ export class EpollSocket implements Socket {
     this.queuedBytes = 0;
     this.#relay?.onClosed();
     this.#relay = null;
+    if (this.#tls !== null) {
+      if (!this.isReset) this.#tls.sendClose();
+      this.#tls.free();
+    }
     this.#loop.closeLater(this);
   }
+}
+
+/** As `BlockQueue.sendTo`: what OpenSSL could not send it wants again from the same byte on, and that is the head. */
+function sendHead(queue: BlockQueue, tls: SslStream): number {
+  const sent = tls.writeAll(queue.headAddress, queue.headBytes);
+  if (sent > 0) queue.consume(sent);
+  return sent;
 }

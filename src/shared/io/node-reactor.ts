@@ -5,6 +5,7 @@
 import net from "node:net";
 import { assert } from "../common/assert.ts";
 import type { SocketAddress } from "../common/address.ts";
+import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type { NodeListenEntry, NodeListenSockets } from "./node-listen-sockets.ts";
@@ -13,6 +14,8 @@ import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { TaskList } from "./task-list.ts";
+import { NodeClientContext, NodeServerContext } from "./tls/node-tls.ts";
+import type { PeerJudge, TlsContext } from "./tls/tls.ts";
 import { WheelDrive } from "./wheel-drive.ts";
 import { createWindows, windowsBytes } from "./windows.ts";
 
@@ -90,7 +93,16 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     const dialled = this.#add(raw, handler, options, address);
     if (address.kind === "ip") raw.connect({ host: address.ip, port: address.port });
     else raw.connect({ path: address.path.replace(/^@/, "\0") });
+    if (options.tls) dialled.startTls(options.tls);
     return dialled;
+  }
+
+  createServerTls(config: ServerTlsConfig, judge?: PeerJudge): TlsContext {
+    return new NodeServerContext(config, judge);
+  }
+
+  createClientTls(config: ClientTlsConfig, judge?: PeerJudge): TlsContext {
+    return new NodeClientContext(config, judge);
   }
 
   discard(descriptor: reactor.Descriptor): void {

@@ -7,7 +7,9 @@ import type net from "node:net";
 import { assert } from "../common/assert.ts";
 import { type SocketAddress, unnamed } from "../common/address.ts";
 import { arenaLayout, type Arena } from "./arena.ts";
-import type { CloseReason, Socket, SocketHandler } from "./reactor.ts";
+import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
+import { secure } from "./tls/node-tls.ts";
+import type { TlsFailure, TlsSession } from "./tls/tls.ts";
 import { assertInWindows } from "./windows.ts";
 
 export interface NodeSocketLoop {
@@ -27,13 +29,14 @@ const relayQueueBytes = 256 * 1024;
 
 export class NodeSocket implements Socket {
   readonly handler: SocketHandler;
-  readonly #raw: net.Socket;
+  /** The TLS socket above it, once there is one. */
+  #raw: net.Socket;
   readonly #loop: NodeSocketLoop;
   readonly #bufferLimitBytes: number;
   #localAddress: SocketAddress | undefined;
   #remoteAddress: SocketAddress | undefined;
 
-  #state: "connecting" | "open" | "flushing" | "closed" = "open";
+  #state: "connecting" | "handshaking" | "open" | "flushing" | "closed" = "open";
   #isReading = true;
   #isReadEnded = false;
   #isWriteEnded = false;
@@ -44,6 +47,9 @@ export class NodeSocket implements Socket {
   #relayPeer: NodeSocket | null = null;
   #error: NodeJS.ErrnoException | undefined;
   #closedBy: CloseReason | undefined;
+  #isSecured = false;
+  tlsSession: TlsSession | undefined;
+  tlsFailure: TlsFailure | undefined;
   readonly #onWritten = (): void => this.#loop.run(this, () => this.#afterWrite());
 
   constructor(
@@ -59,11 +65,16 @@ export class NodeSocket implements Socket {
     this.#remoteAddress = options.dialled;
     if (options.dialled !== undefined) this.#state = "connecting";
     raw.on("connect", () => loop.run(this, () => this.#onConnect()));
+    this.#follow(raw);
+    if (this.#state === "open") raw.resume();
+  }
+
+  #follow(raw: net.Socket): void {
+    const loop = this.#loop;
     raw.on("data", (chunk) => loop.run(this, () => this.#onChunk(chunk)));
     raw.on("end", () => loop.run(this, () => this.#onFin()));
     raw.on("error", (error) => (this.#error = error));
     raw.on("close", () => loop.run(this, () => this.#onClose()));
-    if (this.#state === "open") raw.resume();
   }
 
   get queuedBytes(): number {
@@ -71,7 +82,8 @@ export class NodeSocket implements Socket {
   }
 
   get isOpen(): boolean {
-    return this.#state === "open" || this.#state === "connecting";
+    const state = this.#state;
+    return state === "open" || state === "connecting" || state === "handshaking";
   }
 
   /** Kept after the first look, as a closed socket has no name any more. */
@@ -93,6 +105,36 @@ export class NodeSocket implements Socket {
     if (limit === 0 || this.queuedBytes <= limit || this.#isAboveWatermark) return;
     this.#isAboveWatermark = true;
     this.#guard(() => this.handler.onAboveHighWatermark());
+  }
+
+  startTls(start: TlsStart): void {
+    if (!this.isOpen || this.#isSecured) return;
+    this.#isSecured = true;
+    // At once, also before it is connected: what is written from now on must not go out as it is.
+    const carrier = this.#raw;
+    if (this.#state === "open") this.#state = "handshaking";
+    for (const event of ["data", "end", "error", "close"]) carrier.removeAllListeners(event);
+    this.#raw = secure(carrier, start, this, (outcome) =>
+      this.#loop.run(this, () => this.#onSecured(outcome)),
+    );
+    // What becomes of the one below shows on the one above.
+    carrier.on("error", (error) => (this.#error ??= error));
+    this.#follow(this.#raw);
+    this.#raw.resume();
+  }
+
+  #onSecured(outcome: TlsSession | TlsFailure): void {
+    if (this.#state !== "handshaking") return;
+    if ("reason" in outcome) {
+      this.tlsFailure = outcome;
+      this.#closedBy = "tlsFailed";
+      this.#destroy(false);
+      return;
+    }
+    this.tlsSession = outcome;
+    this.#state = "open";
+    if (!this.#isReading) this.#raw.pause();
+    this.handler.onConnected();
   }
 
   setReading(on: boolean): void {
@@ -144,6 +186,10 @@ export class NodeSocket implements Socket {
 
   #onConnect(): void {
     if (this.#state !== "connecting") return;
+    if (this.#isSecured) {
+      this.#state = "handshaking";
+      return;
+    }
     this.#state = "open";
     if (!this.#isReading) this.#raw.pause();
     this.handler.onConnected();
@@ -257,20 +303,33 @@ export class NodeSocket implements Socket {
     // libuv refuses a reset while its FIN is under way, and Node then never says that the socket closed.
     const isFinUnderWay = writableEnded && !writableFinished;
     this.#endState();
-    if (withReset && isConnected && !isFinUnderWay) this.#raw.resetAndDestroy();
+    // Node's TLS cannot reset, and must not lose the socket below it: the peer sees an end.
+    if (withReset && isConnected && !isFinUnderWay && !this.#isSecured) this.#raw.resetAndDestroy();
     else this.#raw.destroy();
   }
 
   #onClose(): void {
     const wasConnecting = this.#state === "connecting";
+    const wasHandshaking = this.#state === "handshaking";
     this.#endState();
     this.#loop.ended(this);
     if (this.#relayPeer?.isOpen) this.#relayPeer.#raw.pause();
-    this.handler.onClosed(this.#closedBy ?? this.#reason(wasConnecting), this.#error?.code ?? "");
+    this.handler.onClosed(
+      this.#closedBy ?? this.#reason(wasConnecting, wasHandshaking),
+      this.#error?.code ?? "",
+    );
   }
 
-  #reason(wasConnecting: boolean): CloseReason {
+  #reason(wasConnecting: boolean, wasHandshaking: boolean): CloseReason {
     if (wasConnecting) return "connectFailed";
+    if (wasHandshaking || this.#error?.code?.startsWith("ERR_SSL") === true) {
+      const { code = "closed" } = this.#error ?? {};
+      this.tlsFailure ??= {
+        kind: code.startsWith("ERR_SSL") ? "protocol" : "closed",
+        reason: this.#error?.message ?? code,
+      };
+      return "tlsFailed";
+    }
     if (this.#error === undefined) return "remote";
     return this.#error.code === "ETIMEDOUT" ? "timeout" : "reset";
   }

@@ -8,9 +8,11 @@
  * the loop closes that socket with reset and counts it.
  */
 import type { SocketAddress } from "../common/address.ts";
+import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import type { OutputBuffers } from "./output-buffers.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
+import type { PeerJudge, TlsContext, TlsFailure, TlsSession } from "./tls/tls.ts";
 
 export type Capability =
   | "splice"
@@ -18,7 +20,10 @@ export type Capability =
   | "socketOptions"
   | "descriptorPassing"
   | "sharedListenSockets"
-  | "reusePort";
+  | "reusePort"
+  /** More than one key for session tickets: an older one still decrypts. */
+  | "ticketKeys"
+  | "ocspStapling";
 
 export interface Reactor {
   readonly kind: "epoll" | "node";
@@ -36,6 +41,9 @@ export interface Reactor {
   adopt(descriptor: Descriptor, handler: SocketHandler, options: SocketOptions): Socket;
   /** Starts to connect; `onConnected` or `onClosed` follows, never before this returns. */
   connect(address: SocketAddress, handler: SocketHandler, options: SocketOptions): Socket;
+  /** Throws a `TlsError` with what is wrong with the configuration. `judge`: of a peer's leaf, apart from its chain. */
+  createServerTls(config: ServerTlsConfig, judge?: PeerJudge): TlsContext;
+  createClientTls(config: ClientTlsConfig, judge?: PeerJudge): TlsContext;
   /** Closes a descriptor that nobody adopted. */
   discard(descriptor: Descriptor): void;
   /** Runs once, at the end of the current round, after all events of it. */
@@ -83,6 +91,15 @@ export interface SocketOptions {
   /** Soft limit of queued output in bytes; crossing it calls `onAboveHighWatermark` (0: none). */
   readonly bufferLimitBytes: number;
   readonly noDelay: boolean;
+  /** `connect` alone: `onConnected` then comes once the handshake is done as well. */
+  readonly tls?: TlsStart;
+}
+
+export interface TlsStart {
+  readonly context: TlsContext;
+  /** Of clients: in place of the context's own. */
+  readonly serverName?: string;
+  readonly alpnProtocols?: readonly string[];
 }
 
 export type CloseReason =
@@ -93,6 +110,8 @@ export type CloseReason =
   | "reset"
   | "connectFailed"
   | "timeout"
+  /** No handshake came about, or a record was broken: `tlsFailure` of the socket says why. */
+  | "tlsFailed"
   | "bug";
 
 export interface Socket {
@@ -101,6 +120,15 @@ export interface Socket {
   readonly isOpen: boolean;
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
+  /** What the handshake came to, once it is done; undefined on plain text. */
+  readonly tlsSession: TlsSession | undefined;
+  /** Why it ended, where TLS was the reason. */
+  readonly tlsFailure: TlsFailure | undefined;
+  /**
+   * From now on all bytes are TLS's: nothing may have been read of them, and what is written waits for the handshake.
+   * `onConnected` follows when it is done, `onClosed` with `tlsFailed` when it fails. At most once a socket.
+   */
+  startTls(start: TlsStart): void;
   /**
    * Sends arena[start, end): at once what the kernel takes, the rest is copied and queued, so the
    * range is the caller's again when this returns. Before `onConnected` everything is queued. No-op once closed.

@@ -5,15 +5,16 @@
 import type { DrainId, ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { PlainHttpFilterConfig } from "../config/http-config.ts";
-import type { ListenerConfig } from "../config/listener-config.ts";
+import type { ListenerConfig, PlainNetworkFilterConfig } from "../config/listener-config.ts";
 import type { RouteConfig, VirtualHostChange } from "../config/route-config.ts";
 import type { RuntimeValues } from "../config/runtime-values.ts";
 import type { RouteScope } from "../config/scoped-routes.ts";
+import type { ServerTlsConfig, ClientTlsConfig } from "../config/tls-config.ts";
 import type { DrainStart } from "../drain/drain.ts";
 import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
-import type { OnDemandWant } from "./on-demand.ts";
+import type { OnDemandWant, WantOutcome } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
 export type ReplyId = number;
@@ -51,21 +52,27 @@ export type WorkerCommand =
   | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
   | { readonly kind: "setRoutes"; readonly config: RouteConfig }
   | { readonly kind: "removeRoutes"; readonly name: string }
-  /** By ECDS; requests that begin from now on have it. Removed: the fallback. */
+  /**
+   * By ECDS; requests and connections that begin from now on have it. Removed: the fallback. Done when nothing is
+   * served any more by the one before it.
+   */
   | {
       readonly kind: "setFilterConfig";
       readonly id: string;
-      readonly config: PlainHttpFilterConfig;
+      readonly filter: DiscoveredFilter;
+      readonly reply: ReplyId;
     }
-  | { readonly kind: "removeFilterConfig"; readonly id: string }
+  | { readonly kind: "removeFilterConfig"; readonly id: string; readonly reply: ReplyId }
   /** A generic secret that a filter's configuration names by its id; requests see it from now on. */
   | { readonly kind: "setSecret"; readonly id: string; readonly text: string }
   | { readonly kind: "removeSecret"; readonly id: string }
+  | SetTls
+  | { readonly kind: "removeTls"; readonly side: TlsSide; readonly id: string }
   | SetVirtualHosts
   | SetScopes
   | { readonly kind: "removeScopes"; readonly name: string }
   /** Whoever waits for it looks again: all that there is to it was sent before. */
-  | { readonly kind: "answered"; readonly want: OnDemandWant }
+  | { readonly kind: "answered"; readonly want: OnDemandWant; readonly outcome: WantOutcome }
   /** All of them: a key that is missing has no value any more. */
   | { readonly kind: "setRuntime"; readonly values: RuntimeValues }
   /** `/healthcheck/fail` and `/ok`: connections of listeners with DrainType default answer `connection: close`. */
@@ -76,7 +83,12 @@ export type WorkerCommand =
   /** Closes every connection and ends the thread; answered by `exited`. */
   | { readonly kind: "shutdown" }
   /** Watchdog. */
-  | { readonly kind: "ping"; readonly reply: ReplyId };
+  | { readonly kind: "ping"; readonly reply: ReplyId }
+  /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
+  | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
+  | { readonly kind: "shrinkHeap" }
+  /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
+  | { readonly kind: "workerLost"; readonly worker: number };
 
 /**
  * By stat prefix, mostly one. Pairs: objects with a key of their own each would have a shape of their own
@@ -89,25 +101,54 @@ export function blockOf(blocks: BlocksByPrefix, statPrefix: string): StatBlock {
   return blocks.find(([prefix]) => prefix === statPrefix)?.[1] ?? 0;
 }
 
-/** Slots and limits that main allocated for the listener, known before the worker starts to count. */
-export interface ListenerSlots {
-  readonly listener: StatBlock;
-  /** `listener.<address>.worker_N.`, one a worker. */
-  readonly worker: StatBlock;
+/** `tlsStats` and `tlsFactoryStats`. */
+export interface TlsBlocks {
+  readonly connection: StatBlock;
+  readonly factory: StatBlock;
+}
+
+export const noTlsBlocks: TlsBlocks = { connection: 0, factory: 0 };
+
+export type DiscoveredFilter =
+  | { readonly category: "http"; readonly config: PlainHttpFilterConfig }
+  | DiscoveredNetworkFilter;
+
+export interface DiscoveredNetworkFilter {
+  readonly category: "network";
+  readonly config: PlainNetworkFilterConfig;
+  /** The listeners that use it did not know what it would count. */
+  readonly slots: FilterSlots;
+}
+
+/** What network filters count, whatever the listener. */
+export interface FilterSlots {
   /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.`. */
   readonly http: BlocksByPrefix;
-  readonly listenerHttp: BlocksByPrefix;
   readonly tcp: BlocksByPrefix;
   /** `http2.`: one for all listeners. */
   readonly http2: StatBlock;
   /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
   readonly credentialInjector: BlocksByPrefix;
+  /** `tcp.<stat_prefix>.on_demand_cluster_*`, of TCP proxies that may wait for their cluster. */
+  readonly tcpOnDemand: BlocksByPrefix;
+}
+
+/** Slots and limits that main allocated for the listener, known before the worker starts to count. */
+export interface ListenerSlots extends FilterSlots {
+  readonly listener: StatBlock;
+  /** `listener.<address>.worker_N.`, one a worker. */
+  readonly worker: StatBlock;
+  readonly listenerHttp: BlocksByPrefix;
+  /** `listener.<address>.`, and `server_ssl_socket_factory.` below it; 0 where no filter chain speaks TLS. */
+  readonly tls: TlsBlocks;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */
   readonly name: string;
   /** `ignore_global_conn_limit`: its connections count towards the limit of the process and are not bound by it. */
   readonly ignoresGlobalLimit: boolean;
+  /** `bypass_overload_manager`. */
+  readonly bypassesOverload: boolean;
 }
 
 export interface AddListener {
@@ -194,6 +235,7 @@ export interface SetCluster {
   /** Where each host is counted (`hostStats`), in the order of the hosts. */
   readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
+  readonly tls: TlsBlocks;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
 }
@@ -204,6 +246,23 @@ export interface SetHosts {
   readonly hosts: readonly HostConfig[];
   readonly hostBlocks: readonly StatBlock[];
 }
+
+/**
+ * Before the first listener or cluster that names the id, and again at every rotation. A handshake that begins after the
+ * reply is served by it; connections that are there stay as they are.
+ */
+export interface SetTls {
+  readonly kind: "setTls";
+  readonly context: TlsContextConfig;
+  readonly reply: ReplyId;
+}
+
+/** Ids of the two sides are apart. */
+export type TlsContextConfig =
+  | { readonly side: "server"; readonly id: string; readonly config: ServerTlsConfig }
+  | { readonly side: "client"; readonly id: string; readonly config: ClientTlsConfig };
+
+export type TlsSide = TlsContextConfig["side"];
 
 /** By VHDS: of a route configuration that discovers them, and is there. */
 export interface SetVirtualHosts extends VirtualHostChange {

@@ -13,7 +13,19 @@ export interface WorkerInit {
   readonly limits: SharedArrayBuffer;
   /** One level a component, as `createLoggers` wants it. */
   readonly logLevels: SharedArrayBuffer;
-  readonly slots: { readonly worker: StatBlock; readonly sluice: StatBlock };
+  readonly slots: {
+    readonly sluice: StatBlock;
+    /** `enable_dispatcher_stats`; undefined: the loop is not measured. */
+    readonly dispatcher: StatBlock | undefined;
+    /** Whom the overload manager turned away: 0, the sink, where it is not configured. */
+    readonly overload: {
+      readonly connections: StatBlock;
+      readonly accept: StatBlock;
+      readonly headers: StatBlock;
+    };
+  };
+  /** How often it shows that it lives: `Pulse`. */
+  readonly pulseMs: number;
   /** Ports to the other workers, by index (its own place is undefined): accepted descriptors are handed on through them. */
   readonly peers: readonly (MessagePort | undefined)[];
   /** Most bytes of arena this worker may map. */
@@ -27,9 +39,17 @@ export interface WorkerInit {
 
 /**
  * The first Int32s of the shared limits are each worker's open connections, for balancing; then comes the count
- * of all accepted ones, for the limit of the process; then main allocates.
+ * of all accepted ones, for the limit of the process; then each worker's sign of life, and main's; then the state of the
+ * overload manager; then main allocates.
  */
-export const limitLayout = { workersMax: 256, acceptedConnections: 256, firstFree: 257 } as const;
+export const limitLayout = {
+  workersMax: 256,
+  acceptedConnections: 256,
+  touches: 257,
+  /** Of `overload.ts`. */
+  overload: 514,
+  firstFree: 530,
+} as const;
 
 /** All that workers say to each other. */
 export type PeerMessage =

@@ -26,7 +26,8 @@ export class StatSlab {
     this.values[block + offset] = value;
   }
 
-  record(block: StatBlock, offset: number, value: number): void {
-    recordHistogram(this.values, block + offset, value);
+  /** `times`: so often the same value. */
+  record(block: StatBlock, offset: number, value: number, times = 1): void {
+    recordHistogram(this.values, block + offset, value, times);
   }
 }

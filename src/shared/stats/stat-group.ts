@@ -21,6 +21,8 @@ export interface StatMember {
   readonly name: string;
   readonly kind: StatKind;
   readonly offset: number;
+  /** It is in no list before it was counted once: Envoy makes such stats when they first happen. */
+  readonly isShownOnceCounted: boolean;
 }
 
 export interface StatGroup<Name extends string = string> {
@@ -35,32 +37,42 @@ export function defineStats<
   const Counter extends string = never,
   const Gauge extends string = never,
   const Histogram extends string = never,
+  const OnceCounted extends string = never,
 >(names: {
   readonly counters?: readonly Counter[];
   readonly gauges?: readonly Gauge[];
   readonly histograms?: readonly Histogram[];
-}): StatGroup<Counter | Gauge | Histogram> {
+  /** Counters that are shown once they are not zero. */
+  readonly onceCounted?: readonly OnceCounted[];
+}): StatGroup<Counter | Gauge | Histogram | OnceCounted> {
   const members: StatMember[] = [];
   let size = 0;
   const add = (kind: StatKind, list: readonly string[] | undefined, slots: number): void => {
     for (const name of list ?? []) {
-      members.push({ name, kind, offset: size });
+      const isShownOnceCounted = list === names.onceCounted;
+      members.push({ name, kind, offset: size, isShownOnceCounted });
       size += slots;
     }
   };
   add("counter", names.counters, 1);
   add("gauge", names.gauges, 1);
   add("histogram", names.histograms, histogramSlots);
+  add("counter", names.onceCounted, 1);
   const offsets = new Map(members.map((member) => [member.name, member.offset]));
   return { members, size, offset: (name) => offsets.get(name) as number };
 }
 
-/** Adds one value to the histogram whose first slot is `slot`. */
-export function recordHistogram(values: Float64Array, slot: number, value: number): void {
+/** Adds one value, `times` over, to the histogram whose first slot is `slot`. */
+export function recordHistogram(
+  values: Float64Array,
+  slot: number,
+  value: number,
+  times = 1,
+): void {
   let bucket = 0;
   while (bucket < histogramBounds.length && value > (histogramBounds[bucket] as number)) bucket++;
-  (values[slot + bucket] as number)++;
-  (values[slot + histogramSumOffset] as number) += value;
+  (values[slot + bucket] as number) += times;
+  (values[slot + histogramSumOffset] as number) += value * times;
 }
 
 /** Where a block begins in every slab. Slot 0 is a sink for what found no room. */

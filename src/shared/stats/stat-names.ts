@@ -151,6 +151,16 @@ export const tcpStats = defineStats({
   gauges: ["upstream_flush_active"],
 });
 
+/** `tcp.<stat_prefix>.`, with `on_demand`. */
+export const tcpOnDemandStats = defineStats({
+  counters: [
+    "on_demand_cluster_attempt",
+    "on_demand_cluster_missing",
+    "on_demand_cluster_success",
+    "on_demand_cluster_timeout",
+  ],
+});
+
 /** The status codes that get a counter of their own (`upstream_rq_<code>`); others count in their class only. */
 export const countedStatusCodes = [
   100, 101, 103, 200, 201, 202, 203, 204, 205, 206, 207, 300, 301, 302, 303, 304, 307, 308, 400,
@@ -232,9 +242,26 @@ export const hostStats = defineStats({
   ],
 });
 
-/** `server.worker_N.` and Sluice's own of one worker. */
-export const workerStats = defineStats({
+/** `<thread>.`, of the main thread and of all workers, and `server.<thread>.`, of each. */
+export const watchdogStats = defineStats({
   counters: ["watchdog_miss", "watchdog_mega_miss"],
+});
+
+/** `overload.<monitor>.` of downstream connections: whom it turned away failed to get a place. */
+export const connectionMonitorStats = defineStats({
+  counters: ["failed_updates"],
+  gauges: ["pressure"],
+});
+
+/** `overload.<load shed point>.`: workers count, main sets the gauge. */
+export const loadShedStats = defineStats({
+  counters: ["shed_load_count"],
+  gauges: ["scale_percent"],
+});
+
+/** `server.dispatcher.` of the main thread, `listener_manager.worker_N.dispatcher.` of a worker. */
+export const dispatcherStats = defineStats({
+  histograms: ["loop_duration_us", "poll_delay_us"],
 });
 
 /** `sluice.worker.`: bounds that were hit and bugs that were survived. */

@@ -145,6 +145,7 @@ export class StatStore implements StatAllocator {
         const name = entry.prefix + member.name;
         if (filter?.matches(name) === false) continue;
         this.#markMemberUsed(entry, member);
+        if (member.isShownOnceCounted && !isUsed(entry, member)) continue;
         if (member.kind === "histogram")
           mergeHistogram(histograms, this.#histogram(name, entry, member));
         else

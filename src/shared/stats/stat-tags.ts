@@ -41,6 +41,24 @@ const rules: readonly TagRule[] = [
     needs: ".rds.",
     pattern: /^(http\.(?:[^.]+\.)?rds\.)((.+?)\.)[^.]+$/,
   },
+  {
+    tag: "envoy_tls_certificate",
+    needs: ".ssl.certificate.",
+    pattern: /(\.ssl\.certificate)(\.(.+))\.[^.]+$/,
+  },
+  {
+    tag: "envoy_ssl_cipher",
+    needs: ".ssl.ciphers.",
+    pattern: /^(listener\..*\.ssl\.ciphers)(\.([^.]+))$/,
+  },
+  {
+    tag: "cipher_suite",
+    needs: ".ssl.ciphers.",
+    pattern: /^(cluster\..*\.ssl\.ciphers)(\.([^.]+))$/,
+  },
+  { tag: "envoy_ssl_curve", needs: ".ssl.curves.", pattern: /(\.ssl\.curves)(\.([^.]+))$/ },
+  { tag: "envoy_ssl_sigalg", needs: ".ssl.sigalgs.", pattern: /(\.ssl\.sigalgs)(\.([^.]+))$/ },
+  { tag: "envoy_ssl_version", needs: ".ssl.versions.", pattern: /(\.ssl\.versions)(\.(.+))$/ },
   { tag: "envoy_tcp_prefix", needs: "tcp.", pattern: /^(tcp\.)(([^.]+)\.)/ },
   { tag: "envoy_cluster_name", needs: "cluster.", pattern: /^(cluster\.)(([^.]+)\.)/ },
   {

@@ -143,4 +143,31 @@ export const drains: readonly Scenario[] = [
       await stage.noteStats();
     },
   },
+  {
+    name: "modify only while the server drains",
+    flags: immediate,
+    async play(stage) {
+      const all = [
+        listener("a", stage.at("A"), shortIdleGrace),
+        listener("b", stage.at("B"), { ...shortIdleGrace, drain_type: "MODIFY_ONLY" }),
+      ];
+      await stage.push(...all);
+      const [heeding, heedless] = [stage.connect("A"), stage.connect("B")];
+      stage.note("before", [await heeding.ask(), await heedless.ask()].join());
+      await stage.noteStats();
+      stage.step("asked for");
+      stage.note("answer", await stage.adminPost("/drain_listeners?graceful&skip_exit"));
+      await stage.settle();
+      stage.note("DEFAULT", await heeding.askAndLeave());
+      stage.note("MODIFY_ONLY", await heedless.askAndLeave());
+      stage.note("a new connection, DEFAULT", await stage.ask("A"));
+      stage.note("a new connection, MODIFY_ONLY", await stage.ask("B"));
+      await stage.noteStats();
+      stage.step("failed besides");
+      stage.note("answer", await stage.adminPost("/healthcheck/fail"));
+      stage.note("a new connection, DEFAULT", await stage.ask("A"));
+      stage.note("a new connection, MODIFY_ONLY", await stage.ask("B"));
+      await stage.noteStats();
+    },
+  },
 ];

@@ -123,9 +123,28 @@ export const generations: readonly Scenario[] = [
       stage.note("a request", await stage.ask());
       await stage.pushed("a dynamic one on its address", listener("other", stage.at("A")));
       stage.note("errors", await stage.errors());
-      stage.step("one without a name");
-      await stage.push(listener("", stage.at("B")));
-      stage.note("a request", await stage.ask("B"));
+    },
+  },
+  {
+    name: "without a name",
+    bootstrap: (places) => ({ listeners: [listener("", places.at("A"))] }),
+    async play(stage) {
+      stage.note("a request of the static one", await stage.ask());
+      await stage.pushed("added", listener("", stage.at("B")));
+      await stage.pushed("the same again", listener("", stage.at("B")));
+      await stage.untilDrained();
+      stage.step("another in its place");
+      await stage.push(listener("", stage.at("C")));
+      await stage.untilDrained();
+      for (const port of ["A", "B", "C"] as const) stage.note(port, await stage.ask(port));
+      stage.step("two at once");
+      await stage.push(listener("", stage.at("B")), listener("", stage.at("C")));
+      for (const port of ["A", "B", "C"] as const) stage.note(port, await stage.ask(port));
+      stage.note("errors", await stage.errors());
+      stage.step("none");
+      await stage.push();
+      await stage.untilDrained();
+      for (const port of ["A", "B", "C"] as const) stage.note(port, await stage.ask(port));
     },
   },
 ];

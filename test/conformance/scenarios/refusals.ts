@@ -1,5 +1,7 @@
 /** Listeners that are refused, or passed over: which, in what words, and what goes on working. */
-import { httpChain, listener, tcpChain } from "../resources.ts";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { httpChain, listener, silentRdsFor, tcpChain } from "../resources.ts";
 import type { Scenario } from "../scenario.ts";
 
 const from = (prefix: string, length: number): object => ({
@@ -123,6 +125,33 @@ export const refusals: readonly Scenario[] = [
       stage.step("beside it, one that is bound");
       await stage.push(unbound, listener("b", stage.at("A")));
       stage.note("errors", await stage.errors());
+    },
+  },
+  {
+    name: "cannot listen once it is warm",
+    hasSilentServer: true,
+    async play(stage) {
+      // A socket a worker would let others share the address.
+      const oneSocket = { enable_reuse_port: false };
+      await stage.pushed("added", listener("a", stage.at("A"), oneSocket));
+      stage.note("a request", await stage.ask());
+      stage.step("another address");
+      const manager = silentRdsFor("2s");
+      await stage.push(
+        listener("a", stage.at("B"), {
+          ...oneSocket,
+          filter_chains: [httpChain("never", { manager })],
+        }),
+      );
+      // It is bound and does not listen yet, so somebody else can take the address, who does.
+      const { host, port } = stage.at("B");
+      await using squatter = createServer().listen(port, host);
+      await once(squatter, "listening");
+      await stage.untilStat("listener_manager.total_listeners_warming", 0);
+      await stage.settle();
+      await stage.noteExcept(/^(http|listener)\./);
+      stage.note("a request of the old address", await stage.ask());
+      stage.note("active listeners", [...(await stage.proxy.listenerPorts()).keys()].join());
     },
   },
 ];

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { BehaviorSubject } from "rxjs";
 import type { DecodedCluster } from "../../../src/control/config/decoded-cluster.ts";
 import { ClusterManager } from "../../../src/control/cluster/cluster-manager.ts";
+import { noClusterTls } from "../../support/no-cluster-tls.ts";
 import type { DnsAnswer } from "../../../src/control/cluster/dns-resolver.ts";
 import { SharedLimits } from "../../../src/control/workers/shared-limits.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
@@ -29,6 +30,7 @@ class Harness {
   constructor() {
     const { clock, stats, limits } = this;
     this.manager = new ClusterManager({
+      tls: noClusterTls,
       pool: {
         post: (command) => void this.commands.push(command),
         broadcast: async (build) => void this.commands.push(build(1, 0)),

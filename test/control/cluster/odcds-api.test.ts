@@ -137,3 +137,25 @@ test("without a source there is nothing to wait for", () => {
   stage.source = "no";
   assert.equal(stage.want("a").answers, 1);
 });
+
+test("when no listener names the feed any more nothing of it stays subscribed, and clusters stay as they are", () => {
+  const stage = new Stage();
+  const holds = [stage.api.hold("f"), stage.api.hold("f")];
+  const one = stage.want("a", 5_000, "f");
+  stage.send("a");
+  stage.warm("a");
+  stage.want("asked", 0, "f");
+  holds[0]?.[Symbol.dispose]();
+  holds[0]?.[Symbol.dispose]();
+  assert.equal(stage.api.size, 2);
+  holds[1]?.[Symbol.dispose]();
+  assert.deepEqual([stage.api.size, one.answers], [0, 1]);
+  assert.equal(stage.states.get("a")?.observed, false);
+  assert(stage.known.has("a"));
+  // Somebody asks again: it is followed again, and what comes then counts.
+  using _held = stage.api.hold("f");
+  stage.want("a", 5_000, "f");
+  assert.equal(stage.states.get("a")?.observed, true);
+  stage.remove("a");
+  assert(!stage.known.has("a"));
+});

@@ -50,7 +50,7 @@ test("decodeBootstrap() reads a whole bootstrap", () => {
         lds_config: {ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3}
         cds_config: {path_config_source: {path: /x/cds.yaml, watched_directory: {path: /x}}}
         ${ads}
-      cluster_manager: {local_cluster_name: l}
+      cluster_manager: {local_cluster_name: c}
       layered_runtime:
         layers:
         - {name: base, static_layer: {a: {b: 1, c: "x"}, d: true, e: {numerator: 5, denominator: TEN_THOUSAND}, f.g: 2}}
@@ -225,11 +225,11 @@ describe("decodeBootstrap() refuses", () => {
 });
 
 test("fields that have no effect are warned of, once each", () => {
-  const result = decode("{stats_config: {}, watchdogs: {}, tracing: {}}");
+  const result = decode("{stats_config: {}, flags_path: x, tracing: {}}");
   assert(result.ok);
   assert.deepEqual(
     result.warnings.map((warning) => warning.field.split(".").at(-1)),
-    ["stats_config", "watchdogs", "tracing"],
+    ["flags_path", "stats_config", "tracing"],
   );
 });
 

@@ -34,6 +34,7 @@ test("decode() fills in Envoy's defaults", () => {
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
+    transportSocket: { kind: "rawBuffer" },
   });
   assert.equal(decoded.waitForWarmOnInit, true);
   assert.deepEqual(decoded.loadAssignment?.localities[0]?.endpoints, [
@@ -254,9 +255,9 @@ describe("decode() refuses as Envoy does", () => {
       /command operators in 'x' are not supported/,
     ],
     [
-      "TLS",
-      '{name: a, transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}}',
-      /registered implementation for 'tls'/,
+      "a transport socket that is not built",
+      '{name: a, transport_socket: {name: x, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig}}}',
+      /registered implementation for 'x' .*starttls.* built are envoy.transport_sockets.raw_buffer, envoy.transport_sockets.tls/,
     ],
   ];
   for (const [name, yaml, error] of cases) {

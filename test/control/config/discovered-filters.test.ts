@@ -91,14 +91,21 @@ const decodeExtension = (yaml: string) =>
   decoders.extensions.decode(bytesOf("envoy.config.core.v3.TypedExtensionConfig", yaml));
 
 test("a resource is read whoever asked for it; what is not built is left to them to refuse", () => {
-  const { typeName, filter } = valueOf(decodeExtension(`{name: e, typed_config: ${mutationYaml}}`));
+  const { typeName, filters } = valueOf(
+    decodeExtension(`{name: e, typed_config: ${mutationYaml}}`),
+  );
   assert.equal(typeName, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation");
   assert.deepEqual(
-    [filter?.config.kind, filter?.type, filter?.isTerminal],
-    ["headerMutation", "envoy.filters.http.header_mutation", false],
+    filters.map(({ category, config, type, isTerminal }) => [
+      category,
+      config.kind,
+      type,
+      isTerminal,
+    ]),
+    [["HTTP filter", "headerMutation", "envoy.filters.http.header_mutation", false]],
   );
   const other = `{"@type": ${types}.fault.v3.HTTPFault}`;
-  assert.equal(valueOf(decodeExtension(`{name: e, typed_config: ${other}}`)).filter, undefined);
+  assert.deepEqual(valueOf(decodeExtension(`{name: e, typed_config: ${other}}`)).filters, []);
   const broken = `{"@type": ${mutationType}, mutations: {request_mutations: [{}]}}`;
   assert.match(
     errorsOf(decodeExtension(`{name: e, typed_config: ${broken}}`)).join(),

@@ -71,14 +71,6 @@ test("any other field is warned of, with what happens in its place", () => {
   ]);
 });
 
-test("a TCP proxy whose clusters are fetched on demand is refused by name", () => {
-  const onDemand = "cluster: c, on_demand: {odcds_config: {ads: {}}}";
-  const result = decodeListenerYaml(
-    listenerYaml("filter_chains: [{filters: [" + tcpProxyYaml(onDemand) + "]}]"),
-  );
-  assert.match(errorsOf(result).join(), /TcpProxy\.on_demand/);
-});
-
 test("a wrapper that says false asks for nothing", () => {
   const result = decodeListenerYaml(
     listenerYaml("filter_chains: [{use_proxy_proto: false, filters: [" + tcpProxyYaml() + "]}]"),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   decodeListenerYaml,
+  decoders,
   errorsOf,
   listenerYaml,
   managerYaml,
@@ -38,6 +39,7 @@ test("decode() fills in Envoy's defaults", () => {
     tcpBacklogSize: 65_535,
     acceptsPerEventMax: 1_000,
     ignoreGlobalConnLimit: false,
+    bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
     addressOptions: [{ socketOptions: [], keepAlive: undefined }],
@@ -54,6 +56,7 @@ test("decode() fills in Envoy's defaults", () => {
         maxConnectAttempts: 1,
         maxDownstreamConnectionDurationMs: 0,
         checkDrainClose: false,
+        onDemand: undefined,
         accessLog: [],
       },
     },
@@ -187,9 +190,9 @@ describe("decode() refuses as Envoy does", () => {
     [
       "a transport socket that is not built",
       listenerYaml(
-        `filter_chains: [{transport_socket: {name: tls, ${type("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")}}}]`,
+        `filter_chains: [{transport_socket: {name: x, ${type("envoy.extensions.transport_sockets.alts.v3.Alts")}}}]`,
       ),
-      "Didn't find a registered implementation for 'tls' with type URL: 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext' (transport socket: built are envoy.transport_sockets.raw_buffer)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.transport_sockets.alts.v3.Alts' (transport socket: built are envoy.transport_sockets.raw_buffer, envoy.transport_sockets.tls)",
     ],
     [
       "a listener filter that is not built",
@@ -262,6 +265,25 @@ describe("decode() refuses as Envoy does", () => {
   ];
   for (const [name, yaml, error] of cases)
     test(name, () => assert.deepEqual(errorsOf(decodeListenerYaml(yaml)), [error]));
+});
+
+test("decode() names a listener without a name by its bytes, as LDS does", () => {
+  const yaml = (port: number): string =>
+    `{address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}, ${chain(tcpProxyYaml())}}`;
+  const names = [1, 2, 1].map((port) => {
+    const { bytes } = valueOf(decodeListenerYaml(yaml(port)));
+    // The second and the third have a filter chain that was read before.
+    const result = decoders.listeners.decode(bytes);
+    assert(result.ok);
+    const { config, facts } = result.value;
+    assert.equal(decoders.listeners.nameOfUnnamed?.(bytes), facts.name);
+    assert.equal(config.name, facts.name);
+    return facts.name;
+  });
+  for (const name of names)
+    assert.match(name, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.equal(new Set(names).size, 2);
+  assert.equal(names[0], names[2]);
 });
 
 test("decode() tells all errors of a listener at once", () => {

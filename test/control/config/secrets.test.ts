@@ -40,6 +40,7 @@ test("a secret is what its kind says, with its sources unread", () => {
       certificateChain: { kind: "file", path: "/c", watchedDirectory: undefined },
       privateKey: { kind: "environment", name: "KEY" },
       password: undefined,
+      ocspStaple: undefined,
       watchedDirectory: "/w",
     },
   });

@@ -6,6 +6,7 @@ import type { DecodedExtensionConfig } from "../../../src/control/config/extensi
 import type { ExtensionSubscription } from "../../../src/control/config/extension-subscription.ts";
 import { EcdsApi } from "../../../src/control/listener/ecds-api.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
+import { tcpProxyConfig } from "../../support/listener-fixture.ts";
 import type { WorkerCommand } from "../../../src/shared/protocol/worker-command.ts";
 import { FakeStats } from "../../support/fake-stats.ts";
 import { silentLog } from "../../support/silent-log.ts";
@@ -18,6 +19,7 @@ const token: ListenerDependency = {
 };
 
 const wanted: ExtensionSubscription = {
+  category: "HTTP filter",
   name: "e",
   source: { kind: "ads", initialFetchTimeoutMs: 1 },
   typeNames: [mutation],
@@ -31,17 +33,26 @@ function config(
 ): DecodedExtensionConfig {
   const isTerminal = typeName === routerType;
   const type = isTerminal ? "envoy.filters.http.router" : "envoy.filters.http.header_mutation";
-  const filter = { config: { kind: "noop", name: tag }, type, isTerminal, dependencies } as const;
-  return { name: "e", typeName, filter, bytes: new Uint8Array() };
+  const needs = { dependencies: [...dependencies], requiredClusters: [] };
+  const noop = { kind: "noop", name: tag } as const;
+  const filter = { category: "HTTP filter", config: noop, type, isTerminal, needs } as const;
+  return { name: "e", typeName, filters: [filter], bytes: new Uint8Array() };
 }
 
 function harness() {
   const posted: WorkerCommand[] = [];
   const states = new Subject<ResourceState<DecodedExtensionConfig>>();
   const stats = new FakeStats();
-  const needs = { isReady: true, held: 0, onReady: (): void => {} };
+  const needs = { isReady: true, held: 0, provided: 0, onReady: (): void => {} };
+  const served = { all: Promise.resolve() };
   const api = new EcdsApi({
-    pool: { post: (command) => void posted.push(command) },
+    pool: {
+      broadcast: (build) => {
+        posted.push(build(1, 0));
+        return served.all;
+      },
+    },
+    hasCluster: (name) => name === "known",
     source: () => states,
     dependencies: (_dependency, onReady) => {
       needs.held++;
@@ -50,7 +61,8 @@ function harness() {
         get isReady() {
           return needs.isReady;
         },
-        clusterNames: [],
+        clusterNames: ["routed"],
+        provideTo: () => void needs.provided++,
         [Symbol.dispose]: () => void needs.held--,
       };
     },
@@ -67,13 +79,13 @@ function harness() {
     posted
       .splice(0)
       .map((command) =>
-        command.kind === "setFilterConfig" && command.config.kind === "noop"
-          ? command.config.name
+        command.kind === "setFilterConfig" && command.filter.config.kind === "noop"
+          ? command.filter.config.name
           : command.kind,
       );
   const count = (name: string): number =>
     stats.value(`extension_config_discovery.http_filter.e.${name}`);
-  return { api, states, needs, send, sent, count };
+  return { api, states, stats, needs, served, posted, send, sent, count };
 }
 
 test("all who want a configuration share it, and it goes with the last of them", () => {
@@ -107,7 +119,7 @@ test("judge() asks everybody who wants the name", () => {
   assert.deepEqual(api.judge(config("x")), [
     "Error: non-terminal filter named e of type envoy.filters.http.header_mutation is the last filter in a http filter chain.",
   ]);
-  assert.deepEqual(api.judge({ ...config("x"), typeName: "other", filter: undefined }), [
+  assert.deepEqual(api.judge({ ...config("x"), typeName: "other", filters: [] }), [
     `Error: filter config has type URL other but expect ${mutation}.`,
     `Error: filter config has type URL other but expect ${mutation}, ${routerType}.`,
   ]);
@@ -133,7 +145,7 @@ test("one that is not waited for is ready from the start", () => {
   assert.equal(lease.isReady, true);
 });
 
-test("a configuration that needs a secret takes its place when that is there", () => {
+test("a configuration that needs a secret takes its place when that is there", async () => {
   const { api, needs, send, sent } = harness();
   let ready = 0;
   const lease = api.acquire(wanted, () => ready++);
@@ -149,8 +161,61 @@ test("a configuration that needs a secret takes its place when that is there", (
   needs.onReady();
   assert.deepEqual([sent(), ready], [["two"], 1]);
   send(config("three"), "3");
+  await settled();
   assert.deepEqual([sent(), needs.held], [["three"], 0]);
   send(config("four", { dependencies: [token] }), "4");
   lease[Symbol.dispose]();
+  await settled();
   assert.equal(needs.held, 0);
+});
+
+/** What is under way on promises has come to rest. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("what a configuration needs is held as long as a worker serves somebody by it", async () => {
+  const { api, needs, served, send } = harness();
+  const lease = api.acquire(wanted, () => {});
+  send(config("one", { dependencies: [token] }));
+  assert.equal(needs.provided, 1, "the worker has it before it has the configuration");
+  assert.deepEqual(lease.clusterNames, ["routed"]);
+  const gone = Promise.withResolvers<void>();
+  served.all = gone.promise;
+  send(config("two", { dependencies: [token] }), "2");
+  await settled();
+  assert.equal(needs.held, 2);
+  gone.resolve();
+  await settled();
+  assert.equal(needs.held, 1);
+  lease[Symbol.dispose]();
+  await settled();
+  assert.equal(needs.held, 0);
+});
+
+test("a network filter comes with the slots that it counts in, and clusters that it requires are known", async () => {
+  const { api, states, stats, posted } = harness();
+  const proxied = { ...wanted, category: "network filter", isLast: true } as const;
+  const lease = api.acquire(proxied, () => {});
+  const tcp = (statPrefix: string, required: readonly string[] = []): DecodedExtensionConfig => {
+    const needs = { dependencies: [], requiredClusters: [...required] };
+    const filter = { kind: "tcpProxy", config: tcpProxyConfig({ statPrefix }) } as const;
+    const type = "envoy.filters.network.tcp_proxy";
+    return {
+      ...config("x"),
+      filters: [
+        { category: "network filter", config: filter, type, isTerminal: true, needs } as const,
+      ],
+    };
+  };
+  assert.deepEqual(api.judge(tcp("a", ["known", "unknown"])), ["route: unknown cluster 'unknown'"]);
+  const resource = { name: "e", version: "1", bytes: new Uint8Array(), value: tcp("a") };
+  states.next({ kind: "present", resource });
+  const [command] = posted;
+  assert(command?.kind === "setFilterConfig" && command.filter.category === "network");
+  assert.equal(command.filter.slots.tcp[0]?.[0], "a");
+  assert.equal(stats.value("tcp.a.downstream_cx_total"), 0);
+  assert.equal(stats.value("extension_config_discovery.network_filter.e.config_reload"), 1);
+  assert.deepEqual(lease.clusterNames, [tcpProxyConfig().clusters[0]?.name]);
+  lease[Symbol.dispose]();
+  await settled();
+  assert.deepEqual(stats.prefixes, []);
 });

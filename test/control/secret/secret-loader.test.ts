@@ -6,6 +6,7 @@ import type {
   ValidationContextConfig,
 } from "../../../src/control/config/secret-config.ts";
 import type { DataSource } from "../../../src/control/config/data-source.ts";
+import { validationContextDefaults } from "../../../src/control/config/validation-contexts.ts";
 import { loadSecret } from "../../../src/control/secret/secret-loader.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 import { FakeSecretFiles } from "../../support/fake-secret-files.ts";
@@ -22,17 +23,8 @@ const nothing: TlsCertificateConfig = {
   certificateChain: undefined,
   privateKey: undefined,
   password: undefined,
+  ocspStaple: undefined,
   watchedDirectory: undefined,
-};
-const anyPeer: ValidationContextConfig = {
-  trustedCa: undefined,
-  usesSystemRoots: false,
-  crl: undefined,
-  watchedDirectory: undefined,
-  certificateHashes: [],
-  spkiHashes: [],
-  subjectAltNames: [],
-  acceptsUntrusted: false,
 };
 
 function errorOf(value: SecretValue, files = new FakeSecretFiles()): string {
@@ -47,7 +39,7 @@ const ofTls = (chain?: DataSource, key?: DataSource): string =>
   });
 
 const ofContext = (context: Partial<ValidationContextConfig>): string =>
-  errorOf({ kind: "validationContext", context: { ...anyPeer, ...context } });
+  errorOf({ kind: "validationContext", context: { ...validationContextDefaults, ...context } });
 
 test("a certificate and its key are good; what is wrong with them is said in Envoy's words", () => {
   assert.equal(ofTls(inline(certificate), inline(privateKey)), "");

@@ -3,7 +3,8 @@ import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { BehaviorSubject } from "rxjs";
 import type { DecodedSecret } from "../../../src/control/config/secret-config.ts";
-import type { ClientTlsConfig, TlsSecret } from "../../../src/control/config/tls-config.ts";
+import type { UpstreamTlsConfig, TlsSecret } from "../../../src/control/config/tls-config.ts";
+import { validationContextDefaults } from "../../../src/control/config/validation-contexts.ts";
 import { tlsParameterDefaults } from "../../../src/control/config/tls-parameters.ts";
 import { SecretManager } from "../../../src/control/secret/secret-manager.ts";
 import { TlsClient } from "../../../src/control/tls/tls-client.ts";
@@ -25,14 +26,8 @@ const caFile = "/tls/ca.pem";
 const validationOf = (path: string): DecodedSecret["value"] => ({
   kind: "validationContext",
   context: {
+    ...validationContextDefaults,
     trustedCa: { kind: "file", path, watchedDirectory: undefined },
-    usesSystemRoots: false,
-    crl: undefined,
-    watchedDirectory: undefined,
-    certificateHashes: [],
-    spkiHashes: [],
-    subjectAltNames: [],
-    acceptsUntrusted: false,
   },
 });
 const inline: TlsSecret = { kind: "inline", value: validationOf(caFile) };
@@ -62,12 +57,17 @@ class Fixture implements Disposable {
       wallTime: () => 0,
       log: this.log.logger,
     });
-    const config: ClientTlsConfig = {
+    const config: UpstreamTlsConfig = {
+      id: "control",
       certificate: undefined,
       validation: { secret, defaults: undefined },
       sni: "xds.test",
+      autoHostSni: false,
       alpnProtocols: [],
       parameters: tlsParameterDefaults,
+      allowRenegotiation: false,
+      maxSessionKeys: 1,
+      keyLog: undefined,
     };
     this.client = new TlsClient({
       config,

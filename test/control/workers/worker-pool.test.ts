@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { WorkerPool } from "../../../src/control/workers/worker-pool.ts";
 import { FakeWorker } from "../../support/fake-worker.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
+import { noOverloadSlots } from "../../../src/shared/protocol/overload.ts";
 
 function startPool(concurrency: number, delayMs: () => number = () => 0) {
   const clock = new VirtualClock();
@@ -19,7 +20,8 @@ function startPool(concurrency: number, delayMs: () => number = () => 0) {
       slab: new SharedArrayBuffer(8),
       limits: new SharedArrayBuffer(8),
       logLevels: new SharedArrayBuffer(8),
-      slots: { worker: 0, sluice: 0 },
+      slots: { sluice: 0, dispatcher: undefined, overload: noOverloadSlots },
+      pulseMs: 50,
       arenaBytesMax: 1,
       fileFlushIntervalMs: 1,
       fileFlushMinBytes: 1,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { DiscoveryResponse } from "../../../src/control/xds/discovery-response.ts";
 import type { ResourceBatch, ResourceType } from "../../../src/control/xds/resource-batch.ts";
+import { compareDelta } from "../../../src/control/xds/delta-state.ts";
 import {
   afterReply,
   afterRequest,
@@ -124,6 +125,33 @@ test("a resource that cannot be read removes nothing", () => {
   const comparison = compareWithHeld(held, { ...response, resources: [broken] }, rules, interest);
   assert.deepEqual(comparison.removed, []);
   assert.equal(comparison.rejected.length, 1);
+});
+
+test("what has no name is named by its content, where the type allows it and nothing is removed by name", () => {
+  const [one, other] = ["one", "other"].map((text) => ({ name: "", text }));
+  assert(one && other);
+  const held = new Map([["<one>", { version: "1", bytes: textResource("", "one") }]]);
+  const plain = { typeUrl, shortName: "T", isFullState: true };
+  const rules = {
+    ...plain,
+    nameOfUnnamed: (bytes: Uint8Array) => `<${Buffer.from(bytes).toString().slice(4)}>`,
+  };
+  const interest = { all: true, names: new Set<string>() };
+  const same = compareWithHeld(held, responseOf("2", [one]), rules, interest);
+  assert.deepEqual([same.unchanged.length, same.candidates, same.removed], [1, [], []]);
+  const next = compareWithHeld(held, responseOf("2", [other]), rules, interest);
+  assert.deepEqual(
+    next.candidates.map(({ name }) => name),
+    ["<other>"],
+  );
+  assert.deepEqual(next.removed, ["<one>"]);
+  for (const refused of [
+    compareWithHeld(held, responseOf("2", [other]), plain, interest),
+    compareDelta(held, responseOf("2", [other]), rules, interest),
+  ]) {
+    assert.deepEqual(refused.rejected[0]?.errors, ["resource without a name"]);
+    assert.deepEqual(refused.removed, []);
+  }
 });
 
 test("a resource of another type is refused in Envoy's words", () => {

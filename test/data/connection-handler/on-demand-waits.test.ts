@@ -33,9 +33,9 @@ test("an answer ends all waits for the thing, who then may wait for the next", (
   const { told, counts, waits } = sketch();
   const waiter = { onAnswered: () => void waits.wait(want("b"), waiter) };
   waits.wait(want("a"), waiter);
-  waits.answered(want("a"));
+  waits.answered(want("a"), "answered");
   assert.deepEqual([told, counts.waiting], [["wanted", "wanted"], 1]);
-  waits.answered(want("a"));
+  waits.answered(want("a"), "answered");
   assert.equal(counts.waiting, 1);
 });
 

@@ -16,7 +16,7 @@ const table: readonly (readonly [fault: string, log: RegExp | undefined])[] = [
   ["main exit", undefined],
   ["worker throw", /critical.*planted throw/],
   ["worker reject", /critical.*planted rejection/],
-  ["worker exit", /critical.*worker \d died: exit code 3/],
+  ["worker exit", /critical.*worker \d is lost: exit code 3/],
 ];
 
 /** The node reactor's worker has no thread of its own to fail in. */

@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { SluiceProgram, adminOnPortZero, tcpBootstrap } from "../../support/sluice-program.ts";
 import { until } from "../../support/until.ts";
 
-/** Sends back what it gets. */
-async function startEcho() {
+/** Sends back what it gets; `mute`: takes it and says nothing. */
+async function startEcho(how?: "mute") {
   const server: Server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.pipe(socket);
+    if (how !== "mute") socket.pipe(socket);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -46,29 +46,45 @@ async function roundTrip(port: number): Promise<Socket> {
   return socket;
 }
 
-test("a start that waits for its control plane says what for, and SIGTERM ends it with code 0", async () => {
-  const { static_resources: resources } = tcpBootstrap(1) as { static_resources: object };
-  await using sluice = start({
-    admin: adminOnPortZero,
-    node: { id: "n", cluster: "c" },
-    static_resources: resources,
-    dynamic_resources: {
-      ads_config: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "upstream" } }],
+/** What it waits for first, and what it says meanwhile. */
+const waits = [
+  ["CDS", "PRE_INITIALIZING", 2],
+  ["LDS", "INITIALIZING", 3],
+] as const;
+
+for (const [type, state, number] of waits)
+  test(`a start that waits for ${type} says so, and SIGTERM ends it at once with code 0`, async () => {
+    await using silent = await startEcho("mute");
+    const { static_resources: resources } = tcpBootstrap(silent.port) as {
+      static_resources: object;
+    };
+    await using sluice = start({
+      admin: adminOnPortZero,
+      node: { id: "n", cluster: "c" },
+      static_resources: resources,
+      dynamic_resources: {
+        ads_config: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: "upstream" } }],
+        },
+        [`${type.toLowerCase()}_config`]: { ads: {}, resource_api_version: "V3" },
       },
-      cds_config: { ads: {}, resource_api_version: "V3" },
-    },
+    });
+    const url = await sluice.adminUrl();
+    const text = async (target: string) => (await fetch(url + target)).text();
+    await until(
+      async () => new RegExp(`"${type}"`).test(await text("/init_dump?mask=server")),
+      `it waits for ${type}`,
+    );
+    const ready = await fetch(`${url}/ready`);
+    assert.deepEqual([ready.status, await ready.text()], [503, `${state}\n`]);
+    assert.equal(JSON.parse(await text("/server_info")).state, state);
+    assert.equal(await text("/stats?filter=^server.state$"), `server.state: ${number}\n`);
+    sluice.child.kill("SIGTERM");
+    assert.equal(await sluice.exit, 0);
+    assert.doesNotMatch(sluice.stderr, /draining|starting main dispatch loop|uncaught|bug/);
   });
-  const url = await sluice.adminUrl();
-  const ready = await fetch(`${url}/ready`);
-  assert.deepEqual([ready.status, await ready.text()], [503, "PRE_INITIALIZING\n"]);
-  const dump = async () => (await fetch(`${url}/init_dump?mask=server`)).text();
-  await until(async () => /"CDS"/.test(await dump()), "it waits for CDS");
-  sluice.child.kill("SIGTERM");
-  assert.equal(await sluice.exit, 0);
-});
 
 test("/quitquitquit ends it with code 0", async () => {
   await using sluice = start({ admin: { address: tcpAddress() } });

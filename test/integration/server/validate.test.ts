@@ -55,6 +55,16 @@ const refused: readonly (readonly [name: string, text: string, message: RegExp])
     listener('[{filters: [{name: x, typed_config: {"@type": type.googleapis.com/no.such.Type}}]}]'),
     /no\.such\.Type/,
   ],
+  [
+    "an address twice",
+    `static_resources: {listeners: [${["l1", "l2"].map((name) => `{name: ${name}, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{}]}`).join()}]}`,
+    /error adding listener 'l2': error adding listener: 'l2' has duplicate address '127\.0\.0\.1:1'/,
+  ],
+  [
+    "a local cluster that is not there",
+    "cluster_manager: {local_cluster_name: l}",
+    /local cluster 'l' must be defined/,
+  ],
   ["no filter chain", listener("[]"), /no filter chains specified/],
   [
     "an unknown cluster",
@@ -89,3 +99,14 @@ for (const [name, text, message] of refused) {
     assert.doesNotMatch(stderr, /^\s+at /m);
   });
 }
+
+test("a source of clusters on demand that can never answer is warned of, as Envoy takes it", async () => {
+  const source =
+    "{resource_api_version: V3, api_config_source: {api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: nobody}}]}}";
+  const text = listener(
+    `[{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: c, on_demand: {odcds_config: ${source}}}}]}]`,
+  );
+  const { code, stderr } = await validate(text);
+  assert.equal(code, 0);
+  assert.match(stderr, /listener 'l1': odcds: unknown cluster 'nobody', it must be a static one/);
+});

@@ -1,24 +1,17 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
-import { DeltaServer, type DeltaAnswer, type WrappedResource } from "../../support/delta-server.ts";
-import { startHttpUpstream } from "../../support/http-peers.ts";
-import { ProxyProcess } from "../../support/proxy-process.ts";
+import type { ProxyProcess } from "../../support/proxy-process.ts";
+import { fromAds, httpListener } from "../../support/truth-resources.ts";
 import {
-  assignment,
-  dynamicBootstrap,
-  edsCluster,
-  fromAds,
-  httpListener,
-  staticCluster,
-} from "../../support/truth-resources.ts";
+  clusterType,
+  endpointType,
+  fromOwnServer,
+  startOnDemand,
+} from "../../support/on-demand-stage.ts";
 import { until } from "../../support/until.ts";
 
 const types = "type.googleapis.com/envoy";
-const listenerType = `${types}.config.listener.v3.Listener`;
-const clusterType = `${types}.config.cluster.v3.Cluster`;
-const routesType = `${types}.config.route.v3.RouteConfiguration`;
-const endpointType = `${types}.config.endpoint.v3.ClusterLoadAssignment`;
 const filterType = `${types}.extensions.filters.http`;
 const isOurs = process.env["SLUICE_TEST_PROXY"] === undefined;
 const ours = { skip: !isOurs };
@@ -70,53 +63,6 @@ const listenerOf = (odcds?: object, perRoute?: object): object =>
     ],
   });
 
-async function start(open: AsyncDisposableStack, listener = listenerOf({ source: fromAds })) {
-  const upstream = open.use(await startHttpUpstream());
-  const wrapped = (name: string): WrappedResource => ({
-    name,
-    resource: {
-      "@type": clusterType,
-      ...(name.startsWith("eds") ? edsCluster(name) : staticCluster(name, upstream.port)),
-    },
-  });
-  const endpointsOf = (name: string): WrappedResource => ({
-    name,
-    resource: { "@type": endpointType, ...assignment(name, upstream.port) },
-  });
-  const answerTo = (name: string): DeltaAnswer =>
-    name.startsWith("gone") ? { removed_resources: [name] } : { resources: [wrapped(name)] };
-  const server = open.use(
-    await DeltaServer.start((type, names) => {
-      if (type === listenerType)
-        return { resources: [{ name: "web", resource: { "@type": type, ...listener } }] };
-      if (type === routesType)
-        return {
-          resources: names.map((name) => ({
-            name,
-            resource: { "@type": routesType, ...routesOf({ odcds: { source: fromAds } }) },
-          })),
-        };
-      if (type === endpointType) return { resources: names.map(endpointsOf) };
-      if (type !== clusterType) return {};
-      const asked = names.filter((name) => !name.startsWith("silent"));
-      if (asked.length === 0) return undefined;
-      const answers = asked.map((name) => answerTo(name === "*" ? "known" : name));
-      return {
-        resources: answers.flatMap(({ resources = [] }) => resources),
-        removed_resources: answers.flatMap((each) => each.removed_resources ?? []),
-      };
-    }),
-  );
-  const proxy = open.use(
-    await ProxyProcess.start(dynamicBootstrap(server.address, "DELTA_GRPC"), [
-      "--file-flush-interval-msec",
-      "10",
-    ]),
-  );
-  const port = await until(async () => (await proxy.listenerPorts()).get("web"), "it serves");
-  return { server, proxy, port, wrapped };
-}
-
 interface Asked {
   readonly body?: string;
   readonly signal?: AbortSignal;
@@ -152,7 +98,7 @@ async function clusterNames(proxy: ProxyProcess): Promise<readonly string[]> {
 
 test("a cluster that nobody knows is asked for, and the request goes on", async () => {
   await using open = new AsyncDisposableStack();
-  const { server, proxy, port } = await start(open);
+  const { server, proxy, port } = await startOnDemand(open, listenerOf({ source: fromAds }));
   assert.equal(await ask(port, "known"), 200);
   assert.deepEqual(await Promise.all([1, 2, 3].map(() => ask(port, "one"))), [200, 200, 200]);
   assert.equal(await ask(port, "two", { body: "x".repeat(100_000) }), 200);
@@ -165,14 +111,17 @@ test("a cluster that nobody knows is asked for, and the request goes on", async 
 
 test("one whose hosts come by EDS is waited for until it has them", async () => {
   await using open = new AsyncDisposableStack();
-  const { server, port } = await start(open);
+  const { server, port } = await startOnDemand(open, listenerOf({ source: fromAds }));
   assert.equal(await ask(port, "eds.one"), 200);
   assert.deepEqual(server.subscribed(endpointType), ["eds.one"]);
 });
 
 test("a push of other clusters leaves it; its removal takes it", async () => {
   await using open = new AsyncDisposableStack();
-  const { server, proxy, port, wrapped } = await start(open);
+  const { server, proxy, port, wrapped } = await startOnDemand(
+    open,
+    listenerOf({ source: fromAds }),
+  );
   assert.equal(await ask(port, "one"), 200);
   await server.push(clusterType, {
     resources: [wrapped("other")],
@@ -186,14 +135,17 @@ test("a push of other clusters leaves it; its removal takes it", async () => {
 
 test("one that does not exist is 503, as for a route without the filter", async () => {
   await using open = new AsyncDisposableStack();
-  const { proxy, port } = await start(open);
+  const { proxy, port } = await startOnDemand(open, listenerOf({ source: fromAds }));
   assert.equal(await ask(port, "gone"), 503);
   await until(() => Promise.resolve(proxy.log.includes("503 NC cluster_not_found")), "logged");
 });
 
 test("a server that is silent is waited for as long as the filter says", async () => {
   await using open = new AsyncDisposableStack();
-  const { proxy, port } = await start(open, listenerOf({ source: fromAds, timeout: "0.2s" }));
+  const { proxy, port } = await startOnDemand(
+    open,
+    listenerOf({ source: fromAds, timeout: "0.2s" }),
+  );
   assert.equal(await ask(port, "silent"), 503);
   await until(() => Promise.resolve(proxy.log.includes("503 NC cluster_not_found")), "logged");
 });
@@ -205,7 +157,7 @@ test("a route says otherwise: it asks where the filter does not, and the other w
     [undefined, undefined, 503],
   ] as const) {
     await using open = new AsyncDisposableStack();
-    const { port } = await start(open, listenerOf(odcds, perRoute));
+    const { port } = await startOnDemand(open, listenerOf(odcds, perRoute));
     assert.equal(await ask(port, "one"), status);
   }
 });
@@ -216,7 +168,8 @@ test("a route of RDS says so too", async () => {
     rds: { route_config_name: "routes", config_source: fromAds },
     http_filters: [onDemand(), router],
   });
-  const { server, port } = await start(open, listener);
+  const routes = routesOf({ odcds: { source: fromAds } });
+  const { server, port } = await startOnDemand(open, listener, routes);
   assert.equal(await ask(port, "one"), 200);
   assert(server.subscribed(clusterType).includes("one"));
 });
@@ -243,7 +196,7 @@ test("one of weighted clusters says otherwise than its route", async () => {
       },
       http_filters: [onDemand(), router],
     });
-    const { port } = await start(open, listener);
+    const { port } = await startOnDemand(open, listener);
     return await ask(port, "");
   };
   assert.equal(await answers(override({ source: fromAds }), override()), 200);
@@ -252,7 +205,7 @@ test("one of weighted clusters says otherwise than its route", async () => {
 
 test("clients that go are forgotten, and so is what they wanted", ours, async () => {
   await using open = new AsyncDisposableStack();
-  const { server, proxy, port } = await start(open);
+  const { server, proxy, port } = await startOnDemand(open, listenerOf({ source: fromAds }));
   const leaving = new AbortController();
   const { signal } = leaving;
   const asked = ["silent.a", "silent.a", "silent.b"].map((cluster) =>
@@ -272,9 +225,20 @@ test("clients that go are forgotten, and so is what they wanted", ours, async ()
 
 test("subscriptions to single clusters are counted apart, and timeouts too", ours, async () => {
   await using open = new AsyncDisposableStack();
-  const { proxy, port } = await start(open, listenerOf({ source: fromAds, timeout: "0.2s" }));
+  const { proxy, port } = await startOnDemand(
+    open,
+    listenerOf({ source: fromAds, timeout: "0.2s" }),
+  );
   assert.equal(await ask(port, "one"), 200);
   assert.equal(await ask(port, "silent"), 503);
   assert.equal(await proxy.stat("cluster_manager.odcds.update_success"), 1);
   assert.equal(await proxy.stat("sluice.odcds.timeouts"), 1);
+});
+
+test("clusters may have a server of their own", async () => {
+  await using open = new AsyncDisposableStack();
+  const { server, port } = await startOnDemand(open, listenerOf({ source: fromOwnServer }));
+  assert.deepEqual(await Promise.all([ask(port, "one"), ask(port, "two")]), [200, 200]);
+  assert.equal(await ask(port, "gone"), 503);
+  assert.ok(server.paths.some((path) => path.endsWith("ClusterDiscoveryService/DeltaClusters")));
 });

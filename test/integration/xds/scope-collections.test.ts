@@ -89,3 +89,63 @@ test("scopes come from the collection that the listener names", async () => {
   assert.equal(await proxy.stat("http.web.scoped_rds.scopes.all_scopes"), 1);
   assert.deepEqual(server.nacks, []);
 });
+
+test("two listeners have each the collection that it names, of one server", async () => {
+  await using open = new AsyncDisposableStack();
+  const bar = "xdstp://a/envoy.config.route.v3.ScopedRouteConfiguration/bar";
+  const scoped = (name: string, from: string): object =>
+    httpListener(name, {
+      scoped_routes: {
+        ...scopedRoutes,
+        name,
+        scoped_rds: { scoped_rds_config_source: fromAds, srds_resources_locator: `${from}/*?k=v` },
+      },
+    });
+  const listeners = (...names: readonly string[]) => ({
+    resources: names.map((name) => ({
+      name,
+      resource: { "@type": listenerType, ...scoped(name, name === "foo" ? folder : bar) },
+    })),
+  });
+  const server = open.use(
+    await DeltaServer.start((type, names) => {
+      switch (type) {
+        case listenerType:
+          return listeners("foo", "bar");
+        case scopeType:
+          return {
+            resources: names.map((name) => {
+              const own = name.replace("*", "one");
+              return { name: own, resource: scope(own, name.startsWith(folder) ? "1" : "2") };
+            }),
+          };
+        case routesType:
+          return { resources: names.map((name) => ({ name, resource: routes })) };
+        default:
+          return {};
+      }
+    }),
+  );
+  const proxy = open.use(
+    await ProxyProcess.start({
+      ...dynamicBootstrap(server.address, "DELTA_GRPC"),
+      node_context_params: ["id"],
+    }),
+  );
+  const statuses = async (name: string): Promise<readonly number[]> => {
+    const port = await until(async () => (await proxy.listenerPorts()).get(name), `${name} serves`);
+    const ask = async (key: string): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${port}/`, { headers: { "x-scope": key } })).status;
+    return Promise.all([ask("1"), ask("2")]);
+  };
+  assert.deepEqual(await statuses("foo"), [204, 404]);
+  assert.deepEqual(await statuses("bar"), [404, 204]);
+  assert.deepEqual(server.subscribed(scopeType).toSorted(), [
+    `${bar}/*${query}`,
+    `${folder}/*${query}`,
+  ]);
+  await server.push(listenerType, { removed_resources: ["bar"] });
+  await until(async () => !(await proxy.listenerPorts()).has("bar"), "it is gone");
+  assert.deepEqual(await statuses("foo"), [204, 404]);
+  assert.deepEqual(server.nacks, []);
+});

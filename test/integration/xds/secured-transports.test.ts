@@ -6,7 +6,7 @@ import { ApiServer } from "../../../src/xds-server/api/api-server.ts";
 import { ResourceReader } from "../../../src/xds-server/resource-reader.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
-import { reportBootstrap } from "../../support/report-bootstrap.ts";
+import { grpcLog, httpProxy, reportBootstrap } from "../../support/report-bootstrap.ts";
 import { ReportServer } from "../../support/report-server.ts";
 import { SecuredServer, tlsSocket } from "../../support/secured-server.ts";
 import { adminOnPortZero } from "../../support/sluice-program.ts";
@@ -131,6 +131,46 @@ test("google_grpc: a certificate for another name, or of another CA, is refused"
     );
     assert.equal(await proxy.stat("control_plane.connected_state"), 0);
     if (!isEnvoy) assert.match(proxy.log, /certificate verify failed: /);
+  }
+});
+
+test("access logs go over TLS, to a server with the right name alone", async () => {
+  await using control = await SecuredServer.start();
+  for (const [name, isTrusted] of [
+    ["DNS:xds.test", true],
+    ["DNS:other.test", false],
+  ] as const) {
+    const { certificate, privateKey } = control.authority.issue([name]);
+    const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(privateKey) };
+    await using server = await ReportServer.start(0, ServerCredentials.createSsl(null, [pair]));
+    const direct = { match: { prefix: "/" }, directResponse: { status: 204 } };
+    const settings = { accessLog: [grpcLog("http", "secured")] };
+    const base = reportBootstrap({
+      listeners: [httpProxy("web", [direct], settings)],
+      clusters: [],
+      reportPort: server.port,
+    }) as { staticResources: { clusters: [object] } };
+    Object.assign(base.staticResources.clusters[0], {
+      transport_socket: tlsSocket(trusted(control.authority.certificate)),
+    });
+    await using proxy = await ProxyProcess.start(base);
+    const port = (await proxy.listenerPorts()).get("web");
+    assert.equal((await fetch(`http://127.0.0.1:${port}/told`)).status, 204);
+    if (isTrusted) {
+      await until(
+        () =>
+          Promise.resolve(
+            JSON.stringify(server.accessLogs.map(({ received }) => received)).includes("/told"),
+          ),
+        "it is told",
+      );
+      continue;
+    }
+    await until(
+      async () => (await proxy.stat("cluster.reports.ssl.fail_verify_san")) >= 1,
+      "it is refused",
+    );
+    assert.deepEqual(server.accessLogs, []);
   }
 });
 

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { TestAuthority } from "../../support/certificates.ts";
@@ -70,6 +71,29 @@ test("both sides show certificates", async () => {
   await isServed(control, securedBootstrap(control.pushing.address, socket));
 });
 
+test("the client's key may be behind a password", async () => {
+  await using control = await SecuredServer.start({ asksClient: true });
+  const client = control.authority.issue(["URI:spiffe://sluice/proxy"]);
+  control.writeText("client.pem", client.certificate);
+  control.writeText("client.key", control.authority.encrypt(client, "open sesame"));
+  const certificate = {
+    certificate_chain: { filename: control.file("client.pem") },
+    private_key: { filename: control.file("client.key") },
+    password: { inline_string: "open sesame" },
+  };
+  const socket = tlsSocket({ tls_certificates: [certificate], ...trusted(control) });
+  await isServed(control, securedBootstrap(control.pushing.address, socket));
+});
+
+test("a list of revoked certificates lets the others through", async () => {
+  await using control = await SecuredServer.start();
+  const another = control.authority.issue(["DNS:xds.test"]);
+  control.writeText("crl.pem", control.authority.revocationList([another]));
+  const crl = { filename: control.file("crl.pem") };
+  const socket = tlsSocket(trusted(control, { crl }));
+  await isServed(control, securedBootstrap(control.pushing.address, socket));
+});
+
 test("over a Unix socket, with a CA and no name", async () => {
   await using control = await SecuredServer.start({ address: (folder) => `unix:${folder}/xds` });
   const socket = tlsSocket(trusted(control));
@@ -126,6 +150,17 @@ const failures: readonly Failure[] = [
     reason:
       /certificate verify failed: verify SAN list: the certificate is for DNS:xds.test, IP Address:127.0.0.1/,
     counted: "fail_verify_san",
+  },
+  {
+    what: "a revoked certificate",
+    common: (control) => {
+      const certificate = readFileSync(control.file("server.pem"), "utf8");
+      const list = control.authority.revocationList([{ certificate, privateKey: "" }]);
+      control.writeText("crl.pem", list);
+      return trusted(control, { crl: { filename: control.file("crl.pem") } });
+    },
+    reason: /certificate verify failed: certificate revoked/,
+    counted: "fail_verify_error",
   },
   {
     what: "another hash",

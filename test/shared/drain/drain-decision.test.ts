@@ -8,6 +8,7 @@ import {
   evenPlace,
   gradualWindowMs,
   nextDrainStep,
+  silencePlan,
 } from "../../../src/shared/drain/drain-decision.ts";
 
 function drainStart(overrides: Partial<DrainStart> = {}): DrainStart {
@@ -100,6 +101,25 @@ test("gradualWindowMs() leaves the grace, or half of a short drain", () => {
   assert.equal(gradualWindowMs(drainStart()), 55_000);
   assert.equal(gradualWindowMs(drainStart({ deadlineMs: 5_000 })), 2_000);
   assert.equal(gradualWindowMs(drainStart({ deadlineMs: 0 })), 0);
+});
+
+test("silencePlan() ends an idle connection before it would be cut, in the shortest drain too", () => {
+  assert.deepEqual(silencePlan(drainStart()), { graceMs: 5_000, endsMs: 60_900 });
+  assert.deepEqual(silencePlan(drainStart({ idle: "keep" })), {
+    graceMs: Infinity,
+    endsMs: 60_900,
+  });
+  fc.assert(
+    fc.property(anyDrain, anyShare, (drain, place) => {
+      const { graceMs, endsMs } = silencePlan(drain);
+      const toldMs = drainInstant(drain, drain.startMs, place);
+      // Told, and silent for a while: the last one of a short drain has three eighths of it.
+      assert(endsMs >= toldMs && endsMs <= drain.deadlineMs);
+      const durationMs = drain.deadlineMs - drain.startMs;
+      assert(endsMs < drain.deadlineMs || durationMs === 0);
+      assert(endsMs - toldMs >= Math.min(graceMs - 100, (durationMs * 3) / 8) - 1e-6);
+    }),
+  );
 });
 
 const busy = { protocol: "http1", isIdle: false, isTold: true } as const;

@@ -1,7 +1,7 @@
 /** A check by HTTP/1.1 (Envoy: `HttpHealthCheckerImpl`): one request, judged by status, headers and, if asked, body. */
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { HttpProbeConfig, StatusRange } from "../../config/health-check-config.ts";
-import { stringTest } from "../../config/string-test.ts";
+import { stringTest } from "../../../shared/tls/string-test.ts";
 import type { CheckOutcome } from "./check-state.ts";
 import { containsInOrder } from "./expected-bytes.ts";
 import { type Prober, type ProbeTarget, failed } from "./prober.ts";

@@ -12,6 +12,9 @@ export const bootstrapFields: FieldTables = {
       "layered_runtime",
       "admin",
       "enable_dispatcher_stats",
+      "overload_manager",
+      "watchdog",
+      "watchdogs",
       "header_prefix",
       "node_context_params",
       "config_sources",
@@ -31,10 +34,7 @@ export const bootstrapFields: FieldTables = {
       stats_flush_on_admin: "stats are pulled from the admin interface",
       deferred_stat_options: "stats are made when they are needed",
       stats_eviction_interval: "stats live as long as their owner",
-      watchdog: "the watchdogs have their defaults",
-      watchdogs: "the watchdogs have their defaults",
       tracing: "nothing is traced",
-      overload_manager: "limits are those of listeners and clusters",
       stats_server_version_override: "the version is our own",
       use_tcp_for_dns_lookups: "the system's resolver decides",
       dns_resolution_config: "the system's resolver is used",
@@ -70,6 +70,40 @@ export const bootstrapFields: FieldTables = {
       outlier_detection: "no host is ejected",
       enable_deferred_cluster_creation: "clusters are cheap",
     },
+  },
+  "envoy.config.bootstrap.v3.Watchdogs": {
+    honoured: ["main_thread_watchdog", "worker_watchdog"],
+  },
+  "envoy.config.bootstrap.v3.Watchdog": {
+    honoured: [
+      "miss_timeout",
+      "megamiss_timeout",
+      "kill_timeout",
+      "max_kill_timeout_jitter",
+      "multikill_timeout",
+      "multikill_threshold",
+    ],
+    warned: { actions: "a thread that is stuck is logged, counted and ends the process" },
+  },
+  "envoy.config.overload.v3.OverloadManager": {
+    honoured: ["refresh_interval", "resource_monitors", "actions", "loadshed_points"],
+    warned: { buffer_factory_config: "streams are not reset by the memory they take" },
+  },
+  "envoy.config.overload.v3.ResourceMonitor": "whole",
+  "envoy.config.overload.v3.OverloadAction": {
+    honoured: ["name", "triggers"],
+    warned: { typed_config: "no action that is built has one" },
+  },
+  "envoy.config.overload.v3.LoadShedPoint": "whole",
+  "envoy.config.overload.v3.Trigger": "whole",
+  "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig": {
+    honoured: ["max_heap_size_bytes"],
+  },
+  "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig": {
+    honoured: ["filename"],
+  },
+  "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig": {
+    honoured: ["max_active_downstream_connections"],
   },
   "envoy.config.bootstrap.v3.Admin": {
     honoured: [

@@ -31,6 +31,7 @@ export const clusterFields: FieldTables = {
       "round_robin_lb_config",
       "common_lb_config",
       "transport_socket",
+      "transport_socket_matches",
       "metadata",
       "filters",
       "load_balancing_policy",
@@ -40,8 +41,8 @@ export const clusterFields: FieldTables = {
     ],
     refused: {
       cluster_type: "cluster extensions are not built",
-      transport_socket_matches: "TLS to upstreams is not built",
-      transport_socket_matcher: "TLS to upstreams is not built",
+      transport_socket_matcher:
+        "hosts would be spoken to in another way: use transport_socket_matches",
       upstream_bind_config: "connections would come from another address",
       lb_subset_config: otherHosts,
       dns_resolvers: "names would be asked of another server",
@@ -50,7 +51,6 @@ export const clusterFields: FieldTables = {
     },
     warned: {
       outlier_detection: "no host is ejected",
-      upstream_http_protocol_options: "without TLS there is nothing to set",
       dns_failure_refresh_rate: "dns_refresh_rate holds after failures too",
       dns_jitter: "names are asked at even intervals",
       use_tcp_for_dns_lookups: "the system's resolver decides",
@@ -68,6 +68,9 @@ export const clusterFields: FieldTables = {
     },
   },
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "whole",
+  "envoy.config.cluster.v3.Cluster.TransportSocketMatch": {
+    honoured: ["name", "match", "transport_socket"],
+  },
   "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": {
     honoured: ["choice_count"],
     warned: {
@@ -123,8 +126,8 @@ export const clusterFields: FieldTables = {
     ],
     refused: {
       custom_health_check: "built are http_health_check, tcp_health_check, grpc_health_check",
-      tls_options: "TLS to upstreams is not built",
-      transport_socket_match_criteria: "TLS to upstreams is not built",
+      tls_options: "health checks over TLS are not built",
+      transport_socket_match_criteria: "health checks over TLS are not built",
     },
     warned: {
       event_log_path: "health events are in the log of the process (health_checker)",

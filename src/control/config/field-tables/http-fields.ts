@@ -31,6 +31,8 @@ export const httpFields: FieldTables = {
       "use_remote_address",
       "xff_num_trusted_hops",
       "skip_xff_append",
+      "forward_client_cert_details",
+      "set_current_client_cert_details",
       "via",
       "generate_request_id",
       "preserve_external_request_id",
@@ -59,8 +61,6 @@ export const httpFields: FieldTables = {
       flush_access_log_on_new_request: "a request is logged when it ends",
       access_log_options: "a request is logged when it ends",
       internal_address_config: "nobody is taken for internal",
-      forward_client_cert_details: "without TLS there is no certificate, the header is removed",
-      set_current_client_cert_details: "without TLS there is no certificate",
       proxy_100_continue: "100-continue is answered here",
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: "addresses are shown as they are",
       upgrade_configs: "upgrades are refused with 403",
@@ -199,6 +199,7 @@ export const httpFields: FieldTables = {
     honoured: ["interval", "timeout", "interval_jitter"],
     warned: { connection_idle_interval: "pings are sent at intervals alone" },
   },
+  [`${manager}.SetCurrentClientCertDetails`]: "whole",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     honoured: [
       "common_http_protocol_options",
@@ -206,11 +207,14 @@ export const httpFields: FieldTables = {
       "use_downstream_protocol_config",
       "auto_config",
       "http_filters",
+      "upstream_http_protocol_options",
     ],
     warned: {
-      upstream_http_protocol_options: "without TLS there is nothing to set",
       header_validation_config: "headers are judged as always",
     },
+  },
+  "envoy.config.core.v3.UpstreamHttpProtocolOptions": {
+    honoured: ["auto_sni", "auto_san_validation", "override_auto_sni_header"],
   },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
     honoured: ["http_protocol_options", "http2_protocol_options"],

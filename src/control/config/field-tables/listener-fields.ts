@@ -28,6 +28,7 @@ export const listenerFields: FieldTables = {
       "max_connections_to_accept_per_socket_event",
       "bind_to_port",
       "ignore_global_conn_limit",
+      "bypass_overload_manager",
       "tcp_keepalive",
     ],
     refused: {
@@ -43,8 +44,6 @@ export const listenerFields: FieldTables = {
       tcp_fast_open_queue_length: "TCP fast open stays off",
       connection_balance_config: "connections go to the worker with the fewest, always",
       enable_mptcp: "plain TCP sockets are opened",
-      bypass_overload_manager:
-        "there is no overload manager to bypass; a shutdown does not wait for its connections",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
   },
@@ -87,8 +86,7 @@ export const listenerFields: FieldTables = {
     isMatcher: true,
   },
   "envoy.config.listener.v3.Filter": {
-    honoured: ["name", "typed_config"],
-    refused: { config_discovery: "extension discovery is not built" },
+    honoured: ["name", "typed_config", "config_discovery"],
   },
   "envoy.config.core.v3.TransportSocket": { honoured: ["name", "typed_config"] },
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "whole",
@@ -102,11 +100,11 @@ export const listenerFields: FieldTables = {
       "max_connect_attempts",
       "max_downstream_connection_duration",
       "check_drain_close",
+      "on_demand",
     ],
     refused: {
       tunneling_config: "bytes would go without the tunnel",
       metadata_match: "bytes would go to other hosts",
-      on_demand: "connections would be closed instead of waiting for their cluster",
     },
     warned: {
       hash_policy: "no load balancer that hashes is built",
@@ -119,6 +117,9 @@ export const listenerFields: FieldTables = {
       max_downstream_connection_duration_jitter_percentage: "the duration is exact",
       max_early_data_bytes: "data is read once the upstream is connected",
     },
+  },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand": {
+    honoured: ["odcds_config", "resources_locator", "timeout"],
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": {
     honoured: ["clusters"],

@@ -7,6 +7,7 @@ import { formatAddress, type SocketAddress } from "../../../shared/common/addres
 import type { AccessLogOperator } from "../../../shared/config/access-log-operators.ts";
 import { responseFlags, type StreamInfo } from "../../network/stream-info.ts";
 import { formatTime } from "./start-time.ts";
+import { tlsOperatorMakers } from "./tls-operators.ts";
 
 export type OperatorValue = string | number | undefined;
 export type Operator = (info: StreamInfo) => OperatorValue;
@@ -22,6 +23,7 @@ const plain =
 
 /** One entry an operator; the compiler asks for every name of the shared list. */
 const operatorMakers: Readonly<Record<AccessLogOperator, OperatorMaker>> = {
+  ...tlsOperatorMakers,
   BYTES_RECEIVED: plain((info) => info.bytesReceived),
   BYTES_SENT: plain((info) => info.bytesSent),
   CONNECTION_ID: plain((info) => info.connectionId),
@@ -42,7 +44,6 @@ const operatorMakers: Readonly<Record<AccessLogOperator, OperatorMaker>> = {
   HOSTNAME: plain(() => hostName),
   PROTOCOL: plain((info) => info.protocol),
   REQ: (args) => header(args, (info, name) => info.requestHeader(name)),
-  REQUESTED_SERVER_NAME: plain(() => undefined),
   REQUEST_DURATION: plain((info) => since(info, info.requestEndMs)),
   REQUEST_TX_DURATION: plain((info) => since(info, info.upstreamStartMs)),
   REQ_WITHOUT_QUERY: (args) =>

@@ -44,6 +44,8 @@ export class RequestHead {
   /** Index in the header table; -1: none. */
   hostIndex = -1;
   forwardedForIndex = -1;
+  /** The first of them. */
+  clientCertIndex = -1;
   forwardedProtoIndex = -1;
   requestIdIndex = -1;
   upgradeIndex = -1;
@@ -116,6 +118,7 @@ export class RequestHead {
     this.forwardedForIndex = -1;
     this.forwardedProtoIndex = -1;
     this.requestIdIndex = -1;
+    this.clientCertIndex = -1;
     this.upgradeIndex = -1;
     this.expectIndex = -1;
     this.hasEnvoyFields = false;
@@ -141,6 +144,9 @@ export class RequestHead {
         break;
       case knownHeader["x-request-id"]:
         if (this.requestIdIndex < 0) this.requestIdIndex = index;
+        break;
+      case knownHeader["x-forwarded-client-cert"]:
+        if (this.clientCertIndex < 0) this.clientCertIndex = index;
         break;
       case knownHeader.upgrade:
         this.upgradeIndex = index;

@@ -4,7 +4,7 @@
  */
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { CloseReason } from "../../../shared/io/reactor.ts";
-import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import { type DownstreamConnection, isTls } from "../../network/downstream-connection.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import type { HttpContext } from "../http-context.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
@@ -137,6 +137,7 @@ export class ConnectionEnd {
     const isRemote = reason !== "local" || this.#endByPeer !== "none";
     context.add(httpStat.cxActive, -1);
     context.add(httpStat.cxHttp2Active, -1);
+    if (isTls(this.#connection.filterChain)) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);

@@ -5,9 +5,8 @@
  * Whatever is odd ends it: bytes without a request, more bytes than the response had, a malformed head.
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
-import type { CloseReason, Reactor, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
-import type { StatSlab } from "../../../shared/stats/slab.ts";
-import { transportFailureReason } from "../../network/transport-failure.ts";
+import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
+import { type UpstreamEnvironment, UpstreamTransport } from "../../network/upstream-transport.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
@@ -32,12 +31,6 @@ type State =
   | "untilClose"
   | "closed";
 
-/** What connections share of their worker. */
-export interface UpstreamEnvironment {
-  readonly reactor: Reactor;
-  readonly slab: StatSlab;
-}
-
 /** What a connection tells the pool that opened it. */
 export interface ConnectionOwner {
   readonly host: UpstreamHost;
@@ -59,7 +52,7 @@ export interface AcquiredConnection {
 
 export class Http1ClientConnection implements SocketHandler, UpstreamConnection {
   readonly host: UpstreamHost;
-  readonly socket: Socket;
+  readonly #transport: UpstreamTransport;
   /** What `Http1Pool.acquire` returns for this connection, made once. */
   readonly acquired: AcquiredConnection = { kind: "connection", connection: this };
   /** Requests it has carried, the present one included. */
@@ -90,15 +83,16 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
     const { config, activity } = this.host.cluster;
-    this.socket = reactor.connect(this.host.config.address, this, {
-      bufferLimitBytes: config.perConnectionBufferLimitBytes,
-      noDelay: true,
-    });
+    this.#transport = new UpstreamTransport(this.host, pool.environment, "http1", this);
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
     this.#count(clusterStat.cxTotal);
     this.#count(clusterStat.cxHttp1Total);
     this.#countHost(hostStat.cxTotal);
     activity.connectionOpened();
+  }
+
+  get socket(): Socket {
+    return this.#transport.socket;
   }
 
   /** Binds the request to this idle connection; false when the breaker of requests is full. */
@@ -144,6 +138,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   }
 
   onConnected(): void {
+    if (!this.#transport.onConnected()) return;
     const { nowMs } = this.#pool.environment.reactor;
     this.#record(clusterStat.cxConnectMs, nowMs - this.#startMs);
     this.#becomeIdle();
@@ -203,6 +198,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   onClosed(reason: CloseReason, detail: string): void {
     const wasConnecting = this.#state === "connecting";
     const isTimeout = wasConnecting && this.#isClosedByUs;
+    const failure = this.#transport.onClosed(detail);
     if (!wasConnecting) this.#failRequest("connectionTermination");
     this.#state = "closed";
     this.#timer.cancel();
@@ -215,7 +211,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     this.#count(clusterStat.cxConnectFail);
     this.#countHost(hostStat.cxConnectFail);
     if (isTimeout) this.#pool.failWaiting("connectionTimeout", "");
-    else this.#pool.failWaiting("connectionFailure", transportFailureReason(detail));
+    else this.#pool.failWaiting("connectionFailure", failure);
   }
 
   onDeadline(nowMs: number): number {

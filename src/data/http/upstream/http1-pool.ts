@@ -11,8 +11,8 @@ import {
   type AcquiredConnection,
   type ConnectionOwner,
   Http1ClientConnection,
-  type UpstreamEnvironment,
 } from "./http1-client-connection.ts";
+import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 

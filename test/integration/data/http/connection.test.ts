@@ -1,6 +1,7 @@
 /** The life of a client's connection: order, limits, timeouts, drains, the end. */
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
+import { silencePlan } from "../../../../src/shared/drain/drain-decision.ts";
 import { clusterAction, route } from "../../../support/http-fixture.ts";
 import { type HttpClient, startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
@@ -263,6 +264,42 @@ forEachWorkerKind("drained connections end without losing a request", {}, async 
   });
   assert.equal(proxy.http("downstream_cx_drain_close"), 4);
 });
+
+for (const atOnce of [false, true]) {
+  const ending = atOnce ? "removed with its listener at that instant" : "left to it";
+  const name = `an idle connection finishes before the end of a drain shorter than its grace: ${ending}`;
+  forEachWorkerKind(name, {}, async (workers) => {
+    await using upstream = await startHttpUpstream();
+    const proxy = await startProxy(workers, upstream.port);
+    const clients = Array.from({ length: 20 }, () => proxy.connect());
+    await Promise.all(clients.map((client) => client.get("/")));
+    const drain = workers.startDrain(proxy.listener, {
+      durationMs: 400,
+      start: { idleGraceMs: 5_000, strategy: "gradual" },
+    });
+    await workers.untilCounted(() => workers.drainCounts(drain)?.notified === 20);
+    if (atOnce) {
+      // The workers' own timers are a tick late at this instant, and nothing but chance says who is first.
+      await until(() => performance.now() >= silencePlan(drain).endsMs, "the silence ends");
+      await workers.removeListener(proxy.listener);
+    }
+    await Promise.all(clients.map((client) => client.ended()));
+    for (const client of clients) {
+      assert.equal(client.error, undefined);
+      client.socket.end();
+    }
+    await workers.untilCounted(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.deepEqual(workers.drainCounts(drain), {
+      atStart: 20,
+      notified: 20,
+      finished: 20,
+      closedByPeer: 0,
+      forced: 0,
+      remaining: 0,
+    });
+    assert.equal(proxy.http("downstream_cx_drain_close"), 20);
+  });
+}
 
 /** Asks on until a response says that it is the last one. */
 async function untilClosed(client: HttpClient) {

@@ -7,7 +7,11 @@ import type {
 } from "../../../../src/shared/config/http-config.ts";
 import { credentialInjectorStats } from "../../../../src/shared/stats/stat-names.ts";
 import type { HeaderMutations } from "../../../../src/shared/config/route-config.ts";
-import { blockOf } from "../../../../src/shared/protocol/worker-command.ts";
+import {
+  blockOf,
+  type ReplyId,
+  type WorkerCommand,
+} from "../../../../src/shared/protocol/worker-command.ts";
 import { route } from "../../../support/http-fixture.ts";
 import { startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
@@ -38,6 +42,13 @@ const discovered = (fallback?: PlainHttpFilterConfig): HttpFilterConfig => ({
   id: "e",
   mayInjectCredentials: false,
   fallback,
+});
+
+const setFilterConfig = (config: PlainHttpFilterConfig, reply: ReplyId): WorkerCommand => ({
+  kind: "setFilterConfig",
+  id: "e",
+  filter: { category: "http", config },
+  reply,
 });
 
 const direct = (prefix: string, status: number) =>
@@ -157,8 +168,7 @@ forEachWorkerKind(
     });
     const push = async (value: string): Promise<void> => {
       const config = mutating([set("x-version", value)], [set("x-version", value)]);
-      workers.post({ kind: "setFilterConfig", id: "e", config });
-      await workers.request((reply) => ({ kind: "ping", reply }));
+      await workers.request((reply) => setFilterConfig(config, reply));
     };
     const client = proxy.connect();
     const missing = await client.get("/");
@@ -176,8 +186,7 @@ forEachWorkerKind(
       upstream.requests.map(({ headers }) => headers["x-version"]),
       ["one", "one", "two"],
     );
-    workers.post({ kind: "removeFilterConfig", id: "e" });
-    await workers.request((reply) => ({ kind: "ping", reply }));
+    await workers.request((reply) => ({ kind: "removeFilterConfig", id: "e", reply }));
     assert.equal((await client.get("/")).status, 500);
   },
 );
@@ -195,11 +204,9 @@ forEachWorkerKind(
       (await client.get("/")).headers["x-version"];
     assert.equal(await version(), "default");
     const config = mutating([], [set("x-version", "came")]);
-    workers.post({ kind: "setFilterConfig", id: "e", config });
-    await workers.request((reply) => ({ kind: "ping", reply }));
+    await workers.request((reply) => setFilterConfig(config, reply));
     assert.equal(await version(), "came");
-    workers.post({ kind: "removeFilterConfig", id: "e" });
-    await workers.request((reply) => ({ kind: "ping", reply }));
+    await workers.request((reply) => ({ kind: "removeFilterConfig", id: "e", reply }));
     assert.equal(await version(), "default");
   },
 );

@@ -38,7 +38,7 @@ function answer(workers: TestWorkers, routes: readonly Route[]): void {
   const virtualHosts = [virtualHost(["*"], routes)];
   workers.post({ kind: "setRoutes", config: routeConfig({ name: "r", virtualHosts }) });
   setScope(workers, { ...unloaded, routes: "r" });
-  workers.post({ kind: "answered", want });
+  workers.post({ kind: "answered", want, outcome: "answered" });
 }
 
 const wanted = (workers: TestWorkers): Promise<void> =>
@@ -150,7 +150,7 @@ forEachWorkerKind("an answer that brings nothing is a 404", {}, async (workers) 
   const client = proxy.connect();
   const response = client.get("/", ["x-scope: a"]);
   await wanted(workers);
-  workers.post({ kind: "answered", want });
+  workers.post({ kind: "answered", want, outcome: "answered" });
   assert.equal((await response).status, 404);
   assert.equal(proxy.http("no_route"), 1);
   // The next one asks anew.

@@ -1,6 +1,6 @@
 /** A string matcher as a function, for what main matches itself: linear in its input, whatever the expression. */
 import { RE2JS } from "re2js";
-import type { StringMatcher } from "../../shared/config/matchers.ts";
+import type { StringMatcher } from "../config/matchers.ts";
 
 /** The expression has been judged when the matcher was decoded. */
 export function stringTest(matcher: StringMatcher): (text: string) => boolean {

@@ -1,65 +1,32 @@
-/** `UpstreamTlsContext`, of clusters that Sluice itself speaks to. */
+/** `CommonTlsContext`: what servers and clients say alike. */
 import type { CertificateValidationContext } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/common_pb.d.ts";
 import type {
   CommonTlsContext,
-  UpstreamTlsContext,
+  TlsKeyLog,
 } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/tls_pb.d.ts";
+import type { TlsKeyLogConfig } from "../../shared/config/tls-config.ts";
+import { decodeCidrRange } from "./addresses.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import type { FoundExtension } from "./extensions.ts";
-import type { ClientTlsConfig, TlsSecret, ValidationSource } from "./tls-config.ts";
 import { decodeSecretReference, decodeTlsCertificate } from "./secrets.ts";
-import { decodeTlsParameters } from "./tls-parameters.ts";
+import type { TlsSecret, ValidationSource } from "./tls-config.ts";
 import { decodeValidationContext } from "./validation-contexts.ts";
 
-const typeName = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" as const;
-
-export function decodeUpstreamTls(
-  { config }: FoundExtension,
+export function decodeCertificates(
+  { tlsCertificates, tlsCertificateSdsSecretConfigs }: CommonTlsContext,
   context: DecodeContext,
-): ClientTlsConfig | undefined {
-  const schema = context.protos.schema<UpstreamTlsContext>(typeName);
-  const message = context.read(config, schema);
-  if (!message) return undefined;
-  const { commonTlsContext: common, sni } = message;
-  const validation = common && decodeValidation(common, context);
-  if (!validation)
-    context.warn(
-      `${typeName}.common_tls_context`,
-      "it has no validation context, so the server's certificate is not verified",
-    );
-  return {
-    certificate: common && decodeCertificate(common, context),
-    validation,
-    sni,
-    alpnProtocols: common?.alpnProtocols ?? [],
-    parameters: decodeTlsParameters(common?.tlsParams, context),
-  };
+): readonly TlsSecret[] {
+  const inline = tlsCertificates.map((message): TlsSecret => {
+    const certificate = decodeTlsCertificate(message, context);
+    return { kind: "inline", value: { kind: "tlsCertificate", certificate } };
+  });
+  const named = tlsCertificateSdsSecretConfigs.map((message): TlsSecret => ({
+    kind: "named",
+    reference: decodeSecretReference(message, "tlsCertificate", context),
+  }));
+  return [...inline, ...named];
 }
 
-function decodeCertificate(
-  { tlsCertificates, tlsCertificateSdsSecretConfigs: named }: CommonTlsContext,
-  context: DecodeContext,
-): TlsSecret | undefined {
-  if (tlsCertificates.length > 1 || named.length > 1)
-    context.refuse("Multiple TLS certificates are not supported for client contexts");
-  const [certificate] = tlsCertificates;
-  if (certificate) {
-    const value = {
-      kind: "tlsCertificate",
-      certificate: decodeTlsCertificate(certificate),
-    } as const;
-    return { kind: "inline", value };
-  }
-  const [reference] = named;
-  return (
-    reference && {
-      kind: "named",
-      reference: decodeSecretReference(reference, "tlsCertificate", context),
-    }
-  );
-}
-
-function decodeValidation(
+export function decodeValidation(
   { validationContextType: chosen }: CommonTlsContext,
   context: DecodeContext,
 ): ValidationSource | undefined {
@@ -91,6 +58,18 @@ function decodeValidation(
     default:
       return chosen satisfies never;
   }
+}
+
+export function decodeKeyLog(
+  message: TlsKeyLog | undefined,
+  context: DecodeContext,
+): TlsKeyLogConfig | undefined {
+  if (!message) return undefined;
+  return {
+    path: message.path,
+    localRanges: message.localAddressRange.map((range) => decodeCidrRange(range, context)),
+    remoteRanges: message.remoteAddressRange.map((range) => decodeCidrRange(range, context)),
+  };
 }
 
 function inline(message: CertificateValidationContext, context: DecodeContext): TlsSecret {

@@ -1,0 +1,87 @@
+/** `DownstreamTlsContext`: TLS of filter chains. Refusals are in Envoy's words (measured on 1.40). */
+import type { DownstreamTlsContext } from "../../../gen/es/envoy/extensions/transport_sockets/tls/v3/tls_pb.d.ts";
+import { hashOf } from "./canonical.ts";
+import { decodeCertificates, decodeKeyLog, decodeValidation } from "./common-tls.ts";
+import { decodeDataSource } from "./data-sources.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import type { FoundExtension } from "./extensions.ts";
+import { decodeSecretReference } from "./secrets.ts";
+import type { DownstreamTlsConfig, TicketKeySource, TlsSecret } from "./tls-config.ts";
+import { decodeTlsParameters, serverTlsVersions } from "./tls-parameters.ts";
+
+const typeName = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext" as const;
+
+/** By the numbers of `OcspStaplePolicy`. */
+const staplePolicies = ["lenient", "strict", "must"] as const;
+
+/** HTTP/2 is not built: a client that was promised it would get nothing that it understands. */
+export interface DownstreamTlsRules {
+  /** An HTTP connection manager is behind it. */
+  readonly isHttp: boolean;
+}
+
+export function decodeDownstreamTls(
+  { config }: FoundExtension,
+  { isHttp }: DownstreamTlsRules,
+  context: DecodeContext,
+): DownstreamTlsConfig | undefined {
+  const schema = context.protos.schema<DownstreamTlsContext>(typeName);
+  const message = context.read(config, schema);
+  if (!message) return undefined;
+  const { commonTlsContext: common } = message;
+  const certificates = common ? decodeCertificates(common, context) : [];
+  judgeCertificates(certificates, context);
+  const offered = common?.alpnProtocols ?? [];
+  const alpnProtocols = isHttp ? offered.filter((protocol) => protocol !== "h2") : offered;
+  const isCut = alpnProtocols.length < offered.length;
+  if (isCut)
+    context.warn(
+      "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.alpn_protocols",
+      "h2 is not offered: HTTP/2 over TLS is not built",
+    );
+  return {
+    id: `${hashOf(schema, message)}${isCut ? "-http1" : ""}`,
+    certificates,
+    validation: common && decodeValidation(common, context),
+    requireClientCertificate: message.requireClientCertificate ?? false,
+    alpnProtocols,
+    parameters: decodeTlsParameters(common?.tlsParams, serverTlsVersions, context),
+    ticketKeys: decodeTicketKeys(message, context),
+    sessionTimeoutS: message.sessionTimeout && Number(message.sessionTimeout.seconds),
+    disableStatefulResumption: message.disableStatefulSessionResumption,
+    ocspStaplePolicy: staplePolicies[message.ocspStaplePolicy] ?? "lenient",
+    preferClientCiphers: message.preferClientCiphers,
+    keyLog: decodeKeyLog(common?.keyLog, context),
+  };
+}
+
+function judgeCertificates(certificates: readonly TlsSecret[], context: DecodeContext): void {
+  if (certificates.length === 0) context.refuse("No TLS certificates found for server context");
+  if (new Set(certificates.map(({ kind }) => kind)).size > 1)
+    context.refuse("SDS and non-SDS TLS certificates may not be mixed in server contexts");
+}
+
+function decodeTicketKeys(
+  { sessionTicketKeysType: chosen }: DownstreamTlsContext,
+  context: DecodeContext,
+): TicketKeySource {
+  switch (chosen.case) {
+    case "sessionTicketKeys": {
+      const keys = chosen.value.keys.flatMap((key) => decodeDataSource(key) ?? []);
+      return {
+        kind: "secret",
+        secret: { kind: "inline", value: { kind: "sessionTicketKeys", keys } },
+      };
+    }
+    case "sessionTicketKeysSdsSecretConfig": {
+      const reference = decodeSecretReference(chosen.value, "sessionTicketKeys", context);
+      return { kind: "secret", secret: { kind: "named", reference } };
+    }
+    case "disableStatelessSessionResumption":
+      return { kind: chosen.value ? "none" : "own" };
+    case undefined:
+      return { kind: "own" };
+    default:
+      return chosen satisfies never;
+  }
+}

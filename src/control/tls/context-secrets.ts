@@ -1,0 +1,116 @@
+/**
+ * The secrets of one context: those that stand in it, those of the bootstrap, those of SDS. It is ready at the first word
+ * about each, and complete when each has come.
+ */
+import type { Random } from "../../shared/common/random.ts";
+import type { TlsSecret } from "../config/tls-config.ts";
+import { SecretError } from "../secret/data-source-reader.ts";
+import type { SecretFiles } from "../secret/secret-files.ts";
+import { loadSecret, readValidation } from "../secret/secret-loader.ts";
+import type { SecretManager, SecretObserver } from "../secret/secret-manager.ts";
+import type { SecretMaterial, ValidationMaterial } from "../secret/secret-material.ts";
+import { filesOf } from "../secret/watched-sources.ts";
+import { mergeValidation } from "./client-context.ts";
+import { type ContextOrder, validationKey } from "./context-order.ts";
+import type { ContextMaterial } from "./engine-config.ts";
+
+/** Docs: `TlsSessionTicketKeys.keys`: a name, and two keys. */
+const ticketKeyBytes = 80;
+
+export interface ContextSecretsParts {
+  readonly secrets: Pick<SecretManager, "acquire" | "hold">;
+  readonly files: SecretFiles;
+  readonly random: Random;
+}
+
+export interface ContextSecretsObserver {
+  onReady(): void;
+  /** `isNamed`: it has a name of its own, so Envoy counts it as an update by SDS. */
+  onMaterial(isNamed: boolean): void;
+}
+
+/** One secret, as far as it has come. */
+interface HeldSecret extends Disposable {
+  readonly isReady: boolean;
+  readonly material: SecretMaterial | undefined;
+}
+
+export class ContextSecrets implements Disposable {
+  readonly #order: ContextOrder;
+  readonly #parts: ContextSecretsParts;
+  readonly #certificates: readonly HeldSecret[];
+  readonly #validation: HeldSecret | undefined;
+  readonly #ticketKeys: HeldSecret | undefined;
+  readonly #defaults: ValidationMaterial | undefined;
+  #ownKeys: { readonly validation: string; readonly key: Uint8Array } | undefined;
+
+  /** Throws a `SecretError` for what is broken in the configuration itself. */
+  constructor(order: ContextOrder, parts: ContextSecretsParts, observer: ContextSecretsObserver) {
+    const { certificates, validation, ticketKeys } = order;
+    this.#order = order;
+    this.#parts = parts;
+    const hold = (secret: TlsSecret): HeldSecret => heldSecret(secret, parts, observer);
+    this.#certificates = certificates.map(hold);
+    this.#validation = validation && hold(validation.secret);
+    this.#ticketKeys = ticketKeys.kind === "secret" ? hold(ticketKeys.secret) : undefined;
+    this.#defaults = validation?.defaults && readValidation(validation.defaults, parts.files);
+  }
+
+  get isReady(): boolean {
+    return this.#all.every((secret) => secret.isReady);
+  }
+
+  /** Undefined: something has not come. */
+  get material(): ContextMaterial | undefined {
+    const certificates = this.#certificates.flatMap(({ material }) =>
+      material?.kind === "tlsCertificate" ? [material] : [],
+    );
+    if (this.#all.some(({ material }) => material === undefined)) return undefined;
+    const named = this.#validation?.material;
+    const validation =
+      named?.kind === "validationContext" ? mergeValidation(this.#defaults, named) : undefined;
+    const material = { certificates, validation, ticketKeys: [] };
+    return { ...material, ticketKeys: this.#keysFor(material) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const secret of this.#all) secret[Symbol.dispose]();
+  }
+
+  get #all(): readonly HeldSecret[] {
+    return [...this.#certificates, this.#validation, this.#ticketKeys].flatMap((one) => one ?? []);
+  }
+
+  /** Our own stay over new certificates, but not where clients are judged by other rules than before. */
+  #keysFor(material: ContextMaterial): readonly Uint8Array[] {
+    if (this.#order.ticketKeys.kind === "none") return [];
+    const held = this.#ticketKeys?.material;
+    if (held) return held.kind === "sessionTicketKeys" ? held.keys : [];
+    const validation = validationKey(material);
+    if (this.#ownKeys?.validation !== validation) {
+      const key = new Uint8Array(ticketKeyBytes);
+      this.#parts.random.fill(key);
+      this.#ownKeys = { validation, key };
+    }
+    return [this.#ownKeys.key];
+  }
+}
+
+function heldSecret(
+  secret: TlsSecret,
+  { secrets, files }: ContextSecretsParts,
+  observer: ContextSecretsObserver,
+): HeldSecret {
+  const own = (isNamed: boolean): SecretObserver => ({
+    onReady: () => observer.onReady(),
+    onMaterial: () => observer.onMaterial(isNamed),
+  });
+  if (secret.kind === "named") return secrets.acquire(secret.reference, own(true));
+  const { value } = secret;
+  const [file] = filesOf(value);
+  if (file !== undefined)
+    return secrets.hold({ name: file, value, bytes: new Uint8Array() }, own(false));
+  const loaded = loadSecret(value, files);
+  if (!loaded.ok) throw new SecretError(loaded.error);
+  return { isReady: true, material: loaded.material, [Symbol.dispose]() {} };
+}
