@@ -45,6 +45,10 @@ export class CodecSniffer implements NetworkFilter {
     this.#codec.onNewConnection();
   }
 
+  onSecured(): void {
+    this.#codec.onSecured?.();
+  }
+
   onData(from: number, end: number): void {
     if (this.#isKnown) {
       this.#codec.onData(from, end);
@@ -84,6 +88,10 @@ export class CodecSniffer implements NetworkFilter {
 
   onDrainDeadlineMoved(drain: DrainStart): void {
     this.#codec.onDrainDeadlineMoved?.(drain);
+  }
+
+  endsInOrder(): boolean {
+    return this.#codec.endsInOrder?.() ?? false;
   }
 
   progress(): StreamProgress | undefined {

@@ -117,6 +117,11 @@ export class ConnectionEnd {
     this.#cut("http2.outbound_frames_flood");
   }
 
+  /** Everything was said and has left: the rest was courtesy. */
+  get hasSaidAll(): boolean {
+    return this.#state.kind === "closing" && this.#connection.socket.queuedBytes === 0;
+  }
+
   onEndByPeer(hadRequests: boolean): void {
     this.#endByPeer = hadRequests ? "mid-request" : "between requests";
   }

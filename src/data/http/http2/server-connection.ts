@@ -140,6 +140,10 @@ export class Http2ServerConnection implements NetworkFilter {
     this.#end.onDrain(drain);
   }
 
+  endsInOrder(): boolean {
+    return this.#end.hasSaidAll;
+  }
+
   progress(): StreamProgress | undefined {
     return this.#requests.progress();
   }
