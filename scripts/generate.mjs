@@ -94,6 +94,18 @@ const newerFields = {
     RouteAction: ["google.protobuf.Duration flush_timeout = 42"],
     VirtualHost: ["google.protobuf.UInt64Value request_body_buffer_limit = 25"],
   },
+  "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol": {
+    ProxyProtocol: [
+      "enum TlvLocation { DYNAMIC_METADATA = 0; FILTER_STATE = 1; }\n  TlvLocation tlv_location = 6",
+    ],
+  },
+  "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector": {
+    TlsInspector: [
+      "google.protobuf.BoolValue enable_ja4_fingerprinting = 3",
+      "bool close_connection_on_client_hello_parsing_errors = 4",
+      "google.protobuf.UInt32Value max_client_hello_size = 5 [(validate.rules).uint32 = {lte: 16384, gt: 255}]",
+    ],
+  },
   "envoy/extensions/filters/http/router/v3/router": {
     Router: ["google.protobuf.BoolValue reject_connect_request_early_data = 10"],
   },
@@ -195,7 +207,7 @@ function patchProtos() {
 function withField(source, message, field) {
   const start = source.indexOf(`message ${message} {`);
   if (start < 0) throw new Error(`no message ${message} to give ${field} of ${overlayOf}`);
-  const name = / (\w+) = \d+$/.exec(field)[1];
+  const name = / (\w+) = \d+(?: \[.*\])?$/.exec(field)[1];
   if (new RegExp(`\\b${name} = \\d+`).test(bodyAt(source, start))) return source;
   const open = source.indexOf("{", start) + 1;
   return `${source.slice(0, open)}\n  ${field};\n${source.slice(open)}`;

@@ -29,9 +29,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Worker threads: the way of a byte.
   "data/upstream": shared,
   "data/network": [...shared, "data/upstream"],
+  "data/listener-filters": [...shared, "data/upstream", "data/network"],
   "data/tcp": [...shared, "data/upstream", "data/network"],
   "data/http": [...shared, "data/upstream", "data/network"],
-  "data/connection-handler": [...shared, "data/upstream", "data/network", "data/tcp", "data/http"],
+  "data/connection-handler": [
+    ...shared,
+    "data/upstream",
+    "data/network",
+    "data/listener-filters",
+    "data/tcp",
+    "data/http",
+  ],
   // The main thread: the way of a push.
   "control/proto": ["shared/common"],
   "control/config": ["shared/common", "shared/drain", "shared/config", "control/proto"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { findGo, GoControlPlane } from "../../src/cli/go-control-plane.ts";
@@ -6,6 +7,8 @@ import { get, isRefused } from "../support/http-client.ts";
 import { HttpUpstream } from "../support/http-upstream.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { SteadyClients } from "../support/steady-clients.ts";
+import { TestAuthority, type TestCertificate } from "../support/certificates.ts";
+import { securedGet } from "../support/tls-clients.ts";
 import { until } from "../support/until.ts";
 import { grpcCluster, variantBootstrap } from "../support/xds-resources.ts";
 import { type Combination, combinations } from "./combinations/combination.ts";
@@ -35,6 +38,7 @@ function play(combination: Combination): void {
   let blue: HttpUpstream;
   let green: HttpUpstream;
   let round: Round;
+  let certificates: readonly [TestCertificate, TestCertificate];
 
   before(async () => {
     const untouched = started.use(await HttpUpstream.start("untouched"));
@@ -48,7 +52,16 @@ function play(combination: Combination): void {
         combination.caches,
       ),
     );
-    round = { tag: "v1", cluster: "web", upstreamPort: blue.port, isOn: false, hasInline: true };
+    const authority = started.use(new TestAuthority());
+    certificates = [authority.issue(["DNS:one.test"]), authority.issue(["DNS:two.test"])];
+    round = {
+      tag: "v1",
+      cluster: "web",
+      upstreamPort: blue.port,
+      isOn: false,
+      hasInline: true,
+      certificate: certificates[0],
+    };
     await controlPlane.push(maker.make(round));
     proxy = started.use(await ProxyProcess.start(bootstrap(controlPlane, combination)));
   });
@@ -63,6 +76,17 @@ function play(combination: Combination): void {
   test("routes, a scope, a filter and the runtime change", async () => {
     await next({ tag: "v2", isOn: true });
     await serves("blue");
+  });
+
+  test("a certificate is another, and nothing drains", async () => {
+    await next({ certificate: certificates[1] });
+    await serves("blue");
+    const wanted = new X509Certificate(certificates[1].certificate).serialNumber;
+    const port = await portOf("secured");
+    const isShown = async (): Promise<boolean> =>
+      (await securedGet(port)).session.serial === wanted;
+    await until(isShown, "the new one is shown");
+    assert.equal(await proxy.stat("listener_manager.total_listeners_draining"), 0);
   });
 
   test("endpoints move", async () => {
@@ -172,6 +196,10 @@ function play(combination: Combination): void {
   }
 
   async function ask(name: string, headers: Record<string, string>): Promise<string> {
+    if (name === "secured") {
+      const { status, body, headers: fields } = await securedGet(await portOf(name), { headers });
+      return status === 200 ? `${body} ${String(fields["x-route"])}` : String(status);
+    }
     const answer = await get(await portOf(name), "/", false, headers);
     const time = "x-envoy-upstream-service-time" in answer.headers ? "" : " hidden";
     if (answer.status !== 200) return String(answer.status);

@@ -14,7 +14,7 @@ export interface IssueOptions {
   /** Below 0: expired so many days ago. */
   readonly days?: number;
   /** P-256 unless told otherwise. */
-  readonly key?: "ec" | "rsa";
+  readonly key?: "ec" | "rsa" | "weakRsa";
   /** The common name; default `leaf`. */
   readonly name?: string;
   /** More lines of OpenSSL's, `basicConstraints=CA:TRUE`. */
@@ -65,18 +65,6 @@ export class TestAuthority implements Disposable {
     return new TestAuthority("", this.issue([], { name: "intermediate CA", extensions }));
   }
 
-  /** A list of what it has revoked, PEM. */
-  revoke(...revoked: readonly TestCertificate[]): string {
-    writeFileSync(path.join(this.#folder, "index"), "");
-    writeFileSync(path.join(this.#folder, "ca.cnf"), listSettings);
-    for (const { certificate } of revoked) {
-      writeFileSync(path.join(this.#folder, "revoked.pem"), certificate);
-      this.#openssl([...listCommand, "-revoke", "revoked.pem"]);
-    }
-    this.#openssl([...listCommand, "-gencrl", "-out", "crl.pem"]);
-    return this.#read("crl.pem");
-  }
-
   /** A list of what is revoked, PEM; those given are on it. */
   revocationList(revoked: readonly TestCertificate[]): string {
     const serials = revoked.map(({ certificate }) => new X509Certificate(certificate).serialNumber);
@@ -93,6 +81,21 @@ export class TestAuthority implements Disposable {
       ["-out", "crl.pem"],
     );
     return this.#read("crl.pem");
+  }
+
+  /** An OCSP response that calls the certificate good for a day, DER. */
+  vouch({ certificate }: TestCertificate): Buffer {
+    const { serialNumber } = new X509Certificate(certificate);
+    const line = `V\t991231235959Z\t\t${serialNumber}\tx\t/CN=leaf\n`;
+    writeFileSync(path.join(this.#folder, "index.txt"), line);
+    writeFileSync(path.join(this.#folder, "asked.pem"), certificate);
+    const ask = ["-issuer", "ca.pem", "-cert", "asked.pem", "-no_nonce", "-reqout", "ocsp.req"];
+    this.#openssl(["ocsp"], ask);
+    this.#openssl(
+      ["ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key"],
+      ["-reqin", "ocsp.req", "-respout", "ocsp.der", "-ndays", "1"],
+    );
+    return readFileSync(path.join(this.#folder, "ocsp.der"));
   }
 
   /** The key behind a password, PEM. */
@@ -124,13 +127,5 @@ export class TestAuthority implements Disposable {
 const newKeys = {
   ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
   rsa: ["-newkey", "rsa:2048", "-nodes"],
+  weakRsa: ["-newkey", "rsa:1024", "-nodes"],
 } as const;
-
-const listCommand = ["ca", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"] as const;
-const listSettings = `[ca]
-default_ca = own
-[own]
-database = index
-default_md = sha256
-default_crl_days = 2
-`;

@@ -92,8 +92,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
   clusters.addStatic(decodedCluster({ name: "upstream", hosts }));
   const drains = new DrainRegistry({ clock: systemClock, stats, workers: concurrency });
   const sockets = new ListenerSockets(
-    (address, wanted) =>
-      dataPlane.listenSockets.openListenSocket(address, { ...wanted, ipv6Only: true }),
+    (address, wanted) => dataPlane.listenSockets.openListenSocket(address, wanted),
     concurrency,
   );
   const routes = new RdsApi({

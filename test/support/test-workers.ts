@@ -249,6 +249,7 @@ export class TestWorkers {
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
       http2: this.block(http2Stats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
+      listenerFilters: [],
       credentialInjector: blocks(prefixes.http ?? [], credentialInjectorStats),
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
@@ -283,6 +284,7 @@ export class TestWorkers {
       tag,
       config: options.isLazy ? undefined : config,
       sockets: [socket.ref],
+      unboundAddresses: [],
       slots,
       reply,
     });

@@ -91,6 +91,7 @@ export async function listenSecured(
 export async function connectSecured(
   port: number,
   options: Partial<tls.ConnectionOptions> = {},
+  onDialled: (client: tls.TLSSocket) => void = () => {},
 ): Promise<tls.TLSSocket> {
   const socket = tls.connect({
     port,
@@ -99,6 +100,7 @@ export async function connectSecured(
     allowHalfOpen: true,
     ...options,
   } as tls.ConnectionOptions);
+  onDialled(socket);
   await once(socket, "secureConnect");
   return socket;
 }

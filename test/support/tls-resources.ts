@@ -36,9 +36,16 @@ export function clientSocket(common: object, fields: object = {}): object {
   };
 }
 
+/** In either spelling of proto3 JSON. */
+interface Chains {
+  readonly filter_chains?: readonly object[];
+  readonly filterChains?: readonly object[];
+}
+
 /** The listener with every filter chain under TLS. */
 export function underTls(listener: object, socket: object, fields: object = {}): object {
-  const { filter_chains: chains } = listener as { filter_chains: readonly object[] };
+  const { filter_chains, filterChains, ...rest } = listener as Chains;
+  const chains = filter_chains ?? filterChains ?? [];
   const secured = chains.map((chain) => ({ ...chain, transport_socket: socket, ...fields }));
-  return { ...listener, filter_chains: secured };
+  return { ...rest, filter_chains: secured };
 }

@@ -43,10 +43,13 @@ export type ExtensionKind =
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
+  | "httpInspector"
   | "injectedResource"
   | "leastRequest"
   | "noop"
   | "onDemand"
+  | "originalDestination"
+  | "proxyProtocol"
   | "random"
   | "rawBuffer"
   | "roundRobin"
@@ -57,6 +60,7 @@ export type ExtensionKind =
   | "tcpGrpcAccessLog"
   | "tcpProxy"
   | "tls"
+  | "tlsInspector"
   | "upstreamCodec"
   | "uuid";
 
@@ -143,6 +147,30 @@ const extensions: readonly Extension[] = [
     name: "envoy.tls.cert_validator.spiffe",
     typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
     kind: "spiffe",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.tls_inspector",
+    typeName: "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+    kind: "tlsInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.http_inspector",
+    typeName: "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+    kind: "httpInspector",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.original_dst",
+    typeName: "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+    kind: "originalDestination",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.proxy_protocol",
+    typeName: "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+    kind: "proxyProtocol",
   },
   {
     category: "network filter",

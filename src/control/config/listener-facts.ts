@@ -26,6 +26,7 @@ export interface ListenerFacts
       | "tcpBacklogSize"
       | "addressOptions"
       | "freebind"
+      | "listenerFilters"
       | "ignoreGlobalConnLimit"
       | "bypassOverloadManager"
       | "transparent"
@@ -60,6 +61,7 @@ export function listenerFactsOf(config: ListenerConfig): ListenerFacts {
     tcpBacklogSize: config.tcpBacklogSize,
     addressOptions: config.addressOptions,
     freebind: config.freebind,
+    listenerFilters: config.listenerFilters,
     ignoreGlobalConnLimit: config.ignoreGlobalConnLimit,
     bypassOverloadManager: config.bypassOverloadManager,
     transparent: config.transparent,

@@ -2,11 +2,8 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { Listener } from "../../../gen/es/envoy/config/listener/v3/listener_pb.d.ts";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
-import type {
-  FilterChainConfig,
-  ListenerConfig,
-  ListenerFilterConfig,
-} from "../../shared/config/listener-config.ts";
+import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { ListenerFilterConfig } from "../../shared/config/listener-filter-config.ts";
 import { assert } from "../../shared/common/assert.ts";
 import { readBinary } from "../proto/binary.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -18,9 +15,9 @@ import { type ChainPart, listenerPartsOf, withoutChains } from "./chain-bytes.ts
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { type ListenerNeeds, uniqueDependencies } from "./decoded-listener.ts";
 import { decodeDrainPolicy, drainMetadataKey } from "./drain-policies.ts";
-import { findExtension } from "./extensions.ts";
 import { filterChainConflicts } from "./filter-chain-conflicts.ts";
 import { decodeDefaultFilterChain, decodeFilterChain } from "./filter-chains.ts";
+import { decodeListenerFilters } from "./listener-filters.ts";
 import { type KnownChain, knownChainsOf } from "./known-chains.ts";
 import { type ListenerReader, ReceivedListener } from "./received-listener.ts";
 import { RecentConfigs } from "./recent-configs.ts";
@@ -125,7 +122,11 @@ function decodeConfig(
     filterChains,
     defaultFilterChain:
       defaultFilterChain && decodeDefaultFilterChain(defaultFilterChain, needs, context),
-    listenerFilters: decodeListenerFilters(message, context),
+    listenerFilters: withOriginalDestination(
+      decodeListenerFilters(message.listenerFilters, context),
+      message.useOriginalDst ?? false,
+    ),
+    handsOffRestored: message.useOriginalDst ?? false,
     ...decodeLimits(message),
     ...decodeSocketConfig(message, context),
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
@@ -235,15 +236,17 @@ function decodeSocketConfig(
   };
 }
 
-/** No listener filter is built, so each is refused by name. */
-function decodeListenerFilters(
-  message: Listener,
-  context: DecodeContext,
+/** Envoy: `ListenerImpl::buildOriginalDstListenerFilter`: `use_original_dst` needs it, so it comes last if it is not there. */
+function withOriginalDestination(
+  filters: readonly ListenerFilterConfig[],
+  isWanted: boolean,
 ): readonly ListenerFilterConfig[] {
-  for (const { name, configType } of message.listenerFilters)
-    if (configType.case !== "configDiscovery")
-      findExtension("listener filter", { name, any: configType.value }, context);
-  return [];
+  const filter = { kind: "originalDestination" } as const;
+  if (!isWanted || filters.some((one) => one.filter.kind === filter.kind)) return filters;
+  return [
+    ...filters,
+    { name: "envoy.filters.listener.original_dst", disabledFor: undefined, filter },
+  ];
 }
 
 function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void {

@@ -6,7 +6,7 @@ import { clusterOf } from "./api-config-sources.ts";
 import type { ApiConfigSource, ConfigSource } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
-import { clientSecrets, referencesOf } from "./tls-config.ts";
+import { clientSecrets, referencesOf, type UpstreamTlsConfig } from "./tls-config.ts";
 
 export interface OwnClusters {
   readonly grpc: ReadonlySet<string>;
@@ -50,9 +50,25 @@ export function judgeClusterTls(
   if (isGrpc && !offers("h2")) refuse("alpn_protocols must have h2, which gRPC is spoken over");
   if (isRest && !offers("http/1.1"))
     refuse("alpn_protocols must have http/1.1, which REST is spoken over");
+  if (isGrpc || isRest) warnOfUnheeded(tls, context);
   for (const { source, name: secret } of referencesOf(clientSecrets(tls)))
     if (source && isThrough(name, source, ads))
       refuse(`SDS secret '${secret}' would have to come over this cluster itself`);
+}
+
+/** Node's TLS, by which Sluice itself speaks, is not told. */
+function warnOfUnheeded(
+  { keyLog, allowRenegotiation }: UpstreamTlsConfig,
+  context: DecodeContext,
+): void {
+  const type = "envoy.extensions.transport_sockets.tls.v3";
+  const why = "for what Sluice itself sends";
+  if (keyLog) context.warn(`${type}.CommonTlsContext.key_log`, `no keys are logged ${why}`);
+  if (allowRenegotiation)
+    context.warn(
+      `${type}.UpstreamTlsContext.allow_renegotiation`,
+      `nothing is negotiated again ${why}`,
+    );
 }
 
 function isThrough(

@@ -11,6 +11,7 @@ import {
   type ListenerSlots,
   noTlsBlocks,
 } from "../../shared/protocol/worker-command.ts";
+import { listenerFilterBlocks } from "./listener-filter-slots.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
@@ -55,6 +56,7 @@ export function allocateListenerSlots(
           factory: allocate(tlsFactoryStats, `${prefix}server_ssl_socket_factory.`),
         }
       : noTlsBlocks,
+    listenerFilters: listenerFilterBlocks(facts.listenerFilters, allocate),
     connectionCount: connections.index,
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,

@@ -19,6 +19,8 @@ export interface BindOptions {
   readonly transparent: boolean;
   readonly socketOptions: AddressOptions["socketOptions"];
   readonly keepAlive: AddressOptions["keepAlive"];
+  /** IPv4 clients of an IPv6 address are left out. */
+  readonly ipv6Only: boolean;
 }
 
 export interface BoundSocket {
@@ -254,6 +256,7 @@ function bindOptions(facts: BindFacts, index: number): BindOptions {
     transparent,
     socketOptions: own?.socketOptions ?? [],
     keepAlive: own?.keepAlive,
+    ipv6Only: own?.ipv4Compat !== true,
   };
 }
 

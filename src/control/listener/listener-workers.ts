@@ -17,7 +17,7 @@ import type { ListenerManagerStats } from "./listener-stats.ts";
 
 export type ListenerPool = Pick<
   WorkerPool,
-  "concurrency" | "post" | "postTo" | "request" | "broadcast" | "subscribe"
+  "concurrency" | "isLost" | "post" | "postTo" | "request" | "broadcast" | "subscribe"
 >;
 
 /**
@@ -92,7 +92,8 @@ export class ListenerWorkers {
       await Promise.all(this.#indexes().map((worker) => stop(worker, true)));
       return;
     }
-    const last = listener.tag % this.#pool.concurrency;
+    const able = this.#indexes().filter((worker) => !this.#pool.isLost(worker));
+    const last = able[listener.tag % able.length] ?? 0;
     const others = this.#indexes().filter((worker) => worker !== last);
     await Promise.all(others.map((worker) => stop(worker, false)));
     await stop(last, true);
@@ -128,6 +129,7 @@ export class ListenerWorkers {
       tag: listener.tag,
       config: withConfig ? listener.config : undefined,
       sockets: listener.sockets.map((lease) => lease.refFor(worker)),
+      unboundAddresses: listener.facts.bindToPort ? [] : listener.facts.addresses,
       slots: listener.holdings.slots.slotsFor(worker),
       reply,
     }));

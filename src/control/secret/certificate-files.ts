@@ -23,6 +23,22 @@ export function readCertificates({ bytes, where }: ReadSource, refusal: string):
   }
 }
 
+const rsaBitsMin = 2_048;
+const ecCurves = ["prime256v1", "secp384r1", "secp521r1"];
+
+/** Throws a `SecretError` for a key that is too weak, or of a curve that TLS has not. */
+export function judgeLeafKey({ certificates: [leaf] }: CertificateFile, refusal: string): void {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = leaf?.publicKey ?? {};
+  if (type === "rsa" && (details.modulusLength ?? 0) < rsaBitsMin)
+    throw new SecretError(
+      `${refusal}, only RSA certificates with ${rsaBitsMin}-bit or larger keys are supported`,
+    );
+  if (type === "ec" && !ecCurves.includes(details.namedCurve ?? ""))
+    throw new SecretError(
+      `${refusal}, only P-256, P-384 or P-521 ECDSA certificates are supported`,
+    );
+}
+
 /** Throws a `SecretError` unless it is a private key that belongs to the certificate. */
 export function judgePrivateKey(
   key: ReadSource,

@@ -7,7 +7,7 @@ import type {
   TrustDomainConfig,
   ValidationContextConfig,
 } from "../config/secret-config.ts";
-import { judgePrivateKey, readCertificates } from "./certificate-files.ts";
+import { judgeLeafKey, judgePrivateKey, readCertificates } from "./certificate-files.ts";
 import { readSource, SecretError } from "./data-source-reader.ts";
 import type { SecretFiles } from "./secret-files.ts";
 import type {
@@ -64,7 +64,9 @@ function loadCertificate(config: TlsCertificateConfig, files: SecretFiles): TlsC
     throw new SecretError(
       `Failed to load incomplete certificate from ${chain.where}: certificate chain not set`,
     );
-  const file = readCertificates(chain, `Failed to load certificate chain from ${chain.where}`);
+  const refusal = `Failed to load certificate chain from ${chain.where}`;
+  const file = readCertificates(chain, refusal);
+  judgeLeafKey(file, refusal);
   const passphrase = password.where === "" ? undefined : password.bytes.toString("utf8").trim();
   judgePrivateKey(key, passphrase, file.certificates[0]);
   const staple = readSource(config.ocspStaple, files).bytes;

@@ -4,7 +4,6 @@
  */
 import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
-import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { ClusterTls } from "../cluster/cluster-sockets.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
@@ -16,7 +15,7 @@ import { DrainRunner } from "../listener/drain-runner.ts";
 import { DrainSteering } from "../listener/drain-steering.ts";
 import type { EcdsApi } from "../listener/ecds-api.ts";
 import { ListenerManager } from "../listener/listener-manager.ts";
-import { type BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
+import { ListenerSockets } from "../listener/listener-sockets.ts";
 import type { RdsApi } from "../listener/rds-api.ts";
 import type { ScopedRdsApi } from "../listener/scoped-rds-api.ts";
 import { ServerDrain } from "../listener/server-drain.ts";
@@ -91,7 +90,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     inquiry: draining.inquiry,
     drains: draining.runner,
-    sockets: new ListenerSockets(bindWith(parts.listenSockets), pool.concurrency),
+    sockets: new ListenerSockets(
+      (address, options) => parts.listenSockets.openListenSocket(address, options),
+      pool.concurrency,
+    ),
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
@@ -191,10 +193,4 @@ function drainDefaultsOf(options: ServerOptions): DrainPolicy {
     timeMs: options.drainTimeMs,
     strategy: options.drainStrategy,
   };
-}
-
-/** Envoy: an IPv6 socket takes IPv4 only with `ipv4_compat`, which no address of ours carries. */
-function bindWith(listenSockets: ListenSockets): BindSocket {
-  return (address, options) =>
-    listenSockets.openListenSocket(address, { ...options, ipv6Only: true });
 }

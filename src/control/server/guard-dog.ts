@@ -126,7 +126,7 @@ export function killMsOf({ killMs, killJitterMs }: WatchdogConfig, random: Rando
   return killMs > 0 ? killMs + Math.floor(random.next() * killJitterMs) : 0;
 }
 
-/** How often threads show that they live: twice between two looks, as in Envoy. */
+/** How often threads show that they live. Envoy's do so twice between two looks; idle threads are to sleep. */
 export function pulseMsOf(config: WatchdogConfig): number {
-  return lookEveryMs(config) / 2;
+  return lookEveryMs(config);
 }

@@ -233,12 +233,14 @@ export class Server {
   }
 
   /** Main's sign of life, and who ends the process when there is none any more: a thread, only if that was asked for. */
-  #startPulse(): Disposable {
+  #startPulse(): Disposable | undefined {
     const { clock, random, loaded } = this.#parts;
     const { watchdogs, dispatcherStats: isMeasured } = loaded.bootstrap;
     const { allocator, slab } = this.#slabs.stats;
     const killMs = killMsOf(watchdogs.main, random);
     if (killMs > 0) watchMain({ limits: this.#limits.buffer, config: watchdogs.main, killMs });
+    // The guard dog runs on main: it needs no sign of main's.
+    else if (!isMeasured) return undefined;
     return new Pulse({
       clock,
       limits: new Int32Array(this.#limits.buffer),

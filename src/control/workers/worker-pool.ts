@@ -28,7 +28,7 @@ export class WorkerPool {
   readonly #exited = Promise.withResolvers<void>();
   #readyCount = 0;
   #exitedCount = 0;
-  #hasLostWorker = false;
+  readonly #lost = new Set<number>();
 
   constructor(options: WorkerPoolOptions) {
     const peers = peerPorts(options.concurrency);
@@ -63,7 +63,12 @@ export class WorkerPool {
 
   /** One died or hangs. What it had is counted still, wherever workers count themselves. */
   get hasLostWorker(): boolean {
-    return this.#hasLostWorker;
+    return this.#lost.size > 0;
+  }
+
+  /** It died or hangs, and does nothing that it is told. */
+  isLost(worker: number): boolean {
+    return this.#lost.has(worker);
   }
 
   get isReady(): boolean {
@@ -114,7 +119,7 @@ export class WorkerPool {
   }
 
   #lose(worker: number): void {
-    this.#hasLostWorker = true;
+    this.#lost.add(worker);
     this.post({ kind: "workerLost", worker });
   }
 

@@ -17,6 +17,9 @@ import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
 import { type ConnectionOutcome, ConnectionStreamInfo } from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
+import type { ConnectionFacts } from "../network/filter-chain-match.ts";
+import type { LearnedFacts } from "../network/learned-facts.ts";
+import { SocketFacts } from "../network/socket-facts.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { StreamInfo } from "../network/stream-info.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -48,12 +51,18 @@ const noProgress = {
   cluster: undefined,
 } as const;
 
+export interface AcceptedDescriptor {
+  readonly descriptor: Descriptor;
+  /** From listener filters; undefined: there are none. */
+  readonly facts: LearnedFacts | undefined;
+}
+
 /** The listener, as its connections see it. */
 export interface ConnectionOwner {
   readonly worker: WorkerContext;
   readonly slots: ListenerSlots;
   readonly isHealthCheckFailed: boolean;
-  findChain(socket: Socket): ActiveFilterChain;
+  findChain(facts: ConnectionFacts): ActiveFilterChain;
   onBug(error: unknown): void;
   /** Last call, once. */
   connectionClosed(connection: ActiveConnection): void;
@@ -67,6 +76,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
   readonly listener: ListenerConfig;
   readonly slots: ListenerSlots;
   readonly startMs: number;
+  readonly facts: ConnectionFacts;
   readonly chain: ActiveFilterChain;
   readonly #owner: ConnectionOwner;
   #filter: NetworkFilter = inertFilter;
@@ -79,7 +89,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
     owner: ConnectionOwner,
     id: number,
     listener: ListenerConfig,
-    descriptor: Descriptor,
+    { descriptor, facts: learned }: AcceptedDescriptor,
   ) {
     this.#owner = owner;
     this.id = id;
@@ -92,7 +102,9 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
       bufferLimitBytes: listener.perConnectionBufferLimitBytes,
       noDelay: true,
     });
-    this.chain = owner.findChain(this.socket);
+    learned?.moveTo(this.socket);
+    this.facts = learned ?? new SocketFacts(this.socket);
+    this.chain = owner.findChain(this.facts);
   }
 
   get filterChain(): FilterChainConfig {
@@ -166,7 +178,7 @@ export class ActiveConnection implements DownstreamConnection, SocketHandler, Dr
 
   /** As it is at the moment, to be shown: gathered when somebody asks, so that it costs nobody else anything. */
   describe(): RemainingConnection {
-    const { localAddress, remoteAddress } = this.socket;
+    const { localAddress, remoteAddress } = this.facts;
     return {
       id: this.id,
       peer: formatAddress(remoteAddress),

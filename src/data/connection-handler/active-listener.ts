@@ -5,6 +5,7 @@
  * Beyond the lazy threshold it begins without configuration: it accepts, asks main once, and whoever
  * came meanwhile waits, bounded.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
@@ -14,7 +15,6 @@ import type {
   Descriptor,
   ListenRegistration,
   ListenSocketRef,
-  Socket,
 } from "../../shared/io/reactor.ts";
 import type {
   AddListener,
@@ -24,16 +24,24 @@ import type {
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import type { ConnectionFacts } from "../network/filter-chain-match.ts";
+import type { LearnedFacts } from "../network/learned-facts.ts";
 import { lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
-import { ActiveConnection, type ConnectionOwner } from "./active-connection.ts";
+import {
+  type AcceptedDescriptor,
+  ActiveConnection,
+  type ConnectionOwner,
+} from "./active-connection.ts";
 import { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
+import type { PendingConnection } from "./pending-connection.ts";
+import { PendingConnections } from "./pending-connections.ts";
 
 /** What listeners share of their worker's connection handler. */
 export interface ListenerEnvironment {
@@ -43,6 +51,8 @@ export interface ListenerEnvironment {
   /** False: by the overload manager, for now. */
   readonly isAccepting: boolean;
   nextConnectionId(): number;
+  /** The listener that serves connections to the address: of exactly that one, or of all addresses of its port. */
+  listenerAt(address: SocketAddress): ActiveListener | undefined;
   /** Server-wide drains under way that concern such a listener. */
   serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[];
   post(event: WorkerEvent): void;
@@ -67,6 +77,8 @@ type State =
 
 export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly tag: ListenerTag;
+  /** Where it is, bound or not. */
+  readonly addresses: readonly SocketAddress[];
   readonly #environment: ListenerEnvironment;
   readonly #sockets: readonly ListenSocketRef[];
   /** In the order of the sockets; disposed while it does not accept. */
@@ -77,6 +89,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   readonly #retired = new Set<ActiveFilterChain>();
   readonly #drains: ActiveDrain[] = [];
   readonly #counters: ListenerCounters;
+  /** In listener filters. */
+  readonly #pending: PendingConnections;
   #slots: ListenerSlots;
   #state: State = lazy(undefined);
   /** Accepting what is left in the queue: served here, so that nothing is under way when it is done. */
@@ -91,8 +105,19 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#environment = environment;
     this.#slots = command.slots;
     this.#counters = new ListenerCounters(this.worker, command.slots);
+    this.#pending = new PendingConnections({
+      reactor: this.worker.reactor,
+      counters: this.#counters,
+      onBug: (error) => this.onBug(error),
+      open: (descriptor, pending) => this.#openPending(descriptor, pending),
+      lost: () => this.#release(),
+    });
     if (command.config) this.#serveWith(command.config, undefined);
     this.#sockets = command.sockets;
+    this.addresses = [
+      ...command.sockets.map(({ localAddress }) => localAddress),
+      ...command.unboundAddresses,
+    ];
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
     if (!environment.isAccepting) this.setAccepting(false);
   }
@@ -207,6 +232,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     if (this.#state.kind === "lazy") this.#refuseWaiting(this.#state.waiting);
     this.#retire(this.#chains?.retiredBy(undefined) ?? []);
     this.#onEmpty = onRemoved;
+    this.#pending.removeAll();
     for (const connection of this.#connections) connection.cut();
     this.#endIfEmpty();
   }
@@ -244,13 +270,26 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Serves a connection that is counted already: as this worker's, and towards the listener's limit. */
   serve(descriptor: Descriptor): void {
     if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
-    else this.#open(descriptor, this.#state.chains.config);
+    else this.#inspect(descriptor, this.#state.chains);
+  }
+
+  /**
+   * A connection of another listener on this worker, whose address is ours (Envoy: `onAcceptWorker` after
+   * `getBalancedHandlerByAddress`). It is counted as this worker's already.
+   */
+  takeOver(descriptor: Descriptor, facts: LearnedFacts): void {
+    if (!this.#counters.tryAcquire()) {
+      this.worker.reactor.discard(descriptor);
+      return this.#environment.balancer.closed();
+    }
+    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    else this.#inspect(descriptor, this.#state.chains, facts);
   }
 
   // As the owner of connections.
 
-  findChain(socket: Socket): ActiveFilterChain {
-    return this.#chains?.find(socket) ?? unmatchedChain;
+  findChain(facts: ConnectionFacts): ActiveFilterChain {
+    return this.#chains?.find(facts) ?? unmatchedChain;
   }
 
   onBug(error: unknown): void {
@@ -263,8 +302,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
-    this.#counters.release();
-    this.#environment.balancer.closed();
+    this.#release();
     if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
     this.#endIfEmpty();
   }
@@ -297,17 +335,34 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
     if (before.kind === "serving") return;
-    for (const descriptor of before.waiting.splice(0)) this.#open(descriptor, config);
+    for (const descriptor of before.waiting.splice(0)) this.#inspect(descriptor, chains);
     for (const onServed of before.onServed) onServed();
   }
 
-  #open(descriptor: Descriptor, config: ListenerConfig): void {
-    const connection = new ActiveConnection(
-      this,
-      this.#environment.nextConnectionId(),
-      config,
-      descriptor,
-    );
+  #inspect(descriptor: Descriptor, chains: ListenerChains, handedOff?: LearnedFacts): void {
+    if (chains.listenerFilters.length === 0)
+      this.#open({ descriptor, facts: handedOff }, chains.config);
+    else this.#pending.take(descriptor, chains, handedOff);
+  }
+
+  /** By what holds now: chains may have changed while its filters looked. */
+  #openPending(descriptor: Descriptor, { facts, isHandedOff }: PendingConnection): void {
+    const chains = this.#chains;
+    if (!chains) {
+      this.worker.reactor.discard(descriptor);
+      return this.#release();
+    }
+    const mayHandOff =
+      chains.config.handsOffRestored && !isHandedOff && facts.isLocalAddressRestored;
+    const other = mayHandOff && this.#environment.listenerAt(facts.localAddress);
+    if (!other) return this.#open({ descriptor, facts }, chains.config);
+    this.#counters.release();
+    other.takeOver(descriptor, facts);
+  }
+
+  #open(accepted: AcceptedDescriptor, config: ListenerConfig): void {
+    const id = this.#environment.nextConnectionId();
+    const connection = new ActiveConnection(this, id, config, accepted);
     if (this.#logger) lookAtAddresses(connection.socket);
     connection.chain.connectionOpened();
     if (connection.chain.isUnmatched) {
@@ -328,6 +383,12 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     for (const drain of this.#environment.serverDrainsOf(config)) connection.joinDrain(drain);
   }
 
+  /** A connection is counted no more. */
+  #release(): void {
+    this.#counters.release();
+    this.#environment.balancer.closed();
+  }
+
   #keepWaiting(descriptor: Descriptor, state: Extract<State, { kind: "lazy" }>): void {
     if (state.waiting.length >= waitingMax) {
       this.#counters.overflowed();
@@ -342,8 +403,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   #refuseWaiting(waiting: Descriptor[]): void {
     for (const descriptor of waiting.splice(0)) {
       this.worker.reactor.discard(descriptor);
-      this.#counters.release();
-      this.#environment.balancer.closed();
+      this.#release();
     }
   }
 

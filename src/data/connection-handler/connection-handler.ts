@@ -2,6 +2,7 @@
  * Carries out what main says, in order (Envoy: `ConnectionHandlerImpl` and `WorkerImpl`). The only door
  * between a worker's port and its listeners, clusters and routes.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
@@ -28,6 +29,7 @@ import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
 import type { FilterVersions } from "./filter-versions.ts";
+import { ListenerAddresses } from "./listener-addresses.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
 import type { WorkerRouteTable } from "./route-table.ts";
@@ -67,6 +69,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly balancer: ConnectionBalancer;
   readonly #parts: ConnectionHandlerParts;
   readonly #listeners = new Map<ListenerTag, ActiveListener>();
+  readonly #addresses = new ListenerAddresses<ActiveListener>();
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
@@ -209,6 +212,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return id;
   }
 
+  listenerAt(address: SocketAddress): ActiveListener | undefined {
+    return this.#addresses.find(address);
+  }
+
   serverDrainsOf(config: ListenerConfig): readonly ActiveDrain[] {
     return this.#serverDrains.flatMap(({ drain, scope }) =>
       isInScope(config, scope) ? [drain] : [],
@@ -241,15 +248,18 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   }
 
   #addListener(command: AddListener): void {
-    this.#listeners.set(command.tag, new ActiveListener(command, this));
+    const listener = new ActiveListener(command, this);
+    this.#listeners.set(command.tag, listener);
+    this.#addresses.add(listener, listener.addresses);
     this.#done(command.reply);
   }
 
   #stopListener(command: StopListener): void {
     const onStopped = (): void => this.#done(command.reply);
     const listener = this.#listeners.get(command.tag);
-    if (listener) listener.stop(command, onStopped);
-    else onStopped();
+    if (!listener) return onStopped();
+    this.#addresses.delete(listener, listener.addresses);
+    listener.stop(command, onStopped);
   }
 
   #startDrain(command: StartDrain): void {
@@ -305,6 +315,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #removeListener(command: RemoveListener): void {
     const listener = this.#listeners.get(command.tag);
     if (!listener) return this.#done(command.reply);
+    this.#addresses.delete(listener, listener.addresses);
     listener.remove(() => {
       this.#listeners.delete(command.tag);
       this.#done(command.reply);

@@ -1,18 +1,22 @@
 /** One configuration of a listener, compiled: its chains and the way to them. Replaced as a whole. */
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
-import type { Socket } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import {
+  type ConnectionFacts,
   type FilterChainMatcher,
   compileFilterChainMatcher,
 } from "../network/filter-chain-match.ts";
-import { SocketFacts } from "../network/socket-facts.ts";
+import {
+  type ListenerFilterEntry,
+  createListenerFilters,
+} from "../listener-filters/listener-filters.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import { ActiveFilterChain } from "./active-filter-chain.ts";
 import { createNetworkFilterFactory } from "./network-filters.ts";
 
 export class ListenerChains {
   readonly config: ListenerConfig;
+  readonly listenerFilters: readonly ListenerFilterEntry[];
   readonly #byId: ReadonlyMap<string, ActiveFilterChain>;
   readonly #match: FilterChainMatcher;
 
@@ -24,6 +28,9 @@ export class ListenerChains {
     slots: ListenerSlots,
   ) {
     this.config = config;
+    // An update in place leaves them as they were, and what they hold.
+    this.listenerFilters =
+      previous?.listenerFilters ?? createListenerFilters(config.listenerFilters, worker, slots);
     const configs = [...config.filterChains, ...defaultChainOf(config)];
     this.#byId = new Map(
       configs.map((chain) => [
@@ -45,8 +52,8 @@ export class ListenerChains {
   }
 
   /** Undefined where no chain matches and there is no default. */
-  find(socket: Socket): ActiveFilterChain | undefined {
-    const matched = this.#match(new SocketFacts(socket)) ?? this.config.defaultFilterChain;
+  find(facts: ConnectionFacts): ActiveFilterChain | undefined {
+    const matched = this.#match(facts) ?? this.config.defaultFilterChain;
     return matched && this.#byId.get(matched.id);
   }
 

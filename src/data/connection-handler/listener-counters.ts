@@ -17,6 +17,7 @@ import {
   loadShedStats,
   sluiceWorkerStats,
 } from "../../shared/stats/stat-names.ts";
+import type { PendingEnd } from "./pending-connection.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 
 const total = listenerStats.offset("downstream_cx_total");
@@ -30,6 +31,10 @@ const noMatch = listenerStats.offset("no_filter_chain_match");
 const active = listenerStats.offset("downstream_cx_active");
 const lengthMs = listenerStats.offset("downstream_cx_length_ms");
 const acceptedPerEvent = listenerStats.offset("connections_accepted_per_socket_event");
+const preActive = listenerStats.offset("downstream_pre_cx_active");
+const preTimeout = listenerStats.offset("downstream_pre_cx_timeout");
+const filterError = listenerStats.offset("downstream_listener_filter_error");
+const filterRemoteClose = listenerStats.offset("downstream_listener_filter_remote_close");
 const workerTotal = listenerWorkerStats.offset("downstream_cx_total");
 const workerActive = listenerWorkerStats.offset("downstream_cx_active");
 const handed = sluiceWorkerStats.offset("connections_handed_over");
@@ -47,6 +52,7 @@ export class ListenerCounters {
   #slots: ListenerSlots;
   /** The part of the gauges that is this version's. */
   #shown = 0;
+  #pending = 0;
 
   constructor(worker: WorkerContext, slots: ListenerSlots) {
     this.#worker = worker;
@@ -58,10 +64,12 @@ export class ListenerCounters {
 
   /** After an update in place, which goes on with the connections. */
   moveTo(slots: ListenerSlots): void {
-    const count = this.#shown;
+    const [count, pending] = [this.#shown, this.#pending];
     this.#show(0);
+    this.pendingChanged(-pending);
     this.#slots = slots;
     this.#show(count);
+    this.pendingChanged(pending);
   }
 
   /**
@@ -122,6 +130,21 @@ export class ListenerCounters {
     slab.add(this.#slots.listener, destroyed);
     slab.record(this.#slots.listener, lengthMs, reactor.nowMs - startMs);
     this.#show(activeCount);
+  }
+
+  pendingChanged(change: number): void {
+    this.#pending += change;
+    this.#worker.slab.add(this.#slots.listener, preActive, change);
+  }
+
+  pendingTimedOut(): void {
+    this.#worker.slab.add(this.#slots.listener, preTimeout);
+  }
+
+  pendingEnded(why: PendingEnd): void {
+    const { slab } = this.#worker;
+    if (why === "error") slab.add(this.#slots.listener, filterError);
+    if (why === "remoteClose") slab.add(this.#slots.listener, filterRemoteClose);
   }
 
   unmatched(): void {

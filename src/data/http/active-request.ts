@@ -115,7 +115,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** The lines that tell the upstream the peer's address. */
   get remoteLines(): RemoteLines {
-    const { remoteAddress } = this.#connection.socket;
+    const { remoteAddress } = this.#connection.facts;
     return this.#context.remoteLines.of(remoteAddress.kind === "ip" ? remoteAddress.ip : "");
   }
 

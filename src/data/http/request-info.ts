@@ -140,15 +140,15 @@ export class RequestInfo implements StreamInfo {
   }
 
   get downstreamLocalAddress(): SocketAddress {
-    return this.#connection.socket.localAddress;
+    return this.#connection.facts.localAddress;
   }
 
   get downstreamRemoteAddress(): SocketAddress {
-    return this.#forwardedAddress ?? this.#connection.socket.remoteAddress;
+    return this.#forwardedAddress ?? this.#connection.facts.remoteAddress;
   }
 
   get downstreamDirectRemoteAddress(): SocketAddress {
-    return this.#connection.socket.remoteAddress;
+    return this.#connection.facts.directRemoteAddress;
   }
 
   get downstreamTls(): TlsSession | undefined {

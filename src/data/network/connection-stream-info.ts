@@ -29,7 +29,7 @@ export interface UpstreamOutcome {
 }
 
 /** For a log: a socket that is closed has no name any more, but keeps what was asked for before. */
-export function lookAtAddresses(socket: Socket): void {
+export function lookAtAddresses(socket: Pick<Socket, "localAddress" | "remoteAddress">): void {
   void [socket.localAddress, socket.remoteAddress];
 }
 
@@ -92,9 +92,10 @@ export class ConnectionStreamInfo implements StreamInfo {
     this.listenerName = connection.listener.name;
     this.filterChainName = connection.filterChain.name;
     this.connectionId = connection.id;
-    this.downstreamLocalAddress = connection.socket.localAddress;
-    this.downstreamRemoteAddress = connection.socket.remoteAddress;
-    this.downstreamDirectRemoteAddress = connection.socket.remoteAddress;
+    const { facts } = connection;
+    this.downstreamLocalAddress = facts.localAddress;
+    this.downstreamRemoteAddress = facts.remoteAddress;
+    this.downstreamDirectRemoteAddress = facts.directRemoteAddress;
     this.connectionTerminationDetails = connection.terminationDetails;
     this.downstreamTls = connection.socket.tlsSession;
     this.upstreamTls = upstream?.tls;

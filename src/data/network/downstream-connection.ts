@@ -2,6 +2,7 @@
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { Reactor, Socket } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { ConnectionFacts } from "./filter-chain-match.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** Its connections speak TLS, from their first byte. */
@@ -14,6 +15,8 @@ export interface DownstreamConnection {
   readonly worker: WorkerContext;
   readonly reactor: Reactor;
   readonly socket: Socket;
+  /** Its addresses, as everybody is to see them, and what listener filters learned. */
+  readonly facts: ConnectionFacts;
   readonly listener: ListenerConfig;
   readonly filterChain: FilterChainConfig;
   readonly slots: ListenerSlots;

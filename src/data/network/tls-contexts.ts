@@ -9,7 +9,6 @@ import type { TlsContextConfig, TlsSide } from "../../shared/protocol/worker-com
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { PeerJudge, TlsContext } from "../../shared/io/tls/tls.ts";
 import { compilePeerJudge } from "../../shared/tls/peer-judge.ts";
-import { compileSpiffeJudge } from "../../shared/tls/spiffe-judge.ts";
 
 interface Entry<Config> {
   readonly config: Config;
@@ -105,9 +104,5 @@ export class WorkerTls implements TlsContexts, Disposable {
 
 /** Undefined: any leaf will do. */
 function judgeOf({ validation }: ServerTlsConfig | ClientTlsConfig): PeerJudge | undefined {
-  if (!validation) return undefined;
-  const named = compilePeerJudge(validation);
-  if (!validation.trustDomains) return named;
-  const spiffe = compileSpiffeJudge(validation.trustDomains);
-  return (leaf) => spiffe(leaf) ?? named?.(leaf);
+  return validation && compilePeerJudge(validation);
 }

@@ -50,11 +50,20 @@ function groupBytes(groups: string): number[] {
   });
 }
 
+/** Of 16 bytes: an IPv4 address as IPv6 sockets see it, `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2). */
+export function isMappedIp(bytes: Uint8Array): boolean {
+  if (bytes.length !== 16 || bytes[10] !== 255 || bytes[11] !== 255) return false;
+  return bytes.subarray(0, 10).every((byte) => byte === 0);
+}
+
+/** The IPv4 address that a mapped one stands for; any other text as it is. */
+export function unmappedIp(ip: string): string {
+  return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip;
+}
+
 function formatIpv6(bytes: Uint8Array): string {
   // RFC 5952 section 5: an IPv4-mapped address keeps its dotted form.
-  const isMapped =
-    bytes.subarray(0, 10).every((b) => b === 0) && bytes[10] === 255 && bytes[11] === 255;
-  if (isMapped) return `::ffff:${bytes.subarray(12).join(".")}`;
+  if (isMappedIp(bytes)) return `::ffff:${bytes.subarray(12).join(".")}`;
   const groups = Array.from(
     { length: 8 },
     (_, i) => ((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0),

@@ -6,6 +6,7 @@ import type { SocketAddress } from "../common/address.ts";
 import type { DrainPolicy, DrainType } from "../drain/drain.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-config.ts";
+import type { ListenerFilterConfig } from "./listener-filter-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 
 export interface ListenerConfig {
@@ -16,6 +17,8 @@ export interface ListenerConfig {
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | undefined;
   readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** `use_original_dst`: a connection whose local address a filter restored goes to the listener at that address. */
+  readonly handsOffRestored: boolean;
   /** 0: none. */
   readonly listenerFiltersTimeoutMs: number;
   readonly continueOnListenerFiltersTimeout: boolean;
@@ -43,6 +46,8 @@ export interface AddressOptions {
   readonly socketOptions: readonly SocketOptionConfig[];
   /** Accepted connections have it too. Undefined: off. */
   readonly keepAlive: KeepAliveConfig | undefined;
+  /** Of an IPv6 address: IPv4 clients are taken too, and seen by their IPv4 addresses. */
+  readonly ipv4Compat: boolean;
 }
 
 /** Undefined fields are left to the system. */
@@ -58,9 +63,6 @@ export interface SocketOptionConfig {
   readonly value: { readonly int: number } | { readonly bytes: Uint8Array };
   readonly state: "prebind" | "bound" | "listening";
 }
-
-/** Nothing is built yet beyond the empty list: each kind arrives with its filter. */
-export type ListenerFilterConfig = never;
 
 export interface FilterChainConfig {
   /** Hash of what the chain means to a connection: equal means that its connections are kept. */

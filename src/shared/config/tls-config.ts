@@ -47,7 +47,7 @@ export interface PeerValidation {
   /** Certificates above the leaf, the root among them (`max_verify_depth`); undefined: OpenSSL's 100. */
   readonly maxDepth: number | undefined;
   /** Of the SPIFFE validator: which of `authoritiesPem` vouch for which trust domain. Absent: another one is at work. */
-  readonly trustDomains?: readonly TrustDomain[];
+  readonly trustDomains?: readonly TrustDomain[] | undefined;
 }
 
 export interface TrustDomain {

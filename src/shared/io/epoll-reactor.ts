@@ -12,6 +12,7 @@ import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import { BlockPool, blockBytes } from "./block-pool.ts";
 import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
+import { EpollHeldSocket, type HoldLoop } from "./epoll-held-socket.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import { OutputBuffers } from "./output-buffers.ts";
@@ -50,13 +51,14 @@ const roundsMax = 4;
 /** `data` of an epoll event, second word. */
 const kindSocket = 0;
 const kindListen = 1;
+const kindHeld = 2;
 const eventsOfSocket = linux.EPOLLIN | linux.EPOLLRDHUP | linux.EPOLLET;
 
 export function createEpollReactor(options: ReactorOptions): reactor.Reactor {
   return new EpollReactor(options);
 }
 
-class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwner {
+class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop, WheelOwner {
   readonly kind = "epoll";
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set([
     "splice",
@@ -86,6 +88,8 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   /** By descriptor. */
   readonly #sockets: (EpollSocket | null)[] = [];
   readonly #listens = new Map<number, EpollListen>();
+  /** By descriptor. */
+  readonly #held = new Map<number, EpollHeldSocket>();
 
   #ready: EpollSocket[] = [];
   #readySpare: EpollSocket[] = [];
@@ -146,6 +150,12 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     return adopted;
   }
 
+  hold(descriptor: reactor.Descriptor, handler: reactor.HeldSocketHandler): reactor.HeldSocket {
+    const held = new EpollHeldSocket(this, descriptor, handler);
+    this.#held.set(descriptor, held);
+    return held;
+  }
+
   connect(
     address: SocketAddress,
     handler: reactor.SocketHandler,
@@ -188,6 +198,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
     this.#isDisposed = true;
     for (const registration of this.#listens.values()) registration[Symbol.dispose]();
     for (const open of this.#sockets) open?.close("now");
+    for (const held of this.#held.values()) held.close();
     this.#endRound();
     if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
     this.#drive.stop();
@@ -232,6 +243,18 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
 
   bug(error: unknown): void {
     this.#options.onBug(error);
+  }
+
+  // What held sockets need.
+
+  watchHeld({ fd }: EpollHeldSocket): number {
+    this.area.setEvent(eventsOfSocket, fd, kindHeld);
+    return epollCtl(this.#epoll, linux.EPOLL_CTL_ADD, fd, this.area.oneEventAddress);
+  }
+
+  unhold({ fd, isWatched }: EpollHeldSocket): void {
+    this.#held.delete(fd);
+    if (isWatched) epollCtl(this.#epoll, linux.EPOLL_CTL_DEL, fd, this.area.oneEventAddress);
   }
 
   // What accepting needs.
@@ -303,8 +326,10 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
   #dispatch(index: number): void {
     const descriptor = this.area.eventDescriptor(index);
     const events = this.area.eventFlags(index);
-    if (this.area.eventKind(index) === kindListen) {
-      this.#dispatchListen(descriptor);
+    const kind = this.area.eventKind(index);
+    if (kind !== kindSocket) {
+      if (kind === kindListen) this.#dispatchListen(descriptor);
+      else this.#dispatchHeld(descriptor, events);
       return;
     }
     const target = this.#sockets[descriptor];
@@ -322,6 +347,16 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, WheelOwne
       this.#listens.get(descriptor)?.onEvents();
     } catch (error) {
       this.bug(error);
+    }
+  }
+
+  #dispatchHeld(descriptor: number, events: number): void {
+    const held = this.#held.get(descriptor);
+    try {
+      held?.onEvents(events);
+    } catch (error) {
+      this.bug(error);
+      held?.close();
     }
   }
 

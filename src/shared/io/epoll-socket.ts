@@ -10,7 +10,7 @@ import { arenaLayout } from "./arena.ts";
 import { BlockQueue } from "./block-queue.ts";
 import type { BlockPool } from "./block-pool.ts";
 import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
-import { localAddressOf, remoteAddressOf } from "./socket-address.ts";
+import { localAddressOf, remoteAddressOf, unmapped } from "./socket-address.ts";
 import { errno, errnoName, errnoOf, linux, recv, send, shutdown } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 import { sslBlocked, type SslStream } from "./tls/ssl-stream.ts";
@@ -132,7 +132,7 @@ export class EpollSocket implements Socket {
   get localAddress(): SocketAddress {
     if (this.#localAddress === null) {
       if (this.isClosed) return unnamed;
-      this.#localAddress = localAddressOf(this.#loop.area, this.fd);
+      this.#localAddress = unmapped(localAddressOf(this.#loop.area, this.fd));
     }
     return this.#localAddress;
   }
@@ -140,7 +140,7 @@ export class EpollSocket implements Socket {
   get remoteAddress(): SocketAddress {
     if (this.#remoteAddress === null) {
       if (this.isClosed) return unnamed;
-      this.#remoteAddress = remoteAddressOf(this.#loop.area, this.fd);
+      this.#remoteAddress = unmapped(remoteAddressOf(this.#loop.area, this.fd));
     }
     return this.#remoteAddress;
   }
@@ -330,7 +330,8 @@ export class EpollSocket implements Socket {
         ? recv(this.fd, windowsAddress + readStart, arenaLayout.readBytes, 0)
         : tls.read(windowsAddress + readStart, arenaLayout.readBytes);
     if (count > 0) {
-      this.#loop.readyLater(this);
+      if (tls?.isDrained === true && !this.#isEndAnnounced) this.readable = false;
+      else this.#loop.readyLater(this);
       return count;
     }
     if (count === 0 && this.#failure === 0) {

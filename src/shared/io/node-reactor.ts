@@ -9,6 +9,7 @@ import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type { NodeListenEntry, NodeListenSockets } from "./node-listen-sockets.ts";
+import { NodeHeldSocket } from "./node-held-socket.ts";
 import { NodeSocket, type NodeSocketLoop } from "./node-socket.ts";
 import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
@@ -27,6 +28,12 @@ export function createNodeReactor(
   return new NodeReactor(options, listenSockets);
 }
 
+interface Accepted {
+  readonly raw: net.Socket;
+  /** The listening socket's. */
+  readonly at: SocketAddress;
+}
+
 class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly kind = "node";
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set();
@@ -40,7 +47,8 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly #sockets = new Set<NodeSocket>();
   readonly #listens = new Set<NodeListen>();
   /** Accepted, neither adopted nor discarded yet. */
-  readonly #accepted = new Map<reactor.Descriptor, net.Socket>();
+  readonly #accepted = new Map<reactor.Descriptor, Accepted>();
+  readonly #held = new Set<NodeHeldSocket>();
   #nextDescriptor = 1;
   #queuedBytes = 0;
   #isInRound = false;
@@ -66,7 +74,8 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   listen(ref: reactor.ListenSocketRef, handler: reactor.AcceptHandler): reactor.ListenRegistration {
     const entry = this.#listenSockets.entry(ref.handle);
     assert(entry, `no listening socket ${ref.handle}`);
-    const take = (socket: net.Socket): void => this.#round(() => this.#accept(socket, handler));
+    const take = (socket: net.Socket): void =>
+      this.#round(() => this.#accept({ raw: socket, at: ref.localAddress }, handler));
     const registration = new NodeListen(entry, take, () => this.#listens.delete(registration));
     this.#listens.add(registration);
     entry.takeWith(take);
@@ -78,10 +87,29 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     handler: reactor.SocketHandler,
     options: reactor.SocketOptions,
   ): reactor.Socket {
-    const raw = this.#accepted.get(descriptor);
-    assert(raw, `no accepted connection ${descriptor}`);
+    const accepted = this.#accepted.get(descriptor);
+    assert(accepted, `no accepted connection ${descriptor}`);
     this.#accepted.delete(descriptor);
-    return this.#add(raw, handler, options, undefined);
+    const socket = this.#add(accepted.raw, handler, options, undefined);
+    // Node knows no names of Unix sockets.
+    if (accepted.at.kind === "pipe") socket.knowLocalAddress(accepted.at);
+    return socket;
+  }
+
+  hold(descriptor: reactor.Descriptor, handler: reactor.HeldSocketHandler): reactor.HeldSocket {
+    const accepted = this.#accepted.get(descriptor);
+    assert(accepted, `no accepted connection ${descriptor}`);
+    const held = new NodeHeldSocket(accepted.raw, handler, {
+      arena: this.arena,
+      run: (callback) => this.#runHeld(held, callback),
+      unhold: (isOpen) => {
+        this.#held.delete(held);
+        if (!isOpen) this.#accepted.delete(descriptor);
+        return descriptor;
+      },
+    });
+    this.#held.add(held);
+    return held;
   }
 
   connect(
@@ -106,7 +134,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   }
 
   discard(descriptor: reactor.Descriptor): void {
-    this.#accepted.get(descriptor)?.destroy();
+    this.#accepted.get(descriptor)?.raw.destroy();
     this.#accepted.delete(descriptor);
   }
 
@@ -119,7 +147,8 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     this.#isDisposed = true;
     for (const registration of this.#listens) registration[Symbol.dispose]();
     for (const socket of this.#sockets) socket.close("now");
-    for (const raw of this.#accepted.values()) raw.destroy();
+    for (const held of this.#held) held.close();
+    for (const { raw } of this.#accepted.values()) raw.destroy();
     this.#accepted.clear();
     this.#drive.stop();
     if (this.#wakeUp !== null) clearImmediate(this.#wakeUp);
@@ -176,14 +205,25 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
     return socket;
   }
 
-  #accept(socket: net.Socket, handler: reactor.AcceptHandler): void {
+  #runHeld(held: NodeHeldSocket, callback: () => void): void {
+    this.#round(() => {
+      try {
+        callback();
+      } catch (error) {
+        this.bug(error);
+        held.close();
+      }
+    });
+  }
+
+  #accept(accepted: Accepted, handler: reactor.AcceptHandler): void {
     if (this.#queuedBytes >= this.#options.arenaBytesMax) {
-      socket.resetAndDestroy();
+      accepted.raw.resetAndDestroy();
       this.#options.onArenaFull("accept");
       return;
     }
     const descriptor = this.#nextDescriptor++;
-    this.#accepted.set(descriptor, socket);
+    this.#accepted.set(descriptor, accepted);
     try {
       handler.onAccepted(descriptor);
       handler.onBatch(1);

@@ -6,6 +6,7 @@
 import type net from "node:net";
 import { assert } from "../common/assert.ts";
 import { type SocketAddress, unnamed } from "../common/address.ts";
+import { unmappedIp } from "../common/ip-address.ts";
 import { arenaLayout, type Arena } from "./arena.ts";
 import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
 import { secure } from "./tls/node-tls.ts";
@@ -92,6 +93,11 @@ export class NodeSocket implements Socket {
     return this.#localAddress ?? unnamed;
   }
 
+  /** Where it was accepted, if the system does not tell. */
+  knowLocalAddress(address: SocketAddress): void {
+    this.#localAddress = address;
+  }
+
   get remoteAddress(): SocketAddress {
     this.#remoteAddress ??= addressOf(this.#raw.remoteAddress, this.#raw.remotePort);
     return this.#remoteAddress ?? unnamed;
@@ -114,6 +120,8 @@ export class NodeSocket implements Socket {
     const carrier = this.#raw;
     if (this.#state === "open") this.#state = "handshaking";
     for (const event of ["data", "end", "error", "close"]) carrier.removeAllListeners(event);
+    // What was looked at before is still in it: flowing without a listener it would be thrown away.
+    carrier.pause();
     this.#raw = secure(carrier, start, this, (outcome) =>
       this.#loop.run(this, () => this.#onSecured(outcome)),
     );
@@ -341,6 +349,12 @@ export class NodeSocket implements Socket {
   }
 }
 
-function addressOf(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
-  return ip === undefined || port === undefined ? undefined : { kind: "ip", ip, port };
+/** Undefined: it has none (any more). */
+export function addressOf(
+  ip: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
+  return ip === undefined || port === undefined
+    ? undefined
+    : { kind: "ip", ip: unmappedIp(ip), port };
 }

@@ -39,6 +39,8 @@ export interface Reactor {
   listen(socket: ListenSocketRef, handler: AcceptHandler): ListenRegistration;
   /** Takes over a connected descriptor (accepted here or handed on by another worker). */
   adopt(descriptor: Descriptor, handler: SocketHandler, options: SocketOptions): Socket;
+  /** Looks at the first bytes of an accepted connection before somebody adopts it. The handler is asleep until `watch`. */
+  hold(descriptor: Descriptor, handler: HeldSocketHandler): HeldSocket;
   /** Starts to connect; `onConnected` or `onClosed` follows, never before this returns. */
   connect(address: SocketAddress, handler: SocketHandler, options: SocketOptions): Socket;
   /** Throws a `TlsError` with what is wrong with the configuration. `judge`: of a peer's leaf, apart from its chain. */
@@ -85,6 +87,40 @@ export interface AcceptHandler {
   onBatch(count: number): void;
   /** accept4 failed for want of descriptors or memory; accepting pauses for 100 ms. */
   onExhausted(): void;
+}
+
+/**
+ * An accepted connection that is looked at: its bytes stay where they are unless they are taken, so whoever adopts it
+ * finds all that is left of them. Ends by `release`, by `close`, or with its reactor.
+ */
+export interface HeldSocket {
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  /** The address before a redirect of the packet filter; undefined: it cannot be known. */
+  readonly originalDestination: SocketAddress | undefined;
+  /**
+   * Copies the first bytes received, `limit` at most, to arena[readStart, readStart + result), which is the caller's until
+   * it returns; 0 while there is nothing. `limit` is at most `arenaLayout.readBytes + tailroomBytes`.
+   */
+  peek(limit: number): PeekResult;
+  /** Calls the handler when (more) bytes come; once, maybe, for those that are here already. Once a socket. */
+  watch(): void;
+  /** Takes the first `count` bytes, which have been looked at, out of the stream. */
+  take(count: number): void;
+  /** Somebody may adopt it now. */
+  release(): Descriptor;
+  close(): void;
+}
+
+/** `ended`: the peer's FIN, or a reset, is next. */
+export type PeekResult =
+  | { readonly kind: "bytes"; readonly count: number }
+  | { readonly kind: "ended" }
+  | { readonly kind: "failed"; readonly error: string };
+
+export interface HeldSocketHandler {
+  /** Bytes came, or the end did (or both): `peek` tells. Called again for what comes later only. */
+  onArrival(isEnd: boolean): void;
 }
 
 export interface SocketOptions {

@@ -3,8 +3,8 @@
  * Abstract Unix names start with a zero byte on the wire and with `@` in text, and have no terminator.
  */
 import { type SocketAddress, unnamed } from "../common/address.ts";
-import { formatIp, parseIp } from "../common/ip-address.ts";
-import { getpeername, getsockname, linux } from "./syscalls.ts";
+import { formatIp, parseIp, unmappedIp } from "../common/ip-address.ts";
+import { getpeername, getsockname, getsockopt, linux } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
 
 /** Longest Unix path in bytes: sun_path is 108 and ends with a zero. */
@@ -50,6 +50,28 @@ export function remoteAddressOf(area: SystemArea, fd: number): SocketAddress {
   area.resetAddressLength();
   const failed = getpeername(fd, area.addressAddress, area.addressLengthAddress) !== 0;
   return failed ? unnamed : decodeAddress(area);
+}
+
+/** An IPv4 peer of an IPv6 socket, as what it is. */
+export function unmapped(address: SocketAddress): SocketAddress {
+  if (address.kind === "pipe" || !address.ip.startsWith("::ffff:")) return address;
+  return { ...address, ip: unmappedIp(address.ip) };
+}
+
+/**
+ * Where the peer wanted to go before the packet filter redirected it; undefined: nothing is known of that. `isIpv6`: of the
+ * connection, so false for a v4 peer of a dual-stack socket.
+ */
+export function originalDestinationOf(
+  area: SystemArea,
+  fd: number,
+  isIpv6: boolean,
+): SocketAddress | undefined {
+  area.resetAddressLength();
+  const level = isIpv6 ? linux.IPPROTO_IPV6 : linux.IPPROTO_IP;
+  const { addressAddress: to, addressLengthAddress: length } = area;
+  const failed = getsockopt(fd, level, linux.SO_ORIGINAL_DST, to, length) !== 0;
+  return failed ? undefined : decodeAddress(area);
 }
 
 function decodeAddress(area: SystemArea): SocketAddress {

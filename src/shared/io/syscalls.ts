@@ -148,6 +148,8 @@ export const linux = {
   IPPROTO_IP: 0,
   IP_FREEBIND: 15,
   IP_TRANSPARENT: 19,
+  /** uapi/linux/netfilter_ipv4.h, and IP6T_SO_ORIGINAL_DST of netfilter_ipv6/ip6_tables.h. */
+  SO_ORIGINAL_DST: 80,
   IPPROTO_TCP: 6,
   TCP_NODELAY: 1,
   TCP_KEEPIDLE: 4,

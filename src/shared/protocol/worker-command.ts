@@ -2,6 +2,7 @@
  * All that main says to a worker. Plain, structured-clonable values; a worker handles them in order.
  * A command with a `reply` number is answered by `{ kind: "done", reply }` once it is carried out.
  */
+import type { SocketAddress } from "../common/address.ts";
 import type { DrainId, ListenerTag } from "../common/brand.ts";
 import type { ClusterConfig, HostConfig } from "../config/cluster-config.ts";
 import type { PlainHttpFilterConfig } from "../config/http-config.ts";
@@ -135,6 +136,8 @@ export interface FilterSlots {
 
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
 export interface ListenerSlots extends FilterSlots {
+  /** Of listener filters: by the whole prefix of their stats. */
+  readonly listenerFilters: BlocksByPrefix;
   readonly listener: StatBlock;
   /** `listener.<address>.worker_N.`, one a worker. */
   readonly worker: StatBlock;
@@ -157,6 +160,8 @@ export interface AddListener {
   /** Undefined beyond the lazy threshold: the worker asks at the first connection. */
   readonly config: ListenerConfig | undefined;
   readonly sockets: readonly ListenSocketRef[];
+  /** `bind_to_port: false`: where it would be bound. Connections to there are handed to it by other listeners. */
+  readonly unboundAddresses: readonly SocketAddress[];
   readonly slots: ListenerSlots;
   readonly reply: ReplyId;
 }

@@ -11,10 +11,13 @@ import type { PeerJudge, PeerRefusal } from "../io/tls/tls.ts";
 import { readSubjectAltNames, subjectAltNameTest } from "./subject-alt-names.ts";
 
 /** What of a validation is about the leaf alone. */
-export type PeerRules = Pick<
+export interface PeerRules extends Pick<
   PeerValidation,
   "subjectAltNames" | "certificateHashes" | "spkiHashes"
->;
+> {
+  /** That there are some: which CAs they have is a matter of the chain. */
+  readonly trustDomains?: readonly unknown[] | undefined;
+}
 
 /** Undefined: any leaf will do. The judge is pure, and does not throw. */
 export function compilePeerJudge(rules: PeerRules): PeerJudge | undefined {
@@ -29,7 +32,11 @@ export function compilePeerJudge(rules: PeerRules): PeerJudge | undefined {
   };
 }
 
-function nameJudge({ subjectAltNames: wanted }: PeerRules): PeerJudge | undefined {
+function nameJudge({ subjectAltNames, trustDomains }: PeerRules): PeerJudge | undefined {
+  // Envoy's SPIFFE validator looks at URIs alone: the other names are nobody's to vouch for.
+  const wanted = trustDomains
+    ? subjectAltNames.filter(({ type }) => type === "uri" || type === "any")
+    : subjectAltNames;
   if (wanted.length === 0) return undefined;
   const tests = wanted.map(subjectAltNameTest);
   return ({ subjectAltName }) => {

@@ -28,6 +28,7 @@ test("decode() fills in Envoy's defaults", () => {
     statPrefix: "",
     defaultFilterChain: undefined,
     listenerFilters: [],
+    handsOffRestored: false,
     listenerFiltersTimeoutMs: 15_000,
     continueOnListenerFiltersTimeout: false,
     perConnectionBufferLimitBytes: 1_048_576,
@@ -42,7 +43,7 @@ test("decode() fills in Envoy's defaults", () => {
     bypassOverloadManager: false,
     carriesTraffic: true,
     accessLog: [],
-    addressOptions: [{ socketOptions: [], keepAlive: undefined }],
+    addressOptions: [{ socketOptions: [], keepAlive: undefined, ipv4Compat: false }],
     freebind: false,
     transparent: false,
   });
@@ -88,15 +89,63 @@ test("decode() gives each address its socket options and keep-alive", () => {
     { level: 1, name: 8, value: { bytes: new Uint8Array([1, 2]) }, state: "prebind" },
   ];
   const keepAlive = { probes: undefined, timeS: 60, intervalS: undefined };
+  const ipv4Compat = false;
   assert.deepEqual(config.addressOptions, [
-    { socketOptions, keepAlive },
-    { socketOptions, keepAlive },
-    { socketOptions: [], keepAlive: undefined },
+    { socketOptions, keepAlive, ipv4Compat },
+    { socketOptions, keepAlive, ipv4Compat },
+    { socketOptions: [], keepAlive: undefined, ipv4Compat },
     {
       socketOptions: [{ level: 1, name: 5, value: { int: 2 }, state: "prebind" }],
       keepAlive: { probes: undefined, timeS: undefined, intervalS: 9 },
+      ipv4Compat,
     },
   ]);
+});
+
+test("TCP fast open is an option of every address, ipv4_compat is each address's own", () => {
+  const any = (settings: string): string =>
+    `address: {socket_address: {address: "::", port_value: 81${settings}}}`;
+  const { config } = valueOf(
+    decodeListenerYaml(`
+      name: l
+      ${any(", ipv4_compat: true")}
+      additional_addresses: [{${any("")}, socket_options: {}}]
+      tcp_fast_open_queue_length: 9
+      connection_balance_config: {exact_balance: {}}
+      filter_chains: [{filters: [${tcpProxyYaml()}]}]
+    `),
+  );
+  const fastOpen = { level: 6, name: 23, value: { int: 9 }, state: "listening" };
+  assert.deepEqual(
+    config.addressOptions.map(({ socketOptions, ipv4Compat }) => [socketOptions, ipv4Compat]),
+    [
+      [[fastOpen], true],
+      [[fastOpen], false],
+    ],
+  );
+});
+
+for (const ip of ["127.0.0.1", "::1"])
+  test(`ipv4_compat is refused on ${ip}, in Envoy's words`, () => {
+    const printed = ip.includes(":") ? `[${ip}]` : ip;
+    const address = `address: {socket_address: {address: "${ip}", port_value: 81, ipv4_compat: true}}`;
+    const listener = `{name: l, ${address}, filter_chains: [{filters: [${tcpProxyYaml()}]}]}`;
+    assert.deepEqual(errorsOf(decodeListenerYaml(listener)), [
+      `Only IPv6 address '::' or valid IPv4-mapped IPv6 address can set ipv4_compat: ${printed}:81`,
+    ]);
+  });
+
+test("a connection balancer of another kind is refused by name", () => {
+  const extend =
+    'extend_balance: {name: dlb, typed_config: {"@type": type.googleapis.com/google.protobuf.Empty}}';
+  const errors = errorsOf(
+    decodeListenerYaml(
+      listenerYaml(
+        `connection_balance_config: {${extend}}, filter_chains: [{filters: [${tcpProxyYaml()}]}]`,
+      ),
+    ),
+  );
+  assert.match(errors.join(), /ConnectionBalanceConfig\.extend_balance is not supported/);
 });
 
 test("decode() names the route configurations and clusters that the listener waits for", () => {
@@ -197,9 +246,9 @@ describe("decode() refuses as Envoy does", () => {
     [
       "a listener filter that is not built",
       listenerYaml(
-        `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")}}]`,
+        `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.config.cluster.v3.Cluster")}}]`,
       ),
-      "Didn't find a registered implementation for 'x' with type URL: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' (listener filter: none is built)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
     ],
     [
       "an access log filter that is not built",
@@ -289,13 +338,13 @@ test("decode() names a listener without a name by its bytes, as LDS does", () =>
 test("decode() tells all errors of a listener at once", () => {
   const errors = errorsOf(
     decodeListenerYaml(
-      `{name: a, use_original_dst: true, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
+      `{name: a, filter_chain_matcher: {}, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
     ),
   );
   assert.equal(errors.length, 5);
   assert.match(
     errors.join("\n"),
-    /use_original_dst is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+    /filter_chain_matcher is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
   );
 });
 

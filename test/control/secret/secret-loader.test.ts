@@ -112,3 +112,13 @@ test("ticket keys have 80 bytes; a generic secret loses the line break that its 
   assert.equal(textOf({ kind: "environment", name: "TOKEN" }), "from the environment");
   assert.equal(textOf(undefined), "");
 });
+
+test("a key that is too weak is refused before a worker meets it", () => {
+  const weak = authority.issue(["DNS:a.test"], { key: "weakRsa" });
+  assert.equal(
+    ofTls(inline(weak.certificate), inline(weak.privateKey)),
+    "Failed to load certificate chain from <inline>, only RSA certificates with 2048-bit or larger keys are supported",
+  );
+  const strong = authority.issue(["DNS:a.test"], { key: "rsa" });
+  assert.equal(ofTls(inline(strong.certificate), inline(strong.privateKey)), "");
+});

@@ -12,6 +12,7 @@ test("a throw outside a connection is logged and ends the worker with code 1 wit
     tag: listenerTag(1),
     config: undefined,
     sockets: null as never,
+    unboundAddresses: [],
     slots: workers.slots({}),
     reply: 1,
   });

@@ -8,6 +8,7 @@ import type tls from "node:tls";
 import type { Socket, SocketHandler } from "../../../src/shared/io/reactor.ts";
 import { TestAuthority, type TestCertificate } from "../../support/certificates.ts";
 import { forEachReactor, type TestReactor } from "../../support/reactors.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
 import { inScratch, Recorder } from "../../support/recorder.ts";
 import { connectSecured, serverTls } from "../../support/tls-peers.ts";
 import { identityOf } from "../../support/tls-identities.ts";
@@ -176,6 +177,45 @@ forEachReactor(
     await recorder.closed();
   },
 );
+
+forEachReactor("records that come in pieces all arrive, whatever the pieces", {}, async (test) => {
+  const { port, accepted } = await listen(test);
+  const relay = net.createServer().listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  const through = once(relay, "connection") as Promise<[net.Socket]>;
+  const client = connectSecured((relay.address() as net.AddressInfo).port);
+  const [near] = await through;
+  const far = net.connect({ port, host: "127.0.0.1", noDelay: true });
+  far.pipe(near);
+  const pieces: Buffer[] = [];
+  near.on("data", (chunk: Buffer) => pieces.push(chunk));
+  const random = seededRandom(7);
+  const stop = new AbortController();
+  const passOn = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      let waiting = Buffer.concat(pieces.splice(0));
+      while (waiting.length > 0) {
+        const length = Math.ceil(random.next() ** 4 * 20_000);
+        far.write(waiting.subarray(0, length));
+        waiting = waiting.subarray(length);
+        await new Promise(setImmediate);
+      }
+      await new Promise(setImmediate);
+    }
+  };
+  const passing = passOn();
+  const { recorder, socket } = await accepted;
+  const sent = randomBytes(600_000);
+  (await client).write(sent);
+  await recorder.until(({ receivedBytes }) => receivedBytes === sent.length);
+  assert(Buffer.concat(recorder.chunks).equals(sent));
+  stop.abort();
+  await passing;
+  socket.close("now");
+  await recorder.closed();
+  for (const open of [await client, near, far]) open.destroy();
+  relay.close();
+});
 
 forEachReactor("bytes that TLS holds are told as unread", {}, async (test) => {
   const { client, socket, recorder } = await connectPair(test);

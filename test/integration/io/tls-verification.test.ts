@@ -132,7 +132,7 @@ forEachReactor(
   {},
   async (test) => {
     const revoked = root.issue(["DNS:client.test"]);
-    const crlPem = Buffer.from(root.revoke(revoked));
+    const crlPem = Buffer.from(root.revocationList([revoked]));
     const validation = validationBy(root, { crlPem });
     assert.match(
       await outcomeOf(test, validation, { certificate: revoked }),
@@ -198,4 +198,38 @@ forEachReactor("the whole chain is shown to who asks for it", {}, async (test) =
   assert.deepEqual(names, ["CN=leaf", "CN=intermediate CA"]);
   assert.equal(session?.ownCertificate?.subjectAltName, "DNS:one.example");
   client.destroy();
+});
+
+forEachReactor("a trust domain decides which authorities vouch", {}, async (test) => {
+  const usage = { extensions: ["keyUsage=digitalSignature"] };
+  const [a, b] = [
+    root.issue(["URI:spiffe://a/x"], usage),
+    stranger.issue(["URI:spiffe://b/x"], usage),
+  ];
+  const bundle = (authority: TestAuthority): Buffer => Buffer.from(authority.certificate);
+  const validation: PeerValidation = {
+    ...validationBy(root),
+    authoritiesPem: Buffer.concat([bundle(root), bundle(stranger)]),
+    trustDomains: [
+      { name: "a", authoritiesPem: bundle(root) },
+      { name: "b", authoritiesPem: bundle(stranger) },
+    ],
+  };
+  const outcome = (certificate: TestCertificate, above: readonly TestAuthority[] = []) =>
+    outcomeOf(test, validation, { certificate, above });
+  assert.equal(await outcome(a), "verified");
+  assert.equal(await outcome(b), "verified");
+  assert.equal(await outcome(below.issue(["URI:spiffe://a/x"], usage), [below]), "verified");
+  // One domain's authority cannot speak for another.
+  const foreign = stranger.issue(["URI:spiffe://a/x"], usage);
+  assert.match(await outcome(foreign), /^certificate: .*one of another trust domain/);
+  assert.match(await outcome(root.issue(["URI:spiffe://c/x"], usage)), /no trust bundle store/);
+  assert.match(await outcome(root.issue(["DNS:client.test"], usage)), /no trust bundle store/);
+  // As measured on Envoy: what does not say what its key is for might sign.
+  assert.match(await outcome(root.issue(["URI:spiffe://a/x"])), /cert precheck/);
+  for (const extension of ["basicConstraints=CA:TRUE", "keyUsage=keyCertSign", "keyUsage=cRLSign"])
+    assert.match(
+      await outcome(root.issue(["URI:spiffe://a/x"], { extensions: [extension] })),
+      /^certificate: /,
+    );
 });

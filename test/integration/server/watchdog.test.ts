@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { get } from "../../support/http-client.ts";
+import { get, isRefused } from "../../support/http-client.ts";
 import { HttpUpstream } from "../../support/http-upstream.ts";
 import { httpProxy, staticCluster, tcpProxy } from "../../support/report-bootstrap.ts";
 import { adminOnPortZero, SluiceProgram } from "../../support/sluice-program.ts";
@@ -138,6 +138,8 @@ for (const how of ["hang", "throw", "exit"])
       const url = await proxy.sluice.adminUrl();
       assert.equal((await fetch(`${url}/ready`)).status, 503);
       await until(async () => (await remaining(url)) === 1, "what the other worker has drains");
+      for (const port of [tcp, await proxy.portOf("http")])
+        await until(() => isRefused(port), "nobody waits in an accept queue");
       const answered = Promise.withResolvers<Socket>();
       for (const client of clients) {
         client.once("data", () => answered.resolve(client));

@@ -164,7 +164,7 @@ const badHere: Readonly<Record<string, readonly [common: object, reason: RegExp]
   ],
   "a depth of chains": [
     peer({ max_verify_depth: 3 }),
-    /CertificateValidationContext.max_verify_depth is not supported/,
+    /max_verify_depth is not supported for what Sluice itself sends/,
   ],
   "secrets over the cluster itself": [
     {
@@ -211,14 +211,14 @@ for (const [what, [common, reason]] of Object.entries(badHere))
   });
 
 test(
-  "what is newer than our protos, and health checks in plain text, are refused",
+  "names by request, and health checks in plain text, are refused",
   {
     skip: isEnvoy,
   },
   () => {
-    const socket = tlsSocket({}, { auto_host_sni: true });
+    const socket = tlsSocket({}, { auto_sni_san_validation: true });
     const newer = validateBootstrap(securedBootstrap("127.0.0.1:1", socket), folder);
-    assert.match(newer.output, /auto_host_sni/);
+    assert.match(newer.output, /auto_sni_san_validation is not supported/);
     assert(!newer.isAccepted);
     const checked = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
       static_resources: { clusters: readonly [object] };
@@ -240,30 +240,59 @@ test(
   },
 );
 
-test("a cluster that requests go to has no TLS, and that is said", { skip: isEnvoy }, () => {
-  const bootstrap = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
-    static_resources: { clusters: { name: string }[]; listeners?: object[] };
-  };
-  const { clusters } = bootstrap.static_resources;
-  const only =
-    /cluster 'web': .*UpstreamTlsContext is not supported for clusters that requests go to/;
-  const [control] = clusters;
-  const web = { ...control, name: "web", load_assignment: { cluster_name: "web" } };
-  const unused = { ...bootstrap, static_resources: { clusters: [control, web] } };
-  assert.match(validateBootstrap(unused, folder).output, only);
+test("a filter chain's TLS is judged as strictly as when it serves", () => {
+  const type = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
   const proxy = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     stat_prefix: "tcp",
     cluster: "control",
   };
-  const listener = {
-    name: "tcp",
-    address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
-    filter_chains: [{ filters: [{ name: "tcp", typed_config: proxy }] }],
+  const judged = (common: object, fields: object = {}) => {
+    const socket = { "@type": type, common_tls_context: common, ...fields };
+    const listener = {
+      name: "tcp",
+      address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+      filter_chains: [
+        {
+          filters: [{ name: "tcp", typed_config: proxy }],
+          transport_socket: { name: "tls", typed_config: socket },
+        },
+      ],
+    };
+    const bootstrap = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
+      static_resources: object;
+    };
+    const resources = { ...bootstrap.static_resources, listeners: [listener] };
+    return validateBootstrap({ ...bootstrap, static_resources: resources }, folder);
   };
-  const routed = { ...bootstrap, static_resources: { clusters: [control], listeners: [listener] } };
-  assert.match(
-    validateBootstrap(routed, folder).output,
-    /listener 'tcp': cluster 'control': .*UpstreamTlsContext is not supported/,
-  );
+  const good = judged({ tls_certificates: [certificate] });
+  assert(good.isAccepted, good.output);
+  const cases = [
+    [{}, {}, /No TLS certificates found for server context/],
+    [
+      { tls_certificates: [{ ...certificate, private_key: inline(other.privateKey) }] },
+      {},
+      /Failed to load private key from <inline>, Cause: .*KEY_VALUES_MISMATCH/,
+    ],
+    [
+      { tls_certificates: [certificate] },
+      { ocsp_staple_policy: "MUST_STAPLE" },
+      /Required OCSP response is missing from TLS context/,
+    ],
+    [
+      { tls_certificates: [certificate] },
+      { session_ticket_keys: { keys: [inline("abc")] } },
+      /Incorrect TLS session ticket key length. Length 3, expected length 80./,
+    ],
+    [
+      { tls_certificate_sds_secret_configs: [{ name: "nobody" }] },
+      {},
+      /Unknown static secret: nobody/,
+    ],
+  ] as const;
+  for (const [common, fields, reason] of cases) {
+    const { isAccepted, output } = judged(common, fields);
+    assert(!isAccepted);
+    assert.match(output, reason);
+  }
 });

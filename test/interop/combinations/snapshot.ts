@@ -1,5 +1,7 @@
 /** A whole snapshot, of every kind of listener that a control plane makes, in proto3 JSON. */
 import type { Resources } from "../../../src/cli/go-control-plane.ts";
+import type { TestCertificate } from "../../support/certificates.ts";
+import { secretOf, serverSocket, underTls } from "../../support/tls-resources.ts";
 import { cluster, endpoints, routes, socketAddress, typeUrl } from "../../support/xds-resources.ts";
 import type { Combination } from "./combination.ts";
 
@@ -14,6 +16,8 @@ export interface Round {
   readonly isOn: boolean;
   /** Whether `inline` is there. */
   readonly hasInline: boolean;
+  /** What `secured` shows. */
+  readonly certificate: TestCertificate;
 }
 
 /** Never changes, so that a client on it must not notice anything. */
@@ -55,6 +59,7 @@ export class SnapshotMaker {
       virtual_hosts: this.#hasVirtualHosts ? [onDemandHost(round)] : [],
       runtime: [layer(round)],
       extension_configs: [extension(round)],
+      secrets: [secretOf("own", round.certificate)],
     };
   }
 
@@ -72,6 +77,7 @@ export class SnapshotMaker {
         : []),
       this.#listener("tcp", this.#tcpProxy(round)),
       http("runtime", rds("by-runtime")),
+      underTls(http("secured", rds("web")), this.#serverSocket()),
       http("extension", rds("web"), [this.#discoveredFilter()]),
       http("scoped", this.#scopedRoutes()),
       ...(this.#hasVirtualHosts
@@ -109,6 +115,11 @@ export class SnapshotMaker {
       httpFilters: filters,
       ...this.#accessLog(name, "HttpGrpcAccessLogConfig"),
     };
+  }
+
+  #serverSocket(): object {
+    const own = { name: "own", sdsConfig: this.#combination.source };
+    return serverSocket({ tlsCertificateSdsSecretConfigs: [own] });
   }
 
   #tcpProxy(round: Round): object {

@@ -14,23 +14,15 @@ export const notBuilt: ReadonlySet<string> = new Set([
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   "envoy.extensions.filters.http.lua.v3.Lua",
   "envoy.extensions.filters.http.rbac.v3.RBAC",
-  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-  "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
-  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
   "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",
   "envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy",
   "envoy.extensions.filters.network.rbac.v3.RBAC",
-  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
   "CLUSTER_PROVIDED",
   "LOGICAL_DNS",
   "ORIGINAL_DST",
   "RING_HASH",
-  "filter_disabled",
   "request_mirror_policies",
-  "transport_socket_matches",
   "upstream_bind_config",
-  "use_original_dst",
 ]);
 
 /** What Envoy's own build lacks: Istio's filters live in Istio's build of it. */

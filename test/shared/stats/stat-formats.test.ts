@@ -138,6 +138,29 @@ test("extractTags() takes the tags that Envoy takes, in its order", () => {
   }
 });
 
+/** As Envoy 1.40 prints them. */
+const recordedTls: readonly (readonly [string, string, string, string])[] = [
+  ["cluster.up.ssl.ciphers.AES128-SHA", "cluster.ssl.ciphers", "cipher_suite", "AES128-SHA"],
+  ["listener.a_1.ssl.ciphers.AES128-SHA", "listener.ssl.ciphers", "envoy_ssl_cipher", "AES128-SHA"],
+  ["listener.a_1.ssl.curves.X25519", "listener.ssl.curves", "envoy_ssl_curve", "X25519"],
+  ["cluster.up.ssl.sigalgs.ed25519", "cluster.ssl.sigalgs", "envoy_ssl_sigalg", "ed25519"],
+  ["cluster.up.ssl.versions.TLSv1.2", "cluster.ssl.versions", "envoy_ssl_version", "TLSv1.2"],
+  [
+    "cluster.up.ssl.certificate.own.expiration_unix_time_seconds",
+    "cluster.ssl.certificate.expiration_unix_time_seconds",
+    "envoy_tls_certificate",
+    "own",
+  ],
+];
+
+test("extractTags() takes what was negotiated, and the name of a certificate", () => {
+  for (const [name, metric, tag, value] of recordedTls) {
+    const extracted = extractTags(name);
+    assert.equal(extracted.name, metric);
+    assert.deepEqual(extracted.tags[0], [tag, value]);
+  }
+});
+
 test("extractTags() takes the status code of a counter of its own", () => {
   assert.deepEqual(extractTags("cluster.c.upstream_rq_503"), {
     name: "cluster.upstream_rq",

@@ -9,13 +9,12 @@ export const coreFields: FieldTables = {
     refused: { envoy_internal_address: "internal listeners are not built" },
   },
   "envoy.config.core.v3.SocketAddress": {
-    honoured: ["protocol", "address", "port_value"],
+    honoured: ["protocol", "address", "port_value", "ipv4_compat"],
     refused: {
       named_port: "ports are numbers here",
       resolver_name: "custom address resolvers are not built",
       network_namespace_filepath: "other network namespaces are not built",
     },
-    warned: { ipv4_compat: "IPv6 sockets keep the system's default for IPv4" },
   },
   "envoy.config.core.v3.Pipe": "whole",
   "envoy.config.core.v3.CidrRange": "whole",

@@ -16,6 +16,7 @@ export const listenerFields: FieldTables = {
       "metadata",
       "drain_type",
       "listener_filters",
+      "use_original_dst",
       "listener_filters_timeout",
       "continue_on_listener_filters_timeout",
       "transparent",
@@ -26,6 +27,8 @@ export const listenerFields: FieldTables = {
       "access_log",
       "tcp_backlog_size",
       "max_connections_to_accept_per_socket_event",
+      "tcp_fast_open_queue_length",
+      "connection_balance_config",
       "bind_to_port",
       "ignore_global_conn_limit",
       "bypass_overload_manager",
@@ -37,24 +40,50 @@ export const listenerFields: FieldTables = {
       api_listener: "API listeners are not built",
       internal_listener: "internal listeners are not built",
       deprecated_v1: "use bind_to_port",
-      use_original_dst: inAnotherPlace,
     },
     warned: {
       reuse_port: "deprecated: use enable_reuse_port",
-      tcp_fast_open_queue_length: "TCP fast open stays off",
-      connection_balance_config: "connections go to the worker with the fewest, always",
       enable_mptcp: "plain TCP sockets are opened",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
   },
+  "envoy.config.listener.v3.Listener.ConnectionBalanceConfig": {
+    // What is done anyway: connections go to the worker with the fewest.
+    honoured: ["exact_balance"],
+    refused: { extend_balance: "connections go to the worker with the fewest, always" },
+  },
+  "envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance": "whole",
   "envoy.config.listener.v3.AdditionalAddress": {
     honoured: ["address", "socket_options", "tcp_keepalive"],
   },
   "envoy.config.listener.v3.ListenerFilter": {
-    honoured: ["name", "typed_config"],
-    refused: {
-      config_discovery: "extension discovery is not built",
-      filter_disabled: "it decides which connections the filter sees",
+    honoured: ["name", "typed_config", "filter_disabled"],
+    refused: { config_discovery: "extension discovery is not built" },
+  },
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
+    honoured: ["or_match", "and_match", "not_match", "any_match", "destination_port_range"],
+    isMatcher: true,
+  },
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": {
+    honoured: ["rules"],
+    isMatcher: true,
+  },
+  "envoy.type.v3.Int32Range": { honoured: ["start", "end"] },
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
+    honoured: [
+      "enable_ja3_fingerprinting",
+      "enable_ja4_fingerprinting",
+      "initial_read_buffer_size",
+      "close_connection_on_client_hello_parsing_errors",
+      "max_client_hello_size",
+    ],
+  },
+  "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
+    honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"],
+    warned: {
+      rules: "nothing reads what the header's extensions say",
+      pass_through_tlvs: "no PROXY header is written to upstreams",
+      tlv_location: "nothing reads what the header's extensions say",
     },
   },
   "envoy.config.listener.v3.FilterChain": {

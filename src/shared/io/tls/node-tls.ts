@@ -26,6 +26,7 @@ import { KeyLog } from "./key-log.ts";
 import { chainText, missingCertificateText, refusalText } from "./failure-text.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
 import { sessionContextOf } from "./session-context.ts";
+import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
 import {
   type PeerJudge,
   type TlsContext,
@@ -42,6 +43,7 @@ export class NodeServerContext implements TlsContext {
   readonly role = "server";
   readonly config: ServerTlsConfig;
   readonly judge: PeerJudge | undefined;
+  readonly domains: TrustDomains | undefined;
   readonly fallback: SecureContext;
   readonly keyLog: KeyLog | undefined;
   readonly #byName = new Map<string, SecureContext>();
@@ -49,6 +51,7 @@ export class NodeServerContext implements TlsContext {
   constructor(config: ServerTlsConfig, judge: PeerJudge | undefined) {
     this.config = config;
     this.judge = judge;
+    this.domains = trustDomainsOf(config.validation);
     const [newestKey] = config.ticketKeys;
     const rest: SecureContextOptions = {
       honorCipherOrder: !config.prefersClientCiphers,
@@ -94,6 +97,7 @@ export class NodeClientContext implements TlsContext {
   readonly role = "client";
   readonly config: ClientTlsConfig;
   readonly judge: PeerJudge | undefined;
+  readonly domains: TrustDomains | undefined;
   readonly secure: SecureContext;
   readonly keyLog: KeyLog | undefined;
   /** Oldest first. */
@@ -102,6 +106,7 @@ export class NodeClientContext implements TlsContext {
   constructor(config: ClientTlsConfig, judge: PeerJudge | undefined) {
     this.config = config;
     this.judge = judge;
+    this.domains = trustDomainsOf(config.validation);
     const { identity } = config;
     this.secure = newContext(config, identity ? [identity] : [], {});
     this.keyLog = config.keyLog && new KeyLog(config.keyLog);
@@ -212,14 +217,16 @@ function outcomeOf(
   const requires = context.role === "server" && context.config.requiresClientCertificate;
   if (!chain && requires) return { kind: "noCertificate", reason: missingCertificateText() };
   const chainError = chain && validation && chainErrorOf(secured, chain, validation);
+  const foreign = chain && context.domains?.refusalOf(chain);
   const refusal = chain?.[0] && context.judge?.(chain[0]);
   if (!(validation?.acceptsUntrusted ?? false)) {
     // Node does not say where in the chain.
     if (chainError) return { kind: "certificate", reason: chainText(chainError, 0) };
+    if (foreign !== undefined) return { kind: "certificate", reason: refusalText(foreign) };
     if (refusal) return { kind: refusal.kind, reason: refusalText(refusal.reason) };
   }
   const verifies = context.judge !== undefined || validation?.authoritiesPem !== undefined;
-  const isVerified = verifies && chain !== undefined && !chainError && !refusal;
+  const isVerified = verifies && chain !== undefined && !(chainError ?? foreign ?? refusal);
   const wasVerified = secured.isSessionReused() && resumedFrom?.isPeerVerified === true;
   return sessionOf(secured, chain, isVerified || wasVerified);
 }

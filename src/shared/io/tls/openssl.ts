@@ -100,6 +100,9 @@ export const sslRead = call<(ssl: Pointer, to: Pointer, length: number) => numbe
   int,
   [long, long, int],
 );
+export const sslReadBio = call<(ssl: Pointer) => Pointer>("SSL_get_rbio", long, [long]);
+/** Bytes that it has brought in all its time. */
+export const bioNumberRead = call<(bio: Pointer) => number>("BIO_number_read", long, [long]);
 export const sslWrite = call<(ssl: Pointer, from: Pointer, length: number) => number>(
   "SSL_write",
   int,
@@ -265,6 +268,12 @@ export const storeContextSsl = call<(storeContext: Pointer, index: number) => Po
 export const storeContextIndex = call<() => number>("SSL_get_ex_data_X509_STORE_CTX_idx", int, []);
 export const storeContextLeaf = call<(storeContext: Pointer) => Pointer>(
   "X509_STORE_CTX_get0_cert",
+  long,
+  [long],
+);
+/** What was verified, the leaf first. */
+export const storeContextChain = call<(storeContext: Pointer) => Pointer>(
+  "X509_STORE_CTX_get0_chain",
   long,
   [long],
 );

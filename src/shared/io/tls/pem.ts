@@ -13,6 +13,8 @@ import {
   pemReadKey,
   pemReadX509,
   release,
+  stackAt,
+  stackCount,
   takeError,
   x509Free,
   x509ToDer,
@@ -94,4 +96,10 @@ function withMemory(pem: Uint8Array, use: (bio: number) => void): void {
   } finally {
     bio.free();
   }
+}
+
+/** Of a STACK_OF(X509) that OpenSSL owns; 0: none. */
+export function certificatesOf(stack: number): readonly X509Certificate[] {
+  const count = stack === 0 ? 0 : stackCount(stack);
+  return Array.from({ length: Math.max(0, count) }, (_, i) => certificateOf(stackAt(stack, i)));
 }

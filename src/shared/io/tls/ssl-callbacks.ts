@@ -28,11 +28,18 @@ export interface Asked {
   /** Which of the protocols offered; undefined: none. Into the list: where the name begins, and its length. */
   selectAlpn(offered: Buffer): { readonly start: number; readonly length: number } | undefined;
   selectCertificate(): void;
-  staple(): boolean;
+  /** Of an OCSP response that the client asks for. */
+  staple(): "given" | "none" | "refused";
   keyLog(line: string): void;
   /** True: it keeps the session, and frees it. */
   keepSession(session: number): boolean;
 }
+
+const stapleAnswers = {
+  given: numbers.TLSEXT_ERR_OK,
+  none: numbers.TLSEXT_ERR_NOACK,
+  refused: numbers.TLSEXT_ERR_ALERT_FATAL,
+} as const;
 
 export type TicketCallback = (question: TicketQuestion) => number;
 
@@ -63,8 +70,9 @@ export class SslCallbacks implements Disposable {
       }),
     );
     this.status = onStatus((ssl) =>
-      this.#guarded(numbers.TLSEXT_ERR_NOACK, () =>
-        this.#asked.get(ssl)?.staple() === true ? numbers.TLSEXT_ERR_OK : numbers.TLSEXT_ERR_NOACK,
+      this.#guarded(
+        numbers.TLSEXT_ERR_ALERT_FATAL,
+        () => stapleAnswers[this.#asked.get(ssl)?.staple() ?? "none"],
       ),
     );
     this.keyLog = onKeyLog((ssl, line) =>

@@ -12,6 +12,7 @@ import {
   sslSetSession,
   versionNumbers,
 } from "./openssl.ts";
+import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
 import type { SslCallbacks } from "./ssl-callbacks.ts";
 import { newContext, useIdentity, useValidation } from "./ssl-context.ts";
 import type { PeerJudge, TlsContext } from "./tls.ts";
@@ -20,6 +21,7 @@ export class SslClientContext implements TlsContext {
   readonly role = "client";
   readonly config: ClientTlsConfig;
   readonly judge: PeerJudge | undefined;
+  readonly domains: TrustDomains | undefined;
   readonly callbacks: SslCallbacks;
   readonly native: NativeObject;
   readonly protocols: Buffer;
@@ -31,6 +33,7 @@ export class SslClientContext implements TlsContext {
     this.config = config;
     this.judge = judge;
     this.callbacks = callbacks;
+    this.domains = trustDomainsOf(config.validation);
     this.protocols = encodeProtocols(config.alpnProtocols);
     const { parameters, keyLog, identity, validation, sessionKeysMax } = config;
     const options = config.allowsRenegotiation ? 0 : ssl.OP_NO_RENEGOTIATION;

@@ -18,8 +18,10 @@ import {
   ssl,
   sslSetContext,
 } from "./openssl.ts";
+import { nextUpdateMsOf } from "./ocsp-response.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
 import { sessionContextOf } from "./session-context.ts";
+import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
 import type { SslCallbacks } from "./ssl-callbacks.ts";
 import { newContext, type UsedIdentity, useIdentity, useValidation } from "./ssl-context.ts";
 import { ticketCallback, ticketKeyBytes } from "./ticket-keys.ts";
@@ -34,6 +36,7 @@ export class SslServerContext implements TlsContext {
   readonly role = "server";
   readonly config: ServerTlsConfig;
   readonly judge: PeerJudge | undefined;
+  readonly domains: TrustDomains | undefined;
   readonly callbacks: SslCallbacks;
   /** What a connection starts with: the certificates of whoever names none that is known. */
   readonly native: NativeObject;
@@ -47,6 +50,7 @@ export class SslServerContext implements TlsContext {
     this.config = config;
     this.judge = judge;
     this.callbacks = callbacks;
+    this.domains = trustDomainsOf(config.validation);
     encodeProtocols(config.alpnProtocols);
     if (config.ticketKeys.some((key) => key.length !== ticketKeyBytes))
       throw new TlsError(`a session ticket key must have ${ticketKeyBytes} bytes`);
@@ -80,13 +84,14 @@ export class SslServerContext implements TlsContext {
     if (found) sslSetContext(connection, found.native.pointer);
   }
 
-  /** Of the certificate that the client is shown, found by its leaf. */
-  stapleOf(fingerprint: string): Uint8Array | undefined {
-    return this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
-  }
-
-  get hasStaples(): boolean {
-    return this.#staples.some(({ staple }) => staple !== undefined);
+  /** Of the certificate that the client is shown, found by its leaf (Envoy: `ocspStapleAction`). */
+  stapleOf(fingerprint: string, nowMs: number): Uint8Array | "none" | "refused" {
+    const staple = this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
+    const isValid = staple && (nextUpdateMsOf(Buffer.from(staple)) ?? 0) > nowMs;
+    if (isValid) return staple;
+    const { ocspStaplePolicy: policy } = this.config;
+    const isOwed = policy === "must" || (policy === "strict" && staple !== undefined);
+    return isOwed ? "refused" : "none";
   }
 
   [Symbol.dispose](): void {
@@ -105,7 +110,10 @@ export class SslServerContext implements TlsContext {
     const { pointer } = context;
     this.#setResumption(pointer);
     if (config.alpnProtocols.length > 0) ctxOnAlpn(pointer, callbacks.alpn);
-    if (config.identities.some(({ ocspStaple }) => ocspStaple !== undefined))
+    if (
+      config.ocspStaplePolicy === "must" ||
+      config.identities.some(({ ocspStaple }) => ocspStaple !== undefined)
+    )
       ctxOnStatus(pointer, callbacks.status);
     const mode =
       ssl.VERIFY_PEER + (requiresClientCertificate ? ssl.VERIFY_FAIL_IF_NO_PEER_CERT : 0);

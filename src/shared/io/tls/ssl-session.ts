@@ -15,10 +15,8 @@ import {
   sslServerName,
   sslSession,
   sslVersion,
-  stackAt,
-  stackCount,
 } from "./openssl.ts";
-import { certificateOf } from "./pem.ts";
+import { certificateOf, certificatesOf } from "./pem.ts";
 import type { TlsSession } from "./tls.ts";
 
 /** `host_name`, the one kind of name that there is (RFC 6066 3). */
@@ -124,11 +122,6 @@ function readPeerChain(connection: number): readonly X509Certificate[] | undefin
   const leaf = sslPeerLeaf(connection);
   if (leaf === 0) return undefined;
   const first = certificateOf(leaf);
-  const stack = sslPeerChain(connection);
-  const rest: X509Certificate[] = [];
-  for (let i = 0; stack !== 0 && i < stackCount(stack); i++) {
-    const certificate = certificateOf(stackAt(stack, i));
-    if (certificate.fingerprint256 !== first.fingerprint256) rest.push(certificate);
-  }
-  return [first, ...rest];
+  const rest = certificatesOf(sslPeerChain(connection));
+  return [first, ...rest.filter(({ fingerprint256 }) => fingerprint256 !== first.fingerprint256)];
 }

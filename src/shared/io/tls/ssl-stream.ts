@@ -9,6 +9,7 @@ import { errno, errnoName, errnoOf } from "../syscalls.ts";
 import { NativeObject } from "./native-object.ts";
 import {
   allocate,
+  bioNumberRead,
   errClear,
   errPeekLast,
   ssl as numbers,
@@ -22,6 +23,7 @@ import {
   sslOwnCertificate,
   sslPeerLeaf,
   sslRead,
+  sslReadBio,
   sslServerName,
   sslSetAccept,
   sslSetAlpn,
@@ -30,6 +32,7 @@ import {
   sslShutdown,
   sslVerifyResult,
   sslWrite,
+  storeContextChain,
   storeContextDepth,
   storeContextError,
   storeContextLeaf,
@@ -39,7 +42,7 @@ import {
   verifyErrorText,
   viewOf,
 } from "./openssl.ts";
-import { certificateOf } from "./pem.ts";
+import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
 import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
 import type { Asked } from "./ssl-callbacks.ts";
@@ -58,6 +61,8 @@ export type HandshakeStep = "done" | "wantsRead" | "wantsWrite" | "failed";
 
 /** `host_name` (RFC 6066 3). */
 const hostName = 0;
+/** Of plain text in one record (RFC 8446 5.1). */
+const recordBytesMax = 16 * 1024;
 const reasonMask = 0x7f_ffff;
 
 export interface SslStart {
@@ -74,6 +79,10 @@ export class SslStream implements Asked {
   #isVerified = false;
   /** errno of the call that failed, 0 for a failure of TLS itself. */
   failedErrno = 0;
+  /** After a read that brought bytes: neither OpenSSL nor the kernel holds more, short of an end. */
+  isDrained = false;
+  /** Bytes that had come from the kernel when OpenSSL's buffer was last known to be empty. */
+  #emptyAt = 0;
   /** A read has something to answer first, for which the socket has no room. */
   readWaitsForRoom = false;
 
@@ -116,11 +125,24 @@ export class SslStream implements Asked {
     }
   }
 
-  /** Bytes, 0 at the end of the peer's, `sslBlocked` or `sslFailed`. */
+  /**
+   * Bytes, 0 at the end of the peer's, `sslBlocked` or `sslFailed`. As many records as are here and fit: what comes after
+   * them, an end or a failure, the next call tells.
+   */
   read(address: number, length: number): number {
-    errClear();
-    const count = sslRead(this.#ssl.pointer, address, length);
-    return count > 0 ? count : this.#outcome(count);
+    const { pointer } = this.#ssl;
+    let done = 0;
+    let hasPending = false;
+    do {
+      errClear();
+      const count = sslRead(pointer, address + done, length - done);
+      if (count <= 0 && done === 0) return this.#outcome(count);
+      if (count <= 0) break;
+      done += count;
+      hasPending = this.hasPending;
+    } while (hasPending && length - done >= recordBytesMax);
+    this.#noteDrained(pointer, hasPending);
+    return done;
   }
 
   /**
@@ -168,26 +190,18 @@ export class SslStream implements Asked {
   // As `Asked`.
 
   verify(storeContext: number): number {
-    const { validation } = this.#context.config;
-    const isTrusted = validation?.authoritiesPem === undefined || verifyChain(storeContext) === 1;
-    const accepts = validation?.acceptsUntrusted ?? false;
-    if (!isTrusted && !accepts) {
-      const text = verifyErrorText(storeContextError(storeContext));
-      const depth = storeContextDepth(storeContext);
-      return this.#refuse(storeContext, { kind: "certificate", reason: chainText(text, depth) });
+    const failure = this.#judge(storeContext);
+    if (!failure) {
+      this.#isVerified = this.#verifies;
+      if (this.#isVerified) storeContextSetError(storeContext, numbers.X509_V_OK);
+      return 1;
     }
-    const { judge } = this.#context;
-    const refusal = judge?.(certificateOf(storeContextLeaf(storeContext)));
-    if (refusal) {
-      // Also where it is let pass: the session remembers what came of it.
-      if (isTrusted)
-        storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
-      const { kind, reason } = refusal;
-      if (!accepts) return this.#refuse(storeContext, { kind, reason: refusalText(reason) });
-    }
-    this.#isVerified = isTrusted && !refusal && this.#verifies;
-    if (this.#isVerified) storeContextSetError(storeContext, numbers.X509_V_OK);
-    return 1;
+    // Also where it is let pass: the session remembers what came of it.
+    if (storeContextError(storeContext) === numbers.X509_V_OK)
+      storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
+    if (this.#context.config.validation?.acceptsUntrusted === true) return 1;
+    this.#failure = failure;
+    return 0;
   }
 
   selectAlpn(offered: Buffer): { readonly start: number; readonly length: number } | undefined {
@@ -200,17 +214,17 @@ export class SslStream implements Asked {
     this.#context.selectCertificate(pointer, sslServerName(pointer, hostName) ?? undefined);
   }
 
-  staple(): boolean {
-    if (this.#context.role !== "server") return false;
+  staple(): "given" | "none" | "refused" {
+    if (this.#context.role !== "server") return "none";
     const own = sslOwnCertificate(this.#ssl.pointer);
-    if (own === 0) return false;
-    const response = this.#context.stapleOf(certificateOf(own).fingerprint256);
-    if (!response) return false;
+    if (own === 0) return "none";
+    const response = this.#context.stapleOf(certificateOf(own).fingerprint256, Date.now());
+    if (typeof response === "string") return response;
     // OpenSSL frees it with the connection.
     const copy = allocate(response.length, 0, 0);
     viewOf(copy, response.length).set(response);
     sslCtrl(this.#ssl.pointer, numbers.CTRL_SET_STATUS_RESPONSE, response.length, copy);
-    return true;
+    return "given";
   }
 
   keyLog(line: string): void {
@@ -250,11 +264,31 @@ export class SslStream implements Asked {
     this.#session = new SslSession(pointer, alive, isVerified);
   }
 
-  #refuse(storeContext: number, failure: TlsFailure): 0 {
-    this.#failure = failure;
-    if (storeContextError(storeContext) === numbers.X509_V_OK)
-      storeContextSetError(storeContext, numbers.X509_V_ERR_APPLICATION_VERIFICATION);
-    return 0;
+  /**
+   * OpenSSL reads ahead into a buffer of one record and a bit. Unless it was full since it was last empty, each recv came
+   * back with less than it asked for, so the kernel had no more, and will report what comes: a read is saved.
+   */
+  #noteDrained(pointer: number, hasPending: boolean): void {
+    if (hasPending) {
+      this.isDrained = false;
+      return;
+    }
+    const total = bioNumberRead(sslReadBio(pointer));
+    this.isDrained = total - this.#emptyAt < recordBytesMax;
+    this.#emptyAt = total;
+  }
+
+  #judge(storeContext: number): TlsFailure | undefined {
+    const { config, domains, judge } = this.#context;
+    if (config.validation?.authoritiesPem !== undefined && verifyChain(storeContext) !== 1) {
+      const text = verifyErrorText(storeContextError(storeContext));
+      const reason = chainText(text, storeContextDepth(storeContext));
+      return { kind: "certificate", reason };
+    }
+    const foreign = domains?.refusalOf(certificatesOf(storeContextChain(storeContext)));
+    if (foreign !== undefined) return { kind: "certificate", reason: refusalText(foreign) };
+    const refusal = judge?.(certificateOf(storeContextLeaf(storeContext)));
+    return refusal && { kind: refusal.kind, reason: refusalText(refusal.reason) };
   }
 
   #outcome(result: number): number {

@@ -1,0 +1,65 @@
+/**
+ * What listener filters learn of a connection, for whoever looks at it afterwards: the match, the filters, the logs. What
+ * they do not learn is the socket's own.
+ */
+import type { SocketAddress } from "../../shared/common/address.ts";
+import type { ConnectionFacts } from "./filter-chain-match.ts";
+
+/** Of a socket, whether it is held or adopted. */
+export interface OwnAddresses {
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+}
+
+const noProtocols: readonly string[] = [];
+
+export class LearnedFacts implements ConnectionFacts {
+  #own: OwnAddresses;
+  #localAddress: SocketAddress | undefined;
+  #remoteAddress: SocketAddress | undefined;
+  serverName = "";
+  /** Empty until a filter says it. */
+  detectedTransport = "";
+  applicationProtocols = noProtocols;
+  ja3: string | undefined = undefined;
+  ja4: string | undefined = undefined;
+
+  constructor(own: OwnAddresses) {
+    this.#own = own;
+  }
+
+  /** Envoy: `ActiveTcpSocket::newConnection`. */
+  get transportProtocol(): string {
+    return this.detectedTransport === "" ? "raw_buffer" : this.detectedTransport;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#localAddress ?? this.#own.localAddress;
+  }
+
+  get remoteAddress(): SocketAddress {
+    return this.#remoteAddress ?? this.#own.remoteAddress;
+  }
+
+  get directRemoteAddress(): SocketAddress {
+    return this.#own.remoteAddress;
+  }
+
+  /** A filter found out where the peer wanted to go. */
+  get isLocalAddressRestored(): boolean {
+    return this.#localAddress !== undefined;
+  }
+
+  restoreLocalAddress(address: SocketAddress): void {
+    this.#localAddress = address;
+  }
+
+  setRemoteAddress(address: SocketAddress): void {
+    this.#remoteAddress = address;
+  }
+
+  /** The connection has another socket now: it was held, and is adopted. */
+  moveTo(own: OwnAddresses): void {
+    this.#own = own;
+  }
+}

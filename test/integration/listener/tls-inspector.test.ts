@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clientHello } from "../../support/client-hello-bytes.ts";
+import { ListenerFilterStage, listenerFilter } from "../../support/listener-filter-stage.ts";
+import { TestClient } from "../../support/tcp-peers.ts";
+import { until } from "../../support/until.ts";
+
+const inspector = (fields: object = {}) => listenerFilter("tls_inspector", "TlsInspector", fields);
+const chains = [
+  { name: "one", match: { server_names: ["one.example.com"] } },
+  { name: "wild", match: { server_names: ["*.example.com"] } },
+  { name: "alpn", match: { transport_protocol: "tls", application_protocols: ["special"] } },
+  { name: "tls", match: { transport_protocol: "tls" } },
+  { name: "plain", match: { transport_protocol: "raw_buffer" } },
+];
+
+/** What came back: the chain's name and all that was sent. */
+async function exchange(stage: ListenerFilterStage, bytes: Buffer): Promise<string> {
+  const client = new TestClient(stage.port);
+  client.socket.write(bytes);
+  await client.until(
+    () => client.received.indexOf(":") > 0 && client.receivedBytes > bytes.length + 3,
+  );
+  const at = client.received.indexOf(":");
+  await client.until(() => client.receivedBytes >= at + 1 + bytes.length);
+  assert.deepEqual(client.received.subarray(at + 1), bytes);
+  client.socket.destroy();
+  return client.received.toString("latin1", 0, at);
+}
+
+test("a ClientHello leads to the chain of its name, and not a byte of it is lost", async () => {
+  await using stage = await ListenerFilterStage.start({ filters: [inspector()], chains });
+  assert.equal(await exchange(stage, clientHello({ serverName: "One.example.com" })), "one");
+  assert.equal(await exchange(stage, clientHello({ serverName: "a.b.example.com" })), "wild");
+  assert.equal(await exchange(stage, clientHello({ serverName: "x.org" })), "tls");
+  assert.equal(await exchange(stage, clientHello({ alpn: ["h2", "special"] })), "alpn");
+  assert.equal(await exchange(stage, Buffer.from("GET / HTTP/1.1\r\n\r\n")), "plain");
+  const long = clientHello({ serverName: "one.example.com", padding: 9_000, recordBytes: 700 });
+  assert.equal(await exchange(stage, Buffer.concat([long, Buffer.alloc(100_000, 5)])), "one");
+  const { proxy } = stage;
+  assert.equal(await proxy.stat("tls_inspector.tls_found"), 5);
+  assert.equal(await proxy.stat("tls_inspector.tls_not_found"), 1);
+  assert.equal(await proxy.stat("tls_inspector.sni_found"), 4);
+  assert.equal(await proxy.stat("tls_inspector.sni_not_found"), 1);
+  assert.equal(await proxy.stat("tls_inspector.alpn_found"), 1);
+  assert.equal(await proxy.stat("tls_inspector.alpn_not_found"), 4);
+  await until(async () => (await stage.stat("downstream_pre_cx_active")) === 0, "none is pending");
+  assert.equal(await stage.stat("downstream_cx_total"), 6);
+});
+
+test("a ClientHello that comes byte by byte is waited for", async () => {
+  await using stage = await ListenerFilterStage.start({ filters: [inspector()], chains });
+  const hello = clientHello({ serverName: "one.example.com" });
+  const client = new TestClient(stage.port);
+  await client.connected();
+  for (const byte of hello) {
+    client.socket.write(Buffer.from([byte]));
+    await new Promise(setImmediate);
+  }
+  await client.until(() => client.receivedBytes === "one:".length + hello.length);
+  assert.deepEqual(client.received.subarray(4), hello);
+});
+
+test("who sends no whole ClientHello is closed at the timeout", async () => {
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector()],
+    chains,
+    listener: { listener_filters_timeout: "0.2s" },
+  });
+  const silent = new TestClient(stage.port);
+  const half = new TestClient(stage.port);
+  half.socket.write(clientHello({ serverName: "one.example.com" }).subarray(0, 50));
+  await Promise.all([silent.ended(), half.ended()]);
+  assert.equal(await stage.stat("downstream_pre_cx_timeout"), 2);
+  assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
+  assert.equal(await stage.stat("downstream_cx_total"), 0);
+});
+
+test("or goes on without what was to be learned", async () => {
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector()],
+    chains,
+    listener: { listener_filters_timeout: "0.2s", continue_on_listener_filters_timeout: true },
+  });
+  const half = clientHello({ serverName: "one.example.com" }).subarray(0, 50);
+  assert.equal(await exchange(stage, half), "plain");
+  assert.equal(await stage.stat("downstream_pre_cx_timeout"), 1);
+});
+
+test("who leaves before is counted as that", async () => {
+  await using stage = await ListenerFilterStage.start({ filters: [inspector()], chains });
+  const client = new TestClient(stage.port);
+  await client.connected();
+  await until(async () => (await stage.stat("downstream_pre_cx_active")) === 1, "it is looked at");
+  client.socket.end();
+  await client.ended();
+  await until(
+    async () => (await stage.stat("downstream_listener_filter_remote_close")) === 1,
+    "it is counted",
+  );
+  assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
+});
+
+test("a ClientHello beyond the bound is closed", async () => {
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector({ max_client_hello_size: 1024, initial_read_buffer_size: 256 })],
+    chains,
+  });
+  const client = new TestClient(stage.port);
+  client.socket.write(clientHello({ serverName: "one.example.com", padding: 3_000 }));
+  await client.ended();
+  assert.equal(await stage.proxy.stat("tls_inspector.client_hello_too_large"), 1);
+  assert.equal(
+    await exchange(stage, clientHello({ serverName: "one.example.com", padding: 600 })),
+    "one",
+  );
+});
+
+test("what is no ClientHello is closed where that is asked for", async () => {
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector({ close_connection_on_client_hello_parsing_errors: true })],
+    chains,
+  });
+  const client = new TestClient(stage.port);
+  client.socket.write("GET / HTTP/1.1\r\n\r\n");
+  await client.ended();
+  assert.equal(client.receivedBytes, 0);
+  assert.equal(await stage.proxy.stat("tls_inspector.tls_not_found"), 1);
+});
