@@ -6,8 +6,9 @@
  * What a newcomer would get wrong: any call on a socket here may end it, and ending it comes back into
  * this file (`onClosed`) before the call returns.
  */
-import type { EpollSocket, SocketLoop, SocketRelay } from "./epoll-socket.ts";
+import type { EpollSocket, SocketLoop } from "./epoll-socket.ts";
 import { pipeBytes, type Pipe, type PipePool } from "./pipe-pool.ts";
+import { joinSockets, type RelayDirection, reportMoved } from "./relay-end.ts";
 import { errno, errnoOf, linux, splice } from "./syscalls.ts";
 
 /** Pipe fills in one go before other sockets get their turn. */
@@ -19,43 +20,10 @@ export function relayBySplice(
   first: EpollSocket,
   second: EpollSocket,
 ): void {
-  const forth = new Direction(loop, pipes, first, second);
-  const back = new Direction(loop, pipes, second, first);
-  first.startRelay(new RelayEnd(forth, back));
-  second.startRelay(new RelayEnd(back, forth));
-  forth.pump();
-  back.pump();
+  joinSockets(first, second, (source, sink) => new Direction(loop, pipes, source, sink));
 }
 
-class RelayEnd implements SocketRelay {
-  readonly #outgoing: Direction;
-  readonly #incoming: Direction;
-
-  constructor(outgoing: Direction, incoming: Direction) {
-    this.#outgoing = outgoing;
-    this.#incoming = incoming;
-  }
-
-  get bytesUnderway(): number {
-    return this.#incoming.bytesInPipe;
-  }
-
-  onReadable(): void {
-    this.#outgoing.pump();
-  }
-
-  onWritable(): void {
-    this.#incoming.unblock();
-  }
-
-  onClosed(): void {
-    this.#incoming.abandon();
-    // What was read from the closed one still reaches the other.
-    this.#outgoing.pump();
-  }
-}
-
-class Direction {
+class Direction implements RelayDirection {
   readonly #loop: SocketLoop;
   readonly #pipes: PipePool;
   readonly #source: EpollSocket;
@@ -65,7 +33,7 @@ class Direction {
   #isPumping = false;
   /** The sink is gone. */
   #isAbandoned = false;
-  bytesInPipe = 0;
+  bytesUnderway = 0;
 
   constructor(loop: SocketLoop, pipes: PipePool, source: EpollSocket, sink: EpollSocket) {
     this.#loop = loop;
@@ -90,15 +58,15 @@ class Direction {
         this.#loop.readyLater(this.#source);
         break;
       }
-      if (this.bytesInPipe === 0) read += this.#fill();
-      if (this.bytesInPipe === 0) break;
+      if (this.bytesUnderway === 0) read += this.#fill();
+      if (this.bytesUnderway === 0) break;
       written += this.#drain();
-      if (this.bytesInPipe > 0) break;
+      if (this.bytesUnderway > 0) break;
     }
     this.#isPumping = false;
     this.#settle();
-    if (read > 0) this.#report(this.#source, read, 0);
-    if (written > 0) this.#report(this.#sink, 0, written);
+    if (read > 0) reportMoved(this.#loop, this.#source, read, 0);
+    if (written > 0) reportMoved(this.#loop, this.#sink, 0, written);
   }
 
   abandon(): void {
@@ -124,7 +92,7 @@ class Direction {
       linux.SPLICE_F_MOVE_NONBLOCK,
     );
     if (count > 0) {
-      this.bytesInPipe = count;
+      this.bytesUnderway = count;
       return count;
     }
     if (count === 0) source.endReading();
@@ -146,20 +114,20 @@ class Direction {
   /** Pipe to sink until the pipe is empty or the sink full; how many bytes. */
   #drain(): number {
     let written = 0;
-    while (this.bytesInPipe > 0 && this.#canDrain() && this.#pipe !== null) {
+    while (this.bytesUnderway > 0 && this.#canDrain() && this.#pipe !== null) {
       const count = splice(
         this.#pipe.readEnd,
         0,
         this.#sink.fd,
         0,
-        this.bytesInPipe,
+        this.bytesUnderway,
         linux.SPLICE_F_MOVE_NONBLOCK,
       );
       if (count <= 0) {
         this.#onDrainError(errno());
         break;
       }
-      this.bytesInPipe -= count;
+      this.bytesUnderway -= count;
       written += count;
     }
     return written;
@@ -183,7 +151,7 @@ class Direction {
   /** Gives the pipe back and hands on the FIN once nothing is under way. */
   #settle(): void {
     if (this.#isAbandoned) this.#releasePipe();
-    if (this.bytesInPipe > 0) return;
+    if (this.bytesUnderway > 0) return;
     this.#releasePipe();
     if (this.#isAbandoned) return;
     if (this.#source.isReadEnded) this.#sink.shutdownWrite();
@@ -192,22 +160,8 @@ class Direction {
 
   #releasePipe(): void {
     if (this.#pipe === null) return;
-    this.#pipes.release(this.#pipe, this.bytesInPipe === 0);
+    this.#pipes.release(this.#pipe, this.bytesUnderway === 0);
     this.#pipe = null;
-    this.bytesInPipe = 0;
-  }
-
-  /**
-   * Also for a socket that was closed just now, as `onClosed` is yet to come. The sink's handler may
-   * throw while an event of the source is handled: each pays for itself.
-   */
-  #report(socket: EpollSocket, read: number, written: number): void {
-    if (socket.hasEnded) return;
-    try {
-      socket.handler.onSpliced(read, written);
-    } catch (error) {
-      this.#loop.bug(error);
-      socket.closeForBug();
-    }
+    this.bytesUnderway = 0;
   }
 }

@@ -4,9 +4,9 @@ import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
 import { after, before } from "node:test";
-import type { TlsIdentity } from "../../../src/shared/config/tls-config.ts";
 import type { TestReactor } from "../../support/reactors.ts";
 import { forEachReactor } from "../../support/reactors.ts";
+import { identityOf, validationBy } from "../../support/tls-identities.ts";
 import { inScratch, Recorder } from "../../support/recorder.ts";
 import { TestAuthority, type TestCertificate } from "../../support/certificates.ts";
 import {
@@ -31,35 +31,17 @@ before(() => {
 });
 after(() => authority[Symbol.dispose]());
 
-const validationOf = (pem: string) => ({
-  authoritiesPem: Buffer.from(pem),
-  crlPem: undefined,
-  onlyVerifiesLeafCrl: false,
-  certificateHashes: [],
-  spkiHashes: [],
-  subjectAltNames: [],
-  acceptsUntrusted: false,
-  allowsExpired: false,
-  maxDepth: undefined,
-});
-
 const serve = (context: TestReactor, config: Parameters<typeof serverTls>[0]) => {
   const secured = context.reactor.createServerTls(serverTls(config));
   return listenSecured(context, () => secured);
 };
-const identity = ({ certificate, privateKey }: TestCertificate): TlsIdentity => ({
-  chainPem: Buffer.from(certificate),
-  keyPem: Buffer.from(privateKey),
-  passphrase: undefined,
-  ocspStaple: undefined,
-});
 const fingerprintOf = ({ certificate }: TestCertificate): string =>
   new X509Certificate(certificate).fingerprint256;
 const sha = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const)
   forEachReactor(`bytes go both ways over ${version}, and both ends`, {}, async (context) => {
-    const server = await serve(context, { identities: [identity(ecdsa)] });
+    const server = await serve(context, { identities: [identityOf(ecdsa)] });
     const client = await connectSecured(server.port, { minVersion: version, maxVersion: version });
     const sent = randomBytes(3_000_000);
     assert.equal(sha(await echo(client, sent)), sha(sent));
@@ -75,7 +57,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const)
   });
 
 forEachReactor("a slow reader holds the writer up", {}, async (context) => {
-  const secured = context.reactor.createServerTls(serverTls({ identities: [identity(ecdsa)] }));
+  const secured = context.reactor.createServerTls(serverTls({ identities: [identityOf(ecdsa)] }));
   const server = await listenSecured(context, () => secured, { bufferLimitBytes: 64 * 1024 });
   const client = await connectSecured(server.port);
   const sent = randomBytes(8_000_000);
@@ -97,7 +79,7 @@ forEachReactor(
   "the certificate is chosen by name, and by what the client can verify",
   {},
   async (context) => {
-    const identities = [identity(rsa), identity(ecdsa), identity(other)];
+    const identities = [identityOf(rsa), identityOf(ecdsa), identityOf(other)];
     const server = await serve(context, { identities });
     const shown = async (options: object): Promise<string | undefined> => {
       const client = await connectSecured(server.port, { maxVersion: "TLSv1.3", ...options });
@@ -115,7 +97,10 @@ forEachReactor(
 );
 
 forEachReactor("a protocol is agreed on, in the server's order", {}, async (context) => {
-  const server = await serve(context, { identities: [identity(ecdsa)], alpnProtocols: ["b", "a"] });
+  const server = await serve(context, {
+    identities: [identityOf(ecdsa)],
+    alpnProtocols: ["b", "a"],
+  });
   const client = await connectSecured(server.port, {
     ALPNProtocols: ["a", "b"],
     servername: "x.example",
@@ -131,8 +116,8 @@ forEachReactor("a protocol is agreed on, in the server's order", {}, async (cont
 forEachReactor("a client has to show a certificate of the authority", {}, async (context) => {
   const stranger = new TestAuthority();
   const server = await serve(context, {
-    identities: [identity(ecdsa)],
-    validation: validationOf(authority.certificate),
+    identities: [identityOf(ecdsa)],
+    validation: validationBy(authority),
     requiresClientCertificate: true,
   });
   const outcome = async (shown: TestCertificate | undefined): Promise<string> => {
@@ -162,7 +147,7 @@ forEachReactor("a client has to show a certificate of the authority", {}, async 
 
 forEachReactor("sessions are resumed by a ticket, on another context too", {}, async (context) => {
   const ticketKeys = [randomBytes(80)];
-  const config = { identities: [identity(ecdsa)], ticketKeys };
+  const config = { identities: [identityOf(ecdsa)], ticketKeys };
   // Each connection has a context of its own.
   const server = await listenSecured(context, () =>
     context.reactor.createServerTls(serverTls(config)),
@@ -192,8 +177,8 @@ forEachReactor("our client verifies, resumes and says who it is", {}, async (con
     ALPNProtocols: ["http/1.1"],
   });
   const config = clientTls({
-    identity: identity(rsa),
-    validation: validationOf(authority.certificate),
+    identity: identityOf(rsa),
+    validation: validationBy(authority),
     serverName: "one.example",
     alpnProtocols: ["h2", "http/1.1"],
   });
@@ -228,9 +213,13 @@ forEachReactor(
     const { reactor } = context;
     await using server = await startTlsServer({ cert: ecdsa.certificate, key: ecdsa.privateKey });
     const stranger = new TestAuthority();
-    const failureOf = async (pem: string, reason?: string): Promise<string | undefined> => {
-      const secured = reactor.createClientTls(clientTls({ validation: validationOf(pem) }), () =>
-        reason === undefined ? undefined : { kind: "name", reason },
+    const failureOf = async (
+      trusted: TestAuthority,
+      reason?: string,
+    ): Promise<string | undefined> => {
+      const secured = reactor.createClientTls(
+        clientTls({ validation: validationBy(trusted) }),
+        () => (reason === undefined ? undefined : { kind: "name", reason }),
       );
       const recorder = new Recorder(reactor);
       const address = { kind: "ip", ip: "127.0.0.1", port: server.port } as const;
@@ -240,14 +229,14 @@ forEachReactor(
       assert(!recorder.events.includes("connected"));
       return socket.tlsFailure?.kind;
     };
-    assert.equal(await failureOf(authority.certificate, "not the one"), "name");
-    assert.equal(await failureOf(stranger.certificate), "certificate");
+    assert.equal(await failureOf(authority, "not the one"), "name");
+    assert.equal(await failureOf(stranger), "certificate");
     stranger[Symbol.dispose]();
   },
 );
 
 forEachReactor("garbage, half a hello and silence end one connection each", {}, async (context) => {
-  const server = await serve(context, { identities: [identity(ecdsa)] });
+  const server = await serve(context, { identities: [identityOf(ecdsa)] });
   const closedBy = async (bytes: Buffer): Promise<string | undefined> => {
     const client = net.connect(server.port, "127.0.0.1");
     const closed = new Promise((resolve) => {
@@ -270,9 +259,9 @@ forEachReactor("garbage, half a hello and silence end one connection each", {}, 
 });
 
 forEachReactor("what OpenSSL does not take is told at once", {}, async ({ reactor }) => {
-  const broken = { ...identity(ecdsa), keyPem: identity(rsa).keyPem };
+  const broken = { ...identityOf(ecdsa), keyPem: identityOf(rsa).keyPem };
   const create = (config: object) => () => void reactor.createServerTls(serverTls(config));
   assert.throws(create({ identities: [broken] }), { name: "TlsError" });
   const parameters = { ...tlsParameters, cipherSuites: "NONE-SUCH" };
-  assert.throws(create({ identities: [identity(ecdsa)], parameters }), { name: "TlsError" });
+  assert.throws(create({ identities: [identityOf(ecdsa)], parameters }), { name: "TlsError" });
 });
