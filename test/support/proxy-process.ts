@@ -80,6 +80,10 @@ export class ProxyProcess implements AsyncDisposable {
     return this.#log();
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** `127.0.0.1:9901`. */
   get adminAddress(): string {
     return new URL(this.#adminUrl).host;

@@ -37,7 +37,7 @@ export function decodeDownstreamTls(
   if (isCut)
     context.warn(
       "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.alpn_protocols",
-      "h2 is not offered: HTTP/2 from clients is not built",
+      "h2 is not offered: HTTP/2 over TLS is not built",
     );
   return {
     id: `${hashOf(schema, message)}${isCut ? "-http1" : ""}`,

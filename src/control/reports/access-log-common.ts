@@ -61,6 +61,7 @@ const flagFields: Readonly<Record<string, number>> = {
   URX: 16,
   SI: 17,
   DPE: 19,
+  DR: 28,
   UMSDR: 20,
   NFCF: 22,
   DT: 23,

@@ -14,6 +14,7 @@ import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
+import type { BodyPart } from "./upstream/exchange.ts";
 import type { ActiveRequest } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
@@ -24,6 +25,7 @@ import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
 import { headers } from "./http1/header-table.ts";
 import { PartialHead } from "./http1/partial-head.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
+import { ResponseSender } from "./http1/framed-body.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -37,11 +39,13 @@ type State = "head" | "waiting" | "length" | "chunked" | "awaiting" | "closing" 
 
 export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   readonly protocol = "http1";
+  readonly isHttp2 = false;
   isRequestComplete = true;
   isOutputFull = false;
   readonly #context: HttpContext;
   readonly #requests: ActiveRequestPool;
   readonly #connection: DownstreamConnection;
+  readonly #sender: ResponseSender;
   readonly #life: ConnectionLife;
   readonly #timer: DeadlineTimer;
   /** Undefined between requests. */
@@ -67,6 +71,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#context = context;
     this.#requests = requests;
     this.#connection = connection;
+    this.#sender = new ResponseSender(this, context.writer, context.reactor.arena);
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
   }
@@ -149,9 +154,23 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#life.onClosed(reason, hadRequest);
   }
 
+  /** The connection turned out to speak something else: from now on it is not this one's. */
+  leave(): void {
+    this.#state = "closed";
+    this.#timer.cancel();
+  }
+
   write(start: number, end: number): void {
     this.#context.add(httpStat.cxTxBytes, end - start);
     this.#connection.socket.write(start, end);
+  }
+
+  sendHead(body: BodyPart, isChunked: boolean): void {
+    this.#sender.sendHead(body, isChunked);
+  }
+
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#sender.sendBody(start, end, isEnd);
   }
 
   decidesToClose(): boolean {

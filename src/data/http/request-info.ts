@@ -12,6 +12,9 @@ import type { ComposerContext } from "./composer-context.ts";
 import type { TlsSession } from "../../shared/io/tls/tls.ts";
 import type { UpstreamConnection } from "./upstream/upstream-request.ts";
 
+/** By `RequestHead.minorVersion`. */
+const protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2"] as const;
+
 export class RequestInfo implements StreamInfo {
   startMs = 0;
   requestEndAtMs = -1;
@@ -99,8 +102,8 @@ export class RequestInfo implements StreamInfo {
     return this.#flags;
   }
 
-  get protocol(): "HTTP/1.0" | "HTTP/1.1" {
-    return this.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  get protocol(): "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" {
+    return protocols[this.minorVersion] ?? "HTTP/1.1";
   }
 
   get startWallMs(): number {

@@ -83,6 +83,7 @@ export const responseFlags = {
   NC: "NoClusterFound",
   URX: "UpstreamRetryLimitExceeded",
   DC: "DownstreamConnectionTermination",
+  DR: "DownstreamRemoteReset",
   UC: "UpstreamConnectionTermination",
   UT: "UpstreamRequestTimeout",
   LR: "LocalReset",

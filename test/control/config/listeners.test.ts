@@ -233,8 +233,8 @@ describe("decode() refuses as Envoy does", () => {
     ],
     [
       "a codec that is not built",
-      listenerYaml(chain(managerYaml("codec_type: HTTP2, route_config: {name: r}"))),
-      "codec_type HTTP2 is not supported: AUTO and HTTP1 serve HTTP/1.1",
+      listenerYaml(chain(managerYaml("codec_type: HTTP3, route_config: {name: r}"))),
+      "codec_type HTTP3 is not built",
     ],
     [
       "a transport socket that is not built",
