@@ -94,14 +94,16 @@ export class ListenerFilterStage implements AsyncDisposable {
   }
 }
 
-function echo(name: string): Parameters<typeof startUpstream>[0] {
+/** Says its name first. */
+export function echo(name: string): Parameters<typeof startUpstream>[0] {
   return (socket) => {
     socket.write(`${name}:`);
     socket.pipe(socket);
   };
 }
 
-function chain({ name, match }: ChainPlan): object {
+/** To the cluster of its name. */
+export function chain({ name, match }: ChainPlan): object {
   return {
     name,
     ...(match ? { filter_chain_match: match } : {}),
@@ -127,7 +129,8 @@ function chain({ name, match }: ChainPlan): object {
   };
 }
 
-function cluster(name: string, port: number): object {
+/** With one host, on loopback. */
+export function cluster(name: string, port: number): object {
   const address = { socket_address: { address: "127.0.0.1", port_value: port } };
   return {
     name,

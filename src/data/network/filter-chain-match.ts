@@ -84,7 +84,7 @@ const criteria: readonly Criterion[] = [
   ),
   {
     keysOf: (match) => [match.sourceType === "any" ? any : match.sourceType],
-    lookup: () => (facts) => [isLocal(facts) ? "sameIpOrLoopback" : "external", any],
+    lookup: () => (facts) => [isLocalConnection(facts) ? "sameIpOrLoopback" : "external", any],
   },
   prefixCriterion(
     (match) => match.sourcePrefixRanges,
@@ -179,7 +179,7 @@ function serverNameKeys(serverName: string): string[] {
 }
 
 /** Envoy: `Utility::isSameIpOrLoopback`; a pipe is always local. */
-function isLocal(facts: ConnectionFacts): boolean {
+export function isLocalConnection(facts: ConnectionFacts): boolean {
   const remote = ipOf(facts.remoteAddress);
   if (!remote || isLoopback(remote)) return true;
   const local = ipOf(facts.localAddress);
