@@ -215,11 +215,8 @@ suite("access logs over gRPC", () => {
     });
     assert.equal(session.version, "TLSv1.2");
     const entry = await until(() => entriesOf("secured")[0], "the request is logged");
-    const {
-      ja3_fingerprint: ja3,
-      tls_session_id: id,
-      ...tls
-    } = entry["common_properties"]?.["tls_properties"] as Message;
+    const { tls_properties: properties } = entry["common_properties"] ?? {};
+    const { ja3_fingerprint: ja3, ...tls } = properties as Message;
     assert.match(String(ja3), /^[0-9a-f]{32}$/);
     assert.deepEqual(tls, {
       tls_version: "TLSv1_2",
