@@ -100,7 +100,8 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
       const verdict = this.#show();
       if (this.#hasEnded) return;
       if (verdict !== "wait") this.#obey(verdict);
-      else if (isEnd) this.#end("remoteClose");
+      // A filter whose turn it is now may wait, too, for what cannot come.
+      if (isEnd) this.#end("remoteClose");
     });
   }
 
