@@ -101,6 +101,23 @@ test("who leaves before is counted as that", async () => {
   assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
 });
 
+test("who has left when the next filter has its turn is not waited for", async () => {
+  const proxyProtocol = listenerFilter("proxy_protocol", "ProxyProtocol", {
+    allow_requests_without_proxy_protocol: true,
+  });
+  await using stage = await ListenerFilterStage.start({
+    filters: [proxyProtocol, inspector()],
+    chains,
+    listener: { listener_filters_timeout: "0s" },
+  });
+  const client = new TestClient(stage.port);
+  await client.connected();
+  client.socket.end(clientHello({ serverName: "one.example.com" }).subarray(0, 50));
+  await client.ended();
+  assert.equal(await stage.stat("downstream_listener_filter_remote_close"), 1);
+  assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
+});
+
 test("a ClientHello beyond the bound is closed", async () => {
   await using stage = await ListenerFilterStage.start({
     filters: [inspector({ max_client_hello_size: 1024, initial_read_buffer_size: 256 })],
