@@ -90,11 +90,16 @@ export class SslStream implements Asked {
     this.#context = context;
     this.#onKeyLog = onKeyLog;
     this.#ssl = new NativeObject(sslNew(context.native.pointer), sslFree);
-    const { pointer } = this.#ssl;
-    sslSetFd(pointer, fd);
-    if (context.role === "server") sslSetAccept(pointer);
-    else this.#prepareClient(context, start);
-    context.callbacks.add(pointer, this);
+    try {
+      const { pointer } = this.#ssl;
+      sslSetFd(pointer, fd);
+      if (context.role === "server") sslSetAccept(pointer);
+      else this.#prepareClient(context, start);
+      context.callbacks.add(pointer, this);
+    } catch (error) {
+      this.#ssl.free();
+      throw error;
+    }
   }
 
   get session(): TlsSession | undefined {
@@ -182,9 +187,12 @@ export class SslStream implements Asked {
   free(): void {
     if (this.#ssl.isFreed) return;
     const { pointer } = this.#ssl;
-    this.#session?.keep(this.#context.config.validation !== undefined);
-    this.#context.callbacks.remove(pointer);
-    this.#ssl.free();
+    try {
+      this.#session?.keep(this.#context.config.validation !== undefined);
+    } finally {
+      this.#context.callbacks.remove(pointer);
+      this.#ssl.free();
+    }
   }
 
   // As `Asked`.
