@@ -39,11 +39,19 @@ export function decodeDownstreamTls(
       "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.alpn_protocols",
       "h2 is not offered: HTTP/2 over TLS is not built",
     );
+  const validation = common && decodeValidation(common, context);
+  const requires = message.requireClientCertificate ?? false;
+  // As in Envoy (measured): clients are not even asked.
+  if (requires && !validation)
+    context.warn(
+      `${typeName}.require_client_certificate`,
+      "without a validation context all are let in",
+    );
   return {
     id: `${hashOf(schema, message)}${isCut ? "-http1" : ""}`,
     certificates,
-    validation: common && decodeValidation(common, context),
-    requireClientCertificate: message.requireClientCertificate ?? false,
+    validation,
+    requireClientCertificate: requires && validation !== undefined,
     alpnProtocols,
     parameters: decodeTlsParameters(common?.tlsParams, serverTlsVersions, context),
     ticketKeys: decodeTicketKeys(message, context),
