@@ -75,14 +75,14 @@ export class ProxyProcess implements AsyncDisposable {
     }
   }
 
-  /** `bin/sluice` becomes the proxy itself: it is nobody's parent. */
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
   /** What it has printed, for the message of an assertion. */
   get log(): string {
     return this.#log();
+  }
+
+  /** `bin/sluice` becomes the proxy itself: it is nobody's parent. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** `127.0.0.1:9901`. */

@@ -144,3 +144,15 @@ test("what is no ClientHello is closed where that is asked for", async () => {
   assert.equal(client.receivedBytes, 0);
   assert.equal(await stage.proxy.stat("tls_inspector.tls_not_found"), 1);
 });
+
+test("logs name what the hello asked for, though others speak TLS", async () => {
+  const fingerprints = { enable_ja3_fingerprinting: true, enable_ja4_fingerprinting: true };
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector(fingerprints)],
+    chains,
+  });
+  await exchange(stage, clientHello({ serverName: "One.example.com", alpn: ["h2"] }));
+  const line =
+    /LOG one .* sni=one\.example\.com ja3=[0-9a-f]{32} ja4=t12d0\d+h2_[0-9a-f]{12}_[0-9a-f]{12} END/;
+  await until(() => line.test(stage.proxy.log), "it is logged");
+});
