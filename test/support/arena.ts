@@ -1,18 +1,7 @@
 /** An arena of the real layout over ordinary memory, for what works on bytes alone. */
-import { type Arena, arenaLayout } from "../../src/shared/io/arena.ts";
+import type { Arena } from "../../src/shared/io/arena.ts";
+import { createWindows, windowsBytes } from "../../src/shared/io/windows.ts";
 
 export function createTestArena(): Arena {
-  const { scratchBytes, headroomBytes, readBytes, tailroomBytes } = arenaLayout;
-  const readStart = scratchBytes + headroomBytes;
-  const buffer = Buffer.alloc(readStart + readBytes + tailroomBytes);
-  return {
-    buffer,
-    bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length),
-    scratchStart: 0,
-    scratchEnd: scratchBytes,
-    readStart,
-    readEnd: readStart + readBytes,
-    headroom: headroomBytes,
-    tailroom: tailroomBytes,
-  };
+  return createWindows(new ArrayBuffer(windowsBytes));
 }

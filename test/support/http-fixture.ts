@@ -8,6 +8,7 @@ import {
   type RouteConfig,
   type VirtualHost,
 } from "../../src/shared/config/route-config.ts";
+import { http2Options } from "./http2-options.ts";
 import { filterChain, noClientCert } from "./listener-fixture.ts";
 
 export function clusterAction(overrides: Partial<ClusterAction> = {}): ClusterAction {
@@ -108,6 +109,7 @@ export function httpConfig(
     acceptHttp10: false,
     defaultHostForHttp10: "",
     allowAbsoluteUrl: true,
+    http2: http2Options(),
     headersWithUnderscores: "allow",
     accessLog: [],
     ...overrides,

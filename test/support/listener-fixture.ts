@@ -1,4 +1,5 @@
 /** Listener configurations for tests, with defaults for all that a test does not care about. */
+import { http2Options } from "./http2-options.ts";
 import type {
   FilterChainConfig,
   FilterChainMatch,
@@ -67,6 +68,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     statPrefix: "",
     filterChains: [filterChain()],
     defaultFilterChain: undefined,
+    chainMatcher: undefined,
     listenerFilters: [],
     handsOffRestored: false,
     listenerFiltersTimeoutMs: 0,
@@ -135,6 +137,7 @@ export function httpConnectionManagerConfig(
     acceptHttp10: false,
     defaultHostForHttp10: "",
     allowAbsoluteUrl: true,
+    http2: http2Options(),
     headersWithUnderscores: "allow",
     accessLog: [],
     ...overrides,

@@ -10,6 +10,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
 import { decodeInlineRoutes } from "./route-configs.ts";
@@ -65,6 +66,10 @@ export function decodeHttpConnectionManager(
     acceptHttp10: http1?.acceptHttp10 ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
     allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+    http2: decodeHttp2Options(
+      message.http2ProtocolOptions,
+      message.streamErrorOnInvalidHttpMessage ?? false,
+    ),
     headersWithUnderscores: underscores[common?.headersWithUnderscoresAction ?? 0] ?? "allow",
     accessLog: decodeAccessLogs(message.accessLog, context),
   };
@@ -98,15 +103,11 @@ function decodeClientCert({
 /** By the numbers of `PathWithEscapedSlashesAction`: the default and KEEP_UNCHANGED are what we do. */
 const keepsEscapedSlashes = [0, 1];
 /** By the numbers of `CodecType`. */
-const codecsNotBuilt = new Map([
-  [2, "HTTP2"],
-  [3, "HTTP3"],
-]);
+const codecsNotBuilt = new Map([[3, "HTTP3"]]);
 
 function judge(message: HttpConnectionManager, context: DecodeContext): void {
   const codec = codecsNotBuilt.get(Number(message.codecType));
-  if (codec !== undefined)
-    context.refuse(`codec_type ${codec} is not supported: AUTO and HTTP1 serve HTTP/1.1`);
+  if (codec !== undefined) context.refuse(`codec_type ${codec} is not built`);
   if (!keepsEscapedSlashes.includes(message.pathWithEscapedSlashesAction))
     context.refuse(
       "path_with_escaped_slashes_action other than KEEP_UNCHANGED is not supported: paths would be matched in another form",

@@ -16,6 +16,7 @@ import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
   credentialInjectorStats,
+  http2Stats,
   httpStats,
   listenerHttpStats,
   listenerStats,
@@ -86,6 +87,7 @@ export function allocateFilterSlots(
 function filterSlots(prefixes: StatPrefixes, allocate: StatAllocator["allocate"]): FilterSlots {
   return {
     http: byPrefix(prefixes.httpStatPrefixes, (p) => allocate(httpStats, `http.${p}.`)),
+    http2: prefixes.httpStatPrefixes.length > 0 ? allocate(http2Stats, "http2.") : 0,
     tcp: byPrefix(prefixes.tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     tcpOnDemand: byPrefix(prefixes.onDemandStatPrefixes, (p) =>
       allocate(tcpOnDemandStats, `tcp.${p}.`),

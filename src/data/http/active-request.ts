@@ -16,8 +16,7 @@ import { noHttpFilters } from "./filters/http-filter.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
-import { ChunkedOutput, FramedBody } from "./http1/framed-body.ts";
-import { sendJoined } from "./http1/joined-bytes.ts";
+import { FramedBody } from "./http1/framed-body.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -48,7 +47,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #exchange: Exchange;
   readonly #framing;
   readonly #requestBody = new FramedBody();
-  readonly #chunks: ChunkedOutput;
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -75,13 +73,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#live = context.live;
     this.#framing = {
       isHttp10: false,
+      isHttp2: false,
       isChunked: false,
       closes: false,
       isHeadRequest: false,
       live: this.#live,
     };
     this.info = new RequestInfo(context, connection);
-    this.#chunks = new ChunkedOutput(context.writer, context.reactor.arena);
     this.#exchange = new Exchange(context, this);
   }
 
@@ -136,7 +134,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
     context.count(httpStat.rqTotal);
-    context.count(httpStat.rqHttp1Total);
+    context.count(this.#sink.isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
     this.#proceed();
   }
@@ -176,10 +174,22 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#route = undefined;
     this.#takeLive();
     this.#isHead = false;
-    this.info.begin(reactor.nowMs, 1);
+    this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
     this.#context.count(httpStat.rqTotal);
     this.#context.add(httpStat.rqActive, 1);
     this.#reply(reason);
+  }
+
+  /** A request that cannot be answered either: counted and logged when the codec resets it. */
+  refuseSilently(): void {
+    const { reactor } = this.#context;
+    this.#phase = "active";
+    this.#route = undefined;
+    this.#takeLive();
+    this.info.begin(reactor.nowMs, 2);
+    this.#context.count(httpStat.rqTotal);
+    this.#context.count(httpStat.rqHttp2Total);
+    this.#context.add(httpStat.rqActive, 1);
   }
 
   /** Sends what `begin` composed, with the first part of the decoded body. */
@@ -221,11 +231,25 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** The client went away. */
   onClientGone(): void {
+    this.#abort(httpStat.rqRxReset, "DC", "downstream_remote_disconnect");
+  }
+
+  /** The client gave it up; its connection stays. */
+  onResetByClient(): void {
+    this.#abort(httpStat.rqRxReset, "DR", "http2.remote_reset");
+  }
+
+  /** We give it up, for what the client sent makes no sense; nobody is told but by the codec. */
+  onResetByCodec(details: string): void {
+    this.#abort(httpStat.rqTxReset, "DPE", details);
+  }
+
+  #abort(offset: number, flag: ResponseFlag, details: string): void {
     if (this.#phase === "none") return;
     this.#exchange.cancel();
-    this.info.addFlag("DC");
-    this.info.responseCodeDetails = "downstream_remote_disconnect";
-    this.#context.count(httpStat.rqRxReset);
+    this.info.addFlag(flag);
+    this.info.responseCodeDetails = details;
+    this.#context.count(offset);
     this.#finish();
   }
 
@@ -264,7 +288,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
     framing.isHttp10 = isHttp10;
-    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10;
+    framing.isHttp2 = this.#sink.isHttp2;
+    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10 && !framing.isHttp2;
     const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
     framing.closes = this.#sink.decidesToClose() || isUnframed;
     this.#phase = "answering";
@@ -274,15 +299,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#reply("responseTooLarge");
       return;
     }
-    this.#writeHead(body);
+    info.bytesSent += body.end - body.start;
+    this.#sink.sendHead(body, framing.isChunked);
     if (body.isEnd) this.#end();
   }
 
   onResponseBody(start: number, end: number, isEnd: boolean): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     this.info.bytesSent += end - start;
-    if (this.#framing.isChunked) this.#chunks.send(this.#sink, start, end, isEnd);
-    else if (end > start) this.#sink.write(start, end);
+    this.#sink.sendBody(start, end, isEnd);
     if (isEnd) this.#end();
   }
 
@@ -415,13 +440,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
   }
 
-  #writeHead(body: ResponseBody): void {
-    const { writer, reactor } = this.#context;
-    this.info.bytesSent += body.end - body.start;
-    if (this.#framing.isChunked) this.#chunks.sendHead(this.#sink, body);
-    else sendJoined(this.#sink, writer, reactor.arena, body);
-  }
-
   #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
@@ -436,11 +454,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.responseCode = reply.status;
     this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
     framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
+    framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    this.#context.responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
-    this.#sink.write(writer.start, writer.at);
+    const { responseComposer } = this.#context;
+    const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
+    this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
     this.#end();
   }
 

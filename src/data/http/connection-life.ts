@@ -23,6 +23,7 @@ export class ConnectionLife {
   #endByPeer: "none" | "between requests" | "mid-request" = "none";
   readonly #context: HttpContext;
   readonly #connection: DownstreamConnection;
+  #isHttp1 = false;
   #requestCount = 0;
   #lastByteMs = 0;
   #headBegunMs = -1;
@@ -48,9 +49,7 @@ export class ConnectionLife {
   onNewConnection(): void {
     const context = this.#context;
     context.count(httpStat.cxTotal);
-    context.count(httpStat.cxHttp1Total);
     context.add(httpStat.cxActive, 1);
-    context.add(httpStat.cxHttp1Active, 1);
     if (!this.#isTls) return;
     context.count(httpStat.cxSslTotal);
     context.add(httpStat.cxSslActive, 1);
@@ -60,7 +59,13 @@ export class ConnectionLife {
     return isTls(this.#connection.filterChain);
   }
 
+  /** Bytes of HTTP/1: the first of them decide that the connection is one. */
   onBytes(): void {
+    if (!this.#isHttp1) {
+      this.#isHttp1 = true;
+      this.#context.count(httpStat.cxHttp1Total);
+      this.#context.add(httpStat.cxHttp1Active, 1);
+    }
     this.#lastByteMs = this.#wholeMs();
   }
 
@@ -106,7 +111,7 @@ export class ConnectionLife {
       context.add(httpStat.cxHttp1SoftDrain, -1);
     }
     context.add(httpStat.cxActive, -1);
-    context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isHttp1) context.add(httpStat.cxHttp1Active, -1);
     if (this.#isTls) context.add(httpStat.cxSslActive, -1);
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);

@@ -48,6 +48,7 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #values: Float64Array;
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
+  readonly #http2: StatBlock;
   #live: LiveConfig;
 
   constructor(
@@ -73,6 +74,7 @@ export class HttpContext implements ComposerContext, Disposable {
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
     this.#http = blockOf(slots.http, config.statPrefix);
     this.#listenerHttp = blockOf(slots.listenerHttp, config.statPrefix);
+    this.#http2 = slots.http2;
     this.#live = this.#makeReady(config, slots);
   }
 
@@ -129,6 +131,15 @@ export class HttpContext implements ComposerContext, Disposable {
   /** Also moves a gauge: several managers share one block, so nobody's size is the gauge. */
   add(offset: number, amount: number): void {
     (this.#values[this.#http + offset] as number) += amount;
+  }
+
+  /** Of the codec of HTTP/2, whatever the manager. */
+  countHttp2(offset: number): void {
+    (this.#values[this.#http2 + offset] as number)++;
+  }
+
+  addHttp2(offset: number, amount: number): void {
+    (this.#values[this.#http2 + offset] as number) += amount;
   }
 
   record(offset: number, value: number): void {

@@ -15,6 +15,7 @@ interface Answer {
 export const localReplies = {
   malformed: answer(400, "Bad Request", "http1.codec_error", "DPE"),
   authority: answer(400, "Bad Request", "http.invalid_authority", "DPE"),
+  fragment: answer(400, "", "path_normalization_failed", undefined),
   contentLength: answer(400, "Bad Request", "http1.content_length_not_allowed", "DPE"),
   lengthAndChunked: answer(
     400,

@@ -5,12 +5,15 @@
  * Instants are the reactor's milliseconds, -1 while they have not come; the interface says undefined.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
-import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
+import type { ClientHelloInfo, ResponseFlag, StreamInfo } from "../network/stream-info.ts";
 import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import type { CapturedValues } from "./headers/header-capture.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import type { TlsSession } from "../../shared/io/tls/tls.ts";
 import type { UpstreamConnection } from "./upstream/upstream-request.ts";
+
+/** By `RequestHead.minorVersion`. */
+const protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2"] as const;
 
 export class RequestInfo implements StreamInfo {
   startMs = 0;
@@ -99,8 +102,8 @@ export class RequestInfo implements StreamInfo {
     return this.#flags;
   }
 
-  get protocol(): "HTTP/1.0" | "HTTP/1.1" {
-    return this.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  get protocol(): "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" {
+    return protocols[this.minorVersion] ?? "HTTP/1.1";
   }
 
   get startWallMs(): number {
@@ -146,6 +149,10 @@ export class RequestInfo implements StreamInfo {
 
   get downstreamDirectRemoteAddress(): SocketAddress {
     return this.#connection.facts.directRemoteAddress;
+  }
+
+  get clientHello(): ClientHelloInfo {
+    return this.#connection.facts;
   }
 
   get downstreamTls(): TlsSession | undefined {

@@ -26,6 +26,8 @@ const lines = {
 export interface ResponseFraming {
   /** The client speaks HTTP/1.0. */
   readonly isHttp10: boolean;
+  /** It speaks HTTP/2: no field says how the body ends, or what becomes of the connection. */
+  readonly isHttp2: boolean;
   readonly isChunked: boolean;
   readonly closes: boolean;
   /** What its request began with. */
@@ -74,13 +76,13 @@ export class ResponseComposer {
     return !writer.hasOverflowed;
   }
 
-  /** A head of our own with its body behind it. */
+  /** A head of our own; its body lies behind it, from the writer's position to what is returned. */
   composeLocal(
     info: RequestInfo,
     reply: LocalReply,
     framing: ResponseFraming & { readonly isHeadRequest: boolean },
     changes: readonly HeadChange[],
-  ): void {
+  ): number {
     const { writer } = this.#context;
     const body = Buffer.from(reply.body, "utf8");
     writer.begin();
@@ -101,7 +103,12 @@ export class ResponseComposer {
     this.#writeOwn(info, framing.live, { date: true, server: true });
     this.#writeFraming(framing);
     this.#captureOwn(info, (name) => extra.get(name));
-    if (!framing.isHeadRequest) writer.put(body);
+    if (framing.isHeadRequest) return writer.at;
+    const bodyStart = writer.at;
+    writer.put(body);
+    const bodyEnd = writer.at;
+    writer.at = bodyStart;
+    return bodyEnd;
   }
 
   /** As it came; with the usual reason where it came with none, for many clients want one. */
@@ -162,6 +169,7 @@ export class ResponseComposer {
 
   #writeFraming(framing: ResponseFraming): void {
     const { writer } = this.#context;
+    if (framing.isHttp2) return writer.endLine();
     if (framing.isChunked) writer.put(lines.chunked);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);

@@ -1,7 +1,12 @@
 /** The server side of the codec, as a request sees it: where answers go. */
-import type { ByteSink } from "./http1/joined-bytes.ts";
+import type { BodyPart } from "./upstream/exchange.ts";
 
-export interface ResponseSink extends ByteSink {
+export interface ResponseSink {
+  readonly isHttp2: boolean;
+  /** Sends the head that the context's writer holds, and the first part of the body. */
+  sendHead(body: BodyPart, isChunked: boolean): void;
+  /** A further part of the body, as it came. */
+  sendBody(start: number, end: number, isEnd: boolean): void;
   /** Every byte of the request was received. */
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */

@@ -6,6 +6,7 @@ import {
   clusterStats,
   countedStatusCodes,
   hostStats,
+  http2Stats,
   httpStats,
   listenerHttpStats,
 } from "../../shared/stats/stat-names.ts";
@@ -15,6 +16,7 @@ const http = (name: Parameters<typeof httpStats.offset>[0]): number => httpStats
 /** `http.<stat_prefix>.` */
 export const httpStat = {
   cxTotal: http("downstream_cx_total"),
+  cxHttp2Total: http("downstream_cx_http2_total"),
   cxSslTotal: http("downstream_cx_ssl_total"),
   cxHttp1Total: http("downstream_cx_http1_total"),
   cxDestroy: http("downstream_cx_destroy"),
@@ -36,6 +38,7 @@ export const httpStat = {
   pausedReading: http("downstream_flow_control_paused_reading_total"),
   resumedReading: http("downstream_flow_control_resumed_reading_total"),
   rqTotal: http("downstream_rq_total"),
+  rqHttp2Total: http("downstream_rq_http2_total"),
   rqHttp1Total: http("downstream_rq_http1_total"),
   rqCompleted: http("downstream_rq_completed"),
   rq1xx: http("downstream_rq_1xx"),
@@ -49,6 +52,7 @@ export const httpStat = {
   rqNonRelativePath: http("downstream_rq_non_relative_path"),
   rqTooLarge: http("downstream_rq_too_large"),
   rqResponseBeforeComplete: http("downstream_rq_response_before_rq_complete"),
+  rqTooManyPrematureResets: http("downstream_rq_too_many_premature_resets"),
   noRoute: http("no_route"),
   noCluster: http("no_cluster"),
   routerRqTotal: http("rq_total"),
@@ -56,6 +60,7 @@ export const httpStat = {
   rqRedirect: http("rq_redirect"),
   rqResetAfterStart: http("rq_reset_after_downstream_response_started"),
   cxActive: http("downstream_cx_active"),
+  cxHttp2Active: http("downstream_cx_http2_active"),
   cxSslActive: http("downstream_cx_ssl_active"),
   cxHttp1Active: http("downstream_cx_http1_active"),
   rqActive: http("downstream_rq_active"),
@@ -67,6 +72,25 @@ export const httpStat = {
 export const listenerHttpStat = {
   rqCompleted: listenerHttpStats.offset("downstream_rq_completed"),
   rq1xx: listenerHttpStats.offset("downstream_rq_1xx"),
+} as const;
+
+/** `http2.` */
+export const http2Stat = {
+  goawaySent: http2Stats.offset("goaway_sent"),
+  headerOverflow: http2Stats.offset("header_overflow"),
+  inboundEmptyFramesFlood: http2Stats.offset("inbound_empty_frames_flood"),
+  inboundPriorityFramesFlood: http2Stats.offset("inbound_priority_frames_flood"),
+  inboundWindowUpdateFramesFlood: http2Stats.offset("inbound_window_update_frames_flood"),
+  keepaliveTimeout: http2Stats.offset("keepalive_timeout"),
+  outboundControlFlood: http2Stats.offset("outbound_control_flood"),
+  outboundFlood: http2Stats.offset("outbound_flood"),
+  rxMessagingError: http2Stats.offset("rx_messaging_error"),
+  rxReset: http2Stats.offset("rx_reset"),
+  streamRefused: http2Stats.offset("stream_refused_errors"),
+  trailers: http2Stats.offset("trailers"),
+  txFlushTimeout: http2Stats.offset("tx_flush_timeout"),
+  txReset: http2Stats.offset("tx_reset"),
+  streamsActive: http2Stats.offset("streams_active"),
 } as const;
 
 const cluster = (name: Parameters<typeof clusterStats.offset>[0]): number =>

@@ -43,8 +43,36 @@ export interface HttpConnectionManagerConfig {
   readonly acceptHttp10: boolean;
   readonly defaultHostForHttp10: string;
   readonly allowAbsoluteUrl: boolean;
+  readonly http2: Http2Options;
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";
   readonly accessLog: readonly AccessLogConfig[];
+}
+
+/** `envoy.config.core.v3.Http2ProtocolOptions`. */
+export interface Http2Options {
+  /** Of the table for what we read, and at most for what we write. */
+  readonly hpackTableBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  /** Frames that wait for a peer that does not read, at most; and of those the answers to its own. */
+  readonly maxOutboundFrames: number;
+  readonly maxOutboundControlFrames: number;
+  readonly maxConsecutiveEmptyFrames: number;
+  readonly maxPriorityFramesPerStream: number;
+  readonly maxWindowUpdatesPerDataFrame: number;
+  /** What is malformed costs its stream; else its connection. */
+  readonly streamErrorOnInvalidMessage: boolean;
+  /** Undefined: no pings. */
+  readonly keepalive: Http2Keepalive | undefined;
+}
+
+export interface Http2Keepalive {
+  /** 0: none at intervals. */
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Of the interval, added at random. */
+  readonly jitterPercent: number;
 }
 
 /** `forward_client_cert_details`, and `set_current_client_cert_details`. */

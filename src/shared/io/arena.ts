@@ -15,6 +15,11 @@ export interface Arena {
   readonly readEnd: number;
   readonly headroom: number;
   readonly tailroom: number;
+  /** Where heads are laid out that came in another form than text: [stagingStart, stagingEnd). As the scratch. */
+  readonly stagingStart: number;
+  readonly stagingEnd: number;
+  /** The first of the buffers for output that is gathered over a round (`output-buffers.ts`). */
+  readonly outputStart: number;
 }
 
 /** Sizes of the windows, in bytes. Both reactors lay the arena out alike. */
@@ -23,4 +28,8 @@ export const arenaLayout = {
   headroomBytes: 64 * 1024,
   readBytes: 64 * 1024,
   tailroomBytes: 64 * 1024,
+  stagingBytes: 128 * 1024,
+  /** Of one output buffer, and how many there are. */
+  outputBytes: 128 * 1024,
+  outputCount: 8,
 } as const;

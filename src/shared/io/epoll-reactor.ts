@@ -15,6 +15,7 @@ import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollHeldSocket, type HoldLoop } from "./epoll-held-socket.ts";
 import { EpollSocket, type SocketLoop } from "./epoll-socket.ts";
 import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
+import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { relayByCopy } from "./copy-relay.ts";
@@ -71,6 +72,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop,
   ]);
   readonly arena: Arena;
   readonly timers: HierarchicalWheel;
+  readonly outputs: OutputBuffers;
   /** As `SocketLoop`. */
   readonly windowsAddress: number;
   readonly readStart: number;
@@ -108,6 +110,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop,
     this.windowsAddress = mapping.address;
     this.arena = createWindows(mapping.buffer);
     this.readStart = this.arena.readStart;
+    this.outputs = new OutputBuffers(this.arena, (task) => this.atRoundEnd(task));
     this.blocks = new BlockPool(options.arenaBytesMax);
     this.timers = new HierarchicalWheel(this);
     this.#drive = new WheelDrive(this.timers, () => this.#runRounds());

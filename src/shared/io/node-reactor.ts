@@ -11,6 +11,7 @@ import { HierarchicalWheel, type WheelOwner } from "./hierarchical-wheel.ts";
 import type { NodeListenEntry, NodeListenSockets } from "./node-listen-sockets.ts";
 import { NodeHeldSocket } from "./node-held-socket.ts";
 import { NodeSocket, type NodeSocketLoop } from "./node-socket.ts";
+import { OutputBuffers } from "./output-buffers.ts";
 import type * as reactor from "./reactor.ts";
 import type { ReactorOptions } from "./reactor-options.ts";
 import { TaskList } from "./task-list.ts";
@@ -38,6 +39,7 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   readonly capabilities: ReadonlySet<reactor.Capability> = new Set();
   readonly arena: Arena = createWindows(new ArrayBuffer(windowsBytes));
   readonly timers: HierarchicalWheel;
+  readonly outputs = new OutputBuffers(this.arena, (task) => this.atRoundEnd(task));
   readonly #options: ReactorOptions;
   readonly #listenSockets: NodeListenSockets;
   readonly #drive: WheelDrive;

@@ -10,6 +10,7 @@
 import type { SocketAddress } from "../common/address.ts";
 import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
+import type { OutputBuffers } from "./output-buffers.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { PeerJudge, TlsContext, TlsFailure, TlsSession } from "./tls/tls.ts";
 
@@ -29,6 +30,7 @@ export interface Reactor {
   readonly capabilities: ReadonlySet<Capability>;
   readonly arena: Arena;
   readonly timers: TimerWheel;
+  readonly outputs: OutputBuffers;
   /** Monotonic milliseconds, read once a round. */
   readonly nowMs: number;
   /** What queued output holds of the arena, in bytes (epoll: whole blocks of 16 KiB). For a gauge. */

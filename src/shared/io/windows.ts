@@ -1,5 +1,6 @@
 /**
- * Lays the windows out over one piece of memory: scratch, headroom, read, tailroom. Both reactors use
+ * Lays the windows out over one piece of memory: scratch, headroom, read, tailroom, staging,
+ * output buffers. Both reactors use
  * it, so an offset means the same on both. A newcomer might think that queued output lives here too:
  * it does not, it waits in blocks of its own (`block-pool.ts`) that no offset reaches.
  */
@@ -10,10 +11,13 @@ export const windowsBytes =
   arenaLayout.scratchBytes +
   arenaLayout.headroomBytes +
   arenaLayout.readBytes +
-  arenaLayout.tailroomBytes;
+  arenaLayout.tailroomBytes +
+  arenaLayout.stagingBytes +
+  arenaLayout.outputBytes * arenaLayout.outputCount;
 
 export function createWindows(memory: ArrayBuffer): Arena {
   const readStart = arenaLayout.scratchBytes + arenaLayout.headroomBytes;
+  const stagingStart = readStart + arenaLayout.readBytes + arenaLayout.tailroomBytes;
   return {
     bytes: new Uint8Array(memory, 0, windowsBytes),
     buffer: Buffer.from(memory, 0, windowsBytes),
@@ -23,6 +27,9 @@ export function createWindows(memory: ArrayBuffer): Arena {
     readEnd: readStart + arenaLayout.readBytes,
     headroom: arenaLayout.headroomBytes,
     tailroom: arenaLayout.tailroomBytes,
+    stagingStart,
+    stagingEnd: stagingStart + arenaLayout.stagingBytes,
+    outputStart: stagingStart + arenaLayout.stagingBytes,
   };
 }
 

@@ -126,6 +126,8 @@ export interface FilterSlots {
   /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.`. */
   readonly http: BlocksByPrefix;
   readonly tcp: BlocksByPrefix;
+  /** `http2.`: one for all listeners. */
+  readonly http2: StatBlock;
   /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
   readonly credentialInjector: BlocksByPrefix;
   /** `tcp.<stat_prefix>.on_demand_cluster_*`, of TCP proxies that may wait for their cluster. */

@@ -76,6 +76,7 @@ export const httpStats = defineStats({
     "downstream_rq_non_relative_path",
     "downstream_rq_too_large",
     "downstream_rq_response_before_rq_complete",
+    "downstream_rq_too_many_premature_resets",
     "no_route",
     "no_cluster",
     "rq_total",
@@ -105,6 +106,27 @@ export const listenerHttpStats = defineStats({
     "downstream_rq_4xx",
     "downstream_rq_5xx",
   ],
+});
+
+/** `http2.`: of the codec, of all listeners together. */
+export const http2Stats = defineStats({
+  counters: [
+    "goaway_sent",
+    "header_overflow",
+    "inbound_empty_frames_flood",
+    "inbound_priority_frames_flood",
+    "inbound_window_update_frames_flood",
+    "keepalive_timeout",
+    "outbound_control_flood",
+    "outbound_flood",
+    "rx_messaging_error",
+    "rx_reset",
+    "stream_refused_errors",
+    "trailers",
+    "tx_flush_timeout",
+    "tx_reset",
+  ],
+  gauges: ["streams_active"],
 });
 
 /** `http.<stat_prefix>.credential_injector.` */

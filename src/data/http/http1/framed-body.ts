@@ -40,40 +40,47 @@ export class FramedBody {
   }
 }
 
-/** A response in chunks. What it is written with is the thread's scratch window. */
-export class ChunkedOutput {
+/** Of a response. What it is written with is the thread's scratch window. */
+export class ResponseSender {
+  readonly #sink: ByteSink;
   readonly #writer: HeadWriter;
   readonly #arena: Arena;
+  #isChunked = false;
 
-  constructor(writer: HeadWriter, arena: Arena) {
+  constructor(sink: ByteSink, writer: HeadWriter, arena: Arena) {
+    this.#sink = sink;
     this.#writer = writer;
     this.#arena = arena;
   }
 
   /** The writer's head with the first part of the body, which may be empty. */
-  sendHead(sink: ByteSink, body: Part): void {
+  sendHead(body: Part, isChunked: boolean): void {
     const writer = this.#writer;
-    if (body.end > body.start) {
+    this.#isChunked = isChunked;
+    if (!isChunked) sendJoined(this.#sink, writer, this.#arena, body);
+    else if (body.end > body.start) {
       chunkEncoder.encode(this.#arena.bytes, body.start, body.end, body.isEnd);
-      sendJoined(sink, writer, this.#arena, chunkEncoder);
-      return;
+      sendJoined(this.#sink, writer, this.#arena, chunkEncoder);
+    } else {
+      if (body.isEnd) writer.put(lastChunk);
+      this.#sink.write(writer.start, writer.at);
     }
-    if (body.isEnd) writer.put(lastChunk);
-    sink.write(writer.start, writer.at);
   }
 
   /** A further part. */
-  send(sink: ByteSink, start: number, end: number, isEnd: boolean): void {
-    if (end > start) {
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    if (!this.#isChunked) {
+      if (end > start) this.#sink.write(start, end);
+    } else if (end > start) {
       chunkEncoder.encode(this.#arena.bytes, start, end, isEnd);
-      sink.write(chunkEncoder.start, chunkEncoder.end);
-    } else if (isEnd) this.#sendLastChunk(sink);
+      this.#sink.write(chunkEncoder.start, chunkEncoder.end);
+    } else if (isEnd) this.#sendLastChunk();
   }
 
-  #sendLastChunk(sink: ByteSink): void {
+  #sendLastChunk(): void {
     const writer = this.#writer;
     writer.begin();
     writer.put(lastChunk);
-    sink.write(writer.start, writer.at);
+    this.#sink.write(writer.start, writer.at);
   }
 }

@@ -20,7 +20,8 @@ export function sendJoined(
   const { bytes } = arena;
   const headLength = writer.at - writer.start;
   const bodyLength = body.end - body.start;
-  if (bodyLength <= headLength && writer.at + bodyLength <= arena.scratchEnd) {
+  if (body.start === writer.at) sink.write(writer.start, body.end);
+  else if (bodyLength <= headLength && writer.at + bodyLength <= arena.scratchEnd) {
     if (bodyLength > 0) bytes.copyWithin(writer.at, body.start, body.end);
     sink.write(writer.start, writer.at + bodyLength);
   } else if (body.start - headLength >= arena.readStart - arena.headroom) {

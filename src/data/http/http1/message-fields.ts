@@ -36,11 +36,7 @@ export class MessageFields {
    * `saysClose` are the Connection field's words; what they mean depends on the version.
    */
   read(bytes: Uint8Array): number {
-    this.contentLength = -1;
-    this.isChunked = false;
-    this.saysClose = false;
-    this.saysKeepAlive = false;
-    this.saysUpgrade = false;
+    this.clear();
     const { count, id: ids } = headers;
     for (let i = 0; i < count; i++) {
       const id = ids[i] as number;
@@ -49,6 +45,15 @@ export class MessageFields {
       if (problem !== fieldsOk) return problem;
     }
     return this.isChunked && this.contentLength >= 0 ? lengthAndChunked : fieldsOk;
+  }
+
+  /** As if there were no fields. */
+  clear(): void {
+    this.contentLength = -1;
+    this.isChunked = false;
+    this.saysClose = false;
+    this.saysKeepAlive = false;
+    this.saysUpgrade = false;
   }
 
   #readField(bytes: Uint8Array, index: number, id: number): number {

@@ -39,7 +39,7 @@ export class RequestHead {
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
-  /** 0 or 1, as in HTTP/1.x. */
+  /** 0 or 1, as in HTTP/1.x; 2: the request came by HTTP/2. */
   minorVersion = 1;
   /** Index in the header table; -1: none. */
   hostIndex = -1;
@@ -71,7 +71,7 @@ export class RequestHead {
     if (headEnd < 0) return headEnd;
     const problem = this.fields.read(bytes);
     if (problem !== fieldsOk) return problemOf(problem);
-    return this.#locate() ? headEnd : headProblem.host;
+    return this.locate() ? headEnd : headProblem.host;
   }
 
   #parseLine(bytes: Uint8Array, start: number, end: number): number {
@@ -113,7 +113,7 @@ export class RequestHead {
   }
 
   /** Notes where the fields are that forwarding needs; false when Host is there twice. */
-  #locate(): boolean {
+  locate(): boolean {
     this.hostIndex = -1;
     this.forwardedForIndex = -1;
     this.forwardedProtoIndex = -1;

@@ -1,0 +1,127 @@
+/**
+ * A connection that tells what it speaks (codec_type AUTO): by ALPN (RFC 7301), or where the handshake named no protocol
+ * by its first bytes, for HTTP/2 begins with a preface that no HTTP/1 request can be (RFC 9113 §3.3, prior
+ * knowledge). `Upgrade: h2c` asks in vain: RFC 9113 dropped it.
+ *
+ * What a newcomer would get wrong: until the first byte it is an HTTP/1 connection, with that one's timeouts.
+ */
+import type { DrainStart } from "../../shared/drain/drain.ts";
+import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
+import type { NetworkFilter } from "../network/network-filter.ts";
+import type { Arena } from "../../shared/io/arena.ts";
+import { PartialHead } from "./http1/partial-head.ts";
+import { clientPreface } from "./http2/frames.ts";
+
+/** What it may become. */
+export interface SniffedCodecs {
+  readonly http1: NetworkFilter & { leave(): void };
+  createHttp2(): NetworkFilter;
+  /** What the handshake came to; empty: nothing. */
+  alpnProtocol(): string;
+}
+
+export class CodecSniffer implements NetworkFilter {
+  readonly #arena: Arena;
+  readonly #codecs: SniffedCodecs;
+  readonly #partial = new PartialHead();
+  #codec: NetworkFilter;
+  #isKnown = false;
+  /** Told before the protocol was known. */
+  #drain: DrainStart | undefined;
+
+  constructor(arena: Arena, codecs: SniffedCodecs) {
+    this.#arena = arena;
+    this.#codecs = codecs;
+    this.#codec = codecs.http1;
+  }
+
+  get protocol(): NetworkFilter["protocol"] {
+    return this.#codec.protocol;
+  }
+
+  get isIdle(): boolean {
+    return this.#codec.isIdle;
+  }
+
+  onNewConnection(): void {
+    this.#codec.onNewConnection();
+  }
+
+  /** What ALPN has named is what is spoken, whatever comes. */
+  onSecured(): void {
+    const protocol = this.#codecs.alpnProtocol();
+    this.#isKnown = protocol !== "";
+    if (protocol === "h2") this.#becomeHttp2();
+    this.#codec.onSecured?.();
+  }
+
+  onData(from: number, end: number): void {
+    if (this.#isKnown) {
+      this.#codec.onData(from, end);
+      return;
+    }
+    const start = this.#partial.prepend(this.#arena, from);
+    const matched = matchedBytes(this.#arena.bytes, start, end);
+    if (matched === end - start && matched < clientPreface.length) {
+      this.#partial.keep(this.#arena.bytes, start, end);
+      return;
+    }
+    this.#isKnown = true;
+    if (matched === clientPreface.length) this.#becomeHttp2();
+    this.#codec.onData(start, end);
+  }
+
+  onEnd(): void {
+    this.#codec.onEnd();
+  }
+
+  onAboveHighWatermark(): void {
+    this.#codec.onAboveHighWatermark();
+  }
+
+  onBelowLowWatermark(): void {
+    this.#codec.onBelowLowWatermark();
+  }
+
+  onSpliced(bytesRead: number, bytesWritten: number): void {
+    this.#codec.onSpliced(bytesRead, bytesWritten);
+  }
+
+  onDrain(drain: DrainStart): void {
+    this.#drain = drain;
+    this.#codec.onDrain(drain);
+  }
+
+  onDrainDeadlineMoved(drain: DrainStart): void {
+    this.#codec.onDrainDeadlineMoved?.(drain);
+  }
+
+  endsInOrder(): boolean {
+    return this.#codec.endsInOrder?.() ?? false;
+  }
+
+  progress(): StreamProgress | undefined {
+    return this.#codec.progress?.();
+  }
+
+  onClosed(reason: CloseReason, detail: string): void {
+    this.#partial.clear();
+    this.#codec.onClosed(reason, detail);
+  }
+
+  #becomeHttp2(): void {
+    this.#codecs.http1.leave();
+    this.#codec = this.#codecs.createHttp2();
+    this.#codec.onNewConnection();
+    if (this.#drain !== undefined) this.#codec.onDrain(this.#drain);
+  }
+}
+
+/** How many bytes of [start, end) are the preface's. */
+function matchedBytes(bytes: Uint8Array, start: number, end: number): number {
+  const most = Math.min(end - start, clientPreface.length);
+  let i = 0;
+  while (i < most && bytes[start + i] === clientPreface[i]) i++;
+  return i;
+}

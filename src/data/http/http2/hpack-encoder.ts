@@ -1,0 +1,235 @@
+/**
+ * Encodes heads (RFC 7541) that stand in the arena as the lines of HTTP/1, which is how they are composed.
+ * One a connection, since its table is. A line that was sent before is found by one hash over its bytes and
+ * goes out as one or two of them; strings are written as they are, for Huffman costs more than it saves here.
+ */
+import { latin1 } from "../http1/ascii.ts";
+import { staticCount, staticNames } from "./static-table.ts";
+
+/** How a first byte begins, and what is left of it (§6). */
+interface Form {
+  readonly first: number;
+  readonly mask: number;
+}
+const form = {
+  indexed: { first: 0x80, mask: 0x7f },
+  added: { first: 0x40, mask: 0x3f },
+  plain: { first: 0x00, mask: 0x0f },
+  never: { first: 0x10, mask: 0x0f },
+  sizeUpdate: { first: 0x20, mask: 0x1f },
+  string: { first: 0x00, mask: 0x7f },
+} as const satisfies Readonly<Record<string, Form>>;
+
+const carriageReturn = 0x0d;
+const colon = 0x3a;
+const multiplier = 31;
+
+/** The static table's names by the hash of their bytes and the colon; checked byte by byte when found. */
+const namesByHash = new Map<number, { readonly name: Uint8Array; readonly index: number }>();
+for (const [name, index] of staticNames)
+  namesByHash.set(hashOf(latin1(name)), { name: latin1(name), index });
+
+/** Fields whose next value is another one: they would only push out what comes again. */
+const neverIndexed = ["content-length", "set-cookie", "etag", "location", "age", "content-range"];
+/** Secrets, which no table of a hop behind us shall hold either (§7.1.3). */
+const sensitive = ["authorization", "proxy-authorization"];
+const howByIndex = new Map([
+  ...neverIndexed.map((name) => [staticNames.get(name) ?? 0, "plain"] as const),
+  ...sensitive.map((name) => [staticNames.get(name) ?? 0, "never"] as const),
+]);
+
+/** The `:status` fields that the static table has whole. */
+const staticStatuses = new Map([
+  [200, 8],
+  [204, 9],
+  [206, 10],
+  [304, 11],
+  [400, 12],
+  [404, 13],
+  [500, 14],
+]);
+
+interface SentLine {
+  readonly line: Uint8Array;
+  readonly hash: number;
+  /** As HPACK counts it. */
+  readonly size: number;
+  /** How many were added before it. */
+  readonly ordinal: number;
+}
+
+export class HpackEncoder {
+  readonly #capacityMax: number;
+  #capacity: number;
+  #size = 0;
+  #added = 0;
+  /** Oldest first, from `#head` on. */
+  #lines: SentLine[] = [];
+  #head = 0;
+  readonly #byHash = new Map<number, SentLine>();
+  /** The peer changed its limit: told at the start of the next block, the smallest of the meantime first (§4.2). */
+  #smallest = -1;
+
+  /** `capacityMax`: what we are ready to keep, whatever the peer allows. The peer's own limit is 4096 at first. */
+  constructor(capacityMax: number) {
+    this.#capacityMax = capacityMax;
+    this.#capacity = Math.min(capacityMax, defaultTableSize);
+    if (this.#capacity < defaultTableSize) this.#smallest = this.#capacity;
+  }
+
+  /** SETTINGS_HEADER_TABLE_SIZE of the peer. */
+  setPeerLimit(limit: number): void {
+    const capacity = Math.min(limit, this.#capacityMax);
+    if (capacity === this.#capacity) return;
+    this.#smallest = this.#smallest < 0 ? capacity : Math.min(this.#smallest, capacity);
+    this.#capacity = capacity;
+    this.#evictTo(capacity);
+  }
+
+  /**
+   * Encodes the status (0: none, of trailers) and the lines bytes[start, end), each `name: value` CRLF, to `to` from
+   * `at` on; returns the position after the block, which has at most 3 bytes a line more than the lines have.
+   */
+  encode(bytes: Uint8Array, lines: HeadLines, at: number): number {
+    let to = this.#smallest < 0 ? at : this.#writeSizeUpdates(bytes, at);
+    if (lines.status > 0) to = writeStatus(bytes, to, lines.status);
+    let from = lines.start;
+    while (from < lines.end) {
+      let hash = 0;
+      let nameEnd = from;
+      for (; ; nameEnd++) {
+        const byte = bytes[nameEnd] as number;
+        if (byte === colon) break;
+        hash = (Math.imul(hash, multiplier) + byte) | 0;
+      }
+      const nameHash = hash;
+      let end = nameEnd + 2;
+      for (; ; end++) {
+        const byte = bytes[end] as number;
+        if (byte === carriageReturn) break;
+        hash = (Math.imul(hash, multiplier) + byte) | 0;
+      }
+      const sent = this.#byHash.get(hash);
+      if (sent !== undefined && isLine(sent.line, bytes, from, end)) {
+        to = writeInteger(bytes, to, form.indexed, staticCount + this.#added - sent.ordinal);
+      } else to = this.#writeNew(bytes, to, { from, nameEnd, end, nameHash, hash });
+      from = end + 2;
+    }
+    return to;
+  }
+
+  #writeNew(bytes: Uint8Array, at: number, line: NewLine): number {
+    const { from, nameEnd, end } = line;
+    const index = staticIndexOf(bytes, line);
+    const how = howByIndex.get(index);
+    const size = end - from - 2 + 32;
+    const isAdded = how === undefined && size <= this.#capacity / 2;
+    let to = at;
+    if (isAdded) to = writeInteger(bytes, to, form.added, index);
+    else to = writeInteger(bytes, to, how === "never" ? form.never : form.plain, index);
+    if (index === 0) to = writeString(bytes, to, from, nameEnd);
+    to = writeString(bytes, to, nameEnd + 2, end);
+    if (isAdded) this.#add(bytes.slice(from, end), line.hash, size);
+    return to;
+  }
+
+  #add(line: Uint8Array, hash: number, size: number): void {
+    this.#evictTo(this.#capacity - size);
+    const sent: SentLine = { line, hash, size, ordinal: this.#added++ };
+    this.#lines.push(sent);
+    this.#size += size;
+    this.#byHash.set(hash, sent);
+  }
+
+  #evictTo(size: number): void {
+    while (this.#size > size) {
+      const oldest = this.#lines[this.#head++] as SentLine;
+      this.#size -= oldest.size;
+      if (this.#byHash.get(oldest.hash) === oldest) this.#byHash.delete(oldest.hash);
+    }
+    if (this.#head < 64 || this.#head * 2 < this.#lines.length) return;
+    this.#lines = this.#lines.slice(this.#head);
+    this.#head = 0;
+  }
+
+  #writeSizeUpdates(bytes: Uint8Array, at: number): number {
+    let to = at;
+    if (this.#smallest < this.#capacity)
+      to = writeInteger(bytes, to, form.sizeUpdate, this.#smallest);
+    this.#smallest = -1;
+    return writeInteger(bytes, to, form.sizeUpdate, this.#capacity);
+  }
+}
+
+/** RFC 9113 §6.5.2: what holds until SETTINGS say otherwise. */
+export const defaultTableSize = 4096;
+
+export interface HeadLines {
+  readonly status: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface NewLine {
+  readonly from: number;
+  readonly nameEnd: number;
+  readonly end: number;
+  readonly nameHash: number;
+  readonly hash: number;
+}
+
+function staticIndexOf(bytes: Uint8Array, { from, nameEnd, nameHash }: NewLine): number {
+  const known = namesByHash.get(nameHash);
+  if (known === undefined || known.name.length !== nameEnd - from) return 0;
+  for (let i = 0; i < known.name.length; i++) if (known.name[i] !== bytes[from + i]) return 0;
+  return known.index;
+}
+
+function isLine(line: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = line;
+  if (length !== end - start) return false;
+  for (let i = 0; i < length; i++) if (line[i] !== bytes[start + i]) return false;
+  return true;
+}
+
+function writeStatus(bytes: Uint8Array, at: number, status: number): number {
+  const index = staticStatuses.get(status);
+  if (index !== undefined) {
+    bytes[at] = 0x80 | index;
+    return at + 1;
+  }
+  // A literal that is not indexed, with the name of entry 8.
+  bytes[at] = 0x08;
+  bytes[at + 1] = 3;
+  bytes[at + 2] = 0x30 + Math.floor(status / 100);
+  bytes[at + 3] = 0x30 + (Math.floor(status / 10) % 10);
+  bytes[at + 4] = 0x30 + (status % 10);
+  return at + 5;
+}
+
+function writeString(bytes: Uint8Array, at: number, start: number, end: number): number {
+  const to = writeInteger(bytes, at, form.string, end - start);
+  if (end - start > 24) bytes.copyWithin(to, start, end);
+  else for (let i = 0; i < end - start; i++) bytes[to + i] = bytes[start + i] as number;
+  return to + end - start;
+}
+
+function hashOf(name: Uint8Array): number {
+  let hash = 0;
+  for (const byte of name) hash = (Math.imul(hash, multiplier) + byte) | 0;
+  return hash;
+}
+
+/** §5.1: `value` behind the first bits, in what they leave of a byte, and on. */
+function writeInteger(bytes: Uint8Array, at: number, { first, mask }: Form, value: number): number {
+  let to = at;
+  if (value < mask) {
+    bytes[to] = first | value;
+    return to + 1;
+  }
+  bytes[to++] = first | mask;
+  let rest = value - mask;
+  for (; rest >= 0x80; rest >>>= 7) bytes[to++] = (rest & 0x7f) | 0x80;
+  bytes[to] = rest;
+  return to + 1;
+}

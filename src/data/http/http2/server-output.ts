@@ -1,0 +1,157 @@
+/**
+ * What goes out on a client's HTTP/2 connection: heads, bodies within both windows, and what waits for room in them.
+ * A stream that waits has its upstream paused, so at most one read of it is kept.
+ */
+import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { HttpContext } from "../http-context.ts";
+import { httpStat, http2Stat } from "../stat-offsets.ts";
+import type { BodyPart } from "../upstream/exchange.ts";
+import type { FloodGuard } from "./flood-guard.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { settingProblem } from "./frame-rules.ts";
+import { defaultWindow, errorCode, frameSizeMin, setting, windowMax } from "./frames.ts";
+import { HpackEncoder } from "./hpack-encoder.ts";
+import type { ServerStream } from "./server-stream.ts";
+
+const lineFeed = 0x0a;
+
+export class ServerOutput {
+  readonly writer: FrameWriter;
+  /** Of the connection. */
+  sendWindow = defaultWindow;
+  /** What the peer's SETTINGS give a new stream. */
+  peerWindowBytes = defaultWindow;
+  isFull = false;
+  readonly #context: HttpContext;
+  readonly #encoder: HpackEncoder;
+  readonly #floods: FloodGuard;
+  /** Streams that have bytes for which there is no room. */
+  readonly #blocked = new Set<ServerStream>();
+
+  constructor(context: HttpContext, connection: DownstreamConnection, floods: FloodGuard) {
+    this.#context = context;
+    this.#floods = floods;
+    this.#encoder = new HpackEncoder(context.config.http2.hpackTableBytes);
+    this.writer = new FrameWriter(context.reactor, connection.socket, (bytes) =>
+      context.add(httpStat.cxTxBytes, bytes),
+    );
+  }
+
+  /** Sends the head that the context's writer holds. */
+  sendHead(stream: ServerStream, status: number, isEnd: boolean): void {
+    const { writer } = this.#context;
+    let start = writer.start;
+    while (writer.bytes[start] !== lineFeed) start++;
+    // Without the status line, and the blank line at the end.
+    const lines = { status, start: start + 1, end: writer.at - 2 };
+    const target = { id: stream.id, isEnd, frameBytesMax: frameSizeMin };
+    this.writer.head(target, this.#encoder, lines);
+  }
+
+  /** An interim head without fields. */
+  sendInterim(stream: ServerStream, status: number): void {
+    const target = { id: stream.id, isEnd: false, frameBytesMax: frameSizeMin };
+    this.writer.head(target, this.#encoder, { status, start: 0, end: 0 });
+  }
+
+  /** Sends what the windows allow, and keeps the rest. False: something waits now. */
+  sendBody(stream: ServerStream, { start, end, isEnd }: BodyPart): boolean {
+    const { queue } = stream;
+    let at = start;
+    if (queue.isEmpty) {
+      at = this.#sendAllowed(stream, { start, end, isEnd });
+      if (at === end && (!isEnd || end > start)) return true;
+    }
+    if (at === end && queue.isEmpty) {
+      this.writer.data(stream.id, end, end, isEnd);
+      return true;
+    }
+    queue.add(this.writer.copyOf(at, end));
+    queue.isEnd = isEnd;
+    this.#blocked.add(stream);
+    return false;
+  }
+
+  /** As many frames as the windows allow; how far they came. */
+  #sendAllowed(stream: ServerStream, { start, end, isEnd }: BodyPart): number {
+    let at = start;
+    while (at < end) {
+      const size = Math.min(end - at, this.#room(stream));
+      if (size <= 0) break;
+      this.#take(stream, size);
+      this.writer.data(stream.id, at, at + size, isEnd && at + size === end);
+      at += size;
+    }
+    return at;
+  }
+
+  /** Windows have grown: waiting streams go on in turns. Calls for each that has nothing left. */
+  pump(onEmpty: (stream: ServerStream) => void): void {
+    let hasProgress = true;
+    while (hasProgress) {
+      hasProgress = false;
+      for (const stream of this.#blocked) {
+        if (!this.#sendNext(stream)) continue;
+        hasProgress = true;
+        if (stream.queue.bytes > 0) continue;
+        this.#blocked.delete(stream);
+        onEmpty(stream);
+      }
+    }
+  }
+
+  forget(stream: ServerStream): void {
+    this.#blocked.delete(stream);
+  }
+
+  /** One setting of the peer's; the code of what is wrong with it. */
+  onSetting(id: number, value: number, streams: Iterable<ServerStream>): number {
+    const problem = settingProblem(id, value);
+    if (problem !== errorCode.noError) return problem;
+    if (id === setting.headerTableSize) this.#encoder.setPeerLimit(value);
+    if (id !== setting.initialWindowSize) return errorCode.noError;
+    const by = value - this.peerWindowBytes;
+    this.peerWindowBytes = value;
+    for (const stream of streams) {
+      stream.sendWindow += by;
+      if (stream.sendWindow > windowMax) return errorCode.flowControlError;
+    }
+    return errorCode.noError;
+  }
+
+  /** The peer does not read what it makes us say: tells which limit was reached. */
+  boundFrames(onFlooded: (offset: number) => void): void {
+    const { maxOutboundFrames, maxOutboundControlFrames } = this.#context.config.http2;
+    const { framesOut, controlFramesOut } = this.writer;
+    if (controlFramesOut <= maxOutboundControlFrames && framesOut <= maxOutboundFrames) return;
+    // It may be that nobody has been given the time to read them.
+    this.writer.flushOutput();
+    if (this.writer.framesOut === 0) return;
+    const isControl = controlFramesOut > maxOutboundControlFrames;
+    onFlooded(isControl ? http2Stat.outboundControlFlood : http2Stat.outboundFlood);
+  }
+
+  #sendNext(stream: ServerStream): boolean {
+    const { queue } = stream;
+    const isLastEmpty = queue.bytes === 0 && queue.isEnd;
+    const size = isLastEmpty ? 0 : this.#room(stream);
+    if (size <= 0 && !isLastEmpty) return false;
+    const part = queue.take(size);
+    stream.flushSinceMs = this.#context.reactor.nowMs;
+    this.#take(stream, part.length);
+    const isLast = queue.isEnd && queue.bytes === 0;
+    if (isLast) queue.isEnd = false;
+    this.writer.kept(stream.id, part, isLast);
+    return true;
+  }
+
+  #room(stream: ServerStream): number {
+    return Math.min(stream.sendWindow, this.sendWindow, frameSizeMin);
+  }
+
+  #take(stream: ServerStream, bytes: number): void {
+    stream.sendWindow -= bytes;
+    this.sendWindow -= bytes;
+    this.#floods.dataFrameSent();
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * One stream of a client's connection: a request on its way in, its response on its way out (RFC 9113 §5.1). What
+ * is not there any more (no entry in the connection's map) is idle or closed.
+ */
+import type { ActiveRequest } from "../active-request.ts";
+import type { ResponseSink } from "../response-sink.ts";
+import type { BodyPart } from "../upstream/exchange.ts";
+import { ReceiveWindow } from "./flow-window.ts";
+import { SendQueue } from "./send-queue.ts";
+
+/** What a stream asks of its connection. */
+export interface StreamOwner {
+  readonly isOutputFull: boolean;
+  /** Of SETTINGS. */
+  readonly streamWindowBytes: number;
+  readonly peerWindowBytes: number;
+  sendHead(stream: ServerStream, body: BodyPart): void;
+  sendBody(stream: ServerStream, part: BodyPart): void;
+  decidesToClose(): void;
+  onResponseEnd(stream: ServerStream): void;
+  onResponseBroken(stream: ServerStream): void;
+  onWaitEnd(stream: ServerStream): void;
+  /** The request takes bytes again: what was held back is given back to the client. */
+  release(stream: ServerStream, bytes: number): void;
+  onReadingChanged(on: boolean): void;
+  atLatest(dueMs: number): void;
+}
+
+export class ServerStream implements ResponseSink {
+  readonly isHttp2 = true;
+  readonly id: number;
+  readonly startMs: number;
+  isRequestComplete = false;
+  /** Undefined once it is over. */
+  request: ActiveRequest | undefined;
+  /** Of the body, by its content-length; -1: not known. */
+  bodyLeft = -1;
+  sendWindow: number;
+  readonly receiveWindow: ReceiveWindow;
+  readonly queue = new SendQueue();
+  isReset = false;
+  /** The client has taken something last; asked only when the response is over and bytes of it still wait. */
+  flushSinceMs = 0;
+  /** The response's last byte was handed over, though it may wait in the queue. */
+  isResponseOver = false;
+  /** The head as HTTP/1 text, and what came of the body, of a request that waits. */
+  heldHead: Uint8Array | undefined;
+  readonly heldBody = new SendQueue();
+  readonly #owner: StreamOwner;
+  #isReading = true;
+  #heldBack = 0;
+
+  constructor(owner: StreamOwner, id: number, startMs: number) {
+    this.#owner = owner;
+    this.id = id;
+    this.startMs = startMs;
+    this.sendWindow = owner.peerWindowBytes;
+    this.receiveWindow = new ReceiveWindow(owner.streamWindowBytes);
+  }
+
+  get isOutputFull(): boolean {
+    return this.#owner.isOutputFull || !this.queue.isEmpty;
+  }
+
+  sendHead(body: BodyPart): void {
+    this.#owner.sendHead(this, body);
+  }
+
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#owner.sendBody(this, { start, end, isEnd });
+  }
+
+  /** Never: a response says nothing of the connection. The drain may have to begin, though. */
+  decidesToClose(): boolean {
+    this.#owner.decidesToClose();
+    return false;
+  }
+
+  closeAfterResponse(): void {
+    // The connection has other streams.
+  }
+
+  onResponseEnd(): void {
+    this.isResponseOver = true;
+    this.#owner.onResponseEnd(this);
+  }
+
+  onResponseBroken(): void {
+    this.isResponseOver = true;
+    this.isReset = true;
+    this.#owner.onResponseBroken(this);
+  }
+
+  setRequestReading(on: boolean): void {
+    if (on === this.#isReading) return;
+    this.#isReading = on;
+    this.#owner.onReadingChanged(on);
+    if (!on || this.#heldBack === 0) return;
+    const bytes = this.#heldBack;
+    this.#heldBack = 0;
+    this.#owner.release(this, bytes);
+  }
+
+  /** Bytes were handed on: the client gets room for more, unless the request has its fill. */
+  consumed(bytes: number): void {
+    if (this.#isReading) this.#owner.release(this, bytes);
+    else this.#heldBack += bytes;
+  }
+
+  /** What it holds of the connection's window when it ends. */
+  takeHeldBack(): number {
+    const bytes = this.#heldBack + this.heldBody.bytes;
+    this.#heldBack = 0;
+    return bytes;
+  }
+
+  atLatest(dueMs: number): void {
+    this.#owner.atLatest(dueMs);
+  }
+
+  onWaitEnd(): void {
+    this.#owner.onWaitEnd(this);
+  }
+}
