@@ -49,11 +49,11 @@ export function memoryEndpoint(use: () => MemoryUse): AdminEndpoint {
   };
 }
 
-export function hotRestartVersionEndpoint(): AdminEndpoint {
+export function hotRestartVersionEndpoint(version: () => string): AdminEndpoint {
   return {
     path: "/hot_restart_version",
     isMutation: false,
     help: "print the hot restart compatibility version",
-    handle: () => textResponse("disabled"),
+    handle: () => textResponse(version()),
   };
 }

@@ -6,6 +6,10 @@ export interface ServerInfo {
   readonly version: string;
   readonly state: ServerState;
   readonly uptimeMs: number;
+  /** Since the first generation started. */
+  readonly allEpochsMs: number;
+  /** `disabled` where there is no hot restart. */
+  readonly hotRestartVersion: string;
   /** In proto names and JSON values, ready to print. */
   readonly commandLineOptions: Readonly<Record<string, unknown>>;
   readonly node: Readonly<Record<string, unknown>>;
@@ -17,14 +21,14 @@ export function serverInfoEndpoint(info: () => ServerInfo): AdminEndpoint {
     isMutation: false,
     help: "print server version/status information",
     handle() {
-      const { version, state, uptimeMs, commandLineOptions, node } = info();
-      const uptime = `${Math.floor(uptimeMs / 1000)}s`;
+      const { version, state, uptimeMs, allEpochsMs, commandLineOptions, node } = info();
+      const seconds = (ms: number): string => `${Math.floor(ms / 1000)}s`;
       return jsonResponse({
         version,
         state,
-        uptime_current_epoch: uptime,
-        uptime_all_epochs: uptime,
-        hot_restart_version: "disabled",
+        uptime_current_epoch: seconds(uptimeMs),
+        uptime_all_epochs: seconds(allEpochsMs),
+        hot_restart_version: info().hotRestartVersion,
         command_line_options: commandLineOptions,
         node,
       });

@@ -64,8 +64,10 @@ export class ChildLink {
         return duties.terminate();
       case "testConnection":
         return undefined;
-      default:
+      case undefined:
         return this.#reply(codec.notRecognized());
+      default:
+        return request satisfies never;
     }
   }
 

@@ -5,6 +5,7 @@
  *
  * Everything up to "it drains" can be given up by just ending; the parent serves on as if nothing had been.
  */
+import { fstatSync } from "node:fs";
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
@@ -112,6 +113,11 @@ export class HotRestart implements Disposable {
     for (let index = worker; index < socketsPerAddressMax; index++) {
       const fd = await this.#parent?.takeListenSocket(addressText(address), index);
       if (fd === undefined) return taken;
+      if (taken.some((other) => isSameSocket(other, fd))) {
+        // One for all workers, which the parent gives to each that asks.
+        closeDescriptors([fd]);
+        return taken;
+      }
       taken.push(fd);
       if (!isLast) return taken;
     }
@@ -234,6 +240,10 @@ function bindAs(
   const asParent = new MessageSocket(parent, common);
   const asChild = new MessageSocket(child, common);
   return { names, sockets: { asParent, asChild }, all: [asParent, asChild, ...rest] };
+}
+
+function isSameSocket(one: number, other: number): boolean {
+  return fstatSync(one).ino === fstatSync(other).ino;
 }
 
 function linkTo(parts: HotRestartParts, bound: BoundNames, codec: MessageCodec): ParentLink {

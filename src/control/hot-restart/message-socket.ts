@@ -6,7 +6,7 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import {
   type Datagram,
-  DescriptorSocket,
+  type DescriptorSocket,
   closeDescriptors,
 } from "../../shared/io/descriptor-socket.ts";
 import { errnoOf } from "../../shared/io/syscalls.ts";

@@ -35,7 +35,12 @@ export interface BoundSocket {
 }
 
 export type BindResult =
-  | { readonly ok: true; readonly socket: BoundSocket }
+  | {
+      readonly ok: true;
+      readonly socket: BoundSocket;
+      /** Of the generation before, for workers that this one does not have: bound to the same address. */
+      readonly others?: readonly BoundSocket[];
+    }
   /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
   | { readonly ok: false; readonly error: string };
 
@@ -68,12 +73,15 @@ export interface SocketOwner {
 /** One version's share of one address. */
 export interface SocketLease extends Disposable {
   readonly localAddress: SocketAddress;
-  /** What worker `index` accepts on: the one socket, or its own under `enable_reuse_port`. */
-  refFor(index: number): ListenSocketRef;
+  /**
+   * What worker `index` accepts on: the one socket; its own under `enable_reuse_port`; and more where a generation with
+   * more workers has left its sockets.
+   */
+  refsFor(index: number): readonly ListenSocketRef[];
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
-  /** True when this is the last lease and workers are to close what they get by `refFor`. */
+  /** True when this is the last lease and workers are to close what they get by `refsFor`. */
   disown(): boolean;
   startListening(): string | undefined;
 }
@@ -149,8 +157,9 @@ export class ListenerSockets {
     const entry = [...this.#entries.values()].find(
       ({ sockets }) => formatAddress(firstOf({ sockets }).ref.localAddress) === wanted,
     );
-    const socket = entry?.sockets.length === 1 ? entry.sockets[0] : entry?.sockets[worker];
-    if (!entry?.isListening || worker >= this.#workers) return undefined;
+    const { sockets = [] } = entry ?? {};
+    const socket = sockets.length === 1 && worker < this.#workers ? sockets[0] : sockets[worker];
+    if (!entry?.isListening) return undefined;
     socket?.shareWhile(isShared);
     return socket?.ref;
   }
@@ -174,7 +183,7 @@ export class ListenerSockets {
         for (const socket of sockets) socket.close();
         return result.error;
       }
-      sockets.push(result.socket);
+      sockets.push(result.socket, ...(result.others ?? []));
     }
     const entry: Entry = { key, options, sockets, leases: new Map(), isListening: false };
     this.#entries.set(key, entry);
@@ -182,7 +191,7 @@ export class ListenerSockets {
   }
 
   #lease(entry: Entry, owner: SocketOwner): SocketLease {
-    const lease = new EntryLease(entry, this.#release);
+    const lease = new EntryLease(entry, this.#workers, this.#release);
     entry.leases.set(lease, owner);
     return lease;
   }
@@ -196,10 +205,12 @@ export class ListenerSockets {
 
 class EntryLease implements SocketLease {
   readonly #entry: Entry;
+  readonly #workers: number;
   readonly #release: (entry: Entry, lease: SocketLease) => void;
 
-  constructor(entry: Entry, release: (entry: Entry, lease: SocketLease) => void) {
+  constructor(entry: Entry, workers: number, release: (entry: Entry, lease: SocketLease) => void) {
     this.#entry = entry;
+    this.#workers = workers;
     this.#release = release;
   }
 
@@ -211,8 +222,12 @@ class EntryLease implements SocketLease {
     return this.#entry.sockets.length > 1;
   }
 
-  refFor(index: number): ListenSocketRef {
-    return (this.#entry.sockets[index] ?? firstOf(this.#entry)).ref;
+  refsFor(index: number): readonly ListenSocketRef[] {
+    const { sockets } = this.#entry;
+    // Of two sockets, with three workers, the third shares the first one's.
+    const first = sockets[index % sockets.length] ?? firstOf(this.#entry);
+    const more = sockets.filter((_, at) => at >= this.#workers && at % this.#workers === index);
+    return [first, ...more].map(({ ref }) => ref);
   }
 
   isSharedWith(other: SocketLease): boolean {

@@ -83,7 +83,7 @@ export class ListenerWorkers {
   async #stop(listener: Listener, andThen: (worker: number) => void): Promise<void> {
     const closing = listener.sockets.filter((lease) => lease.disown());
     const stop = (worker: number, emptyQueue: boolean): Promise<void> => {
-      const handles = closing.map((lease) => lease.refFor(worker).handle);
+      const handles = closing.flatMap((lease) => lease.refsFor(worker).map(({ handle }) => handle));
       const stopped = this.#stopIn(worker, listener.tag, emptyQueue ? handles : undefined);
       andThen(worker);
       return stopped;
@@ -128,7 +128,7 @@ export class ListenerWorkers {
       kind: "addListener",
       tag: listener.tag,
       config: withConfig ? listener.config : undefined,
-      sockets: listener.sockets.map((lease) => lease.refFor(worker)),
+      sockets: listener.sockets.flatMap((lease) => lease.refsFor(worker)),
       unboundAddresses: listener.facts.bindToPort ? [] : listener.facts.addresses,
       slots: listener.holdings.slots.slotsFor(worker),
       reply,

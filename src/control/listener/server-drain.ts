@@ -31,6 +31,8 @@ export interface DrainListenersOrder {
   /** In place of the process's. */
   readonly timeMs?: number | undefined;
   readonly strategy?: DrainStrategy | undefined;
+  /** By default the admin's. */
+  readonly cause?: "admin" | "hot-restart";
 }
 
 /** `isNew: false`: the direction drained already, as `record` says. */
@@ -80,7 +82,7 @@ export class ServerDrain {
     const { pool, drains, drainManager, drainDefaults } = this.#context;
     this.#replaceNarrower();
     const record = drains.begin({
-      cause: "admin",
+      cause: order.cause ?? "admin",
       policy: {
         ...drainDefaults,
         ...(order.timeMs !== undefined && { timeMs: order.timeMs }),

@@ -101,7 +101,7 @@ export function adminEndpoints(parts: AdminParts): readonly AnyEndpoint[] {
     runtimeModifyEndpoint((changes) => parts.runtime.modify(changes)),
     initDumpEndpoint({ listeners, clusters, server: parts.awaiting }),
     memoryEndpoint(parts.memory),
-    hotRestartVersionEndpoint(),
+    hotRestartVersionEndpoint(() => parts.info().hotRestartVersion),
     certsEndpoint(parts.certificates),
     reopenLogsEndpoint(parts.reopenLogs),
     quitEndpoint(parts.quit),

@@ -5,6 +5,7 @@ import type { Random } from "../../shared/common/random.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
+import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import type { ServerOptions } from "./options.ts";
@@ -19,6 +20,8 @@ export interface ControlPlaneParts {
   readonly limits: SharedLimits;
   readonly slabs: ServerSlabs;
   readonly listenSockets: ListenSockets;
+  /** Undefined: there is no other generation. */
+  readonly hotRestart: HotRestart | undefined;
   readonly lifecycle: ServerLifecycle;
   readonly clock: Clock;
   readonly random: Random;

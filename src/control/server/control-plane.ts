@@ -29,6 +29,7 @@ import type { ControlPlaneParts } from "./control-plane-parts.ts";
 import { createListenerDependencies, createSecretManager } from "./dependency-setup.ts";
 import type { ServerOptions } from "./options.ts";
 import { createReports, type Reports } from "./report-setup.ts";
+import { bindOrTake } from "./generations.ts";
 import { TlsClients } from "./tls-clients.ts";
 import { clusterTls, createTlsContexts } from "./tls-setup.ts";
 import { XdsSources } from "./xds-setup.ts";
@@ -36,6 +37,7 @@ import { XdsSources } from "./xds-setup.ts";
 export interface ControlPlane extends Disposable {
   readonly clusters: ClusterManager;
   readonly listeners: ListenerManager;
+  readonly listenerSockets: ListenerSockets;
   readonly routes: RdsApi;
   readonly secrets: SecretManager;
   readonly tls: TlsContexts;
@@ -79,6 +81,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { routes, scopedRoutes, extensions } = dependencies;
   const draining = createDraining(parts);
   const { drainManager } = draining;
+  const listenerSockets = new ListenerSockets(
+    bindOrTake(parts.listenSockets, parts.hotRestart, pool.concurrency),
+    pool.concurrency,
+  );
   const listeners = new ListenerManager({
     pool,
     limits,
@@ -90,10 +96,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     inquiry: draining.inquiry,
     drains: draining.runner,
-    sockets: new ListenerSockets(
-      (address, options) => parts.listenSockets.openListenSocket(address, options),
-      pool.concurrency,
-    ),
+    sockets: listenerSockets,
     comparison: decoders.comparison,
     hasCluster: (name) => clusters.hasCluster(name),
     warming: clusters.warming,
@@ -104,6 +107,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const members = {
     clusters,
     listeners,
+    listenerSockets,
     routes,
     secrets,
     tls: contexts,

@@ -13,8 +13,6 @@ export interface FlagSpec {
   readonly ignoredBecause?: string;
 }
 
-const noHotRestart = "hot restart is not built";
-
 export const flagTable: readonly FlagSpec[] = [
   {
     name: "config-path",
@@ -37,55 +35,52 @@ export const flagTable: readonly FlagSpec[] = [
     kind: "number",
     help: "Worker threads; default: the cores this process may use (affinity and cgroup)",
   },
-  { name: "base-id", kind: "number", help: "Hot restart id", ignoredBecause: noHotRestart },
+  {
+    name: "base-id",
+    kind: "number",
+    help: "Hot restart id: processes with the same one are generations of each other (default 0)",
+  },
   {
     name: "use-dynamic-base-id",
     kind: "switch",
-    help: "Choose a free hot restart id",
-    ignoredBecause: noHotRestart,
+    help: "Choose a free hot restart id; with --restart-epoch 0 alone",
   },
   {
     name: "base-id-path",
     kind: "string",
     help: "Where to write the hot restart id",
-    ignoredBecause: noHotRestart,
   },
   {
     name: "restart-epoch",
     kind: "number",
-    help: "Hot restart epoch: 0 only, hot restart is not built",
+    help: "Hot restart epoch: 0 for the first process, then one more each time; naming any hot restart flag turns hot restart on",
   },
   {
     name: "skip-hot-restart-on-no-parent",
     kind: "switch",
-    help: "Start without a parent",
-    ignoredBecause: noHotRestart,
+    help: "Start like the first generation where no parent answers",
   },
   {
     name: "skip-hot-restart-parent-stats",
     kind: "switch",
     help: "Do not take over the parent's stats",
-    ignoredBecause: noHotRestart,
   },
   { name: "disable-hot-restart", kind: "switch", help: "No hot restart" },
   { name: "hot-restart-version", kind: "switch", help: "Print the hot restart version and exit" },
   {
     name: "socket-path",
     kind: "string",
-    help: "Hot restart socket",
-    ignoredBecause: noHotRestart,
+    help: "Names of the hot restart sockets begin with it; @ for abstract ones (default @envoy_domain_socket)",
   },
   {
     name: "socket-mode",
     kind: "string",
-    help: "Permission of the hot restart socket",
-    ignoredBecause: noHotRestart,
+    help: "Permission of hot restart sockets that are files, octal (default 600)",
   },
   {
     name: "parent-shutdown-time-s",
     kind: "number",
-    help: "Seconds until a hot restart's parent ends (default 900)",
-    ignoredBecause: noHotRestart,
+    help: "Seconds until a hot restart's parent ends, from its drain on, connections or not (default 900)",
   },
   { name: "drain-time-s", kind: "number", help: "Seconds that a drain may take (default 600)" },
   {

@@ -9,6 +9,8 @@ import {
   logLevels,
 } from "../../shared/common/log.ts";
 import type { DrainStrategy } from "../../shared/drain/drain.ts";
+import { type HotRestartOptions, socketPathDefault } from "../hot-restart/hot-restart-options.ts";
+import { hotRestartVersionText } from "../hot-restart/version.ts";
 import { type FlagValues, parseFlags } from "./flag-parser.ts";
 import { flagTable } from "./flag-table.ts";
 import { versionText } from "./version.ts";
@@ -21,7 +23,8 @@ export interface ServerOptions {
   readonly mode: ServerMode;
   /** 1 … 256. */
   readonly concurrency: number;
-  readonly disableHotRestart: boolean;
+  /** Undefined: no generation before or after this process. */
+  readonly hotRestart: HotRestartOptions | undefined;
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
   /** Of SIGTERM; 0: ends at once. */
@@ -68,8 +71,7 @@ export function parseOptions(args: readonly string[], coreCount: number): Parsed
   const { values } = flags;
   if (values.has("help")) return exit(0, helpText());
   if (values.has("version")) return exit(0, `sluice  version: ${versionText()}\n`);
-  // Envoy prints its protocol's version; there is none to be compatible with yet.
-  if (values.has("hot-restart-version")) return exit(0, "disabled\n");
+  if (values.has("hot-restart-version")) return exit(0, `${hotRestartVersionText}\n`);
   try {
     return { kind: "run", options: optionsOf(values, coreCount) };
   } catch (error) {
@@ -85,15 +87,12 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
   const number = (name: string, byDefault: number): number =>
     values.has(name) ? Number(text(name)) : byDefault;
   const isSet = (name: string): boolean => values.has(name);
-  const epoch = number("restart-epoch", 0);
-  if (epoch > 0)
-    throw new UsageError(`--restart-epoch ${epoch}: hot restart is not built, only epoch 0 runs`);
   return {
     configPath: text("config-path"),
     configYaml: text("config-yaml"),
     mode: oneOf(values, "mode", ["serve", "validate", "init_only"]),
     concurrency: Math.min(Math.max(1, number("concurrency", coreCount)), concurrencyMax),
-    disableHotRestart: isSet("disable-hot-restart"),
+    hotRestart: hotRestartOptionsOf(values),
     drainTimeMs: number("drain-time-s", 600) * 1000,
     drainStrategy: oneOf(values, "drain-strategy", ["gradual", "immediate"]),
     // Docker kills after 10 s, Kubernetes after 30: what follows the drain has its time too.
@@ -120,6 +119,43 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     ignoredFlags: flagTable
       .filter((flag) => flag.ignoredBecause !== undefined && isSet(flag.name))
       .map((flag) => `--${flag.name} (${flag.ignoredBecause})`),
+  };
+}
+
+const hotRestartFlags = [
+  "restart-epoch",
+  "base-id",
+  "use-dynamic-base-id",
+  "base-id-path",
+  "socket-path",
+  "socket-mode",
+  "skip-hot-restart-on-no-parent",
+  "skip-hot-restart-parent-stats",
+];
+
+/**
+ * Unlike Envoy's it is off until one of its flags is given: two proxies on one machine that never heard of it would refuse
+ * to start for their common base id.
+ */
+function hotRestartOptionsOf(values: FlagValues): HotRestartOptions | undefined {
+  const isOff = values.has("disable-hot-restart") || values.get("mode")?.[0] === "validate";
+  if (isOff || !hotRestartFlags.some((flag) => values.has(flag))) return undefined;
+  const text = (name: string): string | undefined => values.get(name)?.[0];
+  const epoch = Number(text("restart-epoch") ?? 0);
+  const isDynamic = values.has("use-dynamic-base-id");
+  if (isDynamic && epoch > 0)
+    throw new UsageError("cannot use --restart-epoch with --use-dynamic-base-id");
+  const mode = text("socket-mode") ?? "600";
+  if (!/^[0-7]{1,4}$/.test(mode)) throw new UsageError(`invalid socket-mode '${mode}'`);
+  return {
+    epoch,
+    baseId: isDynamic ? "dynamic" : Number(text("base-id") ?? 0),
+    baseIdPath: text("base-id-path") ?? "",
+    socketPath: text("socket-path") ?? socketPathDefault,
+    socketMode: Number.parseInt(mode, 8),
+    skipsOnNoParent: values.has("skip-hot-restart-on-no-parent"),
+    skipsParentStats: values.has("skip-hot-restart-parent-stats"),
+    parentShutdownMs: Number(text("parent-shutdown-time-s") ?? 900) * 1000,
   };
 }
 

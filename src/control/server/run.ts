@@ -10,6 +10,8 @@ import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
+import type { HotRestart } from "../hot-restart/hot-restart.ts";
+import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { systemFiles } from "../secret/secret-files.ts";
 import { crossChecks, crossWarnings, validate } from "./validate.ts";
 
@@ -64,6 +66,13 @@ async function serve(
   const { Server } = await import("./server.ts");
   const dataPlane = await loadDataPlane();
   exit = (code) => dataPlane.exit(code);
+  if (options.hotRestart && dataPlane.listenSockets.adoptListenSocket === undefined)
+    return refuse(options, log, [
+      `hot restart needs sockets that can be handed over, which the ${dataPlane.reactor} reactor has not (see --disable-hot-restart)`,
+    ]);
+  const hotRestart = await placeAmongGenerations(options, log, result.loaded.decoders.protos);
+  if (typeof hotRestart === "string") return refuse(options, log, [hotRestart]);
+  using _hotRestart = hotRestart;
   const server = new Server({
     options,
     log,
@@ -72,6 +81,7 @@ async function serve(
     clock: systemClock,
     random: systemRandom,
     die: fatal.die,
+    hotRestart,
   });
   using _signals = handleSignals({
     terminate: (signal) => server.terminate(signal),
@@ -80,6 +90,24 @@ async function serve(
   const end = await server.run();
   if (end.kind === "refused") return refuse(options, log, [end.error]);
   return end.kind === "workerLost" ? exitCodes.fatal : exitCodes.clean;
+}
+
+/** Undefined: it is the only one. A string: why it may not start. */
+async function placeAmongGenerations(
+  { hotRestart }: ServerOptions,
+  log: ServerLog,
+  protos: ProtoRegistry,
+): Promise<HotRestart | string | undefined> {
+  if (!hotRestart) return undefined;
+  const { openHotRestart } = await import("./hot-restart-setup.ts");
+  return openHotRestart({
+    options: hotRestart,
+    protos,
+    clock: systemClock,
+    random: systemRandom,
+    log: log.loggerOf("hot_restart"),
+    uid: process.getuid?.() ?? 0,
+  });
 }
 
 /** In Envoy's words; every reason at once, in one entry. */

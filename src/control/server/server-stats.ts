@@ -16,6 +16,7 @@ const serverStats = defineStats({
     "memory_heap_size",
     "memory_physical_size",
     "hot_restart_epoch",
+    "hot_restart_generation",
     "parent_connections",
     "total_connections",
     "days_until_first_cert_expiring",
@@ -60,6 +61,22 @@ export class ServerStats {
   setState(lifecycle: ServerLifecycle): void {
     this.#set("state", lifecycle.stateNumber);
     this.#set("live", lifecycle.state === "LIVE" ? 1 : 0);
+  }
+
+  setGeneration({
+    epoch,
+    generation,
+  }: {
+    readonly epoch: number;
+    readonly generation: number;
+  }): void {
+    this.#set("hot_restart_epoch", epoch);
+    this.#set("hot_restart_generation", generation);
+  }
+
+  /** Of the generation before, while it drains. */
+  setParentConnections(count: number): void {
+    this.#set("parent_connections", count);
   }
 
   recordInitialization(durationMs: number): void {

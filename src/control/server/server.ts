@@ -23,6 +23,9 @@ import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DieOf } from "./fatal.ts";
 import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
+import type { HotRestart } from "../hot-restart/hot-restart.ts";
+import { hotRestartVersionText } from "../hot-restart/version.ts";
+import { Generations } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
@@ -47,6 +50,8 @@ export interface ServerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly die: DieOf;
+  /** Undefined: there is no other generation. */
+  readonly hotRestart: HotRestart | undefined;
 }
 
 export type ServerEnd =
@@ -71,6 +76,9 @@ export class Server {
   readonly #overloadManager: OverloadManager | undefined;
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
+  readonly #generations: Generations;
+  #admin: AdminServer | undefined;
+  #adminGrpc: AdminGrpcServer | undefined;
   readonly #ended = Promise.withResolvers<void>();
   readonly #lostWorkers = new Set<number>();
   #isEnding = false;
@@ -81,10 +89,9 @@ export class Server {
     this.#startedMs = clock.now();
     this.#loadedAtMs = clock.wallTime();
     this.#concurrency = Math.min(options.concurrency, dataPlane.workersMax);
+    const main = log.loggerOf("main");
     if (this.#concurrency < options.concurrency)
-      log
-        .loggerOf("main")
-        .warning(`the ${dataPlane.reactor} reactor has ${this.#concurrency} worker at most`);
+      main.warning(`the ${dataPlane.reactor} reactor has ${this.#concurrency} worker at most`);
     this.#slabs = createSlabs(this.#concurrency);
     this.#stats = new ServerStats(this.#slabs.stats, this.#concurrency);
     this.#lifecycle = new ServerLifecycle((lifecycle) => this.#stats.setState(lifecycle));
@@ -133,29 +140,27 @@ export class Server {
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
     });
+    this.#generations = new Generations(parts, this.#slabs, this.#stats);
     this.#initialization = new Initialization({
       plane: this.#plane,
       bootstrap: loaded.bootstrap,
       decoders: loaded.decoders,
       lifecycle: this.#lifecycle,
-      log: log.loggerOf("main"),
+      log: main,
     });
   }
 
   /** Serves until `end`. Resolves when all is closed. */
   async run(): Promise<ServerEnd> {
-    const admin = await this.#startAdmin();
-    const grpc = await this.#startAdminGrpc();
+    // A parent has it until this process serves.
+    const refused = this.#generations.hasParent ? undefined : await this.#openAdmin();
     using _flushes = this.#flushStats();
     using _pulse = this.#startPulse();
     using _guardDog = this.#guardDog;
     using _overload = this.#overloadManager;
-    const error =
-      [admin, grpc].find((each) => typeof each === "string") ??
-      (await Promise.race([this.#initialize(), this.#ended.promise]));
+    const error = refused ?? (await Promise.race([this.#initialize(), this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
-    if (typeof grpc !== "string") grpc?.[Symbol.dispose]();
-    await this.#shutdown(typeof admin === "string" ? undefined : admin);
+    await this.#shutdown();
     if (typeof error === "string") return { kind: "refused", error };
     return this.#lostWorkers.size > 0 ? { kind: "workerLost" } : { kind: "clean" };
   }
@@ -210,6 +215,27 @@ export class Server {
     this.#stats.recordInitialization(clock.now() - this.#startedMs);
     this.#lifecycle.become("live");
     log.loggerOf("main").info("starting main dispatch loop");
+    return await this.#joinGenerations();
+  }
+
+  /** Takes over from the one before, if there is one, and is there for the one after. */
+  async #joinGenerations(): Promise<string | undefined> {
+    const { listenerSockets, serverDrain } = this.#plane;
+    const refused = await this.#generations.succeed(() => this.#openAdmin());
+    if (refused !== undefined) return refused;
+    this.#generations.awaitSuccessor({
+      share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
+      closeAdmin: () => this.#closeAdmin(),
+      figures: () => ({
+        allocatedBytes: memoryUse().allocated,
+        connections: openConnections(this.#limits, this.#concurrency),
+      }),
+      drainListeners: () => {
+        const order = { graceful: false, skipExit: false, inboundOnly: false };
+        void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
+      },
+      terminate: () => this.end("a new generation serves"),
+    });
     return undefined;
   }
 
@@ -253,14 +279,33 @@ export class Server {
     });
   }
 
-  async #shutdown(admin: AdminServer | undefined): Promise<void> {
+  async #shutdown(): Promise<void> {
     if (this.#lifecycle.phase !== "ending") this.#lifecycle.become("ending");
     const timedOut = Promise.withResolvers<void>();
     using _timer = this.#parts.clock.startTimer(shutdownMsMax, timedOut.resolve);
     this.#plane[Symbol.dispose]();
     this.#pool.shutdown();
-    await Promise.race([Promise.all([admin?.close(), this.#pool.exited]), timedOut.promise]);
+    await Promise.race([Promise.all([this.#closeAdmin(), this.#pool.exited]), timedOut.promise]);
     this.#parts.log.loggerOf("main").info("exiting");
+  }
+
+  /** Why it cannot be opened; undefined: it is, as far as one is configured. */
+  async #openAdmin(): Promise<string | undefined> {
+    const admin = await this.#startAdmin();
+    if (typeof admin === "string") return admin;
+    this.#admin = admin;
+    const grpc = await this.#startAdminGrpc();
+    if (typeof grpc === "string") return grpc;
+    this.#adminGrpc = grpc;
+    return undefined;
+  }
+
+  async #closeAdmin(): Promise<void> {
+    this.#adminGrpc?.[Symbol.dispose]();
+    this.#adminGrpc = undefined;
+    const admin = this.#admin;
+    this.#admin = undefined;
+    await admin?.close();
   }
 
   #startAdmin(): Promise<AdminServer | string | undefined> {
@@ -273,6 +318,8 @@ export class Server {
         version: versionText(),
         state: this.#lifecycle.state,
         uptimeMs: this.#uptimeMs(),
+        allEpochsMs: this.#parts.clock.wallTime() - this.#generations.firstStartMs,
+        hotRestartVersion: options.hotRestart ? hotRestartVersionText : "disabled",
         commandLineOptions: { ...optionsJson(options), concurrency: this.#concurrency },
         node: loaded.decoders.render("envoy.config.core.v3.Node", loaded.bootstrap.node.bytes),
       }),

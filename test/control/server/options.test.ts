@@ -78,7 +78,8 @@ test("parseOptions() refuses bad usage with one message and code 1", () => {
     [["--component-log-level", "nope:info"], /invalid component specified 'nope'/],
     [["-c", "a", "--config-path", "b"], /already set/],
     [["--version=1"], /takes no value/],
-    [["--restart-epoch", "1"], /hot restart is not built/],
+    [["--socket-mode", "99"], /invalid socket-mode '99'/],
+    [["--restart-epoch", "1", "--use-dynamic-base-id"], /cannot use --restart-epoch/],
   ];
   for (const [args, message] of table) {
     const parsed = parseOptions(args, 1);
@@ -97,9 +98,28 @@ test("parseOptions() answers --help with every flag and --version in Envoy's for
 });
 
 test("parseOptions() names every flag that it ignores", () => {
-  const options = run("--base-id", "7", "--enable-core-dump", "--stats-tag", "a:b");
+  const options = run("--cpuset-threads", "--enable-core-dump", "--stats-tag", "a:b");
   assert.equal(options.ignoredFlags.length, 3);
-  assert.match(options.ignoredFlags.join(), /--base-id \(hot restart is not built\)/);
+  assert.match(options.ignoredFlags.join(), /--enable-core-dump \(use ulimit -c\)/);
+});
+
+test("hot restart is on where one of its flags is given, and not otherwise", () => {
+  assert.equal(run().hotRestart, undefined);
+  assert.equal(run("--drain-time-s", "5", "--parent-shutdown-time-s", "9").hotRestart, undefined);
+  assert.equal(run("--base-id", "7", "--disable-hot-restart").hotRestart, undefined);
+  assert.equal(run("--base-id", "7", "--mode", "validate").hotRestart, undefined);
+  const named = ["--base-id", "7", "--restart-epoch", "2", "--socket-path", "/run/s"];
+  assert.deepEqual(run(...named, "--socket-mode", "660").hotRestart, {
+    epoch: 2,
+    baseId: 7,
+    baseIdPath: "",
+    socketPath: "/run/s",
+    socketMode: 0o660,
+    skipsOnNoParent: false,
+    skipsParentStats: false,
+    parentShutdownMs: 900_000,
+  });
+  assert.equal(run("--use-dynamic-base-id").hotRestart?.baseId, "dynamic");
 });
 
 test("parseOptions() ends in options or a message, whatever it is given", () => {

@@ -1,0 +1,179 @@
+/** Generations of processes: who serves, who drains, and who stays as if nothing had been. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { installedEnvoy } from "../../../bench/programs.ts";
+import { GenerationStage } from "../../support/generation-stage.ts";
+import { until } from "../../support/until.ts";
+
+const isLinux = process.platform === "linux";
+const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 180_000 };
+const envoy = installedEnvoy();
+const withEnvoy = { ...onLinux, skip: onLinux.skip || (envoy === undefined && "no envoy is here") };
+
+test("three generations under load, and not a request is lost", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const first = stage.launch(0);
+  await stage.serves(first, 0);
+  const { kept, short } = stage.load();
+  await until(() => kept.completed > 100 && short.completed > 20, "load is on");
+  const second = stage.launch(1);
+  await stage.serves(second, 1);
+  assert.deepEqual(await first.exit, [0, null], first.log);
+  assert.match(first.log, /hot-restart of the server/);
+  assert.equal(await stage.stat("server.hot_restart_epoch"), 1);
+  assert.equal(await stage.stat("server.hot_restart_generation"), 2);
+  const third = stage.launch(2);
+  await stage.serves(third, 2);
+  assert.deepEqual(await second.exit, [0, null], second.log);
+  const before = kept.completed;
+  await until(() => kept.completed > before + 50, "the third serves");
+  const failures = [...(await kept.stop()), ...(await short.stop())];
+  assert.deepEqual(failures, []);
+  // What the ones before have counted goes on.
+  await until(
+    async () =>
+      (await stage.stat("http.web.downstream_rq_total")) >= kept.completed + short.completed,
+    "no request is forgotten",
+  );
+  assert.equal(await stage.stat("server.hot_restart_generation"), 3);
+  assert.equal(await stage.stat("server.parent_connections"), 0);
+});
+
+test("Envoy, Sluice, Envoy, Sluice under load, and not a request is lost", withEnvoy, async () => {
+  await using stage = await GenerationStage.start();
+  const chain = [envoy, undefined, envoy, undefined];
+  let load: ReturnType<GenerationStage["load"]> | undefined;
+  for (const [epoch, program] of chain.entries()) {
+    const generation = stage.launch(epoch, program === undefined ? {} : { program });
+    await stage.serves(generation, epoch);
+    load ??= stage.load();
+    const { kept, short } = load;
+    // Sluice's own counting goes on from Envoy's; a third generation may come before an Envoy has asked.
+    const counted = kept.completed + short.completed;
+    if (epoch === 1)
+      await until(
+        async () => (await stage.stat("http.web.downstream_rq_total")) >= counted,
+        "what the Envoy has counted is not forgotten",
+      );
+    const [before, shortBefore] = [kept.completed, short.completed];
+    await until(
+      () => kept.completed > before + 200 && short.completed > shortBefore + 50,
+      `epoch ${epoch} is under load`,
+    );
+  }
+  const failures = [...((await load?.kept.stop()) ?? []), ...((await load?.short.stop()) ?? [])];
+  assert.deepEqual(failures, []);
+});
+
+test("a child whose configuration is bad leaves its parent as it was", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const parent = stage.launch(0);
+  await stage.serves(parent, 0);
+  const { kept, short } = stage.load();
+  stage.write("bad.json", { static_resources: { listeners: [{ name: "web" }] } });
+  const child = stage.launch(1, { config: "bad.json" });
+  assert.deepEqual(await child.exit, [1, null]);
+  assert.match(child.log, /error initializing configuration/);
+  const before = kept.completed;
+  await until(() => kept.completed > before + 50, "it serves on");
+  assert.equal((await stage.info())?.state, "LIVE");
+  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+  assert.equal(parent.hasEnded, false);
+});
+
+test("a child that waits for ever and is killed leaves its parent as it was", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const parent = stage.launch(0);
+  await stage.serves(parent, 0);
+  const { kept, short } = stage.load();
+  stage.write("waiting.json", waitingBootstrap(stage));
+  for (let round = 0; round < 2; round++) {
+    const child = stage.launch(1, { config: "waiting.json" });
+    await until(
+      () => /gRPC config stream to control .* closed/.test(child.log),
+      "it waits for its clusters",
+    );
+    assert.equal((await stage.info())?.state, "LIVE", "the admin is still the parent's");
+    child.process.kill("SIGKILL");
+    await child.exit;
+  }
+  const next = stage.launch(1);
+  await stage.serves(next, 1);
+  await parent.exit;
+  const before = kept.completed;
+  await until(() => kept.completed > before + 50, "the next child serves");
+  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+});
+
+test("a parent that is killed while it drains is not waited for", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const parent = stage.launch(0);
+  await stage.serves(parent, 0);
+  const child = stage.launch(1);
+  await stage.serves(child, 1);
+  parent.process.kill("SIGKILL");
+  await parent.exit;
+  assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+  const next = stage.launch(2);
+  await stage.serves(next, 2);
+  assert.deepEqual(await child.exit, [0, null], child.log);
+});
+
+test(
+  "without a parent there is no next generation, unless that is asked for",
+  onLinux,
+  async () => {
+    await using stage = await GenerationStage.start();
+    const orphan = stage.launch(1);
+    assert.deepEqual(await orphan.exit, [1, null]);
+    assert.match(
+      orphan.log,
+      /no parent answers at @envoy_domain_socket_parent_\d+ \(see --restart-epoch/,
+    );
+    const alone = stage.launch(1, { flags: ["--skip-hot-restart-on-no-parent"] });
+    await stage.serves(alone, 1);
+    const second = stage.launch(1, { flags: ["--skip-hot-restart-on-no-parent"] });
+    assert.deepEqual(await second.exit, [1, null]);
+    assert.match(
+      second.log,
+      /unable to bind domain socket with base_id=\d+, id=1, errno=98 \(see --base-id option\)/,
+    );
+    assert.equal(alone.hasEnded, false);
+  },
+);
+
+/** Whose cluster waits for a control plane that never answers. */
+function waitingBootstrap(stage: GenerationStage): object {
+  const loopback = (port: number): object => ({
+    socket_address: { address: "127.0.0.1", port_value: port },
+  });
+  return {
+    node: { id: "n", cluster: "c" },
+    admin: { address: loopback(Number(new URL(stage.admin).port)) },
+    dynamic_resources: {
+      cds_config: {
+        resource_api_version: "V3",
+        initial_fetch_timeout: "0s",
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
+        },
+      },
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: "control",
+          type: "STATIC",
+          connect_timeout: "1s",
+          http2_protocol_options: {},
+          load_assignment: {
+            cluster_name: "control",
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(1) } }] }],
+          },
+        },
+      ],
+    },
+  };
+}
