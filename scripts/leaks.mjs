@@ -14,8 +14,8 @@ import { visitKinds, Visitor } from "../test/support/visits.ts";
 
 const total = Number(process.argv[2] ?? 1_000_000);
 const atOnce = Number(process.argv[3] ?? 32);
-if (!(total >= 1_000 && atOnce >= 1)) {
-  console.error("usage: npm run leaks [-- connections (1000 or more) [how many at once]]");
+if (!(total >= 10_000 && atOnce >= 1)) {
+  console.error("usage: npm run leaks [-- connections (10000 or more) [how many at once]]");
   process.exit(2);
 }
 const growthMax = 0.05;
