@@ -10,7 +10,7 @@ import { TlsStats } from "../tls/tls-stats.ts";
 import type { ControlPlaneParts } from "./control-plane-parts.ts";
 
 export function createTlsContexts(
-  { pool, random, slabs, loggerOf }: ControlPlaneParts,
+  { pool, random, clock, slabs, loggerOf }: ControlPlaneParts,
   secrets: SecretManager,
   files: SecretFiles,
 ): TlsContexts {
@@ -18,6 +18,7 @@ export function createTlsContexts(
     secrets,
     files,
     random,
+    clock,
     pool,
     stats: slabs.stats,
     log: loggerOf("config"),

@@ -2,7 +2,6 @@
  * The secrets of one context: those that stand in it, those of the bootstrap, those of SDS. It is ready at the first word
  * about each, and complete when each has come.
  */
-import type { Random } from "../../shared/common/random.ts";
 import type { TlsSecret } from "../config/tls-config.ts";
 import { SecretError } from "../secret/data-source-reader.ts";
 import type { SecretFiles } from "../secret/secret-files.ts";
@@ -13,14 +12,11 @@ import { filesOf } from "../secret/watched-sources.ts";
 import { mergeValidation } from "./client-context.ts";
 import { type ContextOrder, validationKey } from "./context-order.ts";
 import type { ContextMaterial } from "./engine-config.ts";
+import { OwnTicketKeys, type OwnTicketKeysParts } from "./own-ticket-keys.ts";
 
-/** Docs: `TlsSessionTicketKeys.keys`: a name, and two keys. */
-const ticketKeyBytes = 80;
-
-export interface ContextSecretsParts {
+export interface ContextSecretsParts extends OwnTicketKeysParts {
   readonly secrets: Pick<SecretManager, "acquire" | "hold">;
   readonly files: SecretFiles;
-  readonly random: Random;
 }
 
 export interface ContextSecretsObserver {
@@ -37,18 +33,17 @@ interface HeldSecret extends Disposable {
 
 export class ContextSecrets implements Disposable {
   readonly #order: ContextOrder;
-  readonly #parts: ContextSecretsParts;
   readonly #certificates: readonly HeldSecret[];
   readonly #validation: HeldSecret | undefined;
   readonly #ticketKeys: HeldSecret | undefined;
   readonly #defaults: ValidationMaterial | undefined;
-  #ownKeys: { readonly validation: string; readonly key: Uint8Array } | undefined;
+  readonly #ownKeys: OwnTicketKeys;
 
   /** Throws a `SecretError` for what is broken in the configuration itself. */
   constructor(order: ContextOrder, parts: ContextSecretsParts, observer: ContextSecretsObserver) {
     const { certificates, validation, ticketKeys } = order;
     this.#order = order;
-    this.#parts = parts;
+    this.#ownKeys = new OwnTicketKeys(parts, () => observer.onMaterial(false));
     const hold = (secret: TlsSecret): HeldSecret => heldSecret(secret, parts, observer);
     this.#certificates = certificates.map(hold);
     this.#validation = validation && hold(validation.secret);
@@ -74,6 +69,7 @@ export class ContextSecrets implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ownKeys[Symbol.dispose]();
     for (const secret of this.#all) secret[Symbol.dispose]();
   }
 
@@ -86,13 +82,7 @@ export class ContextSecrets implements Disposable {
     if (this.#order.ticketKeys.kind === "none") return [];
     const held = this.#ticketKeys?.material;
     if (held) return held.kind === "sessionTicketKeys" ? held.keys : [];
-    const validation = validationKey(material);
-    if (this.#ownKeys?.validation !== validation) {
-      const key = new Uint8Array(ticketKeyBytes);
-      this.#parts.random.fill(key);
-      this.#ownKeys = { validation, key };
-    }
-    return [this.#ownKeys.key];
+    return this.#ownKeys.keysFor(validationKey(material));
   }
 }
 

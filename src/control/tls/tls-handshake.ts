@@ -4,9 +4,11 @@
  * What one would get wrong: a socket under TLS goes on emitting errors of its own, and one that nobody listens to ends
  * the process.
  */
+import type { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { messageOf } from "../../shared/common/errors.ts";
+import { keyUsageFailure, keyUsageOf } from "../../shared/io/tls/key-usage.ts";
 import type { ClientContext } from "./client-context.ts";
 
 export type TlsFailure = "handshake" | "chain" | "name" | "hash" | "noCertificate";
@@ -69,11 +71,19 @@ function judge(
   secured: TLSSocket,
   { validation, judge: judgeLeaf }: ClientContext,
 ): TlsError | undefined {
-  if (!validation || validation.acceptsUntrusted) return undefined;
   const certificate = secured.getPeerX509Certificate();
+  const misuse = certificate && misuseOf(certificate, secured);
+  if (misuse) return misuse;
+  if (!validation || validation.acceptsUntrusted) return undefined;
   if (!certificate) return new TlsError("noCertificate", "the server showed no certificate");
   const refusal = judgeLeaf?.(certificate);
   return refusal && new TlsError(refusal.kind, refusal.reason);
+}
+
+function misuseOf({ raw }: X509Certificate, secured: TLSSocket): TlsError | undefined {
+  const version = secured.getProtocol() === "TLSv1.3" ? "TLSv1.3" : "TLSv1.2";
+  const misuse = keyUsageFailure(keyUsageOf(raw), { version, cipher: secured.getCipher().name });
+  return misuse && new TlsError("handshake", misuse.reason);
 }
 
 function errorOf(secured: TLSSocket, error: Error): TlsError {

@@ -15,7 +15,11 @@ import type {
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
-import { type ConnectionOutcome, ConnectionStreamInfo } from "../network/connection-stream-info.ts";
+import {
+  type ConnectionOutcome,
+  ConnectionStreamInfo,
+  unremarkable,
+} from "../network/connection-stream-info.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ConnectionFacts } from "../network/filter-chain-match.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
@@ -29,13 +33,6 @@ import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts
 import { DownstreamHandshake } from "./downstream-handshake.ts";
 import { inertFilter } from "./inert-filter.ts";
 
-const unremarkable: ConnectionOutcome = {
-  flags: [],
-  details: undefined,
-  bytesReceived: 0,
-  bytesSent: 0,
-  upstream: undefined,
-};
 /** Envoy: `ActiveStreamListenerBase::newConnection`. */
 const unmatched: ConnectionOutcome = {
   ...unremarkable,

@@ -26,7 +26,11 @@ import type {
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ConnectionFacts } from "../network/filter-chain-match.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
-import { lookAtAddresses } from "../network/connection-stream-info.ts";
+import {
+  ConnectionStreamInfo,
+  lookAtAddresses,
+  unremarkable,
+} from "../network/connection-stream-info.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import {
@@ -110,7 +114,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       counters: this.#counters,
       onBug: (error) => this.onBug(error),
       open: (descriptor, pending) => this.#openPending(descriptor, pending),
-      lost: () => this.#release(),
+      lost: (pending) => this.#onLost(pending),
     });
     if (command.config) this.#serveWith(command.config, undefined);
     this.#sockets = command.sockets;
@@ -358,6 +362,28 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     if (!other) return this.#open({ descriptor, facts }, chains.config);
     this.#counters.release();
     other.takeOver(descriptor, facts);
+  }
+
+  /** Envoy logs it, too, as a connection of no chain and without a number (`~ActiveTcpSocket`). */
+  #onLost({ facts, startMs }: PendingConnection): void {
+    const { worker } = this;
+    const nothing = { id: 0, terminationDetails: undefined, transportFailureReason: undefined };
+    this.#logger?.log(
+      new ConnectionStreamInfo(
+        {
+          ...nothing,
+          facts,
+          startMs,
+          worker,
+          reactor: worker.reactor,
+          socket: { tlsSession: undefined },
+          listener: { name: this.#config?.name ?? "" },
+          filterChain: { name: "" },
+        },
+        unremarkable,
+      ),
+    );
+    this.#release();
   }
 
   #open(accepted: AcceptedDescriptor, config: ListenerConfig): void {

@@ -1,5 +1,6 @@
 /** The connections of one listener that its filters look at, and what is counted of them. */
 import type { Descriptor, Reactor } from "../../shared/io/reactor.ts";
+import { lookAtAddresses } from "../network/connection-stream-info.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
 import type { ListenerChains } from "./listener-chains.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
@@ -51,6 +52,7 @@ export class PendingConnections implements PendingConnectionOwner {
         continuesOnTimeout: config.continueOnListenerFiltersTimeout,
       },
     );
+    if (config.accessLog.length > 0) lookAtAddresses(pending.socket);
     this.#pending.add(pending);
     this.#parts.counters.pendingChanged(1);
     pending.start();

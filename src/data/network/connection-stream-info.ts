@@ -28,6 +28,27 @@ export interface UpstreamOutcome {
   readonly tls: TlsSession | undefined;
 }
 
+/** A connection that was, or one that came to nothing before it had a filter chain. */
+export interface LoggedConnection extends Pick<
+  DownstreamConnection,
+  "facts" | "id" | "startMs" | "terminationDetails" | "transportFailureReason"
+> {
+  readonly worker: Pick<DownstreamConnection["worker"], "clock">;
+  readonly reactor: Pick<DownstreamConnection["reactor"], "nowMs">;
+  readonly socket: Pick<Socket, "tlsSession">;
+  readonly listener: Pick<DownstreamConnection["listener"], "name">;
+  readonly filterChain: Pick<DownstreamConnection["filterChain"], "name">;
+}
+
+/** Of one that ended before anything went through, and not by our fault. */
+export const unremarkable: ConnectionOutcome = {
+  flags: [],
+  details: undefined,
+  bytesReceived: 0,
+  bytesSent: 0,
+  upstream: undefined,
+};
+
 /** For a log: a socket that is closed has no name any more, but keeps what was asked for before. */
 export function lookAtAddresses(socket: Pick<Socket, "localAddress" | "remoteAddress">): void {
   void [socket.localAddress, socket.remoteAddress];
@@ -79,7 +100,7 @@ export class ConnectionStreamInfo implements StreamInfo {
   readonly authority = undefined;
   readonly isHealthCheck = false;
 
-  constructor(connection: DownstreamConnection, outcome: ConnectionOutcome) {
+  constructor(connection: LoggedConnection, outcome: ConnectionOutcome) {
     const { upstream } = outcome;
     this.startMs = connection.startMs;
     this.endMs = connection.reactor.nowMs;

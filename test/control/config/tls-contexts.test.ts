@@ -189,8 +189,10 @@ test("a client's context is refused as by Envoy", () => {
   assert.deepEqual(errors, ["Multiple TLS certificates are not supported for client contexts"]);
   assert.match(
     errorsOf(
-      decodeClusterYaml(`{name: c, transport_socket: ${upstream("enforce_rsa_key_usage: true")}}`),
+      decodeClusterYaml(
+        `{name: c, transport_socket: ${upstream("auto_sni_san_validation: true")}}`,
+      ),
     ).join(),
-    /enforce_rsa_key_usage is not supported/,
+    /auto_sni_san_validation is not supported/,
   );
 });

@@ -8,6 +8,7 @@ import { validationContextDefaults } from "../../../src/control/config/validatio
 import { SecretManager } from "../../../src/control/secret/secret-manager.ts";
 import { serverOrder } from "../../../src/control/tls/context-order.ts";
 import { contextErrorOf } from "../../../src/control/tls/judge-tls.ts";
+import { renewEveryMs } from "../../../src/control/tls/own-ticket-keys.ts";
 import { TlsContexts } from "../../../src/control/tls/tls-contexts.ts";
 import type { ResourceState } from "../../../src/control/xds/resource-batch.ts";
 import type { ServerTlsConfig } from "../../../src/shared/config/tls-config.ts";
@@ -17,6 +18,7 @@ import { FakeSecretFiles } from "../../support/fake-secret-files.ts";
 import { FakeStats } from "../../support/fake-stats.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const authority = new TestAuthority();
 after(() => authority[Symbol.dispose]());
@@ -68,6 +70,7 @@ class Fixture {
   readonly stats = new FakeStats();
   readonly files = new FakeSecretFiles();
   readonly log = recordingLogger();
+  readonly clock = new VirtualClock();
   readonly state = new BehaviorSubject<ResourceState<DecodedSecret>>({ kind: "requested" });
   readonly contexts: TlsContexts;
   readyCount = 0;
@@ -85,6 +88,7 @@ class Fixture {
       secrets,
       files: this.files,
       random: seededRandom(1),
+      clock: this.clock,
       pool: {
         concurrency: 2,
         postTo: (worker, command) => void this.told.push({ worker, command }),
@@ -268,4 +272,40 @@ test("what stands in a configuration is judged before anything is made of it", (
     ),
     "Incorrect TLS session ticket key length. Length 3, expected length 80.",
   );
+});
+
+test("own ticket keys are renewed, and the one before decrypts for as long again", async () => {
+  const fixture = new Fixture();
+  const lease = fixture.acquire(contextOf({ kind: "inline", value: certificateOf(first) }));
+  lease.provideTo(0);
+  const keys = (): readonly Uint8Array[] => fixture.held(0)?.ticketKeys ?? [];
+  const [one] = keys();
+  assert.equal(keys().length, 1);
+  await fixture.clock.advance(renewEveryMs - 1);
+  assert.equal(fixture.told.length, 1);
+  await fixture.clock.advance(1);
+  const [two] = keys();
+  assert.notDeepEqual(two, one);
+  assert.deepEqual(keys(), [two, one]);
+  await fixture.clock.advance(renewEveryMs);
+  const [three] = keys();
+  assert.deepEqual(keys(), [three, two]);
+  lease[Symbol.dispose]();
+  assert.equal(fixture.clock.pendingCount, 0);
+});
+
+test("keys that were configured, or none, are never renewed", () => {
+  const good = { kind: "inline", value: certificateOf(first) } as const;
+  const keys: SecretValue = {
+    kind: "sessionTicketKeys",
+    keys: [{ kind: "inline", bytes: Buffer.alloc(80) }],
+  };
+  for (const ticketKeys of [
+    { kind: "none" } as const,
+    { kind: "secret", secret: { kind: "inline", value: keys } } as const,
+  ]) {
+    const fixture = new Fixture();
+    fixture.acquire(contextOf(good, { ticketKeys }));
+    assert.equal(fixture.clock.pendingCount, 0);
+  }
 });

@@ -108,6 +108,29 @@ forEachReactor("bytes that are no TLS at all", {}, async (test) => {
   await assertServes(server);
 });
 
+/** The hello with another extension, which is empty (RFC 8446 4.2). */
+function withExtension(bytes: Buffer, type: number): Buffer {
+  const added = Buffer.from(bytes);
+  const at = 5 + 4 + 2 + 32;
+  const ciphersAt = at + 1 + added.readUInt8(at);
+  const compressionsAt = ciphersAt + 2 + added.readUInt16BE(ciphersAt);
+  const extensionsAt = compressionsAt + 1 + added.readUInt8(compressionsAt);
+  for (const lengthAt of [3, 7, extensionsAt])
+    added.writeUInt16BE(added.readUInt16BE(lengthAt) + 4, lengthAt);
+  return Buffer.concat([added, Buffer.from([type >> 8, type & 255, 0, 0])]);
+}
+
+forEachReactor("early data is not taken, and not much of it passed over", {}, async (test) => {
+  const server = await serve(test);
+  const early = withExtension(hello, 42);
+  const some = Buffer.concat([Buffer.from("1703030040", "hex"), randomBytes(64)]);
+  assert.match(await attack(server, Buffer.concat([early, some])), /^(closed|protocol)$/);
+  const much = Buffer.concat(Array.from({ length: 2_000 }, () => some));
+  assert.match(await attack(server, Buffer.concat([early, much])), /^(closed|protocol)$/);
+  for (const { recorder } of server.accepted) assert.equal(recorder.receivedBytes, 0);
+  await assertServes(server);
+});
+
 forEachReactor("broken records after the handshake end the connection", {}, async (test) => {
   const server = await serve(test);
   const raw = net.connect(server.port, "127.0.0.1");

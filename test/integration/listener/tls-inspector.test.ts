@@ -156,3 +156,21 @@ test("logs name what the hello asked for, though others speak TLS", async () => 
     /LOG one .* sni=one\.example\.com ja3=[0-9a-f]{32} ja4=t12d0\d+h2_[0-9a-f]{12}_[0-9a-f]{12} END/;
   await until(() => line.test(stage.proxy.log), "it is logged");
 });
+
+test("a filter that is disabled for an address does not look", async () => {
+  for (const [rule, chain] of [
+    [{ any_match: true }, "plain"],
+    [{ destination_port_range: { start: 1, end: 65_536 } }, "plain"],
+    [{ destination_port_range: { start: 1, end: 2 } }, "one"],
+    [{ not_match: { any_match: true } }, "one"],
+    [{ and_match: { rules: [{ any_match: true }, { not_match: { any_match: true } }] } }, "one"],
+    [{ or_match: { rules: [{ any_match: true }, { not_match: { any_match: true } }] } }, "plain"],
+  ] as const) {
+    await using stage = await ListenerFilterStage.start({
+      filters: [{ ...inspector(), filter_disabled: rule }],
+      chains,
+    });
+    assert.equal(await exchange(stage, clientHello({ serverName: "one.example.com" })), chain);
+    assert.equal(await stage.proxy.stat("tls_inspector.tls_found"), chain === "one" ? 1 : 0);
+  }
+});

@@ -119,6 +119,26 @@ forEachProxy("a client's certificate is shown to a host that asks", async (start
   assert.equal(seen["version"], "TLSv1.3");
 });
 
+forEachProxy("a host that may not sign with its key gets no request", async (start, open) => {
+  const usage = (purpose: string): TestCertificate =>
+    authority.issue(["DNS:host.test"], { key: "rsa", extensions: [`keyUsage=${purpose}`] });
+  for (const [purpose, version, fields, isWanted] of [
+    ["digitalSignature", "TLSv1_3", {}, true],
+    ["keyEncipherment", "TLSv1_2", {}, false],
+    ["keyEncipherment", "TLSv1_3", { enforce_rsa_key_usage: false }, false],
+    ["keyAgreement", "TLSv1_3", { enforce_rsa_key_usage: true }, false],
+  ] as const) {
+    const port = await securedHost(open, usage(purpose));
+    const common = { tls_params: { tls_maximum_protocol_version: version } };
+    const { get, stat } = await serve(start, port, {
+      transport_socket: clientSocket(common, { sni: "host.test", ...fields }),
+    });
+    assert.equal((await get()).status, isWanted ? 200 : 503, `${purpose} ${version}`);
+    assert.equal(await stat("ssl.handshake"), isWanted ? 1 : 0);
+    assert.equal(await stat("ssl.connection_error"), isWanted ? 0 : 1);
+  }
+});
+
 forEachProxy("a host that is not who it should be gets no request", async (start, open) => {
   const port = await securedHost(open);
   const named = { match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: "x" } }] };

@@ -83,10 +83,11 @@ export const tlsFields: FieldTables = {
       "auto_host_sni",
       "allow_renegotiation",
       "max_session_keys",
+      // Always on, as in Envoy, whatever it says.
+      "enforce_rsa_key_usage",
     ],
     refused: {
       auto_sni_san_validation: "servers of other names would be trusted",
-      enforce_rsa_key_usage: "certificates for other uses would be trusted",
     },
   },
   [`${tls}.TlsKeyLog`]: {

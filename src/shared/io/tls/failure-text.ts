@@ -45,6 +45,10 @@ export function missingCertificateText(): string {
   return wrapped(192, `PEER_DID_NOT_RETURN_A_CERTIFICATE${details}`);
 }
 
+export function keyUsageText(): string {
+  return wrapped(302, "KEY_USAGE_BIT_INCORRECT");
+}
+
 export function renegotiationText(): string {
   return wrapped(182, "NO_RENEGOTIATION");
 }

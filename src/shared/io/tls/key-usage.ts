@@ -2,8 +2,12 @@
  * What a certificate says that its key may be used for (RFC 5280 4.2.1.3), which Node does not tell: read from its DER.
  */
 import { elementsOf } from "./der.ts";
+import { keyUsageText } from "./failure-text.ts";
+import type { TlsFailure, TlsSession } from "./tls.ts";
 
 export interface KeyUsage {
+  readonly signs: boolean;
+  readonly encryptsKeys: boolean;
   readonly signsCertificates: boolean;
   readonly signsLists: boolean;
 }
@@ -32,5 +36,29 @@ function bitsOf(octets: Buffer): KeyUsage | undefined {
   const [bits] = elementsOf(octets);
   const first = bits?.content[1];
   if (bits?.tag !== tags.bits || first === undefined) return undefined;
-  return { signsCertificates: (first & 0x04) !== 0, signsLists: (first & 0x02) !== 0 };
+  return keyUsageFrom(first);
+}
+
+/** The first eight bits, the first one highest, as OpenSSL gives them too (`X509_get_key_usage`). */
+export function keyUsageFrom(bits: number): KeyUsage {
+  return {
+    signs: (bits & 0x80) !== 0,
+    encryptsKeys: (bits & 0x20) !== 0,
+    signsCertificates: (bits & 0x04) !== 0,
+    signsLists: (bits & 0x02) !== 0,
+  };
+}
+
+/**
+ * Whether a server may use its key as it did (RFC 5246 7.4.2, RFC 8446 4.4.2.2): OpenSSL does not ask, BoringSSL always
+ * does, whatever Envoy's `enforce_rsa_key_usage` says (measured). Only where keys are not signed are they encrypted.
+ */
+export function keyUsageFailure(
+  usage: KeyUsage | undefined,
+  { version, cipher }: Pick<TlsSession, "version" | "cipher">,
+): TlsFailure | undefined {
+  if (!usage) return undefined;
+  const isSigned = version === "TLSv1.3" || /^(EC)?DHE-/.test(cipher);
+  const isRight = isSigned ? usage.signs : usage.encryptsKeys;
+  return isRight ? undefined : { kind: "protocol", reason: keyUsageText() };
 }

@@ -24,6 +24,7 @@ import type {
 import type { TlsStart } from "../reactor.ts";
 import { KeyLog } from "./key-log.ts";
 import { chainText, missingCertificateText, refusalText } from "./failure-text.ts";
+import { keyUsageFailure, keyUsageOf } from "./key-usage.ts";
 import { findByName, hostNamesOf } from "./server-names.ts";
 import { sessionContextOf } from "./session-context.ts";
 import { type TrustDomains, trustDomainsOf } from "./spiffe.ts";
@@ -228,7 +229,11 @@ function outcomeOf(
   const verifies = context.judge !== undefined || validation?.authoritiesPem !== undefined;
   const isVerified = verifies && chain !== undefined && !(chainError ?? foreign ?? refusal);
   const wasVerified = secured.isSessionReused() && resumedFrom?.isPeerVerified === true;
-  return sessionOf(secured, chain, isVerified || wasVerified);
+  const session = sessionOf(secured, chain, isVerified || wasVerified);
+  const [leaf] = chain ?? [];
+  const isNew = context.role === "client" && !session.isResumed;
+  const misuse = isNew && leaf && keyUsageFailure(keyUsageOf(leaf.raw), session);
+  return misuse || session;
 }
 
 function chainErrorOf(

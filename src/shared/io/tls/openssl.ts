@@ -182,6 +182,7 @@ export const sslPeerChain = call<(ssl: Pointer) => Pointer>("SSL_get_peer_cert_c
 export const sslOwnCertificate = call<(ssl: Pointer) => Pointer>("SSL_get_certificate", long, [
   long,
 ]);
+const keyUsageBits = call<(x509: Pointer) => number>("X509_get_key_usage", "uint32_t", [long]);
 export const stackCount = call<(stack: Pointer) => number>("OPENSSL_sk_num", int, [long]);
 export const stackAt = call<(stack: Pointer, index: number) => Pointer>("OPENSSL_sk_value", long, [
   long,
@@ -264,6 +265,12 @@ export function takeError(): string {
   const code = errPeekLast();
   errClear();
   return reasonText(code) ?? "unknown error";
+}
+
+/** Undefined: it says nothing of it. */
+export function x509KeyUsage(x509: Pointer): number | undefined {
+  const bits = keyUsageBits(x509);
+  return bits === 0xffff_ffff ? undefined : bits;
 }
 
 export function verifyErrorText(code: number): string {

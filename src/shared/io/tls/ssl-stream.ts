@@ -42,6 +42,7 @@ import {
   verifyChain,
   verifyErrorText,
   viewOf,
+  x509KeyUsage,
 } from "./openssl.ts";
 import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
@@ -52,6 +53,7 @@ import {
   refusalText,
   renegotiationText,
 } from "./failure-text.ts";
+import { keyUsageFailure, keyUsageFrom } from "./key-usage.ts";
 import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
 import type { SslServerContext } from "./ssl-server-context.ts";
@@ -123,8 +125,7 @@ export class SslStream implements Asked {
     errClear();
     const result = sslHandshake(pointer);
     if (result === 1) {
-      this.#onDone(pointer);
-      return "done";
+      return this.#onDone(pointer);
     }
     const code = errno();
     switch (sslError(pointer, result)) {
@@ -276,7 +277,7 @@ export class SslStream implements Asked {
     context.resume(pointer);
   }
 
-  #onDone(pointer: number): void {
+  #onDone(pointer: number): "done" | "failed" {
     const alive = (): number | undefined => (this.#ssl.isFreed ? undefined : pointer);
     // Of a session that is resumed nothing is verified again: it says what came of it then.
     const isVerified =
@@ -285,7 +286,18 @@ export class SslStream implements Asked {
         sslPeerLeaf(pointer) !== 0 &&
         sslVerifyResult(pointer) === numbers.X509_V_OK);
     const facts = { isPeerVerified: isVerified, staple: this.#staple };
-    this.#session = new SslSession(pointer, alive, facts);
+    const session = new SslSession(pointer, alive, facts);
+    this.#failure ??= this.#keyUsageFailure(pointer, session);
+    if (this.#failure !== undefined) return "failed";
+    this.#session = session;
+    return "done";
+  }
+
+  #keyUsageFailure(pointer: number, session: TlsSession): TlsFailure | undefined {
+    if (this.#context.role === "server" || session.isResumed) return undefined;
+    const leaf = sslPeerLeaf(pointer);
+    const bits = leaf === 0 ? undefined : x509KeyUsage(leaf);
+    return keyUsageFailure(bits === undefined ? undefined : keyUsageFrom(bits), session);
   }
 
   /**

@@ -11,8 +11,12 @@ const derOf = (...extensions: readonly string[]): Buffer =>
   new X509Certificate(authority.issue(["DNS:a"], { extensions }).certificate).raw;
 
 test("what the key may sign is read, wherever it stands; a certificate may say nothing", () => {
-  const none = { signsCertificates: false, signsLists: false };
-  assert.deepEqual(keyUsageOf(derOf("keyUsage=digitalSignature,decipherOnly")), none);
+  const none = { signs: false, encryptsKeys: false, signsCertificates: false, signsLists: false };
+  assert.deepEqual(keyUsageOf(derOf("keyUsage=digitalSignature,decipherOnly")), {
+    ...none,
+    signs: true,
+  });
+  assert.deepEqual(keyUsageOf(derOf("keyUsage=keyEncipherment")), { ...none, encryptsKeys: true });
   assert.deepEqual(
     keyUsageOf(derOf("basicConstraints=CA:FALSE", "keyUsage=critical,keyCertSign")),
     {
