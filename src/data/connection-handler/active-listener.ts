@@ -352,9 +352,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.worker.reactor.discard(descriptor);
       return this.#release();
     }
-    const mayHandOff =
-      chains.config.handsOffRestored && !isHandedOff && facts.isLocalAddressRestored;
-    const other = mayHandOff && this.#environment.listenerAt(facts.localAddress);
+    const { originalDestination } = facts;
+    const mayHandOff = chains.config.handsOffRestored && !isHandedOff;
+    const other =
+      mayHandOff && originalDestination && this.#environment.listenerAt(originalDestination);
     if (!other) return this.#open({ descriptor, facts }, chains.config);
     this.#counters.release();
     other.takeOver(descriptor, facts);

@@ -240,6 +240,8 @@ export interface SetCluster {
   /** Where each host is counted (`hostStats`), in the order of the hosts. */
   readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
+  /** `clusterMembershipStats`: main's, but of hosts that workers make themselves. */
+  readonly membership: StatBlock;
   readonly tls: TlsBlocks;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
