@@ -8,7 +8,8 @@ import { type TestUpstream, startUpstream } from "./tcp-peers.ts";
 const types = "type.googleapis.com/envoy.extensions";
 const logFormat =
   "LOG %FILTER_CHAIN_NAME% remote=%DOWNSTREAM_REMOTE_ADDRESS% local=%DOWNSTREAM_LOCAL_ADDRESS% " +
-  "direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% sni=%REQUESTED_SERVER_NAME% END\n";
+  "direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% sni=%REQUESTED_SERVER_NAME% " +
+  "ja3=%TLS_JA3_FINGERPRINT% ja4=%TLS_JA4_FINGERPRINT% END\n";
 
 export interface ChainPlan {
   /** Of the chain, its cluster and its upstream. */

@@ -80,6 +80,7 @@ export class ProxyProcess implements AsyncDisposable {
     return this.#log();
   }
 
+  /** `bin/sluice` becomes the proxy itself: it is nobody's parent. */
   get pid(): number {
     return this.#process.pid ?? 0;
   }

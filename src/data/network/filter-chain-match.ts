@@ -26,6 +26,9 @@ export interface ConnectionFacts {
   /** `raw_buffer` where no listener filter found another. */
   readonly transportProtocol: string;
   readonly applicationProtocols: readonly string[];
+  /** Of the ClientHello, where the TLS inspector was asked for them. */
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
 }
 
 /** Finds the chain of a connection; undefined: none matches. */

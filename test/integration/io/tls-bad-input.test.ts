@@ -17,6 +17,7 @@ import {
   serverTls,
   type TlsServer,
 } from "../../support/tls-peers.ts";
+import { recordHello } from "../../support/visits.ts";
 
 let authority: TestAuthority;
 let own: TestCertificate;
@@ -27,21 +28,6 @@ before(async () => {
   hello = await recordHello();
 });
 after(() => authority[Symbol.dispose]());
-
-/** What a client of Node's sends first. */
-async function recordHello(): Promise<Buffer> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const client = tls.connect({ port, host: "127.0.0.1", servername: "one.example" });
-  client.on("error", () => {});
-  const [socket] = (await once(server, "connection")) as [net.Socket];
-  const [bytes] = (await once(socket, "data")) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  server.close();
-  return bytes;
-}
 
 function serve(test: TestReactor): Promise<TlsServer> {
   const context = test.reactor.createServerTls(

@@ -120,6 +120,15 @@ export const sslCtrlText = call<
 export const sslCtrl = call<
   (ssl: Pointer, command: number, number: number, pointer: Pointer) => number
 >("SSL_ctrl", long, [long, int, long, long]);
+/** As `sslCtrl`, writing into the slot. */
+export const sslCtrlSlot = call<
+  (ssl: Pointer, command: number, number: number, slot: Uint8Array) => number
+>("SSL_ctrl", long, [long, int, long, bytes]);
+export const sslPeerSignatureType = call<(ssl: Pointer, slot: Uint8Array) => number>(
+  "SSL_get_peer_signature_type_nid",
+  int,
+  [long, bytes],
+);
 export const sslSetAlpn = call<(ssl: Pointer, protocols: Uint8Array, length: number) => number>(
   "SSL_set_alpn_protos",
   int,
@@ -433,6 +442,7 @@ export const ssl = {
   CTRL_CHAIN_CERTIFICATE: 89,
   CTRL_SET_GROUPS: 92,
   CTRL_SET_SIGALGS: 98,
+  CTRL_GET_PEER_SIGNATURE_DIGEST: 108,
   CTRL_SET_MIN_VERSION: 123,
   CTRL_SET_MAX_VERSION: 124,
   MODE_PARTIAL_WRITE: 1,

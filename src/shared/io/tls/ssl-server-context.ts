@@ -85,11 +85,13 @@ export class SslServerContext implements TlsContext {
   }
 
   /** Of the certificate that the client is shown, found by its leaf (Envoy: `ocspStapleAction`). */
-  stapleOf(fingerprint: string, nowMs: number): Uint8Array | "none" | "refused" {
+  stapleOf(fingerprintOf: () => string, nowMs: number): Uint8Array | "none" | "refused" {
+    const { ocspStaplePolicy: policy } = this.config;
+    const hasAny = this.#staples.some(({ staple }) => staple !== undefined);
+    const fingerprint = hasAny ? fingerprintOf() : "";
     const staple = this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
     const isValid = staple && (nextUpdateMsOf(Buffer.from(staple)) ?? 0) > nowMs;
     if (isValid) return staple;
-    const { ocspStaplePolicy: policy } = this.config;
     const isOwed = policy === "must" || (policy === "strict" && staple !== undefined);
     return isOwed ? "refused" : "none";
   }
@@ -110,11 +112,7 @@ export class SslServerContext implements TlsContext {
     const { pointer } = context;
     this.#setResumption(pointer);
     if (config.alpnProtocols.length > 0) ctxOnAlpn(pointer, callbacks.alpn);
-    if (
-      config.ocspStaplePolicy === "must" ||
-      config.identities.some(({ ocspStaple }) => ocspStaple !== undefined)
-    )
-      ctxOnStatus(pointer, callbacks.status);
+    ctxOnStatus(pointer, callbacks.status);
     const mode =
       ssl.VERIFY_PEER + (requiresClientCertificate ? ssl.VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     if (validation ?? requiresClientCertificate)

@@ -49,7 +49,7 @@ import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
 import type { SslServerContext } from "./ssl-server-context.ts";
 import { SslSession } from "./ssl-session.ts";
-import type { TlsFailure, TlsSession } from "./tls.ts";
+import type { StapleAnswer, TlsFailure, TlsSession } from "./tls.ts";
 
 export type SslContext = SslClientContext | SslServerContext;
 
@@ -77,6 +77,7 @@ export class SslStream implements Asked {
   #session: SslSession | undefined;
   #failure: TlsFailure | undefined;
   #isVerified = false;
+  #staple: StapleAnswer = "notAsked";
   /** errno of the call that failed, 0 for a failure of TLS itself. */
   failedErrno = 0;
   /** After a read that brought bytes: neither OpenSSL nor the kernel holds more, short of an end. */
@@ -216,9 +217,16 @@ export class SslStream implements Asked {
 
   staple(): "given" | "none" | "refused" {
     if (this.#context.role !== "server") return "none";
+    const answer = this.#stapled(this.#context);
+    if (answer === "refused") this.#failure = { kind: "staple", reason: "no OCSP response" };
+    else this.#staple = answer;
+    return answer;
+  }
+
+  #stapled(context: SslServerContext): "given" | "none" | "refused" {
     const own = sslOwnCertificate(this.#ssl.pointer);
     if (own === 0) return "none";
-    const response = this.#context.stapleOf(certificateOf(own).fingerprint256, Date.now());
+    const response = context.stapleOf(() => certificateOf(own).fingerprint256, Date.now());
     if (typeof response === "string") return response;
     // OpenSSL frees it with the connection.
     const copy = allocate(response.length, 0, 0);
@@ -261,7 +269,8 @@ export class SslStream implements Asked {
       (this.#verifies &&
         sslPeerLeaf(pointer) !== 0 &&
         sslVerifyResult(pointer) === numbers.X509_V_OK);
-    this.#session = new SslSession(pointer, alive, isVerified);
+    const facts = { isPeerVerified: isVerified, staple: this.#staple };
+    this.#session = new SslSession(pointer, alive, facts);
   }
 
   /**
