@@ -255,6 +255,7 @@ export class TestWorkers {
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
+      tokenBuckets: 0,
       name: prefixes.name ?? "",
       bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,

@@ -7,6 +7,7 @@ import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import type { DataPlane } from "./data-plane.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -19,6 +20,8 @@ export interface ControlPlaneParts {
   readonly limits: SharedLimits;
   readonly slabs: ServerSlabs;
   readonly listenSockets: ListenSockets;
+  /** Of the workers. */
+  readonly reactor: DataPlane["reactor"];
   readonly lifecycle: ServerLifecycle;
   readonly clock: Clock;
   readonly random: Random;
