@@ -35,6 +35,7 @@ export function planBetween(
     },
     names: () => active.keys(),
     isStopped: () => false,
+    knowsRedirects: true,
     hasCluster: (name) => after.clusters?.has(name) ?? true,
     drainDefaults,
   };

@@ -5,7 +5,7 @@ import { clusterLimitSlots, noTlsBlocks } from "../../src/shared/protocol/worker
 import { StatSlab } from "../../src/shared/stats/slab.ts";
 import type { ClusterEnvironment } from "../../src/data/upstream/cluster.ts";
 import { WorkerRuntime } from "../../src/data/upstream/worker-runtime.ts";
-import { clusterStats } from "../../src/shared/stats/stat-names.ts";
+import { clusterMembershipStats, clusterStats } from "../../src/shared/stats/stat-names.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 const breakers = {
@@ -50,12 +50,14 @@ export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): H
 }
 
 export function clusterEnvironment(seed = 1): ClusterEnvironment {
-  const slots = clusterStats.size + 1;
+  const slots = clusterStats.size + clusterMembershipStats.size + 1;
   return {
     slab: new StatSlab(new SharedArrayBuffer(slots * Float64Array.BYTES_PER_ELEMENT)),
     limits: new Int32Array(clusterLimitSlots),
     random: seededRandom(seed),
     runtime: new WorkerRuntime(),
+    timers: { arm: () => {}, cancel: () => {} },
+    onHostsFull: () => {},
   };
 }
 
@@ -66,6 +68,7 @@ export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]):
     hosts,
     hostBlocks: [],
     stats: 1,
+    membership: 1 + clusterStats.size,
     tls: noTlsBlocks,
     limits: 0,
   };

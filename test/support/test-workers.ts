@@ -33,6 +33,7 @@ import { limitLayout, type WorkerInit } from "../../src/shared/protocol/worker-i
 import { createSlab } from "../../src/shared/stats/slab.ts";
 import type { StatBlock, StatGroup } from "../../src/shared/stats/stat-group.ts";
 import {
+  clusterMembershipStats,
   clusterStats,
   credentialInjectorStats,
   hostStats,
@@ -254,6 +255,7 @@ export class TestWorkers {
       tls: prefixes.tls ? this.tlsBlocks() : noTlsBlocks,
       tcpOnDemand: blocks(prefixes.tcp ?? [], tcpOnDemandStats),
       connectionCount: this.limit(1),
+      tokenBuckets: 0,
       name: prefixes.name ?? "",
       bypassesOverload: false,
       ignoresGlobalLimit: prefixes.ignoresGlobalLimit ?? false,
@@ -298,6 +300,7 @@ export class TestWorkers {
     hosts: readonly HostConfig[],
   ): {
     readonly stats: StatBlock;
+    readonly membership: StatBlock;
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
     readonly tls: TlsBlocks;
@@ -306,8 +309,9 @@ export class TestWorkers {
     const stats = this.block(clusterStats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
-    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, tls, limits });
-    return { stats, limits, hostBlocks, tls };
+    const membership = this.block(clusterMembershipStats);
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, membership, tls, limits });
+    return { stats, membership, limits, hostBlocks, tls };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

@@ -307,6 +307,7 @@ export class ClusterManager {
       hosts,
       hostBlocks: cluster.hostBlocks,
       stats: worker,
+      membership: membership.block,
       tls: speaksTls ? slots.tlsBlocks(statName) : noTlsBlocks,
       limits: slots.limits,
     });

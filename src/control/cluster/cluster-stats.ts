@@ -4,24 +4,12 @@
  */
 import { type HostConfig, isExcluded } from "../../shared/config/cluster-config.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
-import { defineStats } from "../../shared/stats/stat-group.ts";
+import { type StatBlock, defineStats } from "../../shared/stats/stat-group.ts";
+import { clusterMembershipStats } from "../../shared/stats/stat-names.ts";
 
 export const clusterManagerStats = defineStats({
   counters: ["cluster_added", "cluster_modified", "cluster_removed", "cluster_updated"],
   gauges: ["active_clusters", "warming_clusters"],
-});
-
-/** `cluster.<name>.`: hosts and warming. */
-export const clusterMembershipStats = defineStats({
-  counters: ["membership_change"],
-  gauges: [
-    "membership_total",
-    "membership_healthy",
-    "membership_degraded",
-    "membership_excluded",
-    "max_host_weight",
-    "warming_state",
-  ],
 });
 
 /** `cluster.<name>.` of STRICT_DNS; those of EDS are the xDS subscription's. */
@@ -58,11 +46,11 @@ export class ClusterManagerStats {
 /** One cluster's own. */
 export class ClusterMembershipStats implements Disposable {
   readonly #stats: MainStats;
-  readonly #block: number;
+  readonly block: StatBlock;
 
   constructor(stats: MainStats, prefix: string) {
     this.#stats = stats;
-    this.#block = stats.allocator.allocate(clusterMembershipStats, prefix);
+    this.block = stats.allocator.allocate(clusterMembershipStats, prefix);
   }
 
   setWarming(isWarming: boolean): void {
@@ -81,14 +69,14 @@ export class ClusterMembershipStats implements Disposable {
   }
 
   countChange(): void {
-    this.#stats.slab.add(this.#block, clusterMembershipStats.offset("membership_change"));
+    this.#stats.slab.add(this.block, clusterMembershipStats.offset("membership_change"));
   }
 
   [Symbol.dispose](): void {
-    this.#stats.allocator.release(this.#block);
+    this.#stats.allocator.release(this.block);
   }
 
   #set(name: Parameters<typeof clusterMembershipStats.offset>[0], value: number): void {
-    this.#stats.slab.set(this.#block, clusterMembershipStats.offset(name), value);
+    this.#stats.slab.set(this.block, clusterMembershipStats.offset(name), value);
   }
 }

@@ -17,6 +17,8 @@ export function createHostSource(decoded: DecodedCluster, context: HostSourceCon
   switch (config.discovery.kind) {
     case "static":
       return staticHosts(loadAssignment, context);
+    case "originalDst":
+      return staticHosts(undefined, context);
     case "strictDns":
       assert(loadAssignment, `cluster ${config.name} has no load assignment`);
       return dnsHosts(new StrictDnsHosts(config.discovery, loadAssignment, context));

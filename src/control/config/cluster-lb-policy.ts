@@ -18,18 +18,34 @@ const policies: Readonly<Record<number, ClusterConfig["lbPolicy"]>> = {
   3: "random",
 };
 const policyNames: Readonly<Record<number, string>> = {
+  0: "ROUND_ROBIN",
+  1: "LEAST_REQUEST",
+  3: "RANDOM",
   2: "RING_HASH",
   5: "MAGLEV",
   6: "CLUSTER_PROVIDED",
   7: "LOAD_BALANCING_POLICY_CONFIG",
 };
 
+export function lbPolicyName(policy: number): string {
+  return policyNames[policy] ?? String(policy);
+}
+
+/** `Cluster.DiscoveryType.ORIGINAL_DST`. */
+const originalDst = 4;
+
 export function decodeLbPolicy(message: Cluster, context: DecodeContext): LbConfig {
+  // Nothing is chosen there; `decodeOriginalDst` judges what is set.
+  if (message.clusterDiscoveryType.value === originalDst) return roundRobin;
   if (message.loadBalancingPolicy) return decodePolicyList(message, context);
   const lbPolicy = policies[message.lbPolicy];
   if (!lbPolicy) {
-    const name = policyNames[message.lbPolicy] ?? String(message.lbPolicy);
-    context.refuse(`cluster '${message.name}': lb_policy ${name} is not supported`);
+    const name = lbPolicyName(message.lbPolicy);
+    context.refuse(
+      name === "CLUSTER_PROVIDED"
+        ? `cluster manager: cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`
+        : `cluster '${message.name}': lb_policy ${name} is not supported`,
+    );
   }
   const { lbConfig } = message;
   const choiceCount =

@@ -18,6 +18,7 @@ import type { ClusterHealthConfig, DecodedCluster, SocketMatch } from "./decoded
 import { findExtension } from "./extensions.ts";
 import { decodeHealthCheck } from "./health-checks.ts";
 import { decodeLoadAssignment } from "./load-assignments.ts";
+import { decodeOriginalDst } from "./original-dst-clusters.ts";
 import { judgeResourceName } from "./resource-names.ts";
 import { decodeClientSocket, upstreamSocketOf } from "./transport-sockets.ts";
 
@@ -142,8 +143,9 @@ function decodeDiscovery(message: Cluster, context: DecodeContext): ClusterDisco
         );
       judgeResourceName(edsClusterConfig?.serviceName ?? "", context);
       return { kind: "eds", serviceName: edsClusterConfig?.serviceName || message.name };
-    case "LOGICAL_DNS":
     case "ORIGINAL_DST":
+      return decodeOriginalDst(message, context);
+    case "LOGICAL_DNS":
       context.refuse(`cluster '${message.name}': type ${type} is not supported`);
       return { kind: "static" };
     default:

@@ -57,6 +57,7 @@ export type ExtensionKind =
   | "ip"
   | "ipRanges"
   | "leastRequest"
+  | "localRateLimit"
   | "noop"
   | "onDemand"
   | "originalDestination"
@@ -164,6 +165,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.tls.cert_validator.spiffe",
     typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
     kind: "spiffe",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.local_ratelimit",
+    typeName: "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit",
+    kind: "localRateLimit",
   },
   {
     category: "listener filter",

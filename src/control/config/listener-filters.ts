@@ -3,15 +3,18 @@ import type {
   ListenerFilter,
   ListenerFilterChainMatchPredicate,
 } from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
+import type { LocalRateLimit } from "../../../gen/es/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.d.ts";
 import type { ProxyProtocol } from "../../../gen/es/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.d.ts";
 import type { TlsInspector } from "../../../gen/es/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.d.ts";
 import type {
   ListenerFilterConfig,
   ListenerFilterKind,
   ListenerFilterMatch,
+  LocalRateLimitConfig,
   ProxyProtocolConfig,
   TlsInspectorConfig,
 } from "../../shared/config/listener-filter-config.ts";
+import { durationMsOr } from "../proto/duration.ts";
 import type { TypedConfig } from "../proto/any.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { type ExtensionKind, findExtension } from "./extensions.ts";
@@ -43,6 +46,13 @@ const decoders: Partial<Record<ExtensionKind, Decode>> = {
   },
   httpInspector: () => ({ kind: "httpInspector" }),
   originalDestination: () => ({ kind: "originalDestination" }),
+  localRateLimit: (config, context) => {
+    const schema = context.protos.schema<LocalRateLimit>(
+      `${types}.local_ratelimit.v3.LocalRateLimit`,
+    );
+    const message = context.read(config, schema);
+    return message && localRateLimitOf(message, context);
+  },
   proxyProtocol: (config, context) => {
     const schema = context.protos.schema<ProxyProtocol>(`${types}.proxy_protocol.v3.ProxyProtocol`);
     const message = context.read(config, schema);
@@ -59,6 +69,29 @@ function tlsInspectorOf(message: TlsInspector): TlsInspectorConfig {
     closesOnParsingErrors: message.closeConnectionOnClientHelloParsingErrors,
     initialReadBytes: Math.min(message.initialReadBufferSize ?? helloBytesMax, helloBytesMax),
     helloBytesMax,
+  };
+}
+
+/** Envoy: `LocalRateLimiterImpl`. */
+const fillIntervalMsMin = 50;
+
+function localRateLimitOf(
+  { statPrefix, tokenBucket, runtimeEnabled }: LocalRateLimit,
+  context: DecodeContext,
+): LocalRateLimitConfig {
+  const fillIntervalMs = durationMsOr(tokenBucket?.fillInterval, 0);
+  if (fillIntervalMs < fillIntervalMsMin)
+    context.refuse(`local rate limit token bucket fill timer must be >= ${fillIntervalMsMin}ms`);
+  return {
+    kind: "localRateLimit",
+    statPrefix,
+    maxTokens: tokenBucket?.maxTokens ?? 0,
+    tokensPerFill: tokenBucket?.tokensPerFill ?? 1,
+    fillIntervalMs,
+    enabled: {
+      runtimeKey: runtimeEnabled?.runtimeKey ?? "",
+      otherwise: runtimeEnabled?.defaultValue ?? true,
+    },
   };
 }
 

@@ -6,13 +6,18 @@ import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { Listener, type ListenerResource } from "./listener.ts";
-import { allocateListenerSlots, type ConnectionCount } from "./listener-slots.ts";
+import type { ListenerFacts } from "../config/listener-facts.ts";
+import {
+  allocateListenerSlots,
+  type ConnectionCount,
+  connectionCountSize,
+} from "./listener-slots.ts";
 import type { ListenerSockets } from "./listener-sockets.ts";
 import type { UpdateKind, UpdatePlan } from "./listener-update.ts";
 
 export interface ListenerFactoryContext {
   readonly pool: { readonly concurrency: number };
-  readonly limits: Pick<SharedLimits, "allocate" | "release">;
+  readonly limits: Pick<SharedLimits, "allocate" | "release" | "write">;
   readonly stats: MainStats;
   readonly sockets: ListenerSockets;
   /** The server's node: listeners' drain managers are its children. */
@@ -48,7 +53,7 @@ export class ListenerFactory {
   async create(order: ListenerOrder): Promise<CreateResult> {
     const { facts } = order.resource.decoded;
     const base = keepsTag(order.plan.kind) ? order.active : undefined;
-    const connections = base?.holdings.connections ?? this.#connectionCount();
+    const connections = base?.holdings.connections ?? this.#connectionCount(facts);
     if (!connections) {
       const error = `no room for the counters of listener '${facts.name}'`;
       return { ok: false, isCounted: true, error };
@@ -74,7 +79,10 @@ export class ListenerFactory {
   /** Gives back what belongs to the tag: no worker holds it, and no version goes on with it. */
   releaseTag(listener: Listener): void {
     const { connections, drainManager } = listener.holdings;
-    this.#context.limits.release(connections.index, 1);
+    const { limits } = this.#context;
+    // What token buckets hold counts nothing that is open.
+    for (let i = 1; i < connections.size; i++) limits.write(connections.index + i, 0);
+    limits.release(connections.index, connections.size);
     drainManager[Symbol.dispose]();
   }
 
@@ -113,9 +121,10 @@ export class ListenerFactory {
     return ++versions.generation;
   }
 
-  #connectionCount(): ConnectionCount | undefined {
-    const index = this.#context.limits.allocate(1);
-    return index === undefined ? undefined : { index };
+  #connectionCount(facts: ListenerFacts): ConnectionCount | undefined {
+    const size = connectionCountSize(facts);
+    const index = this.#context.limits.allocate(size);
+    return index === undefined ? undefined : { index, size };
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type FilterStatTree,
   httpInspectorStats,
   listenerFilterPrefixes,
+  localRateLimitStats,
   proxyProtocolErrorStats,
   proxyProtocolStats,
   tlsInspectorStats,
@@ -30,6 +31,10 @@ function treesOf({ filter }: ListenerFilterConfig): readonly FilterStatTree[] {
       return [{ group: httpInspectorStats, prefix: listenerFilterPrefixes.httpInspector }];
     case "originalDestination":
       return [];
+    case "localRateLimit": {
+      const prefix = listenerFilterPrefixes.localRateLimit(filter.statPrefix);
+      return [{ group: localRateLimitStats, prefix }];
+    }
     case "proxyProtocol":
       return [
         {

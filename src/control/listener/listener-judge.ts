@@ -28,6 +28,8 @@ export interface JudgeRules {
   readonly isStopped: (facts: ListenerFacts) => boolean;
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
+  /** Workers can ask where a connection was going before the packet filter redirected it. */
+  readonly knowsRedirects: boolean;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: ((dependency: ListenerDependency) => string | undefined) | undefined;
 }
@@ -62,6 +64,8 @@ function warmsAnew({ kind }: UpdatePlan): boolean {
 }
 
 function refusalOf(next: DecodedListener, rules: JudgeRules): string | undefined {
+  if (!rules.knowsRedirects && asksForRedirects(next.facts))
+    return "envoy.filters.listener.original_dst needs the epoll reactor";
   const unknown = next.requiredClusters.find((name) => !rules.hasCluster(name));
   if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
   for (const dependency of next.dependencies) {
@@ -69,4 +73,10 @@ function refusalOf(next: DecodedListener, rules: JudgeRules): string | undefined
     if (refusal !== undefined) return refusal;
   }
   return undefined;
+}
+
+/** A PROXY header tells as well where to, which is enough for whoever hands connections off by that. */
+function asksForRedirects({ listenerFilters }: ListenerFacts): boolean {
+  const kinds = listenerFilters.map(({ filter }) => filter.kind);
+  return kinds.includes("originalDestination") && !kinds.includes("proxyProtocol");
 }

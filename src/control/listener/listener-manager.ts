@@ -46,9 +46,11 @@ export const lazyThresholdDefault = 32;
 
 export interface ListenerManagerContext extends ListenerFactoryContext, ListenerWarmupContext {
   readonly pool: ListenerPool;
-  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero" | "read">;
+  readonly limits: Pick<SharedLimits, "allocate" | "release" | "isZero" | "read" | "write">;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: (dependency: ListenerDependency) => string | undefined;
+  /** Workers can ask where a connection was going; absent: they can. */
+  readonly knowsRedirects?: boolean;
   readonly inquiry: Pick<WorkerInquiry, "ask">;
   readonly drains: DrainRunner;
   readonly drainDefaults: DrainPolicy;
@@ -94,11 +96,12 @@ export class ListenerManager {
     this.#context = context;
     this.#queue = new SerialQueue(context.clock);
     this.#stats = new ListenerManagerStats(context.stats);
-    const { comparison, hasCluster, refusalOf } = context;
+    const { comparison, hasCluster, refusalOf, knowsRedirects = true } = context;
     this.#rules = {
       comparison,
       hasCluster,
       refusalOf,
+      knowsRedirects,
       versionsOf: (name) => this.#sets.versionsOf(name),
       isStopped: (facts) => this.#isStopped(facts),
     };

@@ -10,6 +10,7 @@ import {
   type FilterSlots,
   type ListenerSlots,
   noTlsBlocks,
+  tokenBucketSlots,
 } from "../../shared/protocol/worker-command.ts";
 import { listenerFilterBlocks } from "./listener-filter-slots.ts";
 import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
@@ -34,6 +35,14 @@ export interface ListenerSlotsLease extends Disposable {
 export interface ConnectionCount {
   /** Index into the shared limits. */
   readonly index: number;
+  /** How many counters are there: that of connections, then those of token buckets. */
+  readonly size: number;
+}
+
+/** With room for what its listener filters count together, at an even place. */
+export function connectionCountSize({ listenerFilters }: ListenerFacts): number {
+  const buckets = listenerFilters.filter(({ filter }) => filter.kind === "localRateLimit");
+  return buckets.length === 0 ? 1 : 2 + buckets.length * tokenBucketSlots;
 }
 
 export function allocateListenerSlots(
@@ -58,6 +67,7 @@ export function allocateListenerSlots(
       : noTlsBlocks,
     listenerFilters: listenerFilterBlocks(facts.listenerFilters, allocate),
     connectionCount: connections.index,
+    tokenBuckets: connections.index + 1 + ((connections.index + 1) % 2),
     name: facts.name,
     ignoresGlobalLimit: facts.ignoreGlobalConnLimit,
     bypassesOverload: facts.bypassOverloadManager,

@@ -8,6 +8,7 @@ import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
+import type { DataPlane } from "./data-plane.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -22,6 +23,8 @@ export interface ControlPlaneParts {
   readonly listenSockets: ListenSockets;
   /** Undefined: there is no other generation. */
   readonly hotRestart: HotRestart | undefined;
+  /** Of the workers. */
+  readonly reactor: DataPlane["reactor"];
   readonly lifecycle: ServerLifecycle;
   readonly clock: Clock;
   readonly random: Random;

@@ -91,6 +91,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     stats,
     dependencies: dependencies.acquire,
     refusalOf: dependencies.refusalOf,
+    knowsRedirects: parts.reactor === "epoll",
     drainManager,
     drainDefaults: draining.drainDefaults,
     clock,

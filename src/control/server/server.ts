@@ -137,6 +137,7 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
+      reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
     });

@@ -14,7 +14,7 @@ import type {
   SocketHandler,
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
-import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
+import { type RemainingConnection, noProgress } from "../../shared/protocol/worker-event.ts";
 import {
   type ConnectionOutcome,
   ConnectionStreamInfo,
@@ -30,6 +30,7 @@ import type { WorkerContext } from "../network/worker-context.ts";
 import type { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts";
+import type { DrainMember } from "./drain-member.ts";
 import { DownstreamHandshake } from "./downstream-handshake.ts";
 import { inertFilter } from "./inert-filter.ts";
 
@@ -39,14 +40,6 @@ const unmatched: ConnectionOutcome = {
   flags: ["NR"],
   details: "filter_chain_not_found",
 };
-
-const noProgress = {
-  streams: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-  route: undefined,
-  cluster: undefined,
-} as const;
 
 export interface AcceptedDescriptor {
   readonly descriptor: Descriptor;
@@ -65,7 +58,9 @@ export interface ConnectionOwner {
   connectionClosed(connection: ActiveConnection): void;
 }
 
-export class ActiveConnection implements DownstreamConnection, SocketHandler, DrainedConnection {
+export class ActiveConnection
+  implements DownstreamConnection, SocketHandler, DrainedConnection, DrainMember
+{
   readonly id: number;
   readonly worker: WorkerContext;
   readonly reactor: Reactor;

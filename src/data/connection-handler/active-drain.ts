@@ -84,6 +84,16 @@ export class ActiveDrain implements WheelTimer {
     this.#changed();
   }
 
+  /** It goes on as something else, which has joined by itself. */
+  goneOn(protocol: DrainedProtocol, isTold: boolean): void {
+    const counts = this.#countsOf(protocol);
+    counts.atStart--;
+    counts.remaining--;
+    if (isTold) counts.notified--;
+    this.#remaining--;
+    this.#changed();
+  }
+
   told(protocol: DrainedProtocol): void {
     this.#countsOf(protocol).notified++;
     this.#changed();

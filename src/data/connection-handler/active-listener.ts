@@ -42,6 +42,7 @@ import { ActiveDrain } from "./active-drain.ts";
 import type { ActiveFilterChain } from "./active-filter-chain.ts";
 import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { unmatchedChain } from "./inert-filter.ts";
+import type { DrainMember } from "./drain-member.ts";
 import { ListenerChains } from "./listener-chains.ts";
 import { ListenerCounters } from "./listener-counters.ts";
 import type { PendingConnection } from "./pending-connection.ts";
@@ -115,6 +116,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       onBug: (error) => this.onBug(error),
       open: (descriptor, pending) => this.#openPending(descriptor, pending),
       lost: (pending) => this.#onLost(pending),
+      drainsOf: (config) => this.#drainsOfAll(config),
     });
     if (command.config) this.#serveWith(command.config, undefined);
     this.#sockets = command.sockets;
@@ -143,8 +145,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     return configured > 0 ? configured : acceptsUnlimited;
   }
 
-  get connections(): ReadonlySet<ActiveConnection> {
-    return this.#connections;
+  /** All that may be in its drains. */
+  drainMembers(): readonly DrainMember[] {
+    return [...this.#connections, ...this.#pending.all];
   }
 
   // Commands.
@@ -189,6 +192,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     for (const connection of this.#connections) {
       if (chains === undefined || chains.has(connection.chain)) connection.joinDrain(drain);
     }
+    // They have no chain yet.
+    if (chains === undefined) for (const pending of this.#pending.all) pending.joinDrain(drain);
     drain.report();
   }
 
@@ -208,8 +213,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   findDrain(id: DrainId): ActiveDrain | undefined {
     const held = this.#drainLists().flatMap((drains) => drains.filter((d) => d.start.id === id));
     if (held[0]) return held[0];
-    for (const connection of this.#connections) {
-      const drain = connection.drainOf(id);
+    for (const member of this.drainMembers()) {
+      const drain = member.drainOf(id);
       if (drain) return drain;
     }
     return undefined;
@@ -227,7 +232,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   joinServerDrain(drain: ActiveDrain, scope: ServerDrainScope): void {
     const config = this.#config;
     if (!config || !isInScope(config, scope)) return;
-    for (const connection of this.#connections) connection.joinDrain(drain);
+    for (const member of this.drainMembers()) member.joinDrain(drain);
   }
 
   /** Cuts what is left; calls when the last connection has gone. */
@@ -356,9 +361,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.worker.reactor.discard(descriptor);
       return this.#release();
     }
-    const mayHandOff =
-      chains.config.handsOffRestored && !isHandedOff && facts.isLocalAddressRestored;
-    const other = mayHandOff && this.#environment.listenerAt(facts.localAddress);
+    const { originalDestination } = facts;
+    const mayHandOff = chains.config.handsOffRestored && !isHandedOff;
+    const other =
+      mayHandOff && originalDestination && this.#environment.listenerAt(originalDestination);
     if (!other) return this.#open({ descriptor, facts }, chains.config);
     this.#counters.release();
     other.takeOver(descriptor, facts);
@@ -404,9 +410,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   /** Accepted late, from an emptied queue or after a server-wide drain began: it shares the timeline. */
   #joinDrainsUnderWay(connection: ActiveConnection, config: ListenerConfig): void {
-    for (const drain of this.#drains) connection.joinDrain(drain);
+    for (const drain of this.#drainsOfAll(config)) connection.joinDrain(drain);
     for (const drain of connection.chain.drains) connection.joinDrain(drain);
-    for (const drain of this.#environment.serverDrainsOf(config)) connection.joinDrain(drain);
+  }
+
+  /** Whatever the chain. */
+  #drainsOfAll(config: ListenerConfig): readonly ActiveDrain[] {
+    return [...this.#drains, ...this.#environment.serverDrainsOf(config)];
   }
 
   /** A connection is counted no more. */

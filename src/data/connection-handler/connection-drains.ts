@@ -95,6 +95,13 @@ export class ConnectionDrains implements WheelTimer {
     this.#proceed();
   }
 
+  /** What comes after it has joined its drains by itself. */
+  goneOn(): void {
+    this.#reactor.timers.cancel(this.#timer);
+    for (const { drain, protocol } of this.#memberships.splice(0))
+      drain.goneOn(protocol, this.#isTold);
+  }
+
   closed(reason: CloseReason): void {
     this.#reactor.timers.cancel(this.#timer);
     const outcome = this.#isForced ? "forced" : outcomeOf(reason);

@@ -5,9 +5,9 @@
 import type { DrainId, ListenerTag } from "../../shared/common/brand.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { RemainingConnection } from "../../shared/protocol/worker-event.ts";
-import type { ActiveConnection } from "./active-connection.ts";
 import type { ActiveDrain } from "./active-drain.ts";
 import type { ActiveListener } from "./active-listener.ts";
+import type { DrainMember } from "./drain-member.ts";
 
 type MoveDrainDeadline = Extract<WorkerCommand, { kind: "moveDrainDeadline" }>;
 
@@ -67,9 +67,9 @@ export class DrainOrders {
     return undefined;
   }
 
-  #connectionsIn(id: DrainId): ActiveConnection[] {
+  #connectionsIn(id: DrainId): DrainMember[] {
     return [...this.#listeners.values()].flatMap((listener) =>
-      [...listener.connections].filter((connection) => connection.drainOf(id) !== undefined),
+      listener.drainMembers().filter((member) => member.drainOf(id) !== undefined),
     );
   }
 }

@@ -6,7 +6,10 @@
  * at once what is here, and one that asks for more than was shown is shown again.
  */
 import { assert } from "../../shared/common/assert.ts";
+import { formatAddress } from "../../shared/common/address.ts";
+import type { DrainId } from "../../shared/common/brand.ts";
 import type {
+  CloseReason,
   Descriptor,
   HeldSocket,
   HeldSocketHandler,
@@ -22,6 +25,10 @@ import {
 import { matchesListenerFilter } from "../listener-filters/listener-filter-match.ts";
 import type { ListenerFilterEntry } from "../listener-filters/listener-filters.ts";
 import { LearnedFacts } from "../network/learned-facts.ts";
+import { type RemainingConnection, noProgress } from "../../shared/protocol/worker-event.ts";
+import type { ActiveDrain } from "./active-drain.ts";
+import { ConnectionDrains, type DrainedConnection } from "./connection-drains.ts";
+import type { DrainMember } from "./drain-member.ts";
 
 /** Why it came to no connection. `refused`: a filter's decision, which the filter has counted. */
 export type PendingEnd = "refused" | "timeout" | "remoteClose" | "error" | "removed";
@@ -49,7 +56,21 @@ export interface PendingPlan {
   readonly continuesOnTimeout: boolean;
 }
 
-export class PendingConnection implements HeldSocketHandler, WheelTimer {
+/** How each end counts in a drain. */
+const closeReasons: Readonly<Record<PendingEnd, CloseReason>> = {
+  refused: "local",
+  timeout: "timeout",
+  remoteClose: "remote",
+  error: "reset",
+  removed: "local",
+};
+
+export class PendingConnection
+  implements HeldSocketHandler, WheelTimer, DrainedConnection, DrainMember
+{
+  /** Nobody knows yet: what it becomes joins its drains anew. */
+  readonly protocol = "tcp";
+  readonly isIdle = false;
   readonly facts: LearnedFacts;
   /** Another listener has handed it to this one. */
   readonly isHandedOff: boolean;
@@ -63,6 +84,7 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
   #index = 0;
   #filter: ListenerFilter | undefined;
   #hasEnded = false;
+  #drains: ConnectionDrains | undefined = undefined;
 
   constructor(
     owner: PendingConnectionOwner,
@@ -90,9 +112,49 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
     });
   }
 
-  /** Its listener goes. */
-  remove(): void {
+  get isToldToDrain(): boolean {
+    return this.#drains?.isTold ?? false;
+  }
+
+  joinDrain(drain: ActiveDrain): void {
+    this.#drains ??= new ConnectionDrains(this, this.#owner.reactor);
+    this.#drains.join(drain);
+  }
+
+  drainOf(id: DrainId): ActiveDrain | undefined {
+    return this.#drains?.find(id);
+  }
+
+  leaveDrain(drain: ActiveDrain): void {
+    this.#drains?.leave(drain);
+  }
+
+  deadlineMoved(drain: ActiveDrain): void {
+    this.#drains?.deadlineMoved(drain);
+  }
+
+  /** There is nobody to tell. */
+  tellToDrain(): void {}
+  moveDrainDeadline(): void {}
+
+  /** At a drain's deadline, or because its listener goes. */
+  cut(): void {
+    this.#drains?.force();
     this.#end("removed");
+  }
+
+  describe(): RemainingConnection {
+    const { localAddress, remoteAddress } = this.facts;
+    return {
+      // It has none before it is a connection.
+      id: 0,
+      peer: formatAddress(remoteAddress),
+      local: formatAddress(localAddress),
+      ageMs: this.#owner.reactor.nowMs - this.startMs,
+      protocol: this.protocol,
+      isTold: this.isToldToDrain,
+      progress: noProgress,
+    };
   }
 
   /** The end is told once: whichever filter waits behind those that went through now, it waits in vain. */
@@ -160,7 +222,12 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
   #finish(): void {
     if (this.#hasEnded) return;
     this.#leave();
-    this.#owner.ready(this, this.socket.release());
+    try {
+      this.#owner.ready(this, this.socket.release());
+    } finally {
+      // After that, so that a drain never looks empty in between.
+      this.#drains?.goneOn();
+    }
   }
 
   #end(why: PendingEnd): void {
@@ -168,6 +235,7 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
     this.#leave();
     this.socket.close();
     this.#owner.ended(this, why);
+    this.#drains?.closed(closeReasons[why]);
   }
 
   #leave(): void {

@@ -1,7 +1,9 @@
 /** The connections of one listener that its filters look at, and what is counted of them. */
 import type { Descriptor, Reactor } from "../../shared/io/reactor.ts";
 import { lookAtAddresses } from "../network/connection-stream-info.ts";
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
+import type { ActiveDrain } from "./active-drain.ts";
 import type { ListenerChains } from "./listener-chains.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import {
@@ -17,6 +19,8 @@ export interface PendingConnectionsParts {
   onBug(error: unknown): void;
   /** Its filters are through: it is to be opened. */
   open(descriptor: Descriptor, pending: PendingConnection): void;
+  /** Under way, whatever the chain. */
+  drainsOf(config: ListenerConfig): readonly ActiveDrain[];
   /** It came to nothing: it is closed, and to be counted no more. */
   lost(pending: PendingConnection): void;
 }
@@ -33,8 +37,8 @@ export class PendingConnections implements PendingConnectionOwner {
     return this.#parts.reactor;
   }
 
-  get size(): number {
-    return this.#pending.size;
+  get all(): ReadonlySet<PendingConnection> {
+    return this.#pending;
   }
 
   /** `handedOff`: it comes from another listener, with what is known of it, and is handed off no more. */
@@ -56,11 +60,13 @@ export class PendingConnections implements PendingConnectionOwner {
     this.#pending.add(pending);
     this.#parts.counters.pendingChanged(1);
     pending.start();
+    if (!this.#pending.has(pending)) return;
+    for (const drain of this.#parts.drainsOf(config)) pending.joinDrain(drain);
   }
 
   /** Closes all. */
   removeAll(): void {
-    for (const pending of this.#pending) pending.remove();
+    for (const pending of this.#pending) pending.cut();
   }
 
   onBug(error: unknown): void {

@@ -50,6 +50,7 @@ export interface RunningWorker extends Disposable {
 const bugs = sluiceWorkerStats.offset("connection_bugs");
 const onDemandOverflow = sluiceWorkerStats.offset("on_demand_overflow");
 const onDemandWaiting = sluiceWorkerStats.offset("on_demand_waiting");
+const originalDstOverflow = sluiceWorkerStats.offset("original_dst_hosts_overflow");
 const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
 
 /**
@@ -123,7 +124,14 @@ function assemble({ post, ...foundation }: Foundation) {
   const { sluice } = init.slots;
   const limits = new Int32Array(init.limits);
   const runtime = new WorkerRuntime();
-  const clusters = new WorkerClusterTable({ slab, limits, random, runtime });
+  const clusters = new WorkerClusterTable({
+    slab,
+    limits,
+    random,
+    runtime,
+    timers: foundation.reactor.timers,
+    onHostsFull: () => slab.add(sluice, originalDstOverflow),
+  });
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();
   const secrets = new NamedTable<string>();

@@ -10,11 +10,12 @@ import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
+import type { HostRequest, UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
+import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
 import { FramedBody } from "./http1/framed-body.ts";
 import { requestHead } from "./http1/request-head.ts";
@@ -55,6 +56,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #action: ClusterAction | undefined;
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
+  #hostRequest: HostRequest | undefined;
   /** These two are the request's from its beginning to its end. */
   #live: LiveConfig;
   #filters = noHttpFilters;
@@ -205,6 +207,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       action,
       firstHost: this.#firstHost,
       isHeadRequest: this.#isHead,
+      hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
     };
     const { bytes } = this.#context.reactor.arena;
@@ -431,7 +434,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.upstreamCluster = cluster.config.name;
     this.#action = action;
     this.#cluster = cluster;
-    this.#firstHost = action.hostRewrite?.kind === "auto" ? cluster.chooseHost() : undefined;
+    this.#hostRequest = hostRequestOf(cluster, this.#context.view, this.#connection.facts);
+    this.#firstHost =
+      action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
     if (
       !this.#context.requestComposer.compose(this, route, this.#firstHost?.config.hostname ?? "")
     ) {

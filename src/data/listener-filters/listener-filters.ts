@@ -5,10 +5,12 @@ import type {
 } from "../../shared/config/listener-filter-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { listenerFilterPrefixes } from "../../shared/stats/listener-filter-stats.ts";
-import { blockOf } from "../../shared/protocol/worker-command.ts";
+import { blockOf, tokenBucketSlots } from "../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { ListenerFilterFactory } from "./listener-filter.ts";
 import { createHttpInspectorFactory } from "./http-inspector.ts";
+import { createLocalRateLimitFactory } from "./local-rate-limit.ts";
+import { SharedTokenBucket } from "./shared-token-bucket.ts";
 import { originalDestinationFactory } from "./original-destination.ts";
 import { createProxyProtocolFactory } from "./proxy-protocol.ts";
 import { createTlsInspectorFactory } from "./tls-inspector.ts";
@@ -23,17 +25,20 @@ export function createListenerFilters(
   worker: WorkerContext,
   slots: ListenerSlots,
 ): readonly ListenerFilterEntry[] {
-  return configs.map((config) => ({
-    disabledFor: config.disabledFor,
-    factory: createFactory(config, worker, slots),
-  }));
+  let bucketIndex = slots.tokenBuckets;
+  return configs.map((config) => {
+    const factory = createFactory(config, worker, { slots, bucketIndex });
+    if (config.filter.kind === "localRateLimit") bucketIndex += tokenBucketSlots;
+    return { disabledFor: config.disabledFor, factory };
+  });
 }
 
 function createFactory(
   { filter }: ListenerFilterConfig,
-  { slab }: WorkerContext,
-  slots: ListenerSlots,
+  worker: WorkerContext,
+  { slots, bucketIndex }: { readonly slots: ListenerSlots; readonly bucketIndex: number },
 ): ListenerFilterFactory {
+  const { slab } = worker;
   const block = (prefix: string): number => blockOf(slots.listenerFilters, prefix);
   switch (filter.kind) {
     case "tlsInspector":
@@ -46,6 +51,16 @@ function createFactory(
       return createHttpInspectorFactory({
         slab,
         stats: block(listenerFilterPrefixes.httpInspector),
+      });
+    case "localRateLimit":
+      return createLocalRateLimitFactory({
+        ...worker,
+        config: filter,
+        bucket: new SharedTokenBucket(worker.limits, bucketIndex, {
+          maxTokens: filter.maxTokens,
+          fillMs: filter.fillIntervalMs / filter.tokensPerFill,
+        }),
+        stats: block(listenerFilterPrefixes.localRateLimit(filter.statPrefix)),
       });
     case "originalDestination":
       return originalDestinationFactory;

@@ -19,6 +19,8 @@ export interface ConnectionFacts {
   readonly remoteAddress: SocketAddress;
   /** The peer itself, where a listener filter learned another remote address. */
   readonly directRemoteAddress: SocketAddress;
+  /** The local address, where a listener filter restored it. */
+  readonly originalDestination: SocketAddress | undefined;
   /** SNI in lower case, or empty. */
   readonly serverName: string;
   /** `raw_buffer` where no listener filter found another. */

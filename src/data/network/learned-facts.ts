@@ -45,9 +45,8 @@ export class LearnedFacts implements ConnectionFacts {
     return this.#own.remoteAddress;
   }
 
-  /** A filter found out where the peer wanted to go. */
-  get isLocalAddressRestored(): boolean {
-    return this.#localAddress !== undefined;
+  get originalDestination(): SocketAddress | undefined {
+    return this.#localAddress;
   }
 
   restoreLocalAddress(address: SocketAddress): void {

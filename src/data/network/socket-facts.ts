@@ -7,6 +7,7 @@ const noProtocols: readonly string[] = [];
 
 export class SocketFacts implements ConnectionFacts {
   readonly #socket: Socket;
+  readonly originalDestination = undefined;
   readonly serverName = "";
   /** Envoy: `ActiveTcpSocket` sets it where no listener filter did. */
   readonly transportProtocol = "raw_buffer";

@@ -236,7 +236,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     if (attempts >= Math.max(1, config.maxConnectAttempts)) {
       return this.#failAtCluster(cluster, attemptsExceeded, "URX");
     }
-    const host = cluster.chooseHost();
+    const { originalDestination } = this.#connection.facts;
+    const host = cluster.chooseHost({ originalDestination, namedHost: undefined });
     if (!host) return this.#failAtCluster(cluster, noneHealthy, "UH");
     if (!cluster.breakers.tryAcquire("connections")) {
       return this.#failAtCluster(cluster, overflow, "UO");

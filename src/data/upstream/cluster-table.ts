@@ -1,4 +1,5 @@
 /** The clusters of one worker (Envoy: `ThreadLocalCluster`), with their hosts and what they pool. */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
 import type { TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
@@ -19,10 +20,20 @@ export interface UpstreamCluster {
   readonly highBreakers: CircuitBreakers;
   /** Counts what is open on this worker, over all protocols, and sets the cluster's gauges from it. */
   readonly activity: ClusterActivity;
-  /** By the cluster's policy; undefined when there is no host to try. */
-  chooseHost(): UpstreamHost | undefined;
+  /**
+   * By the cluster's policy, or as `request` says where hosts are made by that; undefined when there is no host to try.
+   */
+  chooseHost(request?: HostRequest): UpstreamHost | undefined;
   /** Connections of a protocol to a host, made on first use and drained when the host leaves. */
   readonly hosts: readonly UpstreamHost[];
+}
+
+/** Who wants a host, as clusters of original destinations ask. */
+export interface HostRequest {
+  /** Where the connection was going before it came here; undefined: nobody knows. */
+  readonly originalDestination: SocketAddress | undefined;
+  /** By a header; undefined: there is none. */
+  readonly namedHost: string | undefined;
 }
 
 export interface UpstreamHost {
@@ -48,4 +59,6 @@ export interface TcpConnection {
 export interface HostPool {
   /** Closes what is idle at once and what is busy when its request ends; connections opened later stay. */
   drain(): void;
+  /** Nothing is open, and nobody waits. */
+  readonly isEmpty: boolean;
 }

@@ -2,22 +2,28 @@
 import type { Random } from "../../shared/common/random.ts";
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
 import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
+import type { TimerWheel } from "../../shared/io/timer-wheel.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
-import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { clusterMembershipStats, clusterStats } from "../../shared/stats/stat-names.ts";
 import { CircuitBreakers } from "./circuit-breakers.ts";
 import type { ClusterActivity } from "./cluster-activity.ts";
-import type { UpstreamCluster } from "./cluster-table.ts";
+import type { HostRequest, UpstreamCluster } from "./cluster-table.ts";
 import type { Host } from "./host.ts";
 import { HostSet } from "./host-set.ts";
+import { OriginalDestinationHosts } from "./original-destination-hosts.ts";
 import type { Runtime } from "./worker-runtime.ts";
 
 const panicCounter = clusterStats.offset("lb_healthy_panic");
+const hostInvalid = clusterStats.offset("original_dst_host_invalid");
+const membershipTotal = clusterMembershipStats.offset("membership_total");
+const membershipHealthy = clusterMembershipStats.offset("membership_healthy");
 const panicThresholdKey = "upstream.healthy_panic_threshold";
 
 export interface ClusterParts {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
+  readonly membership: StatBlock;
   readonly tls: TlsBlocks;
   /** First of the cluster's shared counters. */
   readonly limits: number;
@@ -30,6 +36,9 @@ export interface ClusterEnvironment {
   readonly limits: Int32Array;
   readonly random: Random;
   readonly runtime: Runtime;
+  readonly timers: TimerWheel;
+  /** As many hosts were made as may be. */
+  onHostsFull(): void;
 }
 
 export class Cluster implements UpstreamCluster {
@@ -41,6 +50,8 @@ export class Cluster implements UpstreamCluster {
   readonly activity: ClusterActivity;
   readonly #hostSet: HostSet;
   readonly #runtime: Runtime;
+  /** Of original destinations. */
+  readonly #madeHosts: OriginalDestinationHosts | undefined;
 
   constructor(parts: ClusterParts, environment: ClusterEnvironment) {
     this.config = parts.config;
@@ -60,6 +71,7 @@ export class Cluster implements UpstreamCluster {
     });
     this.#runtime = runtime;
     this.#hostSet = new HostSet(this, random, () => slab.add(parts.stats, panicCounter));
+    this.#madeHosts = this.#createMadeHosts(parts, environment);
     this.followRuntime();
   }
 
@@ -74,14 +86,40 @@ export class Cluster implements UpstreamCluster {
   }
 
   get hosts(): readonly Host[] {
-    return this.#hostSet.hosts;
+    return this.#madeHosts?.hosts ?? this.#hostSet.hosts;
   }
 
-  chooseHost(): Host | undefined {
-    return this.#hostSet.choose();
+  chooseHost(request?: HostRequest): Host | undefined {
+    return this.#madeHosts ? this.#madeHosts.choose(request) : this.#hostSet.choose();
   }
 
   setHosts(hosts: readonly HostConfig[], blocks: readonly StatBlock[]): void {
     this.#hostSet.update(hosts, blocks);
+  }
+
+  /** It goes, or another version serves: all hosts leave. */
+  leave(): void {
+    this.#hostSet.update([], []);
+    this.#madeHosts?.clear();
+  }
+
+  #createMadeHosts(
+    { config, stats, membership }: ClusterParts,
+    environment: ClusterEnvironment,
+  ): OriginalDestinationHosts | undefined {
+    const { discovery } = config;
+    const { slab, timers } = environment;
+    if (discovery.kind !== "originalDst") return undefined;
+    return new OriginalDestinationHosts({
+      cluster: this,
+      discovery,
+      timers,
+      onInvalid: () => slab.add(stats, hostInvalid),
+      onFull: () => environment.onHostsFull(),
+      onSize(count) {
+        slab.set(membership, membershipTotal, count);
+        slab.set(membership, membershipHealthy, count);
+      },
+    });
   }
 }

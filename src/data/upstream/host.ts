@@ -29,6 +29,11 @@ export class Host implements UpstreamHost {
     return this.#isMember;
   }
 
+  /** Something is under way to it, or kept open. */
+  get isInUse(): boolean {
+    return this.activeRequests > 0 || this.tcpConnections.size > 0 || this.pool?.isEmpty === false;
+  }
+
   /**
    * Same address, new weight, priority or health. What is open stays, unless a health check fails the host: then
    * connections of pools end as they come free (Envoy: `onHostHealthFailure`), and TCP ones now if the cluster says so.

@@ -27,7 +27,7 @@ export class WorkerClusterTable implements ClusterTable {
     const cluster = new Cluster({ ...command, activity }, this.#environment);
     cluster.setHosts(command.hosts, command.hostBlocks);
     this.#clusters.set(command.config.name, cluster);
-    before?.setHosts([], []);
+    before?.leave();
   }
 
   /** Does nothing for a cluster that is not there: it was removed while the hosts were under way. */
@@ -43,6 +43,6 @@ export class WorkerClusterTable implements ClusterTable {
   remove(name: string): void {
     const cluster = this.#clusters.get(name);
     this.#clusters.delete(name);
-    cluster?.setHosts([], []);
+    cluster?.leave();
   }
 }

@@ -4,8 +4,10 @@
  */
 import {
   type RuntimeDefault,
+  type RuntimeFlag,
   type RuntimeValues,
   noRuntimeValues,
+  runtimeBoolean,
   runtimeInteger,
   runtimeMillionths,
 } from "../../shared/config/runtime-values.ts";
@@ -13,6 +15,7 @@ import {
 /** What filters and listeners see of it. */
 export interface Runtime {
   integer(wanted: RuntimeDefault): number;
+  isEnabled(wanted: RuntimeFlag): boolean;
   /** A share of a million. */
   millionths(wanted: RuntimeDefault): number;
   /** Most connections of a listener at once over all workers; undefined: no limit. */
@@ -48,6 +51,10 @@ export class WorkerRuntime implements Runtime {
 
   integer(wanted: RuntimeDefault): number {
     return runtimeInteger(this.#values, wanted);
+  }
+
+  isEnabled(wanted: RuntimeFlag): boolean {
+    return runtimeBoolean(this.#values, wanted);
   }
 
   millionths(wanted: RuntimeDefault): number {

@@ -6,6 +6,7 @@ export interface ClusterConfig {
   /** `alt_stat_name` or the name, `:` replaced by `_`. */
   readonly statName: string;
   readonly discovery: ClusterDiscovery;
+  /** Of those whose hosts are known before somebody asks. */
   readonly lbPolicy: "roundRobin" | "leastRequest" | "random";
   /** `least_request_lb_config.choice_count`. */
   readonly choiceCount: number;
@@ -60,7 +61,15 @@ export type ClusterDiscovery =
       readonly respectTtl: boolean;
       readonly lookupFamily: "auto" | "v4Only" | "v6Only" | "v4Preferred" | "all";
     }
-  | { readonly kind: "eds"; readonly serviceName: string };
+  | { readonly kind: "eds"; readonly serviceName: string }
+  /** Workers make the hosts, by what connections and requests ask for. */
+  | {
+      readonly kind: "originalDst";
+      readonly cleanupIntervalMs: number;
+      /** In lower case; where requests may name the host. Undefined: nowhere. */
+      readonly headerName: string | undefined;
+      readonly portOverride: number | undefined;
+    };
 
 /** `envoy.config.endpoint.v3.ClusterLoadAssignment` before names are resolved. */
 export interface LoadAssignment {

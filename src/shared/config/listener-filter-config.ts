@@ -1,4 +1,6 @@
 /** What looks at a connection before a filter chain is chosen for it (`envoy.config.listener.v3.ListenerFilter`). */
+import type { RuntimeFlag } from "./runtime-values.ts";
+
 export interface ListenerFilterConfig {
   readonly name: string;
   /** Connections that the filter does not see; undefined: it sees all. */
@@ -17,6 +19,7 @@ export type ListenerFilterMatch =
 export type ListenerFilterKind =
   | TlsInspectorConfig
   | ProxyProtocolConfig
+  | LocalRateLimitConfig
   | { readonly kind: "httpInspector" }
   | { readonly kind: "originalDestination" };
 
@@ -29,6 +32,15 @@ export interface TlsInspectorConfig {
   readonly initialReadBytes: number;
   /** A longer ClientHello ends the connection. */
   readonly helloBytesMax: number;
+}
+
+export interface LocalRateLimitConfig {
+  readonly kind: "localRateLimit";
+  readonly statPrefix: string;
+  readonly maxTokens: number;
+  readonly tokensPerFill: number;
+  readonly fillIntervalMs: number;
+  readonly enabled: RuntimeFlag;
 }
 
 export interface ProxyProtocolConfig {

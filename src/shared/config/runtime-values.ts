@@ -18,9 +18,24 @@ export interface RuntimeDefault {
   readonly otherwise: number;
 }
 
+/** A switch. */
+export interface RuntimeFlag {
+  readonly runtimeKey: string;
+  readonly otherwise: boolean;
+}
+
 export const noRuntimeValues: RuntimeValues = new Map();
 
 const million = 1_000_000;
+
+/** Only a boolean counts (Envoy: `getBoolean`). */
+export function runtimeBoolean(
+  values: RuntimeValues,
+  { runtimeKey, otherwise }: RuntimeFlag,
+): boolean {
+  const value = values.get(runtimeKey);
+  return typeof value === "boolean" ? value : otherwise;
+}
 
 /** A whole number from 0 on; anything else under the key does not count (Envoy: `getInteger`). */
 export function runtimeInteger(

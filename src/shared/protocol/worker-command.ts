@@ -134,6 +134,9 @@ export interface FilterSlots {
   readonly tcpOnDemand: BlocksByPrefix;
 }
 
+/** Shared counters of a token bucket: one number of 64 bits. */
+export const tokenBucketSlots = 2;
+
 /** Slots and limits that main allocated for the listener, known before the worker starts to count. */
 export interface ListenerSlots extends FilterSlots {
   /** Of listener filters: by the whole prefix of their stats. */
@@ -146,6 +149,8 @@ export interface ListenerSlots extends FilterSlots {
   readonly tls: TlsBlocks;
   /** Index into the shared limits of the listener's connection count. */
   readonly connectionCount: number;
+  /** Even: of the first counter of its token buckets, `tokenBucketSlots` each, in the order of its filters. */
+  readonly tokenBuckets: number;
   /** The listener's name, under which runtime may limit its connections; a lazy one has no configuration to ask. */
   readonly name: string;
   /** `ignore_global_conn_limit`: its connections count towards the limit of the process and are not bound by it. */
@@ -240,6 +245,8 @@ export interface SetCluster {
   /** Where each host is counted (`hostStats`), in the order of the hosts. */
   readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
+  /** `clusterMembershipStats`: main's, but of hosts that workers make themselves. */
+  readonly membership: StatBlock;
   readonly tls: TlsBlocks;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;

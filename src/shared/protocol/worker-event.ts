@@ -60,3 +60,11 @@ export interface StreamProgress {
   readonly route: string | undefined;
   readonly cluster: string | undefined;
 }
+
+export const noProgress: StreamProgress = {
+  streams: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+  route: undefined,
+  cluster: undefined,
+};

@@ -34,6 +34,9 @@ export const proxyProtocolStats = defineStats({
   ],
 });
 
+/** `listener_local_ratelimit.<stat_prefix>.` */
+export const localRateLimitStats = defineStats({ counters: ["rate_limited"] });
+
 /** Without a prefix. */
 export const proxyProtocolErrorStats = defineStats({
   counters: ["downstream_cx_proxy_proto_error"],
@@ -49,6 +52,7 @@ export interface FilterStatTree {
 export const listenerFilterPrefixes = {
   tlsInspector: "tls_inspector.",
   httpInspector: "http_inspector.",
+  localRateLimit: (statPrefix: string): string => `listener_local_ratelimit.${statPrefix}.`,
   proxyProtocol: (statPrefix: string): string =>
     statPrefix === "" ? "proxy_proto." : `proxy_proto.${statPrefix}.`,
 } as const;

@@ -218,9 +218,23 @@ export const clusterStats = defineStats({
     ...countedStatusCodes.map((code) => `upstream_rq_${code}` as const),
     "bind_errors",
     "lb_healthy_panic",
+    "original_dst_host_invalid",
   ],
   gauges: ["upstream_cx_active", "upstream_rq_active", "upstream_rq_pending_active"],
   histograms: ["upstream_cx_connect_ms", "upstream_cx_length_ms", "upstream_rq_time"],
+});
+
+/** `cluster.<name>.`: hosts and warming. */
+export const clusterMembershipStats = defineStats({
+  counters: ["membership_change"],
+  gauges: [
+    "membership_total",
+    "membership_healthy",
+    "membership_degraded",
+    "membership_excluded",
+    "max_host_weight",
+    "warming_state",
+  ],
 });
 
 /**
@@ -273,6 +287,7 @@ export const sluiceWorkerStats = defineStats({
     "connections_handed_over",
     "descriptors_exhausted",
     "on_demand_overflow",
+    "original_dst_hosts_overflow",
   ],
   gauges: ["arena_bytes", "on_demand_waiting"],
 });

@@ -80,6 +80,26 @@ test("decode() reads discovery, limits, policy and protocol", () => {
   assert.equal(eds.config.circuitBreakers.high.maxRetries, 9);
 });
 
+test("decode() reads original destinations", () => {
+  const discovery = (fields = "") =>
+    valueOf(
+      decodeClusterYaml(`{name: a, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED${fields}}`),
+    ).config.discovery;
+  const plain = { kind: "originalDst", headerName: undefined, portOverride: undefined } as const;
+  assert.deepEqual(discovery(), { ...plain, cleanupIntervalMs: 5_000 });
+  assert.deepEqual(
+    discovery(
+      ", cleanup_interval: 9223372035s, original_dst_lb_config: {use_http_header: true, upstream_port_override: 0}",
+    ),
+    {
+      kind: "originalDst",
+      cleanupIntervalMs: 9_223_372_035_000,
+      headerName: "x-envoy-original-dst-host",
+      portOverride: 0,
+    },
+  );
+});
+
 test("a cluster that asks for HTTP/2 is taken with a warning that names it", () => {
   const result = decodeClusterYaml(
     "{name: a, load_assignment: {cluster_name: a}, http2_protocol_options: {}}",
@@ -186,6 +206,31 @@ describe("decode() refuses as Envoy does", () => {
       "a type that is not built",
       `{name: a, type: LOGICAL_DNS, ${assignment(endpoint("localhost"))}}`,
       "cluster 'a': type LOGICAL_DNS is not supported",
+    ],
+    [
+      "an original destination by another policy",
+      "{name: a, type: ORIGINAL_DST}",
+      "cluster: LB policy ROUND_ROBIN is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type 'ORIGINAL_DST'",
+    ],
+    [
+      "an original destination that is known",
+      `{name: a, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, ${assignment(endpoint("127.0.0.1"))}}`,
+      "ORIGINAL_DST clusters must have no load assignment configured",
+    ],
+    [
+      "a header that is not used",
+      "{name: a, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {http_header_name: x-a}}",
+      "ORIGINAL_DST cluster: invalid config http_header_name=x-a and use_http_header is false. Set use_http_header to true if http_header_name is desired.",
+    ],
+    [
+      "metadata that says where to",
+      "{name: a, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {metadata_key: {key: a, path: [{key: b}]}}}",
+      "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig.metadata_key is not supported: no metadata is kept, and bytes would go to other hosts",
+    ],
+    [
+      "a policy that the cluster does not provide",
+      "{name: a, lb_policy: CLUSTER_PROVIDED}",
+      "cluster manager: cluster provided LB specified but cluster 'a' did not provide one. Check cluster documentation.",
     ],
     [
       "a policy that is not built",

@@ -249,7 +249,7 @@ describe("decode() refuses as Envoy does", () => {
       listenerYaml(
         `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.config.cluster.v3.Cluster")}}]`,
       ),
-      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.local_ratelimit, envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
     ],
     [
       "an access log filter that is not built",

@@ -13,6 +13,7 @@ import {
 
 /** A pool that only knows whether it was told to drain. */
 class FakePool {
+  readonly isEmpty = true;
   isDrained = false;
   drain(): void {
     this.isDrained = true;

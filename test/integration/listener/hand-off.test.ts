@@ -3,8 +3,15 @@
  * filter is needed to see the connection go to another listener.
  */
 import assert from "node:assert/strict";
+import path from "node:path";
 import { test } from "node:test";
-import { ListenerFilterStage, listenerFilter } from "../../support/listener-filter-stage.ts";
+import {
+  ListenerFilterStage,
+  chain,
+  cluster,
+  listenerFilter,
+} from "../../support/listener-filter-stage.ts";
+import { ProxyProcess } from "../../support/proxy-process.ts";
 import { TestClient } from "../../support/tcp-peers.ts";
 import { until } from "../../support/until.ts";
 
@@ -80,3 +87,22 @@ test("without use_original_dst it stays", async () => {
   });
   assert.equal(await reply(stage, "192.0.2.1", 8080), "first:hello");
 });
+
+for (const filters of [[listenerFilter("original_dst", "OriginalDst")], []])
+  test(`the node reactor refuses what only redirects can tell [${filters.length === 0 ? "use_original_dst" : "original_dst"}]`, async () => {
+    const listener = {
+      name: "l",
+      address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+      listener_filters: filters,
+      use_original_dst: filters.length === 0,
+      filter_chains: [chain({ name: "c" })],
+    };
+    const bootstrap = {
+      admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
+      static_resources: { listeners: [listener], clusters: [cluster("c", 1)] },
+    };
+    const started = ProxyProcess.start(bootstrap, [], path.resolve("bin/sluice"), {
+      SLUICE_REACTOR: "node",
+    });
+    await assert.rejects(started, /envoy\.filters\.listener\.original_dst needs the epoll reactor/);
+  });

@@ -127,18 +127,15 @@ function trimValue(value: unknown, lacking: ReadonlySet<string>, isInseparable =
 }
 
 /** The numbers of `Cluster.DiscoveryType` and `Cluster.LbPolicy`. */
-const [staticType, strictDns, logicalDns, originalDst] = [0, 1, 2, 4];
-const [roundRobin, ringHash, clusterProvided] = [0, 2, 6];
+const [strictDns, logicalDns] = [1, 2];
+const [roundRobin, ringHash] = [0, 2];
 
 /** A feature that is lacking gives way to the nearest one that is there. */
 function trimCluster(cluster: Cluster, lacking: ReadonlySet<string>): void {
   const { clusterDiscoveryType: chosen } = cluster;
   if (chosen.case === "type") {
     if (chosen.value === logicalDns && lacking.has("LOGICAL_DNS")) chosen.value = strictDns;
-    if (chosen.value === originalDst && lacking.has("ORIGINAL_DST")) chosen.value = staticType;
   }
-  if (cluster.lbPolicy === clusterProvided && lacking.has("CLUSTER_PROVIDED"))
-    cluster.lbPolicy = roundRobin;
   if (cluster.lbPolicy === ringHash && lacking.has("RING_HASH")) cluster.lbPolicy = roundRobin;
   if (lacking.has("transport_socket_matches")) cluster.transportSocketMatches = [];
   if (lacking.has("upstream_bind_config")) cluster.upstreamBindConfig = undefined;

@@ -120,7 +120,10 @@ export class Replay implements AsyncDisposable {
   ): Promise<ReadonlyMap<string, Uint8Array>> {
     if (!this.#options.mayRefuse) return resources;
     const { error = "" } = await this.server.answerTo(response);
-    return new Map([...resources].filter(([name]) => !error.includes(`${name}: `)));
+    // A name may end with another one.
+    const isNamed = (name: string): boolean =>
+      ["\n", " "].some((before) => error.includes(`${before}${name}: `));
+    return new Map([...resources].filter(([name]) => !isNamed(name)));
   }
 }
 

@@ -38,6 +38,7 @@ export const clusterFields: FieldTables = {
       "health_checks",
       "ignore_health_on_host_removal",
       "close_connections_on_host_health_failure",
+      "cleanup_interval",
     ],
     refused: {
       cluster_type: "cluster extensions are not built",
@@ -55,7 +56,6 @@ export const clusterFields: FieldTables = {
       dns_jitter: "names are asked at even intervals",
       use_tcp_for_dns_lookups: "the system's resolver decides",
       typed_dns_resolver_config: "the system's resolver is used",
-      cleanup_interval: "only original-destination clusters have it",
       protocol_selection: "the protocol is the one configured",
       upstream_connection_options: "the system's keep-alive defaults hold",
       lrs_server: "load is reported to the server that load_stats_config names",
@@ -77,6 +77,10 @@ export const clusterFields: FieldTables = {
       active_request_bias: "weights count in full",
       slow_start_config: "a new host takes its full share at once",
     },
+  },
+  "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig": {
+    honoured: ["use_http_header", "http_header_name", "upstream_port_override"],
+    refused: { metadata_key: "no metadata is kept, and bytes would go to other hosts" },
   },
   "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": {
     honoured: [],

@@ -76,6 +76,11 @@ export const listenerFields: FieldTables = {
       "max_client_hello_size",
     ],
   },
+  "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
+    honoured: ["stat_prefix", "token_bucket", "runtime_enabled"],
+  },
+  "envoy.type.v3.TokenBucket": { honoured: ["max_tokens", "tokens_per_fill", "fill_interval"] },
+  "envoy.config.core.v3.RuntimeFeatureFlag": "whole",
   "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
     honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"],
     warned: {

@@ -13,7 +13,7 @@ import type { ClusterAction } from "../../../shared/config/route-config.ts";
 import { recordHistogram } from "../../../shared/stats/stat-group.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
-import type { UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
+import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
 import { sendJoined } from "../http1/joined-bytes.ts";
 import { responseHead } from "../http1/response-head.ts";
@@ -49,6 +49,7 @@ export interface ExchangePlan {
   readonly action: ClusterAction;
   /** Chosen already, since the head names it; undefined: choose. */
   readonly firstHost: UpstreamHost | undefined;
+  readonly hostRequest: HostRequest | undefined;
   readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
@@ -241,10 +242,10 @@ export class Exchange implements UpstreamRequest {
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
   #acquire(): UpstreamConnection | undefined {
-    const { cluster, firstHost } = this.#thePlan();
+    const { cluster, firstHost, hostRequest } = this.#thePlan();
     this.#phase = "sending";
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
-    const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost();
+    const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost(hostRequest);
     if (host === undefined) {
       this.#count(clusterStat.cxNoneHealthy);
       this.#fail(failures.noHealthyUpstream);

@@ -41,6 +41,10 @@ export class Http1Pool implements HostPool, ConnectionOwner {
     this.environment = environment;
   }
 
+  get isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#waiting.length === 0;
+  }
+
   /** A connection at once, or a place in the queue, or neither. */
   acquire(request: UpstreamRequest): Acquired {
     const connection = this.#idle.pop();
