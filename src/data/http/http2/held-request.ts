@@ -1,0 +1,60 @@
+/**
+ * A request that waits for what main was asked for: its head is kept as HTTP/1 text, to be parsed when the wait is
+ * over, and what comes of its body in the stream's queue.
+ */
+import type { Arena } from "../../../shared/io/arena.ts";
+import { latin1 } from "../http1/ascii.ts";
+import { headers } from "../http1/header-table.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import { requestHead } from "../http1/request-head.ts";
+import type { BodyPart } from "../upstream/exchange.ts";
+import type { ServerStream } from "./server-stream.ts";
+
+const versionLine = latin1(" HTTP/1.1\r\n");
+
+/** Of the head that was read last, with the part of the body that came with it. */
+export function holdRequest(
+  stream: ServerStream,
+  writer: HeadWriter,
+  body: BodyPart | undefined,
+): void {
+  writer.begin();
+  writer.copy(requestHead.methodStart, requestHead.targetEnd);
+  writer.put(versionLine);
+  writer.copyFields();
+  writer.endLine();
+  stream.heldHead = writer.bytes.slice(writer.start, writer.at);
+  if (body === undefined) return;
+  stream.heldBody.add(writer.bytes.slice(body.start, body.end));
+  stream.heldBody.isEnd = body.isEnd;
+}
+
+/** Calls the request again, and sends what was kept unless it waits once more. */
+export function resumeRequest(stream: ServerStream, arena: Arena): void {
+  const { heldHead: head, heldBody, request } = stream;
+  if (head === undefined || request === undefined) return;
+  const { bytes, stagingStart } = arena;
+  bytes.set(head, stagingStart);
+  requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
+  requestHead.minorVersion = 2;
+  const isBodyless = stream.isRequestComplete && heldBody.bytes === 0;
+  requestHead.fields.isChunked = !isBodyless && requestHead.fields.contentLength < 0;
+  request.resume();
+  if (request.isWaiting) return;
+  stream.heldHead = undefined;
+  sendHeld(stream, arena, isBodyless);
+}
+
+function sendHeld(stream: ServerStream, arena: Arena, isBodyless: boolean): void {
+  const { bytes, readStart, readEnd } = arena;
+  const { heldBody } = stream;
+  const first = heldBody.take(readEnd - readStart);
+  bytes.set(first, readStart);
+  const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0;
+  stream.request?.send(readStart, readStart + first.length, isBodyless || hasEnded());
+  while (heldBody.bytes > 0) {
+    const part = heldBody.take(readEnd - readStart);
+    bytes.set(part, readStart);
+    stream.request?.sendBody(readStart, readStart + part.length, hasEnded());
+  }
+}
