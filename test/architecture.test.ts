@@ -138,7 +138,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   // Programs of their own: a management server, and clients of the admin.
   "xds-server": ["shared/common", "control/proto"],
-  cli: ["shared/common", "xds-server"],
+  // `shared/io` for the restarter alone: what Node does not have of processes and of Unix sockets.
+  cli: ["shared/common", "shared/io", "xds-server"],
   plan: [
     "shared/common",
     "shared/drain",

@@ -106,6 +106,8 @@ export const fcntl: (fd: number, command: number, argument: number) => number = 
   [int, int, int],
 );
 export const chmod: (path: string, mode: number) => number = libc.func("chmod", int, ["str", int]);
+export const waitid: (type: number, id: number, info: number, options: number) => number =
+  libc.func("waitid", int, [int, int, long, int]);
 
 const mmap: (
   hint: number,
@@ -179,6 +181,12 @@ export const linux = {
   IPV6_FREEBIND: 78,
   SPLICE_F_MOVE_NONBLOCK: 3,
   F_SETPIPE_SZ: 1031,
+  P_ALL: 0,
+  P_PID: 1,
+  WNOHANG: 1,
+  WEXITED: 4,
+  /** Looks and takes nothing: the zombie stays. */
+  WNOWAIT: 0x0100_0000,
 } as const;
 
 export const errnoOf = {
