@@ -81,10 +81,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { routes, scopedRoutes, extensions } = dependencies;
   const draining = createDraining(parts);
   const { drainManager } = draining;
-  const listenerSockets = new ListenerSockets(
-    bindOrTake(parts.listenSockets, parts.hotRestart, pool.concurrency),
-    pool.concurrency,
-  );
+  const listenerSockets = createListenerSockets(parts);
   const listeners = new ListenerManager({
     pool,
     limits,
@@ -123,6 +120,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     [Symbol.dispose]: () =>
       disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
   });
+}
+
+function createListenerSockets({ pool, listenSockets, hotRestart }: ControlPlaneParts) {
+  const { concurrency } = pool;
+  return new ListenerSockets(bindOrTake(listenSockets, hotRestart, concurrency), concurrency);
 }
 
 function createClusters(
