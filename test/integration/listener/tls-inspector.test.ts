@@ -133,6 +133,19 @@ test("a ClientHello beyond the bound is closed", async () => {
   );
 });
 
+test("a server name that is none makes it no ClientHello", async () => {
+  await using stage = await ListenerFilterStage.start({ filters: [inspector()], chains });
+  const label = "a".repeat(60);
+  const name = (length: number): string =>
+    `${label}.${label}.${label}.${label}`.padEnd(length, "b");
+  assert.equal(await exchange(stage, clientHello({ serverName: name(255) })), "tls");
+  for (const serverName of [name(256), name(4_000), "", "a\0b"])
+    assert.equal(await exchange(stage, clientHello({ serverName })), "plain");
+  assert.equal(await stage.proxy.stat("tls_inspector.tls_found"), 1);
+  assert.equal(await stage.proxy.stat("tls_inspector.sni_found"), 1);
+  assert.equal(await stage.proxy.stat("tls_inspector.tls_not_found"), 4);
+});
+
 test("what is no ClientHello is closed where that is asked for", async () => {
   await using stage = await ListenerFilterStage.start({
     filters: [inspector({ close_connection_on_client_hello_parsing_errors: true })],
