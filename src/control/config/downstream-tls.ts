@@ -24,11 +24,19 @@ export function decodeDownstreamTls(
   const { commonTlsContext: common } = message;
   const certificates = common ? decodeCertificates(common, context) : [];
   judgeCertificates(certificates, context);
+  const validation = common && decodeValidation(common, context);
+  const requires = message.requireClientCertificate ?? false;
+  // As in Envoy (measured): clients are not even asked.
+  if (requires && !validation)
+    context.warn(
+      `${typeName}.require_client_certificate`,
+      "without a validation context all are let in",
+    );
   return {
     id: hashOf(schema, message),
     certificates,
-    validation: common && decodeValidation(common, context),
-    requireClientCertificate: message.requireClientCertificate ?? false,
+    validation,
+    requireClientCertificate: requires && validation !== undefined,
     alpnProtocols: common?.alpnProtocols ?? [],
     parameters: decodeTlsParameters(common?.tlsParams, serverTlsVersions, context),
     ticketKeys: decodeTicketKeys(message, context),

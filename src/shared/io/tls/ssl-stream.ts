@@ -19,6 +19,7 @@ import {
   sslFree,
   sslHandshake,
   sslHasPending,
+  sslInHandshake,
   sslNew,
   sslOwnCertificate,
   sslPeerLeaf,
@@ -44,7 +45,13 @@ import {
 } from "./openssl.ts";
 import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
-import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
+import {
+  chainText,
+  failureText,
+  noPeerCertificate,
+  refusalText,
+  renegotiationText,
+} from "./failure-text.ts";
 import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
 import type { SslServerContext } from "./ssl-server-context.ts";
@@ -91,11 +98,16 @@ export class SslStream implements Asked {
     this.#context = context;
     this.#onKeyLog = onKeyLog;
     this.#ssl = new NativeObject(sslNew(context.native.pointer), sslFree);
-    const { pointer } = this.#ssl;
-    sslSetFd(pointer, fd);
-    if (context.role === "server") sslSetAccept(pointer);
-    else this.#prepareClient(context, start);
-    context.callbacks.add(pointer, this);
+    try {
+      const { pointer } = this.#ssl;
+      sslSetFd(pointer, fd);
+      if (context.role === "server") sslSetAccept(pointer);
+      else this.#prepareClient(context, start);
+      context.callbacks.add(pointer, this);
+    } catch (error) {
+      this.#ssl.free();
+      throw error;
+    }
   }
 
   get session(): TlsSession | undefined {
@@ -183,9 +195,12 @@ export class SslStream implements Asked {
   free(): void {
     if (this.#ssl.isFreed) return;
     const { pointer } = this.#ssl;
-    this.#session?.keep(this.#context.config.validation !== undefined);
-    this.#context.callbacks.remove(pointer);
-    this.#ssl.free();
+    try {
+      this.#session?.keep(this.#context.config.validation !== undefined);
+    } finally {
+      this.#context.callbacks.remove(pointer);
+      this.#ssl.free();
+    }
   }
 
   // As `Asked`.
@@ -304,10 +319,22 @@ export class SslStream implements Asked {
     const code = errno();
     const kind = sslError(this.#ssl.pointer, result);
     this.readWaitsForRoom = kind === numbers.ERROR_WANT_WRITE;
-    if (kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE) return sslBlocked;
+    const isBlocked = kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE;
+    if (isBlocked && this.#isNegotiatingAgain()) {
+      this.#failure ??= { kind: "protocol", reason: renegotiationText() };
+      return sslFailed;
+    }
+    if (isBlocked) return sslBlocked;
     if (kind === numbers.ERROR_ZERO_RETURN) return 0;
     this.#fail(result, code);
     return sslFailed;
+  }
+
+  /** A client's wish: each costs a signature, and what was agreed on would not hold (RFC 8740 1; Envoy closes, too). */
+  #isNegotiatingAgain(): boolean {
+    const { role } = this.#context;
+    if (role !== "server" || this.#session?.version === "TLSv1.3") return false;
+    return sslInHandshake(this.#ssl.pointer) === 1;
   }
 
   /** `code`: errno right after the call, for any other call may change it. */
