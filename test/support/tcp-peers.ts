@@ -10,6 +10,7 @@ export interface TestUpstream extends AsyncDisposable {
 /** `serve` gets each connection; half-close is left to it. */
 export async function startUpstream(
   serve: (socket: Socket) => void = (socket) => void socket.pipe(socket),
+  host = "127.0.0.1",
 ): Promise<TestUpstream> {
   const connections = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -18,7 +19,7 @@ export async function startUpstream(
     socket.on("close", () => connections.delete(socket));
     serve(socket);
   });
-  server.listen(0, "127.0.0.1", 4096);
+  server.listen(0, host, 4096);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,

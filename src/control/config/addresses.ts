@@ -23,6 +23,16 @@ export function decodeAddress(address: Address | undefined, context: DecodeConte
   });
 }
 
+/** Where connections are to come from. */
+export function decodeSourceAddress(
+  message: ProtoSocketAddress,
+  context: DecodeContext,
+): SocketAddress {
+  return decodeSocketAddress(message, context, (text) => {
+    if (isIP(text) === 0) context.refuse(`malformed IP address: ${text}`);
+  });
+}
+
 /** An address of an endpoint, where names are allowed for the clusters that resolve them. */
 export function decodeEndpointAddress(
   address: Address | undefined,

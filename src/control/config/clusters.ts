@@ -8,6 +8,7 @@ import type {
   ClusterDiscovery,
 } from "../../shared/config/cluster-config.ts";
 import { sanitizeStatsName } from "../../shared/common/sanitize-stats-name.ts";
+import { decodeSourceAddress } from "./addresses.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { hashOf } from "./canonical.ts";
 import { decodeLbPolicy } from "./cluster-lb-policy.ts";
@@ -64,6 +65,7 @@ export function decodeCluster(
     failTrafficOnPanic: failsOnPanic(message),
     closeConnectionsOnHealthFailure: message.closeConnectionsOnHostHealthFailure,
     transportSocket: upstreamSocketOf(tls),
+    ...decodeSource(message, context),
   };
   const isEds = discovery.kind === "eds";
   const rules = { isResolved: hasResolvedNames(message) };
@@ -80,6 +82,14 @@ export function decodeCluster(
     bytes: received ?? toBinary(schema, message),
     hash: hashOf(schema, message),
   };
+}
+
+function decodeSource(
+  { upstreamBindConfig }: Cluster,
+  context: DecodeContext,
+): Pick<ClusterConfig, "sourceAddress"> {
+  const source = upstreamBindConfig?.sourceAddress;
+  return source ? { sourceAddress: decodeSourceAddress(source, context) } : {};
 }
 
 function decodeSocketMatches(

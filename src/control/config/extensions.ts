@@ -61,6 +61,7 @@ export type ExtensionKind =
   | "noop"
   | "onDemand"
   | "originalDestination"
+  | "originalSource"
   | "proxyProtocol"
   | "random"
   | "rawBuffer"
@@ -165,6 +166,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.tls.cert_validator.spiffe",
     typeName: "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
     kind: "spiffe",
+  },
+  {
+    category: "listener filter",
+    name: "envoy.filters.listener.original_src",
+    typeName: "envoy.extensions.filters.listener.original_src.v3.OriginalSrc",
+    kind: "originalSource",
   },
   {
     category: "listener filter",

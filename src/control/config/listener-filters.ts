@@ -4,6 +4,7 @@ import type {
   ListenerFilterChainMatchPredicate,
 } from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
 import type { LocalRateLimit } from "../../../gen/es/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.d.ts";
+import type { OriginalSrc } from "../../../gen/es/envoy/extensions/filters/listener/original_src/v3/original_src_pb.d.ts";
 import type { ProxyProtocol } from "../../../gen/es/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.d.ts";
 import type { TlsInspector } from "../../../gen/es/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.d.ts";
 import type {
@@ -46,6 +47,11 @@ const decoders: Partial<Record<ExtensionKind, Decode>> = {
   },
   httpInspector: () => ({ kind: "httpInspector" }),
   originalDestination: () => ({ kind: "originalDestination" }),
+  originalSource: (config, context) => {
+    const schema = context.protos.schema<OriginalSrc>(`${types}.original_src.v3.OriginalSrc`);
+    const message = context.read(config, schema);
+    return message && { kind: "originalSource", mark: message.mark };
+  },
   localRateLimit: (config, context) => {
     const schema = context.protos.schema<LocalRateLimit>(
       `${types}.local_ratelimit.v3.LocalRateLimit`,

@@ -258,6 +258,18 @@ function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void
   const refuse = (reason: string): void =>
     context.refuse(`error adding listener '${where}': ${reason}`);
   if (chains.length === 0 && !config.defaultFilterChain) refuse("no filter chains specified");
+  if (
+    speaksHttp(config) &&
+    config.listenerFilters.some(({ filter }) => filter.kind === "originalSource")
+  )
+    refuse("original_src is supported for tcp_proxy alone: pools of HTTP share their connections");
   const conflicts = config.chainMatcher ? chainNameConflicts : filterChainConflicts;
   for (const conflict of conflicts(chains)) refuse(conflict);
+}
+
+function speaksHttp({ filterChains, defaultFilterChain }: ListenerConfig): boolean {
+  const chains = [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])];
+  return chains.some(({ filters }) =>
+    filters.some(({ kind }) => kind === "httpConnectionManager" || kind === "discovered"),
+  );
 }

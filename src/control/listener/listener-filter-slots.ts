@@ -29,6 +29,7 @@ function treesOf({ filter }: ListenerFilterConfig): readonly FilterStatTree[] {
       return [{ group: tlsInspectorStats, prefix: listenerFilterPrefixes.tlsInspector }];
     case "httpInspector":
       return [{ group: httpInspectorStats, prefix: listenerFilterPrefixes.httpInspector }];
+    case "originalSource":
     case "originalDestination":
       return [];
     case "localRateLimit": {

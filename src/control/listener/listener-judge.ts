@@ -4,6 +4,7 @@
  * doing is whether the address can be bound.
  */
 import type { DecodedListener, ListenerDependency } from "../config/decoded-listener.ts";
+import type { ListenerFilterKind } from "../../shared/config/listener-filter-config.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 import { type ListenerComparison, planUpdate, type UpdatePlan } from "./listener-update.ts";
 
@@ -28,7 +29,7 @@ export interface JudgeRules {
   readonly isStopped: (facts: ListenerFacts) => boolean;
   /** Active or warming, whatever brought it. */
   readonly hasCluster: (name: string) => boolean;
-  /** Workers can ask where a connection was going before the packet filter redirected it. */
+  /** Workers can ask where a connection was going before the packet filter redirected it, and come from foreign addresses. */
   readonly knowsRedirects: boolean;
   /** Why a dependency can never be served; absent: each may. */
   readonly refusalOf?: ((dependency: ListenerDependency) => string | undefined) | undefined;
@@ -66,6 +67,8 @@ function warmsAnew({ kind }: UpdatePlan): boolean {
 function refusalOf(next: DecodedListener, rules: JudgeRules): string | undefined {
   if (!rules.knowsRedirects && asksForRedirects(next.facts))
     return "envoy.filters.listener.original_dst needs the epoll reactor";
+  if (!rules.knowsRedirects && hasFilter(next.facts, "originalSource"))
+    return "envoy.filters.listener.original_src needs the epoll reactor";
   const unknown = next.requiredClusters.find((name) => !rules.hasCluster(name));
   if (unknown !== undefined) return `route: unknown cluster '${unknown}'`;
   for (const dependency of next.dependencies) {
@@ -76,7 +79,10 @@ function refusalOf(next: DecodedListener, rules: JudgeRules): string | undefined
 }
 
 /** A PROXY header tells as well where to, which is enough for whoever hands connections off by that. */
-function asksForRedirects({ listenerFilters }: ListenerFacts): boolean {
-  const kinds = listenerFilters.map(({ filter }) => filter.kind);
-  return kinds.includes("originalDestination") && !kinds.includes("proxyProtocol");
+function asksForRedirects(facts: ListenerFacts): boolean {
+  return hasFilter(facts, "originalDestination") && !hasFilter(facts, "proxyProtocol");
+}
+
+function hasFilter({ listenerFilters }: ListenerFacts, kind: ListenerFilterKind["kind"]): boolean {
+  return listenerFilters.some(({ filter }) => filter.kind === kind);
 }

@@ -12,6 +12,7 @@ import { createHttpInspectorFactory } from "./http-inspector.ts";
 import { createLocalRateLimitFactory } from "./local-rate-limit.ts";
 import { SharedTokenBucket } from "./shared-token-bucket.ts";
 import { originalDestinationFactory } from "./original-destination.ts";
+import { createOriginalSourceFactory } from "./original-source.ts";
 import { createProxyProtocolFactory } from "./proxy-protocol.ts";
 import { createTlsInspectorFactory } from "./tls-inspector.ts";
 
@@ -62,6 +63,8 @@ function createFactory(
         }),
         stats: block(listenerFilterPrefixes.localRateLimit(filter.statPrefix)),
       });
+    case "originalSource":
+      return createOriginalSourceFactory(filter);
     case "originalDestination":
       return originalDestinationFactory;
     case "proxyProtocol":

@@ -11,6 +11,7 @@ import type {
   FilterChainConfig,
   FilterChainMatch,
 } from "../../shared/config/listener-config.ts";
+import type { ConnectSource } from "../../shared/io/reactor.ts";
 import { type IpNumber, isLoopback, parseIp, prefixKey } from "./ip-prefix.ts";
 
 /** What is known of a connection before its bytes are served; listener filters fill in the rest. */
@@ -21,6 +22,8 @@ export interface ConnectionFacts {
   readonly directRemoteAddress: SocketAddress;
   /** The local address, where a listener filter restored it. */
   readonly originalDestination: SocketAddress | undefined;
+  /** Where upstream connections for it come from; undefined: as their cluster says. */
+  readonly upstreamSource: ConnectSource | undefined;
   /** SNI in lower case, or empty. */
   readonly serverName: string;
   /** `raw_buffer` where no listener filter found another. */

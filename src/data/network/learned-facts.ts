@@ -3,6 +3,7 @@
  * they do not learn is the socket's own.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import type { ConnectSource } from "../../shared/io/reactor.ts";
 import type { ConnectionFacts } from "./filter-chain-match.ts";
 
 /** Of a socket, whether it is held or adopted. */
@@ -21,6 +22,7 @@ export class LearnedFacts implements ConnectionFacts {
   /** Empty until a filter says it. */
   detectedTransport = "";
   applicationProtocols = noProtocols;
+  upstreamSource: ConnectSource | undefined = undefined;
   ja3: string | undefined = undefined;
   ja4: string | undefined = undefined;
 

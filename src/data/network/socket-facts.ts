@@ -8,6 +8,7 @@ const noProtocols: readonly string[] = [];
 export class SocketFacts implements ConnectionFacts {
   readonly #socket: Socket;
   readonly originalDestination = undefined;
+  readonly upstreamSource = undefined;
   readonly serverName = "";
   /** Envoy: `ActiveTcpSocket` sets it where no listener filter did. */
   readonly transportProtocol = "raw_buffer";

@@ -3,7 +3,13 @@
  * the transport socket options of its pools). Connected means that the handshake is done, too.
  */
 import type { UpstreamSocketConfig } from "../../shared/config/cluster-config.ts";
-import type { Reactor, Socket, SocketHandler, SocketOptions } from "../../shared/io/reactor.ts";
+import type {
+  ConnectSource,
+  Reactor,
+  Socket,
+  SocketHandler,
+  SocketOptions,
+} from "../../shared/io/reactor.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
 import { tlsFactoryStats } from "../../shared/stats/tls-stats.ts";
 import type { UpstreamHost } from "../upstream/cluster-table.ts";
@@ -19,9 +25,16 @@ export interface UpstreamEnvironment {
   readonly reactor: Reactor;
   readonly slab: StatSlab;
   readonly tls: TlsContexts;
+  /** Where a connection comes from that is made for one client alone; absent: as the cluster says. */
+  readonly source?: ConnectSource;
 }
 
 export type UpstreamProtocol = "http1" | "tcp";
+
+function ownSource({ cluster }: UpstreamHost): ConnectSource | undefined {
+  const { sourceAddress } = cluster.config;
+  return sourceAddress && { address: sourceAddress, isForeign: false, mark: 0 };
+}
 
 export class UpstreamTransport {
   readonly socket: Socket;
@@ -44,9 +57,11 @@ export class UpstreamTransport {
     const tls = tlsOptions(wanted, host, environment.tls, protocol);
     this.#isRefused = wanted.kind === "tls" && tls === undefined;
     if (this.#isRefused) environment.slab.add(blocks.factory, notReady);
+    const source = environment.source ?? ownSource(host);
     this.socket = environment.reactor.connect(host.config.address, handler, {
       bufferLimitBytes: config.perConnectionBufferLimitBytes,
       noDelay: true,
+      ...(source && { source }),
       ...(tls && { tls }),
     });
   }

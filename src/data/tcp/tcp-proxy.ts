@@ -242,7 +242,9 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     if (!cluster.breakers.tryAcquire("connections")) {
       return this.#failAtCluster(cluster, overflow, "UO");
     }
-    const upstream = new TcpUpstream(host, worker, this);
+    const { upstreamSource: source } = this.#connection.facts;
+    const environment = source ? { ...worker, source } : worker;
+    const upstream = new TcpUpstream(host, environment, this);
     this.#state = { kind: "connecting", upstream, attempts: attempts + 1 };
   }
 

@@ -12,6 +12,8 @@ export interface ClusterConfig {
   readonly choiceCount: number;
   readonly connectTimeoutMs: number;
   readonly perConnectionBufferLimitBytes: number;
+  /** `upstream_bind_config`: where its connections come from; undefined: the system chooses. */
+  readonly sourceAddress?: SocketAddress;
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
   /** 0: none. */

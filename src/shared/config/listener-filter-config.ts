@@ -20,6 +20,7 @@ export type ListenerFilterKind =
   | TlsInspectorConfig
   | ProxyProtocolConfig
   | LocalRateLimitConfig
+  | OriginalSourceConfig
   | { readonly kind: "httpInspector" }
   | { readonly kind: "originalDestination" };
 
@@ -32,6 +33,12 @@ export interface TlsInspectorConfig {
   readonly initialReadBytes: number;
   /** A longer ClientHello ends the connection. */
   readonly helloBytesMax: number;
+}
+
+export interface OriginalSourceConfig {
+  readonly kind: "originalSource";
+  /** SO_MARK of the upstream connection; 0: none. */
+  readonly mark: number;
 }
 
 export interface LocalRateLimitConfig {

@@ -10,6 +10,7 @@ import { assert } from "../common/assert.ts";
 import type { SocketAddress } from "../common/address.ts";
 import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
+import { bindSource } from "./bind-source.ts";
 import { BlockPool, blockBytes } from "./block-pool.ts";
 import { EpollListen, type AcceptLoop } from "./epoll-accept.ts";
 import { EpollHeldSocket, type HoldLoop } from "./epoll-held-socket.ts";
@@ -166,7 +167,10 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop,
     const { bufferLimitBytes } = options;
     const dialled = new EpollSocket(this, fd, handler, { bufferLimitBytes, isConnecting: true });
     dialled.knowRemoteAddress(address);
-    const code = socketError === 0 ? this.#dial(fd, address) : socketError;
+    const { source } = options;
+    const boundError =
+      socketError === 0 && source ? bindSource(this.area, fd, source) : socketError;
+    const code = boundError === 0 ? this.#dial(fd, address) : boundError;
     if (code !== 0) dialled.failConnecting(code);
     else {
       dialled.awaitsWritable = true;

@@ -119,7 +119,9 @@ class NodeReactor implements reactor.Reactor, NodeSocketLoop, WheelOwner {
   ): reactor.Socket {
     const raw = new net.Socket({ allowHalfOpen: true });
     const dialled = this.#add(raw, handler, options, address);
-    if (address.kind === "ip") raw.connect({ host: address.ip, port: address.port });
+    const { source } = options;
+    if (address.kind === "ip")
+      raw.connect({ host: address.ip, port: address.port, ...(source && localEnd(source)) });
     else raw.connect({ path: address.path.replace(/^@/, "\0") });
     if (options.tls) dialled.startTls(options.tls);
     return dialled;
@@ -282,4 +284,11 @@ class NodeListen implements reactor.ListenRegistration {
     this.#entry.stopTaking(this.#take);
     this.#onDisposed();
   }
+}
+
+function localEnd({ address }: reactor.ConnectSource): {
+  readonly localAddress?: string;
+  readonly localPort?: number;
+} {
+  return address.kind === "ip" ? { localAddress: address.ip, localPort: address.port } : {};
 }

@@ -127,8 +127,20 @@ export interface SocketOptions {
   /** Soft limit of queued output in bytes; crossing it calls `onAboveHighWatermark` (0: none). */
   readonly bufferLimitBytes: number;
   readonly noDelay: boolean;
+  /** `connect` alone; absent: the system chooses. */
+  readonly source?: ConnectSource;
   /** `connect` alone: `onConnected` then comes once the handshake is done as well. */
   readonly tls?: TlsStart;
+}
+
+/** Where a connection comes from that we dial. */
+export interface ConnectSource {
+  /** Of an IP; port 0: any. Bound before connecting: what fails there fails the connection. */
+  readonly address: SocketAddress;
+  /** IP_TRANSPARENT: the address is another's. Needs the capability `socketOptions`. */
+  readonly isForeign: boolean;
+  /** SO_MARK; 0: none. Needs the capability `socketOptions`. */
+  readonly mark: number;
 }
 
 export interface TlsStart {

@@ -164,10 +164,12 @@ export const linux = {
   SO_KEEPALIVE: 9,
   SO_LINGER: 13,
   SO_ATTACH_FILTER: 26,
+  SO_MARK: 36,
   SO_REUSEPORT: 15,
   IPPROTO_IP: 0,
   IP_FREEBIND: 15,
   IP_TRANSPARENT: 19,
+  IP_BIND_ADDRESS_NO_PORT: 24,
   /** uapi/linux/netfilter_ipv4.h, and IP6T_SO_ORIGINAL_DST of netfilter_ipv6/ip6_tables.h. */
   SO_ORIGINAL_DST: 80,
   IPPROTO_TCP: 6,

@@ -249,7 +249,21 @@ describe("decode() refuses as Envoy does", () => {
       listenerYaml(
         `filter_chains: [{}], listener_filters: [{name: x, ${type("envoy.config.cluster.v3.Cluster")}}]`,
       ),
-      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.local_ratelimit, envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
+      "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (listener filter: built are envoy.filters.listener.original_src, envoy.filters.listener.local_ratelimit, envoy.filters.listener.tls_inspector, envoy.filters.listener.http_inspector, envoy.filters.listener.original_dst, envoy.filters.listener.proxy_protocol)",
+    ],
+    [
+      "the client's address for requests, which share connections",
+      listenerYaml(
+        `${chain(managerYaml("route_config: {}"))}, listener_filters: [{name: x, ${type("envoy.extensions.filters.listener.original_src.v3.OriginalSrc")}}]`,
+      ),
+      "error adding listener '127.0.0.1:8080': original_src is supported for tcp_proxy alone: pools of HTTP share their connections",
+    ],
+    [
+      "a rate that fills too often",
+      listenerYaml(
+        `filter_chains: [{}], listener_filters: [{name: x, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit, stat_prefix: x, token_bucket: {max_tokens: 1, fill_interval: 0.01s}}}]`,
+      ),
+      "local rate limit token bucket fill timer must be >= 50ms",
     ],
     [
       "an access log filter that is not built",

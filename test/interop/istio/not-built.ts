@@ -20,7 +20,6 @@ export const notBuilt: ReadonlySet<string> = new Set([
   "LOGICAL_DNS",
   "RING_HASH",
   "request_mirror_policies",
-  "upstream_bind_config",
 ]);
 
 /** What Envoy's own build lacks: Istio's filters live in Istio's build of it. */

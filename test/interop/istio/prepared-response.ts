@@ -138,7 +138,6 @@ function trimCluster(cluster: Cluster, lacking: ReadonlySet<string>): void {
   }
   if (cluster.lbPolicy === ringHash && lacking.has("RING_HASH")) cluster.lbPolicy = roundRobin;
   if (lacking.has("transport_socket_matches")) cluster.transportSocketMatches = [];
-  if (lacking.has("upstream_bind_config")) cluster.upstreamBindConfig = undefined;
 }
 
 function trimListener(listener: Listener, lacking: ReadonlySet<string>): void {

@@ -39,12 +39,12 @@ export const clusterFields: FieldTables = {
       "ignore_health_on_host_removal",
       "close_connections_on_host_health_failure",
       "cleanup_interval",
+      "upstream_bind_config",
     ],
     refused: {
       cluster_type: "cluster extensions are not built",
       transport_socket_matcher:
         "hosts would be spoken to in another way: use transport_socket_matches",
-      upstream_bind_config: "connections would come from another address",
       lb_subset_config: otherHosts,
       dns_resolvers: "names would be asked of another server",
       dns_resolution_config: "names would be asked of another server",
@@ -65,6 +65,16 @@ export const clusterFields: FieldTables = {
       preconnect_policy: "connections are made when they are needed",
       connection_pool_per_downstream_connection: "connections are pooled by worker",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
+    },
+  },
+  "envoy.config.core.v3.BindConfig": {
+    honoured: ["source_address"],
+    refused: {
+      freebind: "connections would not come from that address",
+      socket_options: "connections would be made in another way",
+      extra_source_addresses: "connections would come from another address",
+      additional_source_addresses: "connections would come from another address",
+      local_address_selector: "connections would come from another address",
     },
   },
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "whole",

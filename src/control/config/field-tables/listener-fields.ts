@@ -76,6 +76,10 @@ export const listenerFields: FieldTables = {
       "max_client_hello_size",
     ],
   },
+  "envoy.extensions.filters.listener.original_src.v3.OriginalSrc": {
+    honoured: ["mark"],
+    warned: { bind_port: "any port of the address is taken, as in Envoy" },
+  },
   "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
     honoured: ["stat_prefix", "token_bucket", "runtime_enabled"],
   },
