@@ -16,7 +16,6 @@ import { noHttpFilters } from "./filters/http-filter.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
-import { FramedBody } from "./http1/framed-body.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -46,7 +45,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #framing;
-  readonly #requestBody = new FramedBody();
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -64,6 +62,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isHead = false;
   #isRepeatable = false;
   #isSending = false;
+  #isChunked = false;
   #lastActivityMs = 0;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
@@ -129,7 +128,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
-    this.#requestBody.isChunked = requestHead.fields.isChunked;
+    this.#isChunked = requestHead.fields.isChunked;
     this.#lastActivityMs = reactor.nowMs;
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
@@ -206,9 +205,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       firstHost: this.#firstHost,
       isHeadRequest: this.#isHead,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
+      isChunked: this.#isChunked,
     };
-    const { bytes } = this.#context.reactor.arena;
-    this.#exchange.start(plan, this.#requestBody.part(bytes, start, end, isEnd));
+    this.#exchange.start(plan, { start, end, isEnd });
   }
 
   /** A further part of the decoded body. */
@@ -217,8 +216,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
-    const { bytes } = this.#context.reactor.arena;
-    this.#exchange.sendBody(this.#requestBody.part(bytes, start, end, isEnd));
+    this.#exchange.sendBody({ start, end, isEnd });
+  }
+
+  /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the request is over. */
+  sendTrailers(start: number, end: number): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.info.requestEndAtMs = this.#lastActivityMs;
+    if (this.#phase === "none" || !this.#isSending) return;
+    this.#exchange.sendTrailers(start, end);
   }
 
   /** The rest of the request makes no sense. */
@@ -309,6 +315,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.bytesSent += end - start;
     this.#sink.sendBody(start, end, isEnd);
     if (isEnd) this.#end();
+  }
+
+  onResponseTrailers(start: number, end: number): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.#sink.sendTrailers(start, end);
+    this.#end();
   }
 
   onExchangeFailed(failure: ExchangeFailure): void {

@@ -7,6 +7,7 @@ import {
   errorsOf,
   valueOf,
 } from "../../support/config-tools.ts";
+import { http2Options } from "../../support/http2-options.ts";
 
 const endpoint = (address: string): string =>
   `{endpoint: {address: {socket_address: {address: ${address}, port_value: 80}}}}`;
@@ -34,6 +35,8 @@ test("decode() fills in Envoy's defaults", () => {
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
+    http1Trailers: false,
+    http2: http2Options(),
     transportSocket: { kind: "rawBuffer" },
   });
   assert.equal(decoded.waitForWarmOnInit, true);

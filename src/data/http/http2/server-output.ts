@@ -5,7 +5,7 @@
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { HttpContext } from "../http-context.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { settingProblem } from "./frame-rules.ts";
@@ -72,6 +72,26 @@ export class ServerOutput {
     return false;
   }
 
+  /** The lines arena[start, end) end the stream, behind what waits. False: they wait, too. */
+  sendTrailers(stream: ServerStream, start: number, end: number): boolean {
+    const { queue } = stream;
+    if (queue.isEmpty) {
+      this.#writeTrailers(stream, start, end);
+      return true;
+    }
+    queue.trailers = this.writer.copyOf(start, end);
+    return false;
+  }
+
+  #writeTrailers({ id }: ServerStream, start: number, end: number): void {
+    // There may be none left of those that came.
+    if (start === end) this.writer.data(id, end, end, true);
+    else {
+      const target = { id, isEnd: true, frameBytesMax: frameSizeMin };
+      this.writer.head(target, this.#encoder, { status: 0, start, end });
+    }
+  }
+
   /** As many frames as the windows allow; how far they came. */
   #sendAllowed(stream: ServerStream, { start, end, isEnd }: BodyPart): number {
     let at = start;
@@ -93,7 +113,7 @@ export class ServerOutput {
       for (const stream of this.#blocked) {
         if (!this.#sendNext(stream)) continue;
         hasProgress = true;
-        if (stream.queue.bytes > 0) continue;
+        if (!stream.queue.isEmpty) continue;
         this.#blocked.delete(stream);
         onEmpty(stream);
       }
@@ -133,6 +153,14 @@ export class ServerOutput {
 
   #sendNext(stream: ServerStream): boolean {
     const { queue } = stream;
+    if (queue.bytes === 0 && queue.trailers !== undefined) {
+      const { bytes, scratchStart: start } = this.#context.reactor.arena;
+      const lines = queue.trailers;
+      queue.trailers = undefined;
+      bytes.set(lines, start);
+      this.#writeTrailers(stream, start, start + lines.length);
+      return true;
+    }
     const isLastEmpty = queue.bytes === 0 && queue.isEnd;
     const size = isLastEmpty ? 0 : this.#room(stream);
     if (size <= 0 && !isLastEmpty) return false;

@@ -13,7 +13,7 @@ import { equalsIgnoringCase, latin1 } from "../http1/ascii.ts";
 import { headers } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
 import {
   errorCode,
@@ -25,7 +25,8 @@ import {
   windowMax,
 } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
-import { HeaderStage } from "./header-stage.ts";
+import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
+import { sendHeld } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { readRequest, requestRows, type RequestProblem } from "./read-request.ts";
 import type { ServerOutput } from "./server-output.ts";
@@ -129,7 +130,7 @@ export class ServerRequests implements StreamOwner {
     }
     this.#stage.finish();
     const stream = this.#streams.get(head.id);
-    if (stream !== undefined) this.#onTrailers(stream, head, rest.at);
+    if (stream !== undefined) this.#onTrailers(stream, head);
     else if (this.#mayOpen(head)) return this.#open(head, rest);
     return rest.at;
   }
@@ -282,6 +283,10 @@ export class ServerRequests implements StreamOwner {
     if (!this.#owner.output.sendBody(stream, part)) stream.request?.setResponseReading(false);
   }
 
+  sendTrailers(stream: ServerStream, start: number, end: number): void {
+    this.#owner.output.sendTrailers(stream, start, end);
+  }
+
   onResponseEnd(stream: ServerStream): void {
     if (stream !== this.#fed) this.#settle(stream);
   }
@@ -419,17 +424,28 @@ export class ServerRequests implements StreamOwner {
     this.#afterFeed(stream);
   }
 
-  /** Trailers end the request; HTTP/1 upstreams are not told of them. */
-  #onTrailers(stream: ServerStream, { isEnd, isSelfDependent }: HeadOfBlock, at: number): void {
+  /** Trailers end the request. */
+  #onTrailers(stream: ServerStream, { isEnd, isSelfDependent }: HeadOfBlock): void {
     if (stream.isRequestComplete) {
       this.reset(stream, errorCode.streamClosed, "http2.stream_closed");
       return;
     }
     this.#context.countHttp2(http2Stat.trailers);
-    const { pseudoStart } = this.#stage;
-    const hasPseudo = pseudoStart.some((start) => start >= 0);
-    if (!isEnd || isSelfDependent || this.#stage.isMalformed || hasPseudo) this.#malformed(stream);
-    else this.#takeBody(stream, { start: at, end: at }, true);
+    const isWhole = isEnd && !isSelfDependent && stream.bodyLeft <= 0;
+    if (!isWhole || !isTrailerBlock(this.#stage, requestRows)) this.#malformed(stream);
+    else this.#takeTrailers(stream);
+  }
+
+  #takeTrailers(stream: ServerStream): void {
+    const { start, at: end } = this.#stage;
+    stream.isRequestComplete = true;
+    if (stream.heldHead !== undefined) {
+      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+      return;
+    }
+    this.#fed = stream;
+    stream.request?.sendTrailers(start, end);
+    this.#afterFeed(stream);
   }
 
   #onStrayData(id: number, stream: ServerStream | undefined): void {
@@ -505,29 +521,15 @@ export class ServerRequests implements StreamOwner {
     const { fields } = requestHead;
     const { isRequestComplete, heldBody } = stream;
     requestHead.minorVersion = 2;
-    const isBodyless = isRequestComplete && heldBody.bytes === 0;
+    const isBodyless = isRequestComplete && heldBody.bytes === 0 && heldBody.trailers === undefined;
     fields.isChunked = !isBodyless && fields.contentLength < 0;
     this.#fed = stream;
     request.resume();
     if (!request.isWaiting) {
       stream.heldHead = undefined;
-      this.#sendHeld(stream, isBodyless);
+      sendHeld(this.#context.reactor.arena, stream, request, isBodyless);
     }
     this.#afterFeed(stream);
-  }
-
-  #sendHeld(stream: ServerStream, isBodyless: boolean): void {
-    const { bytes, readStart, readEnd } = this.#context.reactor.arena;
-    const { heldBody } = stream;
-    const first = heldBody.take(readEnd - readStart);
-    bytes.set(first, readStart);
-    const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0;
-    stream.request?.send(readStart, readStart + first.length, isBodyless || hasEnded());
-    while (heldBody.bytes > 0) {
-      const part = heldBody.take(readEnd - readStart);
-      bytes.set(part, readStart);
-      stream.request?.sendBody(readStart, readStart + part.length, hasEnded());
-    }
   }
 
   #afterFeed(stream: ServerStream): void {

@@ -15,7 +15,6 @@ import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
-import { sendJoined } from "../http1/joined-bytes.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
@@ -25,7 +24,12 @@ import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
 import { RequestCopy } from "./request-copy.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { RetryState } from "./retry-state.ts";
-import type { ResponseBody, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type {
+  BodyPart,
+  ResponseBody,
+  UpstreamConnection,
+  UpstreamRequest,
+} from "./upstream-request.ts";
 
 export interface ExchangeOwner {
   readonly info: RequestInfo;
@@ -33,6 +37,7 @@ export interface ExchangeOwner {
   readonly isOutputFull: boolean;
   onResponseHead(body: ResponseBody): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
+  onResponseTrailers(start: number, end: number): void;
   /** There will be no response; nothing was forwarded. */
   onExchangeFailed(failure: ExchangeFailure): void;
   /** The response broke off after its head was forwarded. */
@@ -52,14 +57,8 @@ export interface ExchangePlan {
   readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-}
-
-/** Encoded bytes of a request's body in the arena. */
-export interface BodyPart {
-  readonly start: number;
-  readonly end: number;
-  /** That was the request. */
-  readonly isEnd: boolean;
+  /** Its body has no length. */
+  readonly isChunked: boolean;
 }
 
 type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
@@ -116,17 +115,17 @@ export class Exchange implements UpstreamRequest {
     const { retryPolicy } = plan.action;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (body.isEnd) this.#onRequestEnd();
-    const { writer, reactor } = this.#context;
+    const { writer } = this.#context;
     const connection = this.#acquire();
     if (this.#phase === "idle") return;
     if (connection === undefined || this.#wantsCopy(connection)) {
-      this.#copy.append(writer.buffer, writer.start, writer.at);
-      this.#copy.append(writer.buffer, body.start, body.end);
+      this.#copy.addHead(writer, plan.isChunked);
+      this.#copy.addBody(writer.buffer, body);
     } else this.#isCopyWhole = false;
     if (connection === undefined) return;
     this.#attach(connection);
     this.#owner.info.upstreamBytesSent += writer.at - writer.start + body.end - body.start;
-    sendJoined(connection, writer, reactor.arena, body);
+    connection.sendHead(writer, body, plan.isChunked);
   }
 
   /** A further part of the body. */
@@ -134,13 +133,26 @@ export class Exchange implements UpstreamRequest {
     if (part.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
     if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
-      this.#copy.append(writer.buffer, part.start, part.end);
+      this.#copy.addBody(writer.buffer, part);
       this.#boundCopy();
     } else this.#isCopyWhole = false;
     if (this.#connection === undefined) return;
     this.isSent = this.#isRequestEnded;
     this.#owner.info.upstreamBytesSent += part.end - part.start;
-    this.#connection.write(part.start, part.end);
+    this.#connection.sendBody(part.start, part.end, part.isEnd);
+  }
+
+  /** The lines arena[start, end) of the staging window: with them the request is over. */
+  sendTrailers(start: number, end: number): void {
+    this.#onRequestEnd();
+    const { writer } = this.#context;
+    if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
+      this.#copy.addTrailers(writer.buffer, start, end);
+      this.#boundCopy();
+    } else this.#isCopyWhole = false;
+    if (this.#connection === undefined) return;
+    this.isSent = true;
+    this.#connection.sendTrailers(start, end);
   }
 
   /** The client left, or the request was answered without the upstream. */
@@ -214,6 +226,7 @@ export class Exchange implements UpstreamRequest {
     }
     this.#phase = "responding";
     this.#copy.clear();
+    this.#isCopyWhole = false;
     this.#tryTimeoutAtMs = never;
     this.#charge(status);
     if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
@@ -227,6 +240,11 @@ export class Exchange implements UpstreamRequest {
     this.#owner.info.upstreamBytesReceived += end - start;
     if (isEnd) this.#complete();
     this.#owner.onResponseBody(start, end, isEnd);
+  }
+
+  onResponseTrailers(start: number, end: number): void {
+    this.#complete();
+    this.#owner.onResponseTrailers(start, end);
   }
 
   onUpstreamAboveHighWatermark(): void {
@@ -279,7 +297,7 @@ export class Exchange implements UpstreamRequest {
   /** Everything that came while there was no connection, or that is sent once more. */
   #sendCopy(connection: UpstreamConnection): void {
     this.#owner.info.upstreamBytesSent += this.#copy.length;
-    this.#copy.send(this.#context.writer, connection);
+    this.#copy.send(this.#context.writer, this.#context.reactor.arena, connection);
     if (!this.#wantsCopy(connection)) {
       this.#copy.clear();
       this.#isCopyWhole = false;

@@ -12,10 +12,13 @@ import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
 import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import { MessageSender } from "../http1/message-sender.ts";
 import { responseHead } from "../http1/response-head.ts";
+import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type { BodyPart, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
 const headBytesMax = 60 * 1024;
@@ -35,6 +38,8 @@ type State =
 export interface ConnectionOwner {
   readonly host: UpstreamHost;
   readonly environment: UpstreamEnvironment;
+  /** What its connections write with. */
+  readonly writer: HeadWriter;
   /** Established: it may carry a request. */
   connected(connection: Http1ClientConnection): void;
   /** Free again. */
@@ -64,6 +69,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   readonly #timer: DeadlineTimer;
   readonly #startMs: number;
   readonly #partial = new PartialHead();
+  readonly #sender: MessageSender;
   /** What came of a body with its head; see `ResponseBody`. */
   readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
   #state: State = "connecting";
@@ -80,6 +86,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     this.host = pool.host;
     this.#isCounted = isCounted;
     const { reactor } = pool.environment;
+    this.#sender = new MessageSender(this, pool.writer, reactor.arena);
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
     const { config, activity } = this.host.cluster;
@@ -108,6 +115,19 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     this.#count(clusterStat.rqTotal);
     this.#countHost(hostStat.rqTotal);
     return true;
+  }
+
+  sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
+    this.#sender.sendHead(writer, body, isChunked);
+  }
+
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#sender.sendBody(start, end, isEnd);
+  }
+
+  sendTrailers(start: number, end: number): void {
+    if (this.host.cluster.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    else this.#sender.sendBody(end, end, true);
   }
 
   /** Sends arena[start, end). */
@@ -302,19 +322,20 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     }
     if (!body.isEnd) this.#request?.onResponseHead(body);
     else this.#endOfResponse(rest < end)?.onResponseHead(body);
+    if (this.#state === "chunked") this.#onTrailers(rest < end);
     this.#afterResponse();
   }
 
   #startChunked(bodyStart: number, end: number): number {
     const decoder = (this.#decoder ??= new ChunkedDecoder());
-    decoder.reset();
+    decoder.reset(this.host.cluster.config.http1Trailers);
     const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, bodyStart, end);
     if (rest < 0) {
       this.#onMalformed();
       return rest;
     }
     this.#body.end = decoder.dataEnd;
-    this.#body.isEnd = decoder.isDone;
+    this.#body.isEnd = decoder.isDone && decoder.trailers === undefined;
     this.#state = "chunked";
     return rest;
   }
@@ -335,12 +356,25 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, start, end);
     if (rest < 0) {
       this.#onMalformed();
-    } else if (decoder.isDone) {
+    } else if (decoder.isDone && decoder.trailers === undefined) {
       this.#endOfResponse(rest < end)?.onResponseBody(start, decoder.dataEnd, true);
       this.#afterResponse();
-    } else if (decoder.dataEnd > start) {
-      this.#request?.onResponseBody(start, decoder.dataEnd, false);
+    } else {
+      if (decoder.dataEnd > start) this.#request?.onResponseBody(start, decoder.dataEnd, false);
+      this.#onTrailers(rest < end);
+      this.#afterResponse();
     }
+  }
+
+  /** A body that is done ended with trailers, and those with the response. */
+  #onTrailers(hasMore: boolean): void {
+    const decoder = this.#decoder as ChunkedDecoder;
+    const { trailers } = decoder;
+    if (!decoder.isDone || trailers === undefined || this.#request === undefined) return;
+    const { arena } = this.#pool.environment.reactor;
+    const end = stageTrailers(arena, this.#pool.writer, trailers, headersMax);
+    if (end < 0) this.#onMalformed();
+    else this.#endOfResponse(hasMore)?.onResponseTrailers(arena.stagingStart, end);
   }
 
   /** The response is over: unbinds the request, which still gets its last bytes from the caller. */

@@ -6,6 +6,7 @@
  * each that waits, while the breaker of connections allows it.
  */
 import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
+import { HeadWriter } from "../http1/head-writer.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
 import {
   type AcquiredConnection,
@@ -28,6 +29,7 @@ const overflow: Acquired = { kind: "overflow" };
 export class Http1Pool implements HostPool, ConnectionOwner {
   readonly host: UpstreamHost;
   readonly environment: UpstreamEnvironment;
+  readonly writer: HeadWriter;
   readonly #idle: Http1ClientConnection[] = [];
   /** Every open connection, idle ones included. */
   readonly #connections = new Set<Http1ClientConnection>();
@@ -39,6 +41,7 @@ export class Http1Pool implements HostPool, ConnectionOwner {
   constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
     this.host = host;
     this.environment = environment;
+    this.writer = new HeadWriter(environment.reactor.arena);
   }
 
   /** A connection at once, or a place in the queue, or neither. */

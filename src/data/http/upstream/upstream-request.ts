@@ -4,6 +4,7 @@
  * end of the response the connection is no longer the request's.
  */
 import type { Socket } from "../../../shared/io/reactor.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { ResetReason } from "./reset-reason.ts";
@@ -25,6 +26,8 @@ export interface UpstreamRequest {
    */
   onResponseHead(body: ResponseBody): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
+  /** The lines arena[start, end) of the staging window, which the header table holds, too: with them it is over. */
+  onResponseTrailers(start: number, end: number): void;
   onUpstreamReset(reason: ResetReason): void;
   /** Of the upstream socket's output: pause, resume reading the downstream. */
   onUpstreamAboveHighWatermark(): void;
@@ -39,11 +42,23 @@ export interface UpstreamConnection {
   readonly requestCount: number;
   /** Any byte of the present response has come. */
   readonly hasAnswered: boolean;
-  /** Sends arena[start, end). */
-  write(start: number, end: number): void;
+  /** Sends the head that the writer holds, and the first part of the body. `isChunked`: it has no length. */
+  sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void;
+  /** A further part of the body, as it is. */
+  sendBody(start: number, end: number, isEnd: boolean): void;
+  /** Lines of the staging window, as of responses: with them the request is over. */
+  sendTrailers(start: number, end: number): void;
   setReading(on: boolean): void;
   /** The request is not interested any more. */
   abandon(): void;
+}
+
+/** Decoded bytes of a body in the arena. */
+export interface BodyPart {
+  readonly start: number;
+  readonly end: number;
+  /** That was the message. */
+  readonly isEnd: boolean;
 }
 
 /** The first part of a response's body; one object a connection, filled anew for each response. */
