@@ -70,6 +70,7 @@ export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]):
     hostBlocks: [],
     stats: 1,
     tls: noTlsBlocks,
+    http2: 0,
     limits: 0,
   };
 }

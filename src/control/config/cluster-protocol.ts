@@ -25,15 +25,6 @@ const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 /** Docs: `HttpProtocolOptions.idle_timeout`, "defaults to 1 hour". */
 const idleTimeoutMsDefault = 3_600_000;
 
-/** Said of every cluster that asks for it; the one that carries xDS keeps its HTTP/2 without a word. */
-export function warnOfHttp2(config: ClusterConfig, context: DecodeContext): void {
-  if (config.protocol === "http1") return;
-  context.warn(
-    "envoy.config.cluster.v3.Cluster.http2_protocol_options",
-    `requests to cluster '${config.name}' go by HTTP/1.1: HTTP/2 to upstreams is not built`,
-  );
-}
-
 type ProtocolConfig = Pick<
   ClusterConfig,
   | "protocol"

@@ -33,8 +33,9 @@ import {
   windowMax,
 } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
-import { ServerOutput } from "./server-output.ts";
 import { ServerRequests } from "./server-requests.ts";
+import type { ServerStream } from "./server-stream.ts";
+import { StreamOutput } from "./stream-output.ts";
 
 const frame = new FrameHeader();
 /** Of a padded frame, its data; of HEADERS, the fragment. */
@@ -47,7 +48,7 @@ export class Http2ServerConnection implements NetworkFilter {
   readonly #window: ReceiveWindow;
   readonly #floods: FloodGuard;
   readonly #block: HeaderBlock;
-  readonly #output: ServerOutput;
+  readonly #output: StreamOutput<ServerStream>;
   readonly #requests: ServerRequests;
   readonly #end: ConnectionEnd;
   #hasPreface = false;
@@ -58,7 +59,13 @@ export class Http2ServerConnection implements NetworkFilter {
     this.#context = context;
     this.#window = new ReceiveWindow(Math.max(http2.connectionWindowBytes, defaultWindow));
     this.#floods = new FloodGuard(http2);
-    this.#output = new ServerOutput(context, connection, this.#floods);
+    this.#output = new StreamOutput({
+      reactor: context.reactor,
+      socket: connection.socket,
+      options: http2,
+      floods: this.#floods,
+      onSent: (bytes) => context.add(httpStat.cxTxBytes, bytes),
+    });
     this.#requests = new ServerRequests(context, requests, connection, {
       output: this.#output,
       floods: this.#floods,

@@ -24,13 +24,14 @@ import {
   frameType,
   windowMax,
 } from "./frames.ts";
+import type { Range } from "./header-entry.ts";
 import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { sendHeld } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { readRequest, requestRows, type RequestProblem } from "./read-request.ts";
-import type { ServerOutput } from "./server-output.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
+import type { StreamOutput } from "./stream-output.ts";
 
 /** A head must fit in the staging window twice. */
 const headBytesMax = 63 * 1024;
@@ -43,7 +44,7 @@ const versionLine = latin1(" HTTP/1.1\r\n");
 
 /** What it has of its connection. */
 export interface RequestsOwner {
-  readonly output: ServerOutput;
+  readonly output: StreamOutput<ServerStream>;
   readonly floods: FloodGuard;
   /** The connection's window has that much room again. */
   release(bytes: number): void;
@@ -138,7 +139,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: DataRange,
+    data: Range,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -274,7 +275,8 @@ export class ServerRequests implements StreamOwner {
   sendHead(stream: ServerStream, body: BodyPart): void {
     const { output } = this.#owner;
     const hasBody = body.end > body.start;
-    output.sendHead(stream, stream.request?.info.responseCode ?? 0, body.isEnd && !hasBody);
+    const status = stream.request?.info.responseCode ?? 0;
+    output.sendHead(stream, this.#context.writer, status, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
   }
 
@@ -402,7 +404,7 @@ export class ServerRequests implements StreamOwner {
     return chunkRoom;
   }
 
-  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: Range, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -590,9 +592,4 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
 }

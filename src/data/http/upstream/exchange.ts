@@ -20,7 +20,7 @@ import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
 import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
-import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
+import { type HttpPool, httpPoolOf } from "./http-pool.ts";
 import { RequestCopy } from "./request-copy.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { RetryState } from "./retry-state.ts";
@@ -72,7 +72,7 @@ export class Exchange implements UpstreamRequest {
   #phase: Phase = "idle";
   #plan: ExchangePlan | undefined;
   #connection: UpstreamConnection | undefined;
-  #pool: Http1Pool | undefined;
+  #pool: HttpPool | undefined;
   #retry: RetryState | undefined;
   #isRequestEnded = false;
   /** The copy has every byte so far: another try is possible. */
@@ -97,6 +97,10 @@ export class Exchange implements UpstreamRequest {
   get breakers(): CircuitBreakers {
     const { cluster, action } = this.#thePlan();
     return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
+  }
+
+  get isSecured(): boolean {
+    return this.#context.isTls;
   }
 
   get wasRetried(): boolean {
@@ -268,12 +272,12 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = http1PoolOf(host, this.#context.upstream);
+    const pool = httpPoolOf(host, this.#context.upstream, this.#owner.info.minorVersion === 2);
     const acquired = pool.acquire(this);
-    if (acquired.kind === "connection") return acquired.connection;
+    if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
     this.#owner.info.upstreamHostname = host.config.hostname;
-    if (acquired.kind === "overflow") {
+    if (acquired === "overflow") {
       this.#fail(resetFailure("overflow", "", this.#isRetried));
       return undefined;
     }
@@ -309,7 +313,9 @@ export class Exchange implements UpstreamRequest {
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
   #wantsCopy(connection: UpstreamConnection): boolean {
     if (this.#retry !== undefined) return this.#isCopyWhole;
-    return connection.requestCount > 1 && this.#thePlan().isRepeatable && !this.#hasReplayed;
+    if (this.#hasReplayed) return false;
+    if (connection.mayRefuse && this.#isRequestEnded) return true;
+    return connection.requestCount > 1 && this.#thePlan().isRepeatable;
   }
 
   /** While waiting the copy bounds itself by not reading on; with a connection, by giving up on retries. */
@@ -381,15 +387,17 @@ export class Exchange implements UpstreamRequest {
     else this.#fail(resetFailure(reason, transportFailure, this.#isRetried));
   }
 
-  /** A used connection died before it said anything: the server closed it while the request was on its way. */
+  /**
+   * The host did not look at the request, or a used connection died before it said anything: the server closed it while
+   * the request was on its way.
+   */
   #mayReplay(connection: UpstreamConnection, reason: ResetReason): boolean {
+    if (this.#hasReplayed || !this.#isCopyWhole || this.#copy.isEmpty) return false;
+    if (reason === "refusedStream") return !connection.hasAnswered;
     return (
       reason === "connectionTermination" &&
       connection.requestCount > 1 &&
       !connection.hasAnswered &&
-      !this.#hasReplayed &&
-      this.#isCopyWhole &&
-      !this.#copy.isEmpty &&
       this.#thePlan().isRepeatable
     );
   }

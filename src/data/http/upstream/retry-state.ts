@@ -42,6 +42,7 @@ export class RetryState {
   wantsRetryOfReset(reason: ResetReason): boolean {
     if (reason === "overflow") return false;
     if (this.#has("5xx") || this.#has("gateway-error") || this.#has("reset")) return true;
+    if (reason === "refusedStream" && this.#has("refused-stream")) return true;
     const isConnectFailure = reason === "connectionFailure" || reason === "connectionTimeout";
     return isConnectFailure && this.#has("connect-failure");
   }

@@ -14,11 +14,13 @@ export interface UpstreamRequest {
   readonly breakers: CircuitBreakers;
   /** No body follows the response's head, whatever it says. */
   readonly isHeadRequest: boolean;
+  /** Its client spoke TLS. */
+  readonly isSecured: boolean;
   /** Every byte of the request was given to the connection. */
   readonly isSent: boolean;
   /** A connection came free for a request that waited: send it now. */
   onConnectionReady(connection: UpstreamConnection): void;
-  /** No connection came about; never called within `Http1Pool.acquire`. */
+  /** No connection came about; never called within `HttpPool.acquire`. */
   onPoolFailure(reason: ResetReason, transportFailure: string): void;
   /**
    * `responseHead` and the header table hold the head; bytes[bodyStart, bodyEnd) is what came of the
@@ -40,6 +42,8 @@ export interface UpstreamConnection {
   readonly socket: Socket;
   /** Requests it has carried, the present one included. */
   readonly requestCount: number;
+  /** It may say that it has not looked at the request, which is then sent elsewhere without harm. */
+  readonly mayRefuse: boolean;
   /** Any byte of the present response has come. */
   readonly hasAnswered: boolean;
   /** Sends the head that the writer holds, and the first part of the body. `isChunked`: it has no length. */
