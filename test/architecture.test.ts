@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Worker threads: the way of a byte.
   "data/upstream": shared,
   "data/network": [...shared, "data/upstream"],
+  "data/matching": [...shared, "data/upstream", "data/network"],
   "data/listener-filters": [...shared, "data/upstream", "data/network"],
   "data/tcp": [...shared, "data/upstream", "data/network"],
   "data/http": [...shared, "data/upstream", "data/network"],
@@ -36,6 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...shared,
     "data/upstream",
     "data/network",
+    "data/matching",
     "data/listener-filters",
     "data/tcp",
     "data/http",

@@ -67,6 +67,7 @@ function bootstrap(protocol: Protocol, { folder, ports }: Place): object {
 function servingOf(protocol: Protocol, folder: string): object {
   switch (protocol) {
     case "http":
+    case "h2c":
       return { filter_chains: [{ filters: [connectionManager] }] };
     case "https":
       return {

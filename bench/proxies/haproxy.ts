@@ -17,6 +17,7 @@ export function haproxy(
   const isTuned = variant === "tuned";
   const name = isTuned ? "haproxy-tuned" : "haproxy";
   const mode = protocol === "tcp" ? "tcp" : "http";
+  const speaks = protocol === "h2c" ? " proto h2" : "";
   const tuning = { http: "http-reuse always", tcp: "option splice-auto" } as const;
   return {
     name,
@@ -38,7 +39,7 @@ defaults
   timeout server 1h
   ${isTuned ? tuning[mode] : ""}
 listen bench
-  bind 127.0.0.1:${ports.proxy}${crts && ` ssl ${crts}`}
+  bind 127.0.0.1:${ports.proxy}${crts && ` ssl ${crts}`}${speaks}
   server backend 127.0.0.1:${ports.backend}
 `,
       );

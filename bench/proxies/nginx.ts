@@ -10,7 +10,7 @@ import { serverCertificates } from "./server-certificates.ts";
  * opens one for each request, which would measure that); `tuned` has buffers that hold the whole
  * 64 KiB response, where the default writes some of it to a file.
  */
-export function nginx(protocol: "http" | "https", variant: "default" | "tuned"): Contender {
+export function nginx(protocol: "http" | "h2c" | "https", variant: "default" | "tuned"): Contender {
   const program = findTool("nginx");
   const buffers = variant === "tuned" ? "proxy_buffer_size 16k; proxy_buffers 4 128k;" : "";
   return {
@@ -22,12 +22,13 @@ export function nginx(protocol: "http" | "https", variant: "default" | "tuned"):
         ({ certificate, key }) => `ssl_certificate ${certificate}; ssl_certificate_key ${key};`,
       );
       const isTls = protocol === "https" ? " ssl" : "";
+      const isHttp2 = protocol === "h2c" ? " http2" : "";
       // Of this age it speaks 1.2 unless told, and all peers are to do the same work.
       if (isTls) certificates.push("ssl_protocols TLSv1.2 TLSv1.3;");
       const server = `
         upstream backend { server 127.0.0.1:${ports.backend}; keepalive 256; keepalive_requests 100000000; }
         server {
-          listen 127.0.0.1:${ports.proxy}${isTls} backlog=1024;
+          listen 127.0.0.1:${ports.proxy}${isTls}${isHttp2} backlog=1024;
           ${certificates.join(" ")}
           ${buffers}
           location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }

@@ -14,5 +14,5 @@ export interface Ports {
   readonly backend: number;
 }
 
-/** `sni`: TCP by the name in the client's hello, out of a thousand; TLS stays with the backend. */
-export type Protocol = "http" | "https" | "tcp" | "sni";
+/** `h2c`: HTTP/2 in plain text, by prior knowledge. `sni`: TCP by the name in the client's hello, out of a thousand; TLS stays with the backend. */
+export type Protocol = "http" | "h2c" | "https" | "tcp" | "sni";

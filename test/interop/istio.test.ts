@@ -23,7 +23,8 @@ const waiting = new WaitingPhases();
 
 for (const name of recordingNames) {
   const recording = readRecording(name);
-  suite(`istiod's ${name}`, () => {
+  // Side by side: most of each is waiting for secrets that nobody sends.
+  suite(`istiod's ${name}`, { concurrency: 3 }, () => {
     // Another Envoy than Istio's refuses Istio's filters, and waits for ever for secrets of Istio's agent.
     test("as it is: what is not built is refused, each by name", { skip: isEnvoy }, () =>
       playWhole(recording, ["CDS", "EDS", "LDS"], () => new Set()),

@@ -40,6 +40,7 @@ export function logEntry(
     bytesSent: 5,
     upstreamBytesReceived: 7,
     upstreamBytesSent: 9,
+    tls: undefined,
     http: {
       protocol: "HTTP/1.1",
       method: "GET",

@@ -22,16 +22,31 @@ export function helloBody(parts: HelloParts): Buffer {
   const { legacyVersion = 0x0303, ciphers = [0x1301, 0x1302, 0xc02f] } = parts;
   const extensions = [...standardExtensions(parts), ...(parts.extensions ?? [])];
   if (parts.padding !== undefined) extensions.push([21, Buffer.alloc(parts.padding)]);
-  const block = Buffer.concat(
-    extensions.map(([type, content]) => Buffer.concat([u16(type), prefixed16(content)])),
+  return bareBody({ version: legacyVersion, ciphers, extensions });
+}
+
+/** With nothing in it but what is named here. */
+export interface BareParts {
+  readonly version: number;
+  readonly ciphers: readonly number[];
+  readonly extensions: readonly (readonly [type: number, content: Uint8Array])[];
+}
+
+export function helloOf(parts: BareParts): Buffer {
+  return records(handshake(bareBody(parts)));
+}
+
+function bareBody({ version, ciphers, extensions }: BareParts): Buffer {
+  const block = extensions.map(([type, content]) =>
+    Buffer.concat([u16(type), prefixed16(content)]),
   );
   return Buffer.concat([
-    u16(legacyVersion),
+    u16(version),
     Buffer.alloc(32, 7),
     Buffer.from([0]),
     prefixed16(Buffer.concat(ciphers.map(u16))),
     Buffer.from([1, 0]),
-    prefixed16(block),
+    prefixed16(Buffer.concat(block)),
   ]);
 }
 

@@ -41,6 +41,7 @@ export function decodedListener(sketch: ListenerSketch): DecodedListener {
     statPrefix: "",
     filterChains: chains.map((id) => tcpChain(id, sketch.cluster ?? "upstream", sketch.revision)),
     defaultFilterChain: undefined,
+    chainMatcher: undefined,
     listenerFilters: [],
     handsOffRestored: false,
     listenerFiltersTimeoutMs: 15_000,

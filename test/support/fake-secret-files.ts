@@ -28,6 +28,10 @@ export class FakeSecretFiles implements SecretFiles {
     return Buffer.from(text);
   }
 
+  appendError(file: string): string | undefined {
+    return file.startsWith("/gone") ? `unable to open file '${file}'` : undefined;
+  }
+
   environment(name: string): string | undefined {
     return this.variables.get(name);
   }

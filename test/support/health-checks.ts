@@ -22,6 +22,8 @@ export function httpCheck(probe: Partial<HttpProbeConfig> = {}): HealthCheckConf
     reuseConnection: true,
     alwaysLogFailures: false,
     altPort: undefined,
+    alpnProtocols: [],
+    socketLabels: undefined,
     probe: {
       kind: "http",
       method: "GET",

@@ -8,7 +8,8 @@ import { type TestUpstream, startUpstream } from "./tcp-peers.ts";
 const types = "type.googleapis.com/envoy.extensions";
 const logFormat =
   "LOG %FILTER_CHAIN_NAME% remote=%DOWNSTREAM_REMOTE_ADDRESS% local=%DOWNSTREAM_LOCAL_ADDRESS% " +
-  "direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% sni=%REQUESTED_SERVER_NAME% END\n";
+  "direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% sni=%REQUESTED_SERVER_NAME% " +
+  "ja3=%TLS_JA3_FINGERPRINT% ja4=%TLS_JA4_FINGERPRINT% END\n";
 
 export interface ChainPlan {
   /** Of the chain, its cluster and its upstream. */
@@ -94,14 +95,16 @@ export class ListenerFilterStage implements AsyncDisposable {
   }
 }
 
-function echo(name: string): Parameters<typeof startUpstream>[0] {
+/** Says its name first. */
+export function echo(name: string): Parameters<typeof startUpstream>[0] {
   return (socket) => {
     socket.write(`${name}:`);
     socket.pipe(socket);
   };
 }
 
-function chain({ name, match }: ChainPlan): object {
+/** To the cluster of its name. */
+export function chain({ name, match }: ChainPlan): object {
   return {
     name,
     ...(match ? { filter_chain_match: match } : {}),
@@ -127,7 +130,8 @@ function chain({ name, match }: ChainPlan): object {
   };
 }
 
-function cluster(name: string, port: number): object {
+/** With one host, on loopback. */
+export function cluster(name: string, port: number): object {
   const address = { socket_address: { address: "127.0.0.1", port_value: port } };
   return {
     name,

@@ -68,6 +68,7 @@ export function listenerConfig(overrides: Partial<ListenerConfig> = {}): Listene
     statPrefix: "",
     filterChains: [filterChain()],
     defaultFilterChain: undefined,
+    chainMatcher: undefined,
     listenerFilters: [],
     handsOffRestored: false,
     listenerFiltersTimeoutMs: 0,

@@ -6,4 +6,8 @@ export const noClusterTls: ClusterTls = {
     throw new Error("no cluster of this test speaks TLS");
   },
   refusalOf: () => undefined,
+  checkRefusalOf: () => undefined,
+  createClient() {
+    throw new Error("no cluster of this test speaks TLS");
+  },
 };

@@ -80,6 +80,11 @@ export class ProxyProcess implements AsyncDisposable {
     return this.#log();
   }
 
+  /** `bin/sluice` becomes the proxy itself: it is nobody's parent. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** `127.0.0.1:9901`. */
   get adminAddress(): string {
     return new URL(this.#adminUrl).host;

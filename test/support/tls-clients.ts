@@ -24,7 +24,11 @@ export interface SeenSession {
 /** One request on a connection of its own. Rejects where there is no TLS, or no answer. */
 export async function securedGet(
   port: number,
-  options: ConnectionOptions & { readonly path?: string; readonly headers?: object } = {},
+  options: ConnectionOptions & {
+    readonly path?: string;
+    readonly headers?: object;
+    readonly localAddress?: string;
+  } = {},
 ): Promise<SecuredAnswer> {
   const { path = "/", headers = {}, ...tls } = options;
   const sent = request({

@@ -22,6 +22,7 @@ import { createHostSource } from "./create-host-source.ts";
 import { HostCounters } from "./host-counters.ts";
 import { type ClusterWarming, ClusterWaits } from "./cluster-warming.ts";
 import type { ResolveDns } from "./dns-resolver.ts";
+import { CheckSecurity } from "./health-check/check-security.ts";
 import { type CreateProber, HealthCheckedHosts } from "./health-check/health-checked-hosts.ts";
 import { areSameHosts, areSameMembers } from "./host-list.ts";
 import type { EndpointSource, HostSource } from "./host-source.ts";
@@ -207,7 +208,8 @@ export class ClusterManager {
   /** In Envoy's words. */
   #refusalOf(decoded: DecodedCluster): string | undefined {
     for (const config of contextsOf(decoded)) {
-      const refusal = this.#context.tls.refusalOf(config);
+      const { tls } = this.#context;
+      const refusal = tls.refusalOf(config) ?? (decoded.health && tls.checkRefusalOf(config));
       if (refusal !== undefined) return refusal;
     }
     return undefined;
@@ -260,6 +262,7 @@ export class ClusterManager {
       clusterName: config.name,
       statPrefix: `cluster.${config.statName}.`,
       health,
+      security: new CheckSecurity(cluster.decoded, this.#context.tls.createClient),
       createSource,
       hasTraffic: () => stats.allocator.total(worker, connectionsTotal) > 0,
       onHosts,

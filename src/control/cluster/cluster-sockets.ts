@@ -2,12 +2,16 @@
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import { type UpstreamTlsConfig, clientSecrets, referencesOf } from "../config/tls-config.ts";
 import type { ContextUser, TlsContextLease } from "../tls/tls-contexts.ts";
+import type { CreateTlsClient } from "./health-check/check-security.ts";
 
 /** What the manager needs of TLS. */
 export interface ClusterTls {
   acquire(config: UpstreamTlsConfig, user: ContextUser): TlsContextLease;
   /** Why it can never be served; undefined: it may. */
   refusalOf(config: UpstreamTlsConfig): string | undefined;
+  /** As `refusalOf`, of checks, which main makes itself. */
+  checkRefusalOf(config: UpstreamTlsConfig): string | undefined;
+  readonly createClient: CreateTlsClient;
 }
 
 /** Of its hosts, each once. */

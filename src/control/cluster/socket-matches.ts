@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { HostConfig, SocketLabels } from "../../shared/config/cluster-config.ts";
 import type { DecodedCluster, SocketMatch } from "../config/decoded-cluster.ts";
+import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import { upstreamSocketOf } from "../config/transport-sockets.ts";
 
 type Labels = SocketLabels["endpoint"];
@@ -19,6 +20,15 @@ export function withSockets(
     const match = matchFor(host.socketLabels, socketMatches);
     return match ? { ...host, transportSocket: upstreamSocketOf(match.tls) } : host;
   });
+}
+
+/** Undefined: plain text. */
+export function socketConfigFor(
+  labels: SocketLabels | undefined,
+  { tls, socketMatches }: Pick<DecodedCluster, "tls" | "socketMatches">,
+): UpstreamTlsConfig | undefined {
+  const match = matchFor(labels, socketMatches);
+  return match ? match.tls : tls;
 }
 
 function matchFor(

@@ -78,7 +78,10 @@ export function canonicalIp(ip: string): string {
  * The network that the prefix names, without the bits of a host in it: equal networks are equal ranges. A length
  * beyond the address's own counts as that; it defaults to 0, which matches all (as in Envoy).
  */
-export function decodeCidrRange(range: CidrRange, context: DecodeContext): CidrRangeConfig {
+export function decodeCidrRange(
+  range: Pick<CidrRange, "addressPrefix" | "prefixLen">,
+  context: DecodeContext,
+): CidrRangeConfig {
   const { addressPrefix, prefixLen = 0 } = range;
   const address = parseIp(addressPrefix);
   if (!address) {

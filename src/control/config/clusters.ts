@@ -48,8 +48,6 @@ export function decodeCluster(
   const { loadAssignment, edsClusterConfig } = message;
   const tls = decodeClientSocket(message.transportSocket, context);
   const socketMatches = decodeSocketMatches(message, context);
-  if ((tls || socketMatches.some((match) => match.tls)) && message.healthChecks.length > 0)
-    context.refuse("health_checks of a cluster with TLS are not supported: they go in plain text");
   judgeNetworkFilters(message, context);
   const config: ClusterConfig = {
     name: message.name,

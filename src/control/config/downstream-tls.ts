@@ -14,15 +14,8 @@ const typeName = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
 /** By the numbers of `OcspStaplePolicy`. */
 const staplePolicies = ["lenient", "strict", "must"] as const;
 
-/** HTTP/2 is not built: a client that was promised it would get nothing that it understands. */
-export interface DownstreamTlsRules {
-  /** An HTTP connection manager is behind it. */
-  readonly isHttp: boolean;
-}
-
 export function decodeDownstreamTls(
   { config }: FoundExtension,
-  { isHttp }: DownstreamTlsRules,
   context: DecodeContext,
 ): DownstreamTlsConfig | undefined {
   const schema = context.protos.schema<DownstreamTlsContext>(typeName);
@@ -31,20 +24,20 @@ export function decodeDownstreamTls(
   const { commonTlsContext: common } = message;
   const certificates = common ? decodeCertificates(common, context) : [];
   judgeCertificates(certificates, context);
-  const offered = common?.alpnProtocols ?? [];
-  const alpnProtocols = isHttp ? offered.filter((protocol) => protocol !== "h2") : offered;
-  const isCut = alpnProtocols.length < offered.length;
-  if (isCut)
+  const validation = common && decodeValidation(common, context);
+  const requires = message.requireClientCertificate ?? false;
+  // As in Envoy (measured): clients are not even asked.
+  if (requires && !validation)
     context.warn(
-      "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.alpn_protocols",
-      "h2 is not offered: HTTP/2 over TLS is not built",
+      `${typeName}.require_client_certificate`,
+      "without a validation context all are let in",
     );
   return {
-    id: `${hashOf(schema, message)}${isCut ? "-http1" : ""}`,
+    id: hashOf(schema, message),
     certificates,
-    validation: common && decodeValidation(common, context),
-    requireClientCertificate: message.requireClientCertificate ?? false,
-    alpnProtocols,
+    validation,
+    requireClientCertificate: requires && validation !== undefined,
+    alpnProtocols: common?.alpnProtocols ?? [],
     parameters: decodeTlsParameters(common?.tlsParams, serverTlsVersions, context),
     ticketKeys: decodeTicketKeys(message, context),
     sessionTimeoutS: message.sessionTimeout && Number(message.sessionTimeout.seconds),

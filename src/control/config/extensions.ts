@@ -12,8 +12,12 @@ export type ExtensionCategory =
   | "certificate validator"
   | "HTTP filter"
   | "injected credential"
+  | "custom matcher"
+  | "filter chain action"
+  | "input matcher"
   | "listener filter"
   | "load balancing policy"
+  | "matching input"
   | "network filter"
   | "per-route configuration"
   | "request ID extension"
@@ -35,7 +39,12 @@ export interface Extension {
 }
 
 export type ExtensionKind =
+  | "applicationProtocolInput"
+  | "chainName"
   | "credentialInjector"
+  | "destinationIpInput"
+  | "destinationPortInput"
+  | "directSourceIpInput"
   | "downstreamConnections"
   | "fileAccessLog"
   | "fixedHeap"
@@ -45,6 +54,8 @@ export type ExtensionKind =
   | "httpGrpcAccessLog"
   | "httpInspector"
   | "injectedResource"
+  | "ip"
+  | "ipRanges"
   | "leastRequest"
   | "noop"
   | "onDemand"
@@ -54,6 +65,11 @@ export type ExtensionKind =
   | "rawBuffer"
   | "roundRobin"
   | "router"
+  | "serverNameInput"
+  | "serverNames"
+  | "sourceIpInput"
+  | "sourcePortInput"
+  | "sourceTypeInput"
   | "spiffe"
   | "stderrAccessLog"
   | "stdoutAccessLog"
@@ -61,6 +77,7 @@ export type ExtensionKind =
   | "tcpProxy"
   | "tls"
   | "tlsInspector"
+  | "transportProtocolInput"
   | "upstreamCodec"
   | "uuid";
 
@@ -250,6 +267,31 @@ const extensions: readonly Extension[] = [
     typeName: "envoy.extensions.load_balancing_policies.random.v3.Random",
     kind: "random",
   },
+  ...networkInputs(),
+  {
+    category: "input matcher",
+    name: "envoy.matching.matchers.ip",
+    typeName: "envoy.extensions.matching.input_matchers.ip.v3.Ip",
+    kind: "ip",
+  },
+  {
+    category: "custom matcher",
+    name: "envoy.matching.custom_matchers.ip_range_matcher",
+    typeName: "xds.type.matcher.v3.IPMatcher",
+    kind: "ipRanges",
+  },
+  {
+    category: "custom matcher",
+    name: "envoy.matching.custom_matchers.domain_matcher",
+    typeName: "xds.type.matcher.v3.ServerNameMatcher",
+    kind: "serverNames",
+  },
+  {
+    category: "filter chain action",
+    name: "filter-chain-name",
+    typeName: "google.protobuf.StringValue",
+    kind: "chainName",
+  },
   ...noops("istio.stats", "stats.PluginConfig", istioStats, ["network filter", "HTTP filter"]),
   ...noops("istio.alpn", "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig", alpn, [
     "HTTP filter",
@@ -273,6 +315,26 @@ function noops(
   categories: readonly ExtensionCategory[],
 ): readonly Extension[] {
   return categories.map((category) => ({ category, name, typeName, kind: "noop", reason }));
+}
+
+function networkInputs(): readonly Extension[] {
+  const inputs: readonly (readonly [string, string, ExtensionKind])[] = [
+    ["destination_ip", "DestinationIPInput", "destinationIpInput"],
+    ["destination_port", "DestinationPortInput", "destinationPortInput"],
+    ["source_ip", "SourceIPInput", "sourceIpInput"],
+    ["source_port", "SourcePortInput", "sourcePortInput"],
+    ["direct_source_ip", "DirectSourceIPInput", "directSourceIpInput"],
+    ["source_type", "SourceTypeInput", "sourceTypeInput"],
+    ["server_name", "ServerNameInput", "serverNameInput"],
+    ["transport_protocol", "TransportProtocolInput", "transportProtocolInput"],
+    ["application_protocol", "ApplicationProtocolInput", "applicationProtocolInput"],
+  ];
+  return inputs.map(([name, type, kind]) => ({
+    category: "matching input",
+    name: `envoy.matching.inputs.${name}`,
+    typeName: `envoy.extensions.matching.common_inputs.network.v3.${type}`,
+    kind,
+  }));
 }
 
 export interface FoundExtension {

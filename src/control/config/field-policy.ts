@@ -11,6 +11,7 @@ import { coreFields } from "./field-tables/core-fields.ts";
 import type { FieldTable } from "./field-tables/field-table.ts";
 import { httpFields } from "./field-tables/http-fields.ts";
 import { listenerFields } from "./field-tables/listener-fields.ts";
+import { matcherFields } from "./field-tables/matcher-fields.ts";
 import { routeFields } from "./field-tables/route-fields.ts";
 import { tlsFields } from "./field-tables/tls-fields.ts";
 
@@ -28,6 +29,7 @@ const tables: ReadonlyMap<string, FieldTable> = new Map(
     routeFields,
     clusterFields,
     tlsFields,
+    matcherFields,
   ].flatMap((group) => Object.entries(group)),
 );
 

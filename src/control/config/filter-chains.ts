@@ -40,11 +40,7 @@ function decodeContent(
   context: DecodeContext,
 ): ChainContent {
   const filters = decodeNetworkFilters(message.filters, needs, context);
-  // A filter that is discovered may be one.
-  const isHttp = filters.some(
-    ({ kind }) => kind === "httpConnectionManager" || kind === "discovered",
-  );
-  const tls = decodeServerSocket(message.transportSocket, { isHttp }, context);
+  const tls = decodeServerSocket(message.transportSocket, context);
   if (tls) needs.dependencies.push({ kind: "tls", config: tls });
   return {
     name: message.name,

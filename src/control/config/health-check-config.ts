@@ -1,4 +1,5 @@
 /** How the hosts of a cluster are checked: `envoy.config.core.v3.HealthCheck`, judged and defaulted. Main's alone. */
+import type { SocketLabels } from "../../shared/config/cluster-config.ts";
 import type { StringMatcher } from "../../shared/config/matchers.ts";
 
 export interface HealthCheckConfig {
@@ -12,6 +13,10 @@ export interface HealthCheckConfig {
   readonly alwaysLogFailures: boolean;
   /** `alt_port`: checks go there in place of the host's own port. */
   readonly altPort: number | undefined;
+  /** `tls_options`: offered in the place of the cluster's own; empty: its own are. */
+  readonly alpnProtocols: readonly string[];
+  /** `transport_socket_match_criteria`: what chooses the transport socket, in the place of the endpoint's labels. */
+  readonly socketLabels: SocketLabels["endpoint"];
   readonly probe: ProbeConfig;
 }
 

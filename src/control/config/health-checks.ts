@@ -58,6 +58,8 @@ export function decodeHealthCheck(
       reuseConnection: message.reuseConnection ?? true,
       alwaysLogFailures: message.alwaysLogHealthCheckFailures,
       altPort: message.altPort,
+      alpnProtocols: message.tlsOptions?.alpnProtocols ?? [],
+      socketLabels: message.transportSocketMatchCriteria,
       probe,
     }
   );

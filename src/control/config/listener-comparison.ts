@@ -19,7 +19,7 @@ import { listenerTypeName } from "./listeners.ts";
 export interface ListenerComparison {
   /** The same meaning: a version that needs no more than its bytes replaced. */
   equivalent(a: DecodedListener, b: DecodedListener): boolean;
-  /** Nothing differs but the filter chains. */
+  /** Nothing differs but the filter chains, and how one of them is found. */
   isFilterChainOnlyChange(a: DecodedListener, b: DecodedListener): boolean;
   /** Paths of what differs, by proto names and in the order of the proto (`changedPaths`). */
   changedFields(a: DecodedListener, b: DecodedListener): readonly string[];
@@ -27,7 +27,12 @@ export interface ListenerComparison {
   isLivePath(path: string): boolean;
 }
 
-const chainFields: readonly (keyof ListenerConfig)[] = ["filterChains", "defaultFilterChain"];
+/** Envoy counts the matcher among them: it tells new connections apart, and nothing else. */
+const chainFields: readonly (keyof ListenerConfig)[] = [
+  "filterChains",
+  "defaultFilterChain",
+  "chainMatcher",
+];
 
 export function createListenerComparison(protos: ProtoRegistry): ListenerComparison {
   const schema = protos.schema<Listener>(listenerTypeName);

@@ -11,6 +11,7 @@ import { decodeAccessLogs } from "./access-logs.ts";
 import { decodeAddressOptions } from "./address-options.ts";
 import { decodeAddress } from "./addresses.ts";
 import { hashOf } from "./canonical.ts";
+import { chainNameConflicts, decodeChainMatcher } from "./chain-matcher.ts";
 import { type ChainPart, listenerPartsOf, withoutChains } from "./chain-bytes.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import { type ListenerNeeds, uniqueDependencies } from "./decoded-listener.ts";
@@ -114,7 +115,7 @@ function decodeConfig(
     chains.length === 0
       ? message.filterChains.map((chain) => decodeFilterChain(chain, needs, context))
       : decodeManyChains(message, chains, { needs, context });
-  const { defaultFilterChain } = message;
+  const { defaultFilterChain, filterChainMatcher } = message;
   const config: ListenerConfig = {
     name: message.name === "" ? nameOfUnnamed(bytes) : message.name,
     addresses,
@@ -122,6 +123,7 @@ function decodeConfig(
     filterChains,
     defaultFilterChain:
       defaultFilterChain && decodeDefaultFilterChain(defaultFilterChain, needs, context),
+    chainMatcher: filterChainMatcher && decodeChainMatcher(filterChainMatcher, context),
     listenerFilters: withOriginalDestination(
       decodeListenerFilters(message.listenerFilters, context),
       message.useOriginalDst ?? false,
@@ -256,5 +258,6 @@ function judgeFilterChains(config: ListenerConfig, context: DecodeContext): void
   const refuse = (reason: string): void =>
     context.refuse(`error adding listener '${where}': ${reason}`);
   if (chains.length === 0 && !config.defaultFilterChain) refuse("no filter chains specified");
-  for (const conflict of filterChainConflicts(chains)) refuse(conflict);
+  const conflicts = config.chainMatcher ? chainNameConflicts : filterChainConflicts;
+  for (const conflict of conflicts(chains)) refuse(conflict);
 }

@@ -8,7 +8,8 @@ import type {
   RegexMatchAndSubstitute,
   RegexMatcher,
 } from "../../../gen/es/envoy/type/matcher/v3/regex_pb.d.ts";
-import type { StringMatcher as ProtoStringMatcher } from "../../../gen/es/envoy/type/matcher/v3/string_pb.d.ts";
+import type { StringMatcher as EnvoyStringMatcher } from "../../../gen/es/envoy/type/matcher/v3/string_pb.d.ts";
+import type { StringMatcher as XdsStringMatcher } from "../../../gen/es/xds/type/matcher/v3/string_pb.d.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type {
   HeaderMatcher,
@@ -22,7 +23,7 @@ import type { DecodeContext } from "./decode-context.ts";
 const regexLengthMax = 32_768;
 
 export function decodeRegex(
-  matcher: RegexMatcher | undefined,
+  matcher: Pick<RegexMatcher, "regex"> | undefined,
   context: DecodeContext,
 ): RegexSource {
   const source = matcher?.regex ?? "";
@@ -59,7 +60,7 @@ function groupCount(source: string): number {
 }
 
 export function decodeStringMatcher(
-  { matchPattern, ignoreCase }: ProtoStringMatcher,
+  { matchPattern, ignoreCase }: EnvoyStringMatcher | XdsStringMatcher,
   context: DecodeContext,
 ): StringMatcher {
   switch (matchPattern.case) {

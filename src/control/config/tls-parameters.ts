@@ -63,10 +63,15 @@ export function decodeTlsParameters(
   return {
     minVersion,
     maxVersion,
-    cipherSuites: decodeSuites(message.cipherSuites, context),
+    cipherSuites: decodeSuites(message.cipherSuites, context) + weaknessFor(minVersion),
     ecdhCurves,
     signatureAlgorithms,
   };
+}
+
+/** TLS 1.0 and 1.1 sign with SHA-1, which OpenSSL does at its lowest level alone (SSL_CTX_set_security_level(3)). */
+function weaknessFor(least: TlsVersion): string {
+  return least < "TLSv1.2" ? ":@SECLEVEL=0" : "";
 }
 
 /** Only OpenSSL knows what it knows. */

@@ -2,7 +2,7 @@
 import type { TransportSocket } from "../../../gen/es/envoy/config/core/v3/base_pb.d.ts";
 import type { UpstreamSocketConfig } from "../../shared/config/cluster-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { decodeDownstreamTls, type DownstreamTlsRules } from "./downstream-tls.ts";
+import { decodeDownstreamTls } from "./downstream-tls.ts";
 import { type ExtensionCategory, findExtension, type FoundExtension } from "./extensions.ts";
 import type { UpstreamTlsConfig, DownstreamTlsConfig } from "./tls-config.ts";
 import { decodeUpstreamTls } from "./upstream-tls.ts";
@@ -10,11 +10,10 @@ import { decodeUpstreamTls } from "./upstream-tls.ts";
 /** Of a filter chain; undefined: plain text. */
 export function decodeServerSocket(
   message: TransportSocket | undefined,
-  rules: DownstreamTlsRules,
   context: DecodeContext,
 ): DownstreamTlsConfig | undefined {
   const found = message && find("transport socket", message, context);
-  return found?.extension.kind === "tls" ? decodeDownstreamTls(found, rules, context) : undefined;
+  return found?.extension.kind === "tls" ? decodeDownstreamTls(found, context) : undefined;
 }
 
 /** Of a cluster; undefined: plain text. */

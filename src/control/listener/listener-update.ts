@@ -10,7 +10,7 @@ import type { DecodedListener } from "../config/decoded-listener.ts";
 export interface ListenerComparison {
   /** The same meaning: repeated fields that are sets compared as sets, defaults filled in. */
   equivalent(a: DecodedListener, b: DecodedListener): boolean;
-  /** Nothing differs but `filter_chains` and `default_filter_chain`. */
+  /** Nothing differs but `filter_chains`, `default_filter_chain` and `filter_chain_matcher`. */
   isFilterChainOnlyChange(a: DecodedListener, b: DecodedListener): boolean;
   /** What differs: paths of proto names, down to a field of a filter. */
   changedFields(a: DecodedListener, b: DecodedListener): readonly string[];
@@ -113,7 +113,7 @@ function decidingFields(
 }
 
 function isOfFilterChains(path: string): boolean {
-  return path.startsWith("filter_chains") || path.startsWith("default_filter_chain");
+  return /^(filter_chain|default_filter_chain)/.test(path);
 }
 
 function reusePortChanged(name: string): string {

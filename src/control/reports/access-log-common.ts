@@ -12,11 +12,13 @@ import {
   writeMs,
   writeText,
 } from "./field-writer.ts";
+import { writeTls } from "./tls-properties.ts";
 
 /** Numbers of the fields. */
 const common = {
   downstreamRemoteAddress: 2,
   downstreamLocalAddress: 3,
+  tlsProperties: 4,
   startTime: 5,
   upstreamRemoteAddress: 13,
   upstreamLocalAddress: 14,
@@ -81,6 +83,7 @@ export function writeCommon(writer: Writer, entry: AccessLogEntry): void {
   const { addresses } = entry;
   writeAddress(writer, common.downstreamRemoteAddress, addresses.downstreamRemote);
   writeAddress(writer, common.downstreamLocalAddress, addresses.downstreamLocal);
+  if (entry.tls) writeTls(writer, common.tlsProperties, entry.tls);
   writeMs(writer, common.startTime, entry.startWallMs);
   for (const name of Object.keys(times) as (keyof AccessLogTimes)[])
     writeMs(writer, times[name], entry.times[name]);

@@ -73,7 +73,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   // First of all: workers have its values before they have anything else.
   const runtime = createRuntime(parts, sources);
   const contexts = createTlsContexts(parts, secrets, files);
-  const clusters = createClusters(parts, sources, clusterTls(parts, contexts, files));
+  const clusters = createClusters(parts, sources, clusterTls(parts, { contexts, secrets, files }));
   const managers = { clusters, secrets, tls: contexts, files };
   const dependencies = createListenerDependencies(parts, sources, managers);
   const { routes, scopedRoutes, extensions } = dependencies;

@@ -7,6 +7,7 @@ import type {
   TlsSecret,
   ValidationSource,
 } from "../config/tls-config.ts";
+import type { TlsKeyLogConfig } from "../../shared/config/tls-config.ts";
 import type { ReplyId, TlsSide, WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import { type ContextMaterial, serverTlsConfig, upstreamTlsConfig } from "./engine-config.ts";
 
@@ -20,13 +21,14 @@ export interface ContextOrder {
   readonly certificates: readonly TlsSecret[];
   readonly validation: ValidationSource | undefined;
   readonly ticketKeys: TicketKeySource;
+  readonly keyLog: TlsKeyLogConfig | undefined;
   /** Throws a `SecretError` where the secrets do not go together. */
   command(material: ContextMaterial): ContextCommand;
   readonly removal: WorkerCommand;
 }
 
 export function serverOrder(config: DownstreamTlsConfig): ContextOrder {
-  const { id, certificates, validation, ticketKeys } = config;
+  const { id, certificates, validation, ticketKeys, keyLog } = config;
   const side = "server";
   return {
     side,
@@ -34,6 +36,7 @@ export function serverOrder(config: DownstreamTlsConfig): ContextOrder {
     certificates,
     validation,
     ticketKeys,
+    keyLog,
     command(material) {
       const context = { side, id, config: serverTlsConfig(config, material) } as const;
       return (reply) => ({ kind: "setTls", context, reply });
@@ -43,7 +46,7 @@ export function serverOrder(config: DownstreamTlsConfig): ContextOrder {
 }
 
 export function clientOrder(config: UpstreamTlsConfig): ContextOrder {
-  const { id, certificate, validation } = config;
+  const { id, certificate, validation, keyLog } = config;
   const side = "client";
   return {
     side,
@@ -51,6 +54,7 @@ export function clientOrder(config: UpstreamTlsConfig): ContextOrder {
     certificates: certificate ? [certificate] : [],
     validation,
     ticketKeys: { kind: "none" },
+    keyLog,
     command(material) {
       const context = { side, id, config: upstreamTlsConfig(config, material) } as const;
       return (reply) => ({ kind: "setTls", context, reply });

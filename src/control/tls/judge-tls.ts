@@ -25,6 +25,8 @@ export function contextErrorOf(order: ContextOrder, known: KnownSecrets): string
   return errorOf(() => {
     const material = materialOf(order, known);
     if (material) order.command(material);
+    const error = order.keyLog && known.files.appendError(order.keyLog.path);
+    if (error !== undefined) throw new SecretError(error);
   });
 }
 

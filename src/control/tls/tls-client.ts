@@ -49,7 +49,7 @@ export class TlsClient implements SocketSecurity, Disposable {
     return this.#ready.promise;
   }
 
-  async secure(socket: Socket, protocol: InnerProtocol): Promise<Socket> {
+  async secure(socket: Socket, protocol: InnerProtocol | undefined): Promise<Socket> {
     const { config, stats, name } = this.#parts;
     const context = this.#context;
     if (!context) {
@@ -57,7 +57,7 @@ export class TlsClient implements SocketSecurity, Disposable {
       socket.destroy();
       throw new TlsError("handshake", `the secrets of '${name}' have not come`);
     }
-    const alpnProtocols = config.alpnProtocols.length > 0 || protocol === "h2" ? [protocol] : [];
+    const alpnProtocols = offered(config.alpnProtocols, protocol);
     try {
       const secured = await shakeHands(socket, { context, sni: config.sni, alpnProtocols });
       stats?.countHandshake();
@@ -114,4 +114,10 @@ export class TlsClient implements SocketSecurity, Disposable {
       ? mergeValidation(this.#defaults, material)
       : undefined;
   }
+}
+
+/** gRPC servers ask for `h2`; others are asked by the configuration whether there is to be ALPN at all. */
+function offered(configured: readonly string[], protocol: InnerProtocol | undefined) {
+  if (protocol === undefined) return configured;
+  return configured.length > 0 || protocol === "h2" ? [protocol] : [];
 }

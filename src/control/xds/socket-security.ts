@@ -7,6 +7,9 @@ export type InnerProtocol = "h2" | "http/1.1";
 export interface SocketSecurity {
   /** Resolves when it has what it needs; never rejects. */
   ready(): Promise<void>;
-  /** Rejects with an error that says in words why not; the socket is destroyed then. */
-  secure(socket: Socket, protocol: InnerProtocol): Promise<Socket>;
+  /**
+   * Rejects with an error that says in words why not; the socket is destroyed then. `protocol` undefined: whatever
+   * the configuration offers.
+   */
+  secure(socket: Socket, protocol: InnerProtocol | undefined): Promise<Socket>;
 }

@@ -1,6 +1,8 @@
 /** One configuration of a listener, compiled: its chains and the way to them. Replaced as a whole. */
 import type { FilterChainConfig, ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import { connectionInput } from "../matching/connection-inputs.ts";
+import { compileMatchTree } from "../matching/match-tree.ts";
 import {
   type ConnectionFacts,
   type FilterChainMatcher,
@@ -18,7 +20,7 @@ export class ListenerChains {
   readonly config: ListenerConfig;
   readonly listenerFilters: readonly ListenerFilterEntry[];
   readonly #byId: ReadonlyMap<string, ActiveFilterChain>;
-  readonly #match: FilterChainMatcher;
+  readonly #find: FilterChainMatcher;
 
   /** Chains of `previous` with an unchanged id are taken over, and adopt what else is new of them. */
   constructor(
@@ -40,7 +42,7 @@ export class ListenerChains {
       ]),
     );
     for (const chain of configs) this.#byId.get(chain.id)?.adopt(chain, slots);
-    this.#match = compileFilterChainMatcher(config.filterChains);
+    this.#find = chainFinderOf(config);
   }
 
   get all(): Iterable<ActiveFilterChain> {
@@ -51,9 +53,9 @@ export class ListenerChains {
     return this.#byId.get(id);
   }
 
-  /** Undefined where no chain matches and there is no default. */
+  /** Undefined where there is none. */
   find(facts: ConnectionFacts): ActiveFilterChain | undefined {
-    const matched = this.#match(facts) ?? this.config.defaultFilterChain;
+    const matched = this.#find(facts);
     return matched && this.#byId.get(matched.id);
   }
 
@@ -65,6 +67,22 @@ export class ListenerChains {
   retiredBy(next: ListenerChains | undefined): ActiveFilterChain[] {
     return [...this.#byId.values()].filter((chain) => next?.byId(chain.config.id) !== chain);
   }
+}
+
+/** By the matcher tree, where there is one: then what a chain itself matches is not asked (docs: `filter_chain_matcher`). */
+function chainFinderOf(config: ListenerConfig): FilterChainMatcher {
+  const { filterChains, defaultFilterChain, chainMatcher } = config;
+  if (!chainMatcher) {
+    const match = compileFilterChainMatcher(filterChains);
+    return (facts) => match(facts) ?? defaultFilterChain;
+  }
+  const evaluate = compileMatchTree(chainMatcher, connectionInput);
+  const byName = new Map(filterChains.map((chain) => [chain.name, chain]));
+  return (facts) => {
+    const name = evaluate(facts);
+    // A name that no chain has serves nobody: the default is for those of whom nothing is said.
+    return name === undefined ? defaultFilterChain : byName.get(name);
+  };
 }
 
 function defaultChainOf(config: ListenerConfig): FilterChainConfig[] {

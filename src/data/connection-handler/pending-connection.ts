@@ -95,12 +95,13 @@ export class PendingConnection implements HeldSocketHandler, WheelTimer {
     this.#end("removed");
   }
 
+  /** The end is told once: whichever filter waits behind those that went through now, it waits in vain. */
   onArrival(isEnd: boolean): void {
     this.#guarded(() => {
       const verdict = this.#show();
       if (this.#hasEnded) return;
       if (verdict !== "wait") this.#obey(verdict);
-      else if (isEnd) this.#end("remoteClose");
+      if (isEnd) this.#end("remoteClose");
     });
   }
 

@@ -1,6 +1,7 @@
 /**
- * A connection whose first bytes tell what it speaks (codec_type AUTO): HTTP/2 begins with a preface that no HTTP/1
- * request can be (RFC 9113 §3.3, prior knowledge). `Upgrade: h2c` asks in vain: RFC 9113 dropped it.
+ * A connection that tells what it speaks (codec_type AUTO): by ALPN (RFC 7301), or where the handshake named no protocol
+ * by its first bytes, for HTTP/2 begins with a preface that no HTTP/1 request can be (RFC 9113 §3.3, prior
+ * knowledge). `Upgrade: h2c` asks in vain: RFC 9113 dropped it.
  *
  * What a newcomer would get wrong: until the first byte it is an HTTP/1 connection, with that one's timeouts.
  */
@@ -16,6 +17,8 @@ import { clientPreface } from "./http2/frames.ts";
 export interface SniffedCodecs {
   readonly http1: NetworkFilter & { leave(): void };
   createHttp2(): NetworkFilter;
+  /** What the handshake came to; empty: nothing. */
+  alpnProtocol(): string;
 }
 
 export class CodecSniffer implements NetworkFilter {
@@ -45,7 +48,11 @@ export class CodecSniffer implements NetworkFilter {
     this.#codec.onNewConnection();
   }
 
+  /** What ALPN has named is what is spoken, whatever comes. */
   onSecured(): void {
+    const protocol = this.#codecs.alpnProtocol();
+    this.#isKnown = protocol !== "";
+    if (protocol === "h2") this.#becomeHttp2();
     this.#codec.onSecured?.();
   }
 

@@ -44,7 +44,8 @@ function createCodec(
       return createHttp2();
     case "auto": {
       const http1 = new Http1ServerConnection(context, requests, connection);
-      return new CodecSniffer(context.reactor.arena, { http1, createHttp2 });
+      const alpnProtocol = (): string => connection.socket.tlsSession?.alpnProtocol ?? "";
+      return new CodecSniffer(context.reactor.arena, { http1, createHttp2, alpnProtocol });
     }
     default:
       return codec satisfies never;

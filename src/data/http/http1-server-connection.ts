@@ -18,11 +18,11 @@ import type { BodyPart } from "./upstream/upstream-request.ts";
 import type { ActiveRequest } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
+import { takeExpectation } from "./expectation.ts";
 import type { ActiveRequestPool } from "./active-request-pool.ts";
 import type { HttpContext } from "./http-context.ts";
-import { latin1, equalsIgnoringCase } from "./http1/ascii.ts";
+import { latin1 } from "./http1/ascii.ts";
 import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
-import { headers } from "./http1/header-table.ts";
 import { PartialHead } from "./http1/partial-head.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
 import { MessageSender } from "./http1/message-sender.ts";
@@ -33,7 +33,6 @@ import { httpStat } from "./stat-offsets.ts";
 
 /** A head must fit before the read window together with what follows it. */
 const headBytesMax = 63 * 1024;
-const continueValue = latin1("100-continue");
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State = "head" | "waiting" | "length" | "chunked" | "awaiting" | "closing" | "closed";
@@ -414,17 +413,12 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return end;
   }
 
-  /** Envoy answers `expect: 100-continue` itself and does not pass it on. */
+  /** `isAnswered`: before its wait. */
   #answerExpectation(isAnswered: boolean): void {
-    const { expectIndex } = requestHead;
-    const { bytes } = this.#context.reactor.arena;
-    const start = headers.valueStart[expectIndex] as number;
-    const end = headers.valueEnd[expectIndex] as number;
-    if (!equalsIgnoringCase(bytes, start, end, continueValue)) return;
-    headers.isDropped[expectIndex] = 1;
+    const { writer } = this.#context;
+    if (!takeExpectation(writer.bytes)) return;
     // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1).
     if (this.isRequestComplete || isAnswered) return;
-    const { writer } = this.#context;
     writer.begin();
     writer.put(continueHead);
     this.write(writer.start, writer.at);

@@ -5,7 +5,7 @@
  * Instants are the reactor's milliseconds, -1 while they have not come; the interface says undefined.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
-import type { ResponseFlag, StreamInfo } from "../network/stream-info.ts";
+import type { ClientHelloInfo, ResponseFlag, StreamInfo } from "../network/stream-info.ts";
 import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
 import type { CapturedValues } from "./headers/header-capture.ts";
 import type { ComposerContext } from "./composer-context.ts";
@@ -149,6 +149,10 @@ export class RequestInfo implements StreamInfo {
 
   get downstreamDirectRemoteAddress(): SocketAddress {
     return this.#connection.facts.directRemoteAddress;
+  }
+
+  get clientHello(): ClientHelloInfo {
+    return this.#connection.facts;
   }
 
   get downstreamTls(): TlsSession | undefined {

@@ -6,7 +6,7 @@ import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Socket } from "../../shared/io/reactor.ts";
 import type { TlsSession } from "../../shared/io/tls/tls.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { ResponseFlag, StreamInfo } from "./stream-info.ts";
+import type { ClientHelloInfo, ResponseFlag, StreamInfo } from "./stream-info.ts";
 
 export interface ConnectionOutcome {
   readonly flags: readonly ResponseFlag[];
@@ -62,6 +62,7 @@ export class ConnectionStreamInfo implements StreamInfo {
   readonly downstreamRemoteAddress: SocketAddress;
   readonly downstreamDirectRemoteAddress: SocketAddress;
 
+  readonly clientHello: ClientHelloInfo;
   readonly downstreamTls: TlsSession | undefined;
   readonly upstreamTls: TlsSession | undefined;
   readonly downstreamTransportFailureReason: string | undefined;
@@ -96,6 +97,7 @@ export class ConnectionStreamInfo implements StreamInfo {
     this.downstreamLocalAddress = facts.localAddress;
     this.downstreamRemoteAddress = facts.remoteAddress;
     this.downstreamDirectRemoteAddress = facts.directRemoteAddress;
+    this.clientHello = facts;
     this.connectionTerminationDetails = connection.terminationDetails;
     this.downstreamTls = connection.socket.tlsSession;
     this.upstreamTls = upstream?.tls;

@@ -24,6 +24,9 @@ export interface ConnectionFacts {
   /** `raw_buffer` where no listener filter found another. */
   readonly transportProtocol: string;
   readonly applicationProtocols: readonly string[];
+  /** Of the ClientHello, where the TLS inspector was asked for them. */
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
 }
 
 /** Finds the chain of a connection; undefined: none matches. */
@@ -84,7 +87,7 @@ const criteria: readonly Criterion[] = [
   ),
   {
     keysOf: (match) => [match.sourceType === "any" ? any : match.sourceType],
-    lookup: () => (facts) => [isLocal(facts) ? "sameIpOrLoopback" : "external", any],
+    lookup: () => (facts) => [isLocalConnection(facts) ? "sameIpOrLoopback" : "external", any],
   },
   prefixCriterion(
     (match) => match.sourcePrefixRanges,
@@ -179,7 +182,7 @@ function serverNameKeys(serverName: string): string[] {
 }
 
 /** Envoy: `Utility::isSameIpOrLoopback`; a pipe is always local. */
-function isLocal(facts: ConnectionFacts): boolean {
+export function isLocalConnection(facts: ConnectionFacts): boolean {
   const remote = ipOf(facts.remoteAddress);
   if (!remote || isLoopback(remote)) return true;
   const local = ipOf(facts.localAddress);

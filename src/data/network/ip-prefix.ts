@@ -21,8 +21,9 @@ export function prefixKey(address: IpNumber, length: number): string {
   return `${address.family}/${kept}/${(address.bits >> BigInt(width - kept)).toString(36)}`;
 }
 
+/** 127.0.0.1 and ::1, and no other (Envoy: `Utility::isLoopbackAddress`). */
 export function isLoopback(address: IpNumber): boolean {
-  return address.family === 4 ? address.bits >> 24n === 127n : address.bits === 1n;
+  return address.bits === (address.family === 4 ? 0x7f000001n : 1n);
 }
 
 function parseIpv4(text: string): IpNumber | undefined {

@@ -8,6 +8,13 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { TlsSession } from "../../shared/io/tls/tls.ts";
 
+export interface ClientHelloInfo {
+  /** Empty: none, or nobody looked. */
+  readonly serverName: string;
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
+}
+
 export interface StreamInfo {
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | undefined;
   /** When the request's first byte or the connection came: milliseconds since 1970, to print. */
@@ -48,6 +55,8 @@ export interface StreamInfo {
   readonly downstreamRemoteAddress: SocketAddress | undefined;
   readonly downstreamDirectRemoteAddress: SocketAddress | undefined;
 
+  /** What the ClientHello said to a listener filter, whoever spoke TLS with the client. */
+  readonly clientHello: ClientHelloInfo;
   /** Undefined: plain text, or no handshake came about. */
   readonly downstreamTls: TlsSession | undefined;
   readonly upstreamTls: TlsSession | undefined;

@@ -49,7 +49,7 @@ const plainOperators = [
   "VIRTUAL_HOST_NAME",
 ] as const;
 
-/** Of the handshakes of both sides; nothing on plain text. */
+/** Of the handshakes of both sides, or of what a listener filter saw of one; nothing on plain text. */
 const tlsOperators = [
   "DOWNSTREAM_LOCAL_DNS_SAN",
   "DOWNSTREAM_LOCAL_EMAIL_SAN",
@@ -78,6 +78,8 @@ const tlsOperators = [
   "DOWNSTREAM_TLS_VERSION",
   "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
   "REQUESTED_SERVER_NAME",
+  "TLS_JA3_FINGERPRINT",
+  "TLS_JA4_FINGERPRINT",
   "UPSTREAM_LOCAL_DNS_SAN",
   "UPSTREAM_LOCAL_IP_SAN",
   "UPSTREAM_LOCAL_SUBJECT",

@@ -7,6 +7,7 @@ import type { DrainPolicy, DrainType } from "../drain/drain.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-config.ts";
 import type { ListenerFilterConfig } from "./listener-filter-config.ts";
+import type { ChainMatchTree } from "./match-tree.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 
 export interface ListenerConfig {
@@ -16,6 +17,8 @@ export interface ListenerConfig {
   readonly statPrefix: string;
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | undefined;
+  /** Finds chains by their names; undefined: they are found by what they match. */
+  readonly chainMatcher: ChainMatchTree | undefined;
   readonly listenerFilters: readonly ListenerFilterConfig[];
   /** `use_original_dst`: a connection whose local address a filter restored goes to the listener at that address. */
   readonly handsOffRestored: boolean;

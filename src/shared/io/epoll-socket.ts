@@ -219,9 +219,18 @@ export class EpollSocket implements Socket {
     this.#tls = this.#loop.openTls(this, start);
     if (this.#state !== "open") return;
     this.#state = "handshaking";
+    // A handshake takes buffers with its first step: who connects and says nothing is not given them.
+    if (start.context.role === "server" && this.#isSilent()) return;
     // What the peer has sent by now was announced before.
     this.readable = true;
     this.#loop.readyLater(this);
+  }
+
+  /** Neither bytes nor an end of them are here. */
+  #isSilent(): boolean {
+    const flags = linux.MSG_PEEK | linux.MSG_DONTWAIT;
+    const count = recv(this.fd, this.#loop.area.peekAddress, 1, flags);
+    return count < 0 && errno() === errnoOf.EAGAIN;
   }
 
   /** From now on the relay has the bytes. */

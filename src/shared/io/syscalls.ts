@@ -111,6 +111,12 @@ const mmap: (
   offset: number,
 ) => bigint = libc.func("mmap", "void *", [long, long, int, int, int, long]);
 
+const mprotect: (address: number, length: number, protection: number) => number = libc.func(
+  "mprotect",
+  int,
+  [long, long, int],
+);
+
 /** The last call's errno: read it at once, before any other call. */
 export const errno: () => number = koffi.errno;
 
@@ -195,15 +201,23 @@ export interface Mapping {
   readonly buffer: ArrayBuffer;
 }
 
-/** Maps zeroed private memory; undefined where the system has none left. Pages cost nothing until touched. */
+/** Of x64 and, at the most, arm64. */
+const guardBytes = 64 * 1024;
+
+/**
+ * Maps zeroed private memory; undefined where the system has none left. Pages cost nothing until touched. What lies before
+ * and behind it nobody may touch: a call of C that is given a wrong length ends the process, and overwrites nothing.
+ */
 export function mapMemory(bytes: number): Mapping | undefined {
   const readWrite = 3;
   const privateAnonymousNoReserve = 0x4022;
-  const pointer = mmap(0, bytes, readWrite, privateAnonymousNoReserve, -1, 0);
-  const address = Number(pointer);
+  const pointer = mmap(0, bytes + 2 * guardBytes, 0, privateAnonymousNoReserve, -1, 0);
+  const start = Number(pointer);
   // MAP_FAILED is (void *) -1, which is above every address of user space.
-  if (address <= 0 || address >= 2 ** 47) return undefined;
-  return { address, buffer: koffi.view(pointer, bytes) };
+  if (start <= 0 || start >= 2 ** 47) return undefined;
+  const address = start + guardBytes;
+  if (mprotect(address, bytes, readWrite) !== 0) return undefined;
+  return { address, buffer: koffi.view(BigInt(address), bytes) };
 }
 
 /** What keeps a descriptor watched; it must stay referenced, or the collector ends the watching. */

@@ -31,8 +31,28 @@ export interface AccessLogEntry {
   readonly bytesSent: number;
   readonly upstreamBytesReceived: number;
   readonly upstreamBytesSent: number;
+  /** Of the client's connection; undefined: plain text. */
+  readonly tls: LoggedTls | undefined;
   /** Of a request, in an entry for HTTP. */
   readonly http: HttpLogProperties | undefined;
+}
+
+export interface LoggedTls {
+  readonly version: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+  /** IANA's number of the suite. */
+  readonly cipherId: number;
+  readonly serverName: string;
+  readonly sessionId: string;
+  readonly ja3: string | undefined;
+  readonly own: LoggedCertificate;
+  readonly peer: LoggedCertificate;
+}
+
+/** Empty where there is none, or nothing is said. */
+export interface LoggedCertificate {
+  readonly uris: readonly string[];
+  readonly subject: string;
+  readonly issuer: string;
 }
 
 /** The first and the last byte in each direction. */

@@ -9,6 +9,7 @@ import {
   tcpProxyYaml,
   valueOf,
 } from "../../support/config-tools.ts";
+import { to } from "../../support/match-tree-messages.ts";
 
 const comparison = createListenerComparison(configTools.protos);
 const listener = (fields: string) => valueOf(decodeListenerYaml(listenerYaml(fields)));
@@ -50,6 +51,18 @@ test("a default written out and a change of metadata mean nothing", () => {
   });
   const withMetadata = `filter_chains: [${chain(1, "c", ", metadata: {filter_metadata: {a: {}}}")}]`;
   assert.equal(compare(plain, withMetadata).equivalent, true);
+});
+
+test("the matcher of chains is one of their fields, as for Envoy", () => {
+  const chains = `filter_chains: [{name: a, filters: [${tcpProxyYaml()}]}]`;
+  const naming = (name: string): string =>
+    `${chains}, filter_chain_matcher: ${JSON.stringify({ on_no_match: to(name) })}`;
+  assert.deepEqual(compare(naming("a"), naming("b")), {
+    equivalent: false,
+    chainsOnly: true,
+    changed: ["filter_chain_matcher"],
+  });
+  assert.equal(compare(chains, naming("a")).chainsOnly, true);
 });
 
 test("a changed chain leaves the identity of the others", () => {

@@ -27,6 +27,7 @@ test("decode() fills in Envoy's defaults", () => {
     addresses: [{ kind: "ip", ip: "127.0.0.1", port: 8080 }],
     statPrefix: "",
     defaultFilterChain: undefined,
+    chainMatcher: undefined,
     listenerFilters: [],
     handsOffRestored: false,
     listenerFiltersTimeoutMs: 15_000,
@@ -338,13 +339,13 @@ test("decode() names a listener without a name by its bytes, as LDS does", () =>
 test("decode() tells all errors of a listener at once", () => {
   const errors = errorsOf(
     decodeListenerYaml(
-      `{name: a, filter_chain_matcher: {}, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
+      `{name: a, internal_listener: {}, filter_chains: [{filters: [{name: x}]}, {filters: [${tcpProxyYaml()}, ${tcpProxyYaml()}]}]}`,
     ),
   );
   assert.equal(errors.length, 5);
   assert.match(
     errors.join("\n"),
-    /filter_chain_matcher is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
+    /internal_listener is not supported[^]*address is necessary[^]*'x'[^]*terminal filter[^]*same matching/,
   );
 });
 

@@ -8,7 +8,6 @@ import {
   decodeListenerYaml,
   errorsOf,
   listenerYaml,
-  managerYaml,
   tcpProxyYaml,
   valueOf,
 } from "../../support/config-tools.ts";
@@ -16,12 +15,11 @@ import {
 const tlsTypes = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 const pair = "{certificate_chain: {filename: /c}, private_key: {filename: /k}}";
 const certificate = `tls_certificates: [${pair}]`;
-const routes = "route_config: {name: r}";
 
-const downstream = (common: string, fields = "", filter = tcpProxyYaml()): DecodeResult<unknown> =>
+const downstream = (common: string, fields = ""): DecodeResult<unknown> =>
   decodeListenerYaml(
     listenerYaml(
-      `filter_chains: [{filters: [${filter}], transport_socket: {name: t, typed_config: {"@type": ${tlsTypes}.DownstreamTlsContext, common_tls_context: {${common}}${fields === "" ? "" : `, ${fields}`}}}}]`,
+      `filter_chains: [{filters: [${tcpProxyYaml()}], transport_socket: {name: t, typed_config: {"@type": ${tlsTypes}.DownstreamTlsContext, common_tls_context: {${common}}${fields === "" ? "" : `, ${fields}`}}}}]`,
     ),
   );
 
@@ -51,16 +49,6 @@ test("contexts that say the same have one id, others have not", () => {
   const idOf = (common: string, fields = ""): string => tlsOf(downstream(common, fields)).id;
   assert.equal(idOf(certificate), idOf(certificate));
   assert.notEqual(idOf(certificate), idOf(certificate, "require_client_certificate: true"));
-});
-
-test("h2 is not offered where it would not be understood, and that is said", () => {
-  const common = `${certificate}, alpn_protocols: [h2, http/1.1]`;
-  const http = downstream(common, "", managerYaml(routes));
-  assert.deepEqual(tlsOf(http).alpnProtocols, ["http/1.1"]);
-  assert(http.ok && http.warnings.some(({ reason }) => /h2 is not offered/.test(reason)));
-  const tcp = downstream(common);
-  assert.deepEqual(tlsOf(tcp).alpnProtocols, ["h2", "http/1.1"]);
-  assert.notEqual(tlsOf(http).id, tlsOf(tcp).id);
 });
 
 test("every field of a server's context is read", () => {

@@ -98,7 +98,9 @@ test("compileFilterChainMatcher() knows local from external sources", () => {
   assert.equal(found(chains), "external");
   assert.equal(found(chains, { remoteAddress: ip("10.0.0.1") }), "local");
   assert.equal(found(chains, { remoteAddress: ip("::1") }), "local");
-  assert.equal(found(chains, { remoteAddress: ip("127.8.0.1") }), "local");
+  assert.equal(found(chains, { remoteAddress: ip("127.0.0.1") }), "local");
+  // Envoy knows one address of the network.
+  assert.equal(found(chains, { remoteAddress: ip("127.0.0.9") }), "external");
 });
 
 test("compileFilterChainMatcher() never matches a prefix that is no address", () => {
@@ -187,8 +189,7 @@ function scores(connection: ConnectionFacts): Score[] {
     (value) =>
       value === undefined ? 0 : value === wanted ? 1 : -1;
   const port = (address: SocketAddress) => String(address.kind === "ip" && address.port);
-  const isLocal =
-    text(remoteAddress).startsWith("127.") || text(remoteAddress) === text(localAddress);
+  const isLocal = text(remoteAddress) === "127.0.0.1" || text(remoteAddress) === text(localAddress);
   const protocols = connection.applicationProtocols;
   return [
     equal(port(localAddress)),

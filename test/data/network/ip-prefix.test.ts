@@ -20,12 +20,12 @@ for (const text of ["", "1.2.3", "1.2.3.256", "1.2.3.4.5", ":::", "1::2::3", "12
   test(`parseIp() refuses "${text}"`, () => assert.equal(parseIp(text), undefined));
 }
 
-test("isLoopback() knows 127.0.0.0/8 and ::1 only", () => {
+test("isLoopback() knows 127.0.0.1 and ::1 only", () => {
   const loopback = (text: string) => {
     const address = parseIp(text);
     return address && isLoopback(address);
   };
-  assert.deepEqual(["127.9.0.1", "128.0.0.1", "::1", "::2"].map(loopback), [
+  assert.deepEqual(["127.0.0.1", "127.0.0.9", "::1", "::2"].map(loopback), [
     true,
     false,
     true,

@@ -18,18 +18,24 @@ import type {
   ProbeConfig,
   TcpProbeConfig,
 } from "../../../src/control/config/health-check-config.ts";
+import type { SocketSecurity } from "../../../src/control/xds/socket-security.ts";
 import { httpCheck } from "../../support/health-checks.ts";
 import { startUpstream } from "../../support/tcp-peers.ts";
 
 function proberTo(
   port: number,
   probe: ProbeConfig,
-  rest: { reuseConnection?: boolean; hostname?: string; onVerify?: () => void } = {},
+  rest: {
+    reuseConnection?: boolean;
+    hostname?: string;
+    onVerify?: () => void;
+    security?: SocketSecurity;
+  } = {},
 ): Prober {
-  const { reuseConnection = true, hostname = "", onVerify = () => {} } = rest;
+  const { reuseConnection = true, hostname = "", onVerify = () => {}, security } = rest;
   const check = { ...httpCheck(), probe, reuseConnection };
   const address = { kind: "ip", ip: "127.0.0.1", port } as const;
-  return createProber(check, { address, clusterName: "c", hostname }, onVerify);
+  return createProber(check, { address, clusterName: "c", hostname, security }, onVerify);
 }
 
 function outcomeOf(prober: Prober): Promise<CheckOutcome> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ListenerConfig } from "../../../src/shared/config/listener-config.ts";
 import { clusterConfig, hostConfig } from "../../support/cluster-fixture.ts";
 import { listenerConfig, matchAnything, tcpChain } from "../../support/listener-fixture.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
@@ -190,6 +191,41 @@ forEachWorkerKind(
       await workers.untilTrue(() => workers.drainCounts(second)?.forced === 6);
       assert.equal(workers.drainCounts(second)?.remaining, 0);
       await Promise.all(late.map((client) => client.echo("on the new chain")));
+      for (const client of late) client.socket.destroy();
+    }),
+);
+
+forEachWorkerKind(
+  "another matcher tree chooses for new connections, and those there are drain by their chain",
+  {},
+  (workers) =>
+    withUpstream(workers, async () => {
+      const chains = [tcpChain("one"), tcpChain("two")];
+      const naming = (name: string, filterChains = chains) =>
+        listenerConfig({
+          filterChains,
+          chainMatcher: {
+            branch: { kind: "empty" },
+            onNoMatch: { keepsMatching: false, leadsTo: { kind: "action", action: name } },
+          },
+        });
+      const listener = await workers.addListener(naming("one"));
+      const update = (config: ListenerConfig) =>
+        workers.request((reply) => ({
+          kind: "updateFilterChains",
+          tag: listener.tag,
+          config,
+          slots: listener.slots,
+          reply,
+        }));
+      const early = await echoClients(listener.port, 3);
+      await update(naming("two"));
+      const late = await echoClients(listener.port, 2);
+      await Promise.all(early.map((client) => client.echo("kept")));
+      await update(naming("two", [tcpChain("two")]));
+      const drain = workers.startDrain(listener, { durationMs: 50, filterChains: ["one"] });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.forced === 3);
+      await Promise.all(late.map((client) => client.echo("kept")));
       for (const client of late) client.socket.destroy();
     }),
 );

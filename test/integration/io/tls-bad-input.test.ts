@@ -17,6 +17,7 @@ import {
   serverTls,
   type TlsServer,
 } from "../../support/tls-peers.ts";
+import { recordHello } from "../../support/visits.ts";
 
 let authority: TestAuthority;
 let own: TestCertificate;
@@ -27,21 +28,6 @@ before(async () => {
   hello = await recordHello();
 });
 after(() => authority[Symbol.dispose]());
-
-/** What a client of Node's sends first. */
-async function recordHello(): Promise<Buffer> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const client = tls.connect({ port, host: "127.0.0.1", servername: "one.example" });
-  client.on("error", () => {});
-  const [socket] = (await once(server, "connection")) as [net.Socket];
-  const [bytes] = (await once(socket, "data")) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  server.close();
-  return bytes;
-}
 
 function serve(test: TestReactor): Promise<TlsServer> {
   const context = test.reactor.createServerTls(
@@ -137,16 +123,19 @@ forEachReactor("broken records after the handshake end the connection", {}, asyn
   await assertServes(server);
 });
 
-forEachReactor("nothing is negotiated again", {}, async (test) => {
+forEachReactor("who wants to negotiate again is closed, as by Envoy", {}, async (test) => {
   const server = await serve(test);
   const client = await connectSecured(server.port, { maxVersion: "TLSv1.2" });
-  const refused = new Promise((resolve) => {
+  const ended = new Promise((resolve) => {
     for (const event of ["error", "end", "close"]) client.on(event, resolve);
   });
   client.resume();
   client.renegotiate({ rejectUnauthorized: false }, () => {});
-  await refused;
-  assert.equal(server.accepted[0]?.recorder.events.filter((one) => one === "connected").length, 1);
+  const [one] = server.accepted;
+  await one?.recorder.closed();
+  assert.equal(one?.recorder.events.filter((event) => event === "connected").length, 1);
+  assert.match(one?.recorder.events.at(-1) ?? "", /NO_RENEGOTIATION|RENEGOTIATION_DISABLED/);
+  await ended;
   client.destroy();
   await assertServes(server);
 });

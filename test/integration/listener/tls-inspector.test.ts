@@ -101,6 +101,23 @@ test("who leaves before is counted as that", async () => {
   assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
 });
 
+test("who has left when the next filter has its turn is not waited for", async () => {
+  const proxyProtocol = listenerFilter("proxy_protocol", "ProxyProtocol", {
+    allow_requests_without_proxy_protocol: true,
+  });
+  await using stage = await ListenerFilterStage.start({
+    filters: [proxyProtocol, inspector()],
+    chains,
+    listener: { listener_filters_timeout: "0s" },
+  });
+  const client = new TestClient(stage.port);
+  await client.connected();
+  client.socket.end(clientHello({ serverName: "one.example.com" }).subarray(0, 50));
+  await client.ended();
+  assert.equal(await stage.stat("downstream_listener_filter_remote_close"), 1);
+  assert.equal(await stage.stat("downstream_pre_cx_active"), 0);
+});
+
 test("a ClientHello beyond the bound is closed", async () => {
   await using stage = await ListenerFilterStage.start({
     filters: [inspector({ max_client_hello_size: 1024, initial_read_buffer_size: 256 })],
@@ -126,4 +143,16 @@ test("what is no ClientHello is closed where that is asked for", async () => {
   await client.ended();
   assert.equal(client.receivedBytes, 0);
   assert.equal(await stage.proxy.stat("tls_inspector.tls_not_found"), 1);
+});
+
+test("logs name what the hello asked for, though others speak TLS", async () => {
+  const fingerprints = { enable_ja3_fingerprinting: true, enable_ja4_fingerprinting: true };
+  await using stage = await ListenerFilterStage.start({
+    filters: [inspector(fingerprints)],
+    chains,
+  });
+  await exchange(stage, clientHello({ serverName: "One.example.com", alpn: ["h2"] }));
+  const line =
+    /LOG one .* sni=one\.example\.com ja3=[0-9a-f]{32} ja4=t12d0\d+h2_[0-9a-f]{12}_[0-9a-f]{12} END/;
+  await until(() => line.test(stage.proxy.log), "it is logged");
 });

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, suite, test } from "node:test";
+import { TestAuthority } from "../../support/certificates.ts";
 import { HttpUpstream } from "../../support/http-upstream.ts";
+import { listenerFilter } from "../../support/listener-filter-stage.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
 import {
   grpcLog,
@@ -13,9 +15,22 @@ import {
 } from "../../support/report-bootstrap.ts";
 import { type Message, ReportServer } from "../../support/report-server.ts";
 import { TestClient, startUpstream, type TestUpstream } from "../../support/tcp-peers.ts";
+import { securedGet } from "../../support/tls-clients.ts";
+import { inlinePair, serverSocket, trusts, underTls } from "../../support/tls-resources.ts";
 import { until } from "../../support/until.ts";
 
 type Entry = Readonly<Record<string, Message & Readonly<Record<string, Message>>>>;
+
+const authority = new TestAuthority();
+after(() => authority[Symbol.dispose]());
+const own = authority.issue(["DNS:own.test", "URI:spiffe://td/own"], { name: "own" });
+const peer = authority.issue(["URI:spiffe://td/peer"], { name: "peer" });
+
+const route = (prefix: string, cluster: string, settings = {}): object => ({
+  name: `to ${cluster}`,
+  match: { prefix },
+  route: { cluster, ...settings },
+});
 
 const addressOf = (port: number): object => ({
   socket_address: { address: "127.0.0.1", port_value: port },
@@ -39,11 +54,6 @@ suite("access logs over gRPC", () => {
   after(() => started.disposeAsync());
 
   function bootstrap(): object {
-    const route = (prefix: string, cluster: string, settings = {}): object => ({
-      name: `to ${cluster}`,
-      match: { prefix },
-      route: { cluster, ...settings },
-    });
     const failed = {
       statusCodeFilter: {
         comparison: { op: "GE", value: { defaultValue: 500, runtimeKey: "unused" } },
@@ -78,8 +88,24 @@ suite("access logs over gRPC", () => {
           { accessLog: [grpcLog("tcp", "connections")] },
           { accessLog: [grpcLog("tcp", "of-listener")] },
         ),
+        secured(),
       ],
     });
+  }
+
+  /** Asks for a client's certificate, and looks at the hello. */
+  function secured(): object {
+    const { listenerFilters, ...rest } = {
+      ...httpProxy("secured", [route("/", "web")], { accessLog: [grpcLog("http", "secured")] }),
+      listenerFilters: [
+        listenerFilter("tls_inspector", "TlsInspector", { enable_ja3_fingerprinting: true }),
+      ],
+    };
+    const socket = serverSocket(
+      { tls_certificates: [inlinePair(own)], validation_context: trusts(authority) },
+      { require_client_certificate: true },
+    );
+    return { ...underTls(rest, socket), listenerFilters };
   }
 
   /** The entry of the request that is made meanwhile, in the log `all`. */
@@ -179,6 +205,35 @@ suite("access logs over gRPC", () => {
     assert(common?.["time_to_last_downstream_tx_byte"]);
   });
 
+  test("TLS of the client is told", async () => {
+    const { session } = await securedGet(ports.get("secured") ?? 0, {
+      servername: "own.test",
+      maxVersion: "TLSv1.2",
+      ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256",
+      cert: peer.certificate,
+      key: peer.privateKey,
+    });
+    assert.equal(session.version, "TLSv1.2");
+    const entry = await until(() => entriesOf("secured")[0], "the request is logged");
+    const { tls_properties: properties } = entry["common_properties"] ?? {};
+    const { ja3_fingerprint: ja3, ...tls } = properties as Message;
+    assert.match(String(ja3), /^[0-9a-f]{32}$/);
+    assert.deepEqual(tls, {
+      tls_version: "TLSv1_2",
+      tls_cipher_suite: { value: 0xc02b },
+      tls_sni_hostname: "own.test",
+      local_certificate_properties: {
+        subject_alt_name: [{ uri: "spiffe://td/own" }],
+        subject: "CN=own",
+      },
+      peer_certificate_properties: {
+        subject_alt_name: [{ uri: "spiffe://td/peer" }],
+        subject: "CN=peer",
+        issuer: "CN=test CA",
+      },
+    });
+  });
+
   test("a connection is told by its proxy and by its listener", async () => {
     const client = new TestClient(ports.get("tcp") ?? 0);
     client.socket.write("hello");
@@ -223,7 +278,7 @@ suite("access logs over gRPC", () => {
 
   test("entries are counted under Envoy's names", async () => {
     const stat = (name: string) => proxy.stat(`access_logs.grpc_access_log.${name}`);
-    assert.equal(await stat("grpc_entries_flushed"), 7);
+    assert.equal(await stat("grpc_entries_flushed"), 8);
     assert.equal(await stat("logs_dropped"), 0);
   });
 });

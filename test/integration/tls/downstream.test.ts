@@ -105,7 +105,7 @@ forEachProxy(
   },
 );
 
-forEachProxy("a protocol is agreed on, h2 never", async (start, open, isNode) => {
+forEachProxy("a protocol is agreed on, or none", async (start, open, isNode) => {
   const socket = serverSocket({
     tls_certificates: [inlinePair(a)],
     alpn_protocols: ["http/1.1"],

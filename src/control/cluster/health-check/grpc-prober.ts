@@ -74,7 +74,7 @@ export class GrpcProber implements Prober {
   #connect(): Connection {
     const { config, target } = this.#options;
     const sockets = new HandshakeSockets();
-    const credentials = watchedCredentials(sockets, undefined);
+    const credentials = watchedCredentials(sockets, target.security);
     const client = new Client(grpcAddress(target.address), credentials, {
       "grpc.default_authority": target.hostname || config.authority || target.clusterName,
       "grpc.use_local_subchannel_pool": 1,

@@ -12,6 +12,7 @@ import type { ClusterHealthConfig } from "../../config/decoded-cluster.ts";
 import type { AssignmentView } from "../cluster-view.ts";
 import { healthOf } from "../host-health.ts";
 import type { HostSource } from "../host-source.ts";
+import type { CheckSecurity } from "./check-security.ts";
 import { CheckSlots } from "./check-slots.ts";
 import type { CheckState } from "./check-state.ts";
 import { type Member, keyOf, mergeMembers } from "./checked-members.ts";
@@ -26,6 +27,8 @@ export interface HealthCheckedContext {
   /** The source of the hosts. */
   readonly createSource: (onHosts: (hosts: readonly HostConfig[]) => void) => HostSource;
   readonly createProber: CreateProber;
+  /** Ends with the source. */
+  readonly security: Pick<CheckSecurity, "of"> & Disposable;
   readonly hasTraffic: () => boolean;
   readonly onHosts: (hosts: readonly HostConfig[]) => void;
   readonly clock: Clock;
@@ -79,6 +82,7 @@ export class HealthCheckedHosts implements HostSource {
     this.#source[Symbol.dispose]();
     for (const session of this.#sessions.values()) session[Symbol.dispose]();
     this.#sessions.clear();
+    this.#context.security[Symbol.dispose]();
     this.#stats[Symbol.dispose]();
   }
 
@@ -120,12 +124,14 @@ export class HealthCheckedHosts implements HostSource {
     this.#unchecked?.delete(key);
   }
 
-  #targetOf({ address: own, check }: HostConfig): ProbeTarget {
-    const { clusterName, health } = this.#context;
+  #targetOf(host: HostConfig): ProbeTarget {
+    const { clusterName, health, security } = this.#context;
+    const { address: own, check } = host;
     const base = check?.address ?? own;
     const port = health.check.altPort ?? (check?.port || undefined);
     const address = base.kind === "ip" && port !== undefined ? { ...base, port } : base;
-    return { address, clusterName, hostname: check?.hostname ?? "" };
+    const hostname = check?.hostname ?? "";
+    return { address, clusterName, hostname, security: security.of(host) };
   }
 
   #onReport(key: string, report: CheckReport): void {

@@ -5,7 +5,8 @@ import { stringTest } from "../../../shared/tls/string-test.ts";
 import type { CheckOutcome } from "./check-state.ts";
 import { containsInOrder } from "./expected-bytes.ts";
 import { type Prober, type ProbeTarget, failed } from "./prober.ts";
-import { nodeAddress } from "./tcp-prober.ts";
+import { nodeAddress } from "./probe-socket.ts";
+import { SecuredAgent } from "./secured-agent.ts";
 
 /** What is read of a body at most; who sends more loses the connection, not the check. */
 const bodyBytesReadMax = 1024 * 1024;
@@ -28,7 +29,8 @@ export class HttpProber implements Prober {
   constructor(options: HttpProberOptions) {
     const { config, target, reuseConnection } = options;
     this.#options = options;
-    this.#agent = new Agent({ keepAlive: reuseConnection, maxSockets: 1, maxFreeSockets: 1 });
+    const sockets = { keepAlive: reuseConnection, maxSockets: 1, maxFreeSockets: 1 };
+    this.#agent = target.security ? new SecuredAgent(sockets, target) : new Agent(sockets);
     this.#headers = headersOf(config, target);
     this.#isExpectedService = config.serviceName && stringTest(config.serviceName);
   }

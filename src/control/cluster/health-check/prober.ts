@@ -1,5 +1,6 @@
 /** How one check is made, whatever the protocol: the seam between what is decided and what is sent. */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import type { SocketSecurity } from "../../xds/socket-security.ts";
 import type { CheckOutcome } from "./check-state.ts";
 
 /** Of one host. It may keep a connection from one check to the next. */
@@ -14,6 +15,8 @@ export interface ProbeTarget {
   readonly clusterName: string;
   /** Of the endpoint; it wins over the check's own. Empty: none. */
   readonly hostname: string;
+  /** Undefined: it is spoken to in plain text. */
+  readonly security: SocketSecurity | undefined;
 }
 
 export function failed(

@@ -123,11 +123,11 @@ export const clusterFields: FieldTables = {
       "unhealthy_edge_interval",
       "healthy_edge_interval",
       "always_log_health_check_failures",
+      "tls_options",
+      "transport_socket_match_criteria",
     ],
     refused: {
       custom_health_check: "built are http_health_check, tcp_health_check, grpc_health_check",
-      tls_options: "health checks over TLS are not built",
-      transport_socket_match_criteria: "health checks over TLS are not built",
     },
     warned: {
       event_log_path: "health events are in the log of the process (health_checker)",
@@ -137,6 +137,7 @@ export const clusterFields: FieldTables = {
     },
   },
   "envoy.config.core.v3.HealthCheck.Payload": "whole",
+  "envoy.config.core.v3.HealthCheck.TlsOptions": "whole",
   "envoy.config.core.v3.HealthCheck.HttpHealthCheck": {
     honoured: [
       "host",

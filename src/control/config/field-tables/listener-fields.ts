@@ -1,8 +1,6 @@
 /** Listeners, filter chains and the TCP proxy. */
 import type { FieldTables } from "./field-table.ts";
 
-const inAnotherPlace = "another filter chain or listener would serve the connection";
-
 export const listenerFields: FieldTables = {
   "envoy.config.listener.v3.Listener": {
     honoured: [
@@ -12,6 +10,7 @@ export const listenerFields: FieldTables = {
       "stat_prefix",
       "filter_chains",
       "default_filter_chain",
+      "filter_chain_matcher",
       "per_connection_buffer_limit_bytes",
       "metadata",
       "drain_type",
@@ -35,7 +34,6 @@ export const listenerFields: FieldTables = {
       "tcp_keepalive",
     ],
     refused: {
-      filter_chain_matcher: inAnotherPlace,
       udp_listener_config: "UDP listeners are not built",
       api_listener: "API listeners are not built",
       internal_listener: "internal listeners are not built",

@@ -2,14 +2,19 @@
  * Makes an entry of a gRPC access log from what is known of a stream. What one would get wrong: strings are
  * latin1 that carry bytes, as everywhere here; on the wire they are UTF-8, so they are read as that.
  */
+import type { X509Certificate } from "node:crypto";
 import type { GrpcLogConfig } from "../../../shared/config/access-log-config.ts";
 import type {
   AccessLogEntry,
   AccessLogTimes,
   AccessLogType,
   HttpLogProperties,
+  LoggedCertificate,
   LoggedHeader,
+  LoggedTls,
 } from "../../../shared/protocol/access-log-entry.ts";
+import type { TlsSession } from "../../../shared/io/tls/tls.ts";
+import { nameText, sansOf } from "../../network/certificate-texts.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 
 export function makeEntry(
@@ -42,7 +47,30 @@ export function makeEntry(
     bytesSent: info.bytesSent,
     upstreamBytesReceived: info.upstreamBytesReceived,
     upstreamBytesSent: info.upstreamBytesSent,
+    tls: info.downstreamTls && tlsOf(info.downstreamTls, info),
     http: config.entryKind === "http" ? httpProperties(info, config) : undefined,
+  };
+}
+
+function tlsOf(tls: TlsSession, { clientHello }: StreamInfo): LoggedTls {
+  const { version, cipherId, serverName, sessionId, ownCertificate, peerChain } = tls;
+  return {
+    version,
+    cipherId,
+    serverName: clientHello.serverName || serverName,
+    sessionId,
+    ja3: clientHello.ja3,
+    // Envoy tells who has issued the peer's alone.
+    own: { ...loggedCertificate(ownCertificate), issuer: "" },
+    peer: loggedCertificate(peerChain?.[0]),
+  };
+}
+
+function loggedCertificate(certificate: X509Certificate | undefined): LoggedCertificate {
+  return {
+    uris: certificate ? sansOf(certificate, "uri") : [],
+    subject: certificate ? nameText(certificate.subject) : "",
+    issuer: certificate ? nameText(certificate.issuer) : "",
   };
 }
 

@@ -104,7 +104,12 @@ export const tlsOperatorMakers: Readonly<Record<TlsOperator, ReadMaker>> = {
   DOWNSTREAM_TLS_VERSION: ofSession(downstream, ({ version }) => version),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: plain((info) => info.downstreamTransportFailureReason),
   // Envoy has it of its TLS inspector alone; here the session knows it too.
-  REQUESTED_SERVER_NAME: ofSession(downstream, ({ serverName }) => serverName),
+  REQUESTED_SERVER_NAME: plain(
+    ({ clientHello, downstreamTls }) =>
+      clientHello.serverName || downstreamTls?.serverName || undefined,
+  ),
+  TLS_JA3_FINGERPRINT: plain(({ clientHello }) => clientHello.ja3),
+  TLS_JA4_FINGERPRINT: plain(({ clientHello }) => clientHello.ja4),
   UPSTREAM_LOCAL_DNS_SAN: ofCertificate(ourselves, sans("dns")),
   UPSTREAM_LOCAL_IP_SAN: ofCertificate(ourselves, sans("ipAddress")),
   UPSTREAM_LOCAL_SUBJECT: ofCertificate(ourselves, subject),

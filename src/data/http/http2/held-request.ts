@@ -1,30 +1,65 @@
-/** What came of a request's body while the request waited goes on its way, through the windows of the arena. */
+/**
+ * A request that waits for what main was asked for: its head is kept as HTTP/1 text, to be parsed when the wait is
+ * over, and what comes of its body in the stream's queue.
+ */
 import type { Arena } from "../../../shared/io/arena.ts";
-import type { ActiveRequest } from "../active-request.ts";
+import { latin1 } from "../http1/ascii.ts";
+import { headers } from "../http1/header-table.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import { requestHead } from "../http1/request-head.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { ServerStream } from "./server-stream.ts";
 
-/** `isBodyless`: nothing came, and nothing will. */
-export function sendHeld(
-  arena: Arena,
+const versionLine = latin1(" HTTP/1.1\r\n");
+
+/** Of the head that was read last, with the part of the body that came with it. */
+export function holdRequest(
   stream: ServerStream,
-  request: ActiveRequest,
-  isBodyless: boolean,
+  writer: HeadWriter,
+  body: BodyPart | undefined,
 ): void {
+  writer.begin();
+  writer.copy(requestHead.methodStart, requestHead.targetEnd);
+  writer.put(versionLine);
+  writer.copyFields();
+  writer.endLine();
+  stream.heldHead = writer.bytes.slice(writer.start, writer.at);
+  if (body === undefined) return;
+  stream.heldBody.add(writer.bytes.slice(body.start, body.end));
+  stream.heldBody.isEnd = body.isEnd;
+}
+
+/** Calls the request again, and sends what was kept unless it waits once more. */
+export function resumeRequest(stream: ServerStream, arena: Arena): void {
+  const { heldHead: head, heldBody, request } = stream;
+  if (head === undefined || request === undefined) return;
+  const { bytes, stagingStart } = arena;
+  bytes.set(head, stagingStart);
+  requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
+  requestHead.minorVersion = 2;
+  const isBodyless = stream.isRequestComplete && heldBody.bytes === 0 && !heldBody.trailers;
+  requestHead.fields.isChunked = !isBodyless && requestHead.fields.contentLength < 0;
+  request.resume();
+  if (request.isWaiting) return;
+  stream.heldHead = undefined;
+  sendHeld(stream, arena, isBodyless);
+}
+
+function sendHeld(stream: ServerStream, arena: Arena, isBodyless: boolean): void {
   const { bytes, readStart, readEnd, stagingStart } = arena;
   const { heldBody } = stream;
   const first = heldBody.take(readEnd - readStart);
   bytes.set(first, readStart);
   const { trailers } = heldBody;
-  const hasEnded = (): boolean =>
-    stream.isRequestComplete && heldBody.bytes === 0 && trailers === undefined;
-  request.send(readStart, readStart + first.length, isBodyless || hasEnded());
+  const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0 && !trailers;
+  stream.request?.send(readStart, readStart + first.length, isBodyless || hasEnded());
   while (heldBody.bytes > 0) {
     const part = heldBody.take(readEnd - readStart);
     bytes.set(part, readStart);
-    request.sendBody(readStart, readStart + part.length, hasEnded());
+    stream.request?.sendBody(readStart, readStart + part.length, hasEnded());
   }
   if (trailers === undefined) return;
   heldBody.trailers = undefined;
   bytes.set(trailers, stagingStart);
-  request.sendTrailers(stagingStart, stagingStart + trailers.length);
+  stream.request?.sendTrailers(stagingStart, stagingStart + trailers.length);
 }

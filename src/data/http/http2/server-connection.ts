@@ -1,6 +1,6 @@
 /**
  * One HTTP/2 connection of a client (RFC 9113): reads its frames, makes requests of its streams, and tells it to go.
- * What streams send is in `server-output.ts`, the rules of single frames in `frame-rules.ts`.
+ * What streams send is in `stream-output.ts`, the rules of single frames in `frame-rules.ts`.
  *
  * What a newcomer would get wrong: within a read, bytes before the present frame are nobody's any more, so a body is
  * sent on from where it lies, with whatever has to stand before it written over the frames that are done.

@@ -8,40 +8,25 @@ import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ActiveRequestPool } from "../active-request-pool.ts";
 import { never } from "../deadline-timer.ts";
+import { takeExpectation } from "../expectation.ts";
 import type { HttpContext } from "../http-context.ts";
-import { equalsIgnoringCase, latin1 } from "../http1/ascii.ts";
-import { headers } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
+import { bodyBehind, makeChunkRoom, type RestOfRead } from "./body-behind.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
-import {
-  errorCode,
-  flag,
-  FrameHeader,
-  frameHeaderBytes,
-  frameSizeMin,
-  frameType,
-  windowMax,
-} from "./frames.ts";
-import type { Range } from "./header-entry.ts";
+import { errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
-import { sendHeld } from "./held-request.ts";
+import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { readRequest, requestRows, type RequestProblem } from "./read-request.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
 import type { StreamOutput } from "./stream-output.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** A head must fit in the staging window twice. */
 const headBytesMax = 63 * 1024;
-/** Streams that we reset of late: what their client sent before it knew is ignored, not an error. */
-const resetIdsMax = 256;
-/** Within a body of unknown length, room behind the data for what the chunked coding puts there. */
-const chunkRoom = frameHeaderBytes;
-const continueValue = latin1("100-continue");
-const versionLine = latin1(" HTTP/1.1\r\n");
-
 /** What it has of its connection. */
 export interface RequestsOwner {
   readonly output: StreamOutput<ServerStream>;
@@ -61,14 +46,6 @@ interface Block {
   readonly end: number;
 }
 
-/** Where the read goes on behind a frame. */
-interface Rest {
-  readonly at: number;
-  readonly end: number;
-}
-
-const nextFrame = new FrameHeader();
-
 export class ServerRequests implements StreamOwner {
   readonly streamWindowBytes: number;
   lastId = 0;
@@ -80,8 +57,7 @@ export class ServerRequests implements StreamOwner {
   readonly #owner: RequestsOwner;
   readonly #stage: HeaderStage;
   readonly #decoder: HpackDecoder;
-  readonly #streams = new Map<number, ServerStream>();
-  readonly #resetIds = new Set<number>();
+  readonly #streams = new StreamTable();
   /** The stream whose request is being called. */
   #fed: ServerStream | undefined;
 
@@ -102,7 +78,7 @@ export class ServerRequests implements StreamOwner {
   }
 
   get count(): number {
-    return this.#streams.size;
+    return this.#streams.count;
   }
 
   get streams(): Iterable<ServerStream> {
@@ -121,7 +97,7 @@ export class ServerRequests implements StreamOwner {
    * A whole header block: a request, or trailers. `rest`: what lies behind it in the read; returns how far it was
    * used, since a body that came with its head is sent with it.
    */
-  onHeaders(head: HeadOfBlock, block: Block, rest: Rest): number {
+  onHeaders(head: HeadOfBlock, block: Block, rest: RestOfRead): number {
     const { maxRequestHeadersKb, maxRequestHeadersCount } = this.#context.config;
     const bytesMax = Math.min(maxRequestHeadersKb * 1024, headBytesMax);
     this.#stage.begin({ bytesMax, countMax: maxRequestHeadersCount }, requestRows);
@@ -139,7 +115,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: Range,
+    data: DataRange,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -247,20 +223,7 @@ export class ServerRequests implements StreamOwner {
   }
 
   progress(): StreamProgress | undefined {
-    let streams = 0;
-    let bytesReceived = 0;
-    let bytesSent = 0;
-    let route: string | undefined;
-    let cluster: string | undefined;
-    for (const { request } of this.#streams.values()) {
-      streams++;
-      if (request === undefined) continue;
-      bytesReceived += request.info.bytesReceived;
-      bytesSent += request.info.bytesSent;
-      route ??= request.info.routeName || undefined;
-      cluster ??= request.info.upstreamCluster;
-    }
-    return streams === 0 ? undefined : { streams, bytesReceived, bytesSent, route, cluster };
+    return this.#streams.progress();
   }
 
   /** Of a response that is over but for what its client takes no part of: Envoy's `stream_flush_timeout`. */
@@ -326,22 +289,22 @@ export class ServerRequests implements StreamOwner {
   #mayOpen({ id }: HeadOfBlock): boolean {
     if ((id & 1) === 0) this.#owner.fail(errorCode.protocolError, "stream_id");
     else if (id > this.lastId) return true;
-    else if (!this.#resetIds.has(id)) this.#owner.fail(errorCode.streamClosed, "stream_closed");
+    else if (!this.#streams.wasReset(id)) this.#owner.fail(errorCode.streamClosed, "stream_closed");
     return false;
   }
 
-  #open(head: HeadOfBlock, rest: Rest): number {
+  #open(head: HeadOfBlock, rest: RestOfRead): number {
     const { id, isEnd } = head;
     // Beyond the last id of the final GOAWAY: the client knows that it may send it elsewhere.
     if (this.isFinal) return rest.at;
     this.lastId = id;
-    if (this.#streams.size >= this.#context.config.http2.maxConcurrentStreams) {
+    if (this.#streams.count >= this.#context.config.http2.maxConcurrentStreams) {
       this.#context.countHttp2(http2Stat.streamRefused);
       this.#sendReset(id, errorCode.refusedStream);
       return rest.at;
     }
     const stream = new ServerStream(this, id, this.#context.reactor.nowMs);
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     this.#owner.floods.streamOpened();
     this.#context.addHttp2(http2Stat.streamsActive, 1);
     stream.request = this.#pool.take(this.#connection, stream);
@@ -354,18 +317,25 @@ export class ServerRequests implements StreamOwner {
     return this.#begin(stream, isEnd, rest);
   }
 
-  #begin(stream: ServerStream, isEnd: boolean, rest: Rest): number {
+  #begin(stream: ServerStream, isEnd: boolean, rest: RestOfRead): number {
     const { request } = stream;
     if (request === undefined) return rest.at;
     stream.isRequestComplete = isEnd;
-    const body = isEnd ? undefined : this.#bodyBehind(stream, rest);
+    const { bytes } = this.#context.reactor.arena;
+    const body = isEnd ? undefined : bodyBehind(bytes, stream, rest);
     if (body?.isEnd === true) stream.isRequestComplete = true;
-    if (requestHead.expectIndex >= 0) this.#answerExpectation(stream);
+    if (takeExpectation(bytes) && !stream.isRequestComplete) {
+      this.#owner.output.sendInterim(stream, 100);
+    }
     this.#fed = stream;
     request.begin();
-    if (request.isWaiting) this.#hold(stream, body);
+    if (request.isWaiting) holdRequest(stream, this.#context.writer, body);
     else if (body === undefined) request.send(rest.at, rest.at, isEnd);
-    else this.#sendFirst(stream, body);
+    else {
+      const { isChunked } = requestHead.fields;
+      const shift = isChunked ? makeChunkRoom(bytes, body.start, body.end) : 0;
+      request.send(body.start - shift, body.end - shift, body.isEnd);
+    }
     this.#afterFeed(stream);
     if (stream.request !== undefined) this.#owner.atLatest(stream.request.nextDeadlineMs());
     if (body === undefined) return rest.at;
@@ -373,38 +343,7 @@ export class ServerRequests implements StreamOwner {
     return body.end;
   }
 
-  /** A whole DATA frame of the stream that follows its head, plain, and fits all limits. */
-  #bodyBehind(stream: ServerStream, { at, end }: Rest): BodyPart | undefined {
-    if (end - at < frameHeaderBytes) return undefined;
-    nextFrame.read(this.#context.reactor.arena.bytes, at);
-    const { type, streamId, length } = nextFrame;
-    if (type !== frameType.data || streamId !== stream.id || nextFrame.has(flag.padded))
-      return undefined;
-    const start = at + frameHeaderBytes;
-    if (length === 0 || length > frameSizeMin || start + length > end) return undefined;
-    const isEnd = nextFrame.has(flag.endStream);
-    if (stream.bodyLeft >= 0) {
-      const left = stream.bodyLeft - length;
-      if (left < 0 || (isEnd && left > 0)) return undefined;
-      stream.bodyLeft = left;
-    }
-    stream.receiveWindow.receive(length);
-    return { start, end: start + length, isEnd };
-  }
-
-  #sendFirst(stream: ServerStream, { start, end, isEnd }: BodyPart): void {
-    const shift = this.#makeRoom(start, end);
-    stream.request?.send(start - shift, end - shift, isEnd);
-  }
-
-  /** A body without length gets its chunks around it: what lies behind it is moved away from, for it is not ours. */
-  #makeRoom(start: number, end: number): number {
-    if (start === end || !requestHead.fields.isChunked) return 0;
-    this.#context.reactor.arena.bytes.copyWithin(start - chunkRoom, start, end);
-    return chunkRoom;
-  }
-
-  #takeBody(stream: ServerStream, { start, end }: Range, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -419,8 +358,8 @@ export class ServerRequests implements StreamOwner {
       return;
     }
     // Of one without a length it is not known here any more whether it goes in chunks; the room costs a copy.
-    const shift = stream.bodyLeft < 0 && end > start ? chunkRoom : 0;
-    if (shift > 0) this.#context.reactor.arena.bytes.copyWithin(start - shift, start, end);
+    const { bytes } = this.#context.reactor.arena;
+    const shift = stream.bodyLeft < 0 ? makeChunkRoom(bytes, start, end) : 0;
     this.#fed = stream;
     stream.request?.sendBody(start - shift, end - shift, isEnd);
     this.#afterFeed(stream);
@@ -454,7 +393,7 @@ export class ServerRequests implements StreamOwner {
     if (id > this.lastId) this.#owner.fail(errorCode.protocolError, "idle_stream");
     else if (stream !== undefined && stream.isRequestComplete) {
       this.reset(stream, errorCode.streamClosed, "http2.stream_closed");
-    } else if (stream === undefined && !this.#resetIds.has(id)) {
+    } else if (stream === undefined && !this.#streams.wasReset(id)) {
       this.#sendReset(id, errorCode.streamClosed);
     }
   }
@@ -489,48 +428,10 @@ export class ServerRequests implements StreamOwner {
     return at;
   }
 
-  /** Envoy answers `expect: 100-continue` itself and does not pass it on. */
-  #answerExpectation(stream: ServerStream): void {
-    const { expectIndex } = requestHead;
-    const { bytes } = this.#context.reactor.arena;
-    const start = headers.valueStart[expectIndex] as number;
-    const end = headers.valueEnd[expectIndex] as number;
-    if (!equalsIgnoringCase(bytes, start, end, continueValue)) return;
-    headers.isDropped[expectIndex] = 1;
-    if (!stream.isRequestComplete) this.#owner.output.sendInterim(stream, 100);
-  }
-
-  /** Keeps the head as HTTP/1 text, to be parsed when the wait is over. */
-  #hold(stream: ServerStream, body: BodyPart | undefined): void {
-    const { writer } = this.#context;
-    writer.begin();
-    writer.copy(requestHead.methodStart, requestHead.targetEnd);
-    writer.put(versionLine);
-    writer.copyFields();
-    writer.endLine();
-    stream.heldHead = writer.bytes.slice(writer.start, writer.at);
-    if (body === undefined) return;
-    stream.heldBody.add(writer.bytes.slice(body.start, body.end));
-    stream.heldBody.isEnd = body.isEnd;
-  }
-
   #resume(stream: ServerStream): void {
-    const { heldHead: head, request } = stream;
-    if (head === undefined || request?.isWaiting !== true) return;
-    const { bytes, stagingStart } = this.#context.reactor.arena;
-    bytes.set(head, stagingStart);
-    requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
-    const { fields } = requestHead;
-    const { isRequestComplete, heldBody } = stream;
-    requestHead.minorVersion = 2;
-    const isBodyless = isRequestComplete && heldBody.bytes === 0 && heldBody.trailers === undefined;
-    fields.isChunked = !isBodyless && fields.contentLength < 0;
+    if (stream.request?.isWaiting !== true) return;
     this.#fed = stream;
-    request.resume();
-    if (!request.isWaiting) {
-      stream.heldHead = undefined;
-      sendHeld(this.#context.reactor.arena, stream, request, isBodyless);
-    }
+    resumeRequest(stream, this.#context.reactor.arena);
     this.#afterFeed(stream);
   }
 
@@ -566,17 +467,11 @@ export class ServerRequests implements StreamOwner {
   #sendReset(id: number, code: number): void {
     this.#context.countHttp2(http2Stat.txReset);
     this.#owner.output.writer.rstStream(id, code);
-    if (this.#resetIds.size >= resetIdsMax) {
-      for (const oldest of this.#resetIds) {
-        this.#resetIds.delete(oldest);
-        break;
-      }
-    }
-    this.#resetIds.add(id);
+    this.#streams.noteReset(id);
   }
 
   #close(stream: ServerStream): void {
-    if (!this.#streams.delete(stream.id)) return;
+    if (!this.#streams.remove(stream)) return;
     this.#context.addHttp2(http2Stat.streamsActive, -1);
     this.#owner.output.forget(stream);
     this.#releaseRequest(stream);
@@ -592,4 +487,9 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
+}
+
+interface DataRange {
+  readonly start: number;
+  readonly end: number;
 }

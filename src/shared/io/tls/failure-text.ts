@@ -45,6 +45,10 @@ export function missingCertificateText(): string {
   return wrapped(192, `PEER_DID_NOT_RETURN_A_CERTIFICATE${details}`);
 }
 
+export function renegotiationText(): string {
+  return wrapped(182, "NO_RENEGOTIATION");
+}
+
 /** `details`: Envoy's, from "verify cert failed: " on. */
 export function refusalText(details: string): string {
   return wrapped(125, `CERTIFICATE_VERIFY_FAILED:${details}`);

@@ -268,6 +268,8 @@ function sessionOf(
     version: (secured.getProtocol() ?? "TLSv1.2") as TlsSession["version"],
     cipher: cipher.name,
     cipherId: 0,
+    peerSignature: "",
+    staple: "notAsked",
     curve: key?.name === "prime256v1" ? "P-256" : (key?.name ?? ""),
     alpnProtocol: typeof secured.alpnProtocol === "string" ? secured.alpnProtocol : "",
     serverName: (secured as { readonly servername?: string | false }).servername || "",

@@ -113,6 +113,8 @@ export const sslError = call<(ssl: Pointer, result: number) => number>("SSL_get_
   long,
   int,
 ]);
+/** 1: a handshake is under way, be it the first or another. */
+export const sslInHandshake = call<(ssl: Pointer) => number>("SSL_in_init", int, [long]);
 export const sslHasPending = call<(ssl: Pointer) => number>("SSL_has_pending", int, [long]);
 export const sslCtrlText = call<
   (ssl: Pointer, command: number, number: number, text: string) => number
@@ -120,6 +122,15 @@ export const sslCtrlText = call<
 export const sslCtrl = call<
   (ssl: Pointer, command: number, number: number, pointer: Pointer) => number
 >("SSL_ctrl", long, [long, int, long, long]);
+/** As `sslCtrl`, writing into the slot. */
+export const sslCtrlSlot = call<
+  (ssl: Pointer, command: number, number: number, slot: Uint8Array) => number
+>("SSL_ctrl", long, [long, int, long, bytes]);
+export const sslPeerSignatureType = call<(ssl: Pointer, slot: Uint8Array) => number>(
+  "SSL_get_peer_signature_type_nid",
+  int,
+  [long, bytes],
+);
 export const sslSetAlpn = call<(ssl: Pointer, protocols: Uint8Array, length: number) => number>(
   "SSL_set_alpn_protos",
   int,
@@ -433,6 +444,7 @@ export const ssl = {
   CTRL_CHAIN_CERTIFICATE: 89,
   CTRL_SET_GROUPS: 92,
   CTRL_SET_SIGALGS: 98,
+  CTRL_GET_PEER_SIGNATURE_DIGEST: 108,
   CTRL_SET_MIN_VERSION: 123,
   CTRL_SET_MAX_VERSION: 124,
   MODE_PARTIAL_WRITE: 1,
@@ -448,6 +460,7 @@ export const ssl = {
   OP_IGNORE_UNEXPECTED_EOF: 2 ** 7,
   OP_NO_TICKET: 2 ** 14,
   OP_CIPHER_SERVER_PREFERENCE: 2 ** 22,
+  OP_ALLOW_CLIENT_RENEGOTIATION: 2 ** 8,
   OP_NO_RENEGOTIATION: 2 ** 30,
   OP_NO_COMPRESSION: 2 ** 17,
   TLSEXT_ERR_OK: 0,

@@ -92,6 +92,11 @@ export class SslCallbacks implements Disposable {
     this.#asked.delete(ssl);
   }
 
+  /** Connections that are not freed. */
+  get size(): number {
+    return this.#asked.size;
+  }
+
   /** One for each context that has more than one key. */
   registerTicket(body: TicketCallback): ReturnType<typeof onTicket> {
     const registered = onTicket((question) => this.#guarded(-1, () => body(question)));

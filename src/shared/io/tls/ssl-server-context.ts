@@ -85,11 +85,13 @@ export class SslServerContext implements TlsContext {
   }
 
   /** Of the certificate that the client is shown, found by its leaf (Envoy: `ocspStapleAction`). */
-  stapleOf(fingerprint: string, nowMs: number): Uint8Array | "none" | "refused" {
+  stapleOf(fingerprintOf: () => string, nowMs: number): Uint8Array | "none" | "refused" {
+    const { ocspStaplePolicy: policy } = this.config;
+    const hasAny = this.#staples.some(({ staple }) => staple !== undefined);
+    const fingerprint = hasAny ? fingerprintOf() : "";
     const staple = this.#staples.find(({ leaf }) => leaf.fingerprint256 === fingerprint)?.staple;
     const isValid = staple && (nextUpdateMsOf(Buffer.from(staple)) ?? 0) > nowMs;
     if (isValid) return staple;
-    const { ocspStaplePolicy: policy } = this.config;
     const isOwed = policy === "must" || (policy === "strict" && staple !== undefined);
     return isOwed ? "refused" : "none";
   }
@@ -102,19 +104,16 @@ export class SslServerContext implements TlsContext {
   #newContext(): NativeObject {
     const { config, callbacks } = this;
     const { parameters, keyLog, validation, requiresClientCertificate } = config;
+    // OpenSSL would go on after refusing to negotiate again: let begin, it is seen, and ended (`ssl-stream.ts`).
     const options =
-      ssl.OP_NO_RENEGOTIATION +
+      ssl.OP_ALLOW_CLIENT_RENEGOTIATION +
       (config.prefersClientCiphers ? 0 : ssl.OP_CIPHER_SERVER_PREFERENCE) +
       (config.ticketKeys.length > 0 ? 0 : ssl.OP_NO_TICKET);
     const context = newContext({ method: serverMethod(), parameters, keyLog, options }, callbacks);
     const { pointer } = context;
     this.#setResumption(pointer);
     if (config.alpnProtocols.length > 0) ctxOnAlpn(pointer, callbacks.alpn);
-    if (
-      config.ocspStaplePolicy === "must" ||
-      config.identities.some(({ ocspStaple }) => ocspStaple !== undefined)
-    )
-      ctxOnStatus(pointer, callbacks.status);
+    ctxOnStatus(pointer, callbacks.status);
     const mode =
       ssl.VERIFY_PEER + (requiresClientCertificate ? ssl.VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     if (validation ?? requiresClientCertificate)

@@ -17,7 +17,8 @@ import {
   sslVersion,
 } from "./openssl.ts";
 import { certificateOf, certificatesOf } from "./pem.ts";
-import type { TlsSession } from "./tls.ts";
+import { peerSignatureOf } from "./peer-signature.ts";
+import type { StapleAnswer, TlsSession } from "./tls.ts";
 
 /** `host_name`, the one kind of name that there is (RFC 6066 3). */
 const hostName = 0;
@@ -30,6 +31,7 @@ export class SslSession implements TlsSession {
   readonly cipherId: number;
   readonly alpnProtocol: string;
   readonly isResumed: boolean;
+  readonly staple: StapleAnswer;
   readonly #ssl: () => number | undefined;
   #serverName: string | undefined;
   #curve: string | undefined;
@@ -37,9 +39,14 @@ export class SslSession implements TlsSession {
   #isPeerRead = false;
 
   /** `ssl`: undefined once it was freed. */
-  constructor(connection: number, ssl: () => number | undefined, isPeerVerified: boolean) {
+  constructor(
+    connection: number,
+    ssl: () => number | undefined,
+    { isPeerVerified, staple }: Pick<TlsSession, "isPeerVerified" | "staple">,
+  ) {
     this.#ssl = ssl;
     this.isPeerVerified = isPeerVerified;
+    this.staple = staple;
     this.version = sslVersion(connection) as TlsSession["version"];
     const cipher = sslCipher(connection);
     this.cipher = cipher === 0 ? "" : cipherName(cipher);
@@ -51,6 +58,10 @@ export class SslSession implements TlsSession {
   get curve(): string {
     this.#curve ??= this.#read((ssl) => curveNames.get(sslGroupName(ssl) ?? "")) ?? "";
     return this.#curve;
+  }
+
+  get peerSignature(): string {
+    return this.#read(peerSignatureOf) ?? "";
   }
 
   get serverName(): string {

@@ -19,6 +19,7 @@ import {
   sslFree,
   sslHandshake,
   sslHasPending,
+  sslInHandshake,
   sslNew,
   sslOwnCertificate,
   sslPeerLeaf,
@@ -44,12 +45,18 @@ import {
 } from "./openssl.ts";
 import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
-import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
+import {
+  chainText,
+  failureText,
+  noPeerCertificate,
+  refusalText,
+  renegotiationText,
+} from "./failure-text.ts";
 import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
 import type { SslServerContext } from "./ssl-server-context.ts";
 import { SslSession } from "./ssl-session.ts";
-import type { TlsFailure, TlsSession } from "./tls.ts";
+import type { StapleAnswer, TlsFailure, TlsSession } from "./tls.ts";
 
 export type SslContext = SslClientContext | SslServerContext;
 
@@ -77,6 +84,7 @@ export class SslStream implements Asked {
   #session: SslSession | undefined;
   #failure: TlsFailure | undefined;
   #isVerified = false;
+  #staple: StapleAnswer = "notAsked";
   /** errno of the call that failed, 0 for a failure of TLS itself. */
   failedErrno = 0;
   /** After a read that brought bytes: neither OpenSSL nor the kernel holds more, short of an end. */
@@ -90,11 +98,16 @@ export class SslStream implements Asked {
     this.#context = context;
     this.#onKeyLog = onKeyLog;
     this.#ssl = new NativeObject(sslNew(context.native.pointer), sslFree);
-    const { pointer } = this.#ssl;
-    sslSetFd(pointer, fd);
-    if (context.role === "server") sslSetAccept(pointer);
-    else this.#prepareClient(context, start);
-    context.callbacks.add(pointer, this);
+    try {
+      const { pointer } = this.#ssl;
+      sslSetFd(pointer, fd);
+      if (context.role === "server") sslSetAccept(pointer);
+      else this.#prepareClient(context, start);
+      context.callbacks.add(pointer, this);
+    } catch (error) {
+      this.#ssl.free();
+      throw error;
+    }
   }
 
   get session(): TlsSession | undefined {
@@ -182,9 +195,12 @@ export class SslStream implements Asked {
   free(): void {
     if (this.#ssl.isFreed) return;
     const { pointer } = this.#ssl;
-    this.#session?.keep(this.#context.config.validation !== undefined);
-    this.#context.callbacks.remove(pointer);
-    this.#ssl.free();
+    try {
+      this.#session?.keep(this.#context.config.validation !== undefined);
+    } finally {
+      this.#context.callbacks.remove(pointer);
+      this.#ssl.free();
+    }
   }
 
   // As `Asked`.
@@ -216,9 +232,16 @@ export class SslStream implements Asked {
 
   staple(): "given" | "none" | "refused" {
     if (this.#context.role !== "server") return "none";
+    const answer = this.#stapled(this.#context);
+    if (answer === "refused") this.#failure = { kind: "staple", reason: "no OCSP response" };
+    else this.#staple = answer;
+    return answer;
+  }
+
+  #stapled(context: SslServerContext): "given" | "none" | "refused" {
     const own = sslOwnCertificate(this.#ssl.pointer);
     if (own === 0) return "none";
-    const response = this.#context.stapleOf(certificateOf(own).fingerprint256, Date.now());
+    const response = context.stapleOf(() => certificateOf(own).fingerprint256, Date.now());
     if (typeof response === "string") return response;
     // OpenSSL frees it with the connection.
     const copy = allocate(response.length, 0, 0);
@@ -261,7 +284,8 @@ export class SslStream implements Asked {
       (this.#verifies &&
         sslPeerLeaf(pointer) !== 0 &&
         sslVerifyResult(pointer) === numbers.X509_V_OK);
-    this.#session = new SslSession(pointer, alive, isVerified);
+    const facts = { isPeerVerified: isVerified, staple: this.#staple };
+    this.#session = new SslSession(pointer, alive, facts);
   }
 
   /**
@@ -295,10 +319,22 @@ export class SslStream implements Asked {
     const code = errno();
     const kind = sslError(this.#ssl.pointer, result);
     this.readWaitsForRoom = kind === numbers.ERROR_WANT_WRITE;
-    if (kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE) return sslBlocked;
+    const isBlocked = kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE;
+    if (isBlocked && this.#isNegotiatingAgain()) {
+      this.#failure ??= { kind: "protocol", reason: renegotiationText() };
+      return sslFailed;
+    }
+    if (isBlocked) return sslBlocked;
     if (kind === numbers.ERROR_ZERO_RETURN) return 0;
     this.#fail(result, code);
     return sslFailed;
+  }
+
+  /** A client's wish: each costs a signature, and what was agreed on would not hold (RFC 8740 1; Envoy closes, too). */
+  #isNegotiatingAgain(): boolean {
+    const { role } = this.#context;
+    if (role !== "server" || this.#session?.version === "TLSv1.3") return false;
+    return sslInHandshake(this.#ssl.pointer) === 1;
   }
 
   /** `code`: errno right after the call, for any other call may change it. */

@@ -34,12 +34,16 @@ export interface TlsFailure {
     /** As `PeerRefusal`. */
     | "hash"
     | "name"
+    /** It asked for an OCSP response that is owed and not there. */
+    | "staple"
     /** The peer went away before the end of the handshake. */
     | "closed"
     /** Whatever else OpenSSL names. */
     | "protocol";
   readonly reason: string;
 }
+
+export type StapleAnswer = "notAsked" | "given" | "none";
 
 /** What a handshake came to. The fields are read when they are asked for. */
 export interface TlsSession {
@@ -50,6 +54,10 @@ export interface TlsSession {
   readonly cipherId: number;
   /** Of the key exchange: `X25519`, `P-256`; empty where there was none. */
   readonly curve: string;
+  /** What the peer signed by, `ecdsa_secp256r1_sha256`; empty: nothing, or it is not known. */
+  readonly peerSignature: string;
+  /** What came of the client's wish for an OCSP response. */
+  readonly staple: StapleAnswer;
   /** Empty: none was agreed on. */
   readonly alpnProtocol: string;
   /** What the client asked for; empty: it did not say. */

@@ -41,6 +41,7 @@ class Harness implements Disposable {
         };
       },
       createProber: this.probers.create,
+      security: { of: () => undefined, [Symbol.dispose]: () => {} },
       hasTraffic: () => true,
       onHosts: (hosts) => void this.given.push(hosts),
       clock: this.clock,
@@ -220,6 +221,7 @@ describe("afterwards", () => {
       address: { kind: "ip", ip: "127.0.0.1", port: 9 },
       clusterName: "c",
       hostname: "h",
+      security: undefined,
     });
     using other = new Harness({ check: { ...httpCheck(), altPort: 8 } });
     other.name(hostConfig(1));

@@ -35,6 +35,7 @@ const info: StreamInfo = {
   downstreamLocalAddress: { kind: "ip", ip: "10.0.0.1", port: 80 },
   downstreamRemoteAddress: { kind: "ip", ip: "::1", port: 4000 },
   downstreamDirectRemoteAddress: { kind: "pipe", path: "/p", mode: 0 },
+  clientHello: { serverName: "" },
   downstreamTls: undefined,
   upstreamTls: undefined,
   downstreamTransportFailureReason: undefined,
