@@ -13,6 +13,7 @@ import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
+import { grpcReplyFields, isGrpcRequest } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -63,6 +64,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isRepeatable = false;
   #isSending = false;
   #isChunked = false;
+  #isGrpc = false;
   #lastActivityMs = 0;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
@@ -129,6 +131,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#isFiltered = false;
     this.#isSending = false;
     this.#isChunked = requestHead.fields.isChunked;
+    this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
@@ -173,6 +176,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#route = undefined;
     this.#takeLive();
     this.#isHead = false;
+    this.#isGrpc = false;
     this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
     this.#context.count(httpStat.rqTotal);
     this.#context.add(httpStat.rqActive, 1);
@@ -459,7 +463,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sendLocal({ status: status || reply.status, body: reply.body, fields: [] });
   }
 
-  #sendLocal(reply: LocalReply): void {
+  #sendLocal(given: LocalReply): void {
+    const reply = this.#isGrpc ? this.#grpcReply(given) : given;
     const { writer } = this.#context;
     const framing = this.#framing;
     this.#phase = "answering";
@@ -474,6 +479,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
     this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
     this.#end();
+  }
+
+  /** A client that speaks gRPC looks for the status in a field, and at no body. */
+  #grpcReply({ status, body, fields }: LocalReply): LocalReply {
+    const message = this.#isHead ? "" : body;
+    return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
   }
 
   /** A deadline passed: an answer if there was none yet, else the end of the connection. */

@@ -15,6 +15,7 @@ import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
+import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
@@ -222,7 +223,7 @@ export class Exchange implements UpstreamRequest {
     const { status } = responseHead;
     const { info } = this.#owner;
     this.#countHost(this.#connection?.host, status < 500 ? hostStat.rqSuccess : hostStat.rqError);
-    if (this.#retry?.wantsRetryOfStatus(status) === true && this.#mayRetry()) {
+    if (this.#wantsRetryOfHead(status) && this.#mayRetry()) {
       if (body.isEnd) this.#connection = undefined;
       else this.#abandonConnection();
       this.#scheduleRetry();
@@ -400,6 +401,14 @@ export class Exchange implements UpstreamRequest {
       !connection.hasAnswered &&
       this.#thePlan().isRepeatable
     );
+  }
+
+  #wantsRetryOfHead(status: number): boolean {
+    const retry = this.#retry;
+    if (retry === undefined) return false;
+    if (retry.wantsRetryOfStatus(status)) return true;
+    if (!retry.looksAtGrpcStatus) return false;
+    return retry.wantsRetryOfGrpcStatus(grpcStatus(this.#context.reactor.arena.buffer));
   }
 
   /** Takes a retry, or counts why there is none. */
