@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { once } from "node:events";
 import { createSecureServer } from "node:http2";
+import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after } from "node:test";
 import { TestAuthority } from "../../support/certificates.ts";
@@ -20,10 +21,10 @@ async function startHost(
   open: AsyncDisposableStack,
   protocols: readonly string[],
 ): Promise<number> {
-  const server = createSecureServer(
-    { cert: certificate, key: privateKey, allowHTTP1: true, ALPNProtocols: [...protocols] },
-    (request, response) => response.end(request.httpVersion),
-  );
+  const options = { cert: certificate, key: privateKey, ALPNProtocols: [...protocols] };
+  const server = protocols.includes("h2")
+    ? createSecureServer(options, (request, response) => void response.end(request.httpVersion))
+    : createServer(options, (request, response) => void response.end(request.httpVersion));
   const sessions = new Set<{ destroy(): void }>();
   server.on("session", (session) => void sessions.add(session));
   server.on("secureConnection", (socket) => void sessions.add(socket));
@@ -70,7 +71,8 @@ forEachProxy("the host chooses the protocol where the cluster lets it", async (s
     const port = await until(async () => (await proxy.listenerPorts()).get(name), "it serves");
     for (let i = 0; i < 2; i++) {
       const response = await fetch(`http://127.0.0.1:${port}/`);
-      assert.equal(await response.text(), version, name);
+      const text = await response.text();
+      assert.equal(text, version, name);
     }
   }
   assert.ok((await proxy.stat("cluster.both.upstream_cx_http2_total")) > 0);

@@ -7,6 +7,7 @@
 import { headersMax } from "../http1/header-table.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
+import { makeChunkRoom } from "../http2/body-behind.ts";
 import type { FloodGuard } from "../http2/flood-guard.ts";
 import { errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
 import type { HeadOfBlock } from "../http2/header-block.ts";
@@ -143,7 +144,10 @@ export class Http2ClientStreams implements ClientStreamOwner {
     }
     const { request } = stream;
     if (isEnd) this.#finish(stream);
-    if (isEnd || end > start) request?.onResponseBody(start, end, isEnd);
+    // Its client may get it in chunks.
+    const { bytes } = this.#pool.environment.reactor.arena;
+    const shift = stream.bodyLeft < 0 ? makeChunkRoom(bytes, start, end) : 0;
+    if (isEnd || end > start) request?.onResponseBody(start - shift, end - shift, isEnd);
     stream.consumed(flowBytes);
   }
 

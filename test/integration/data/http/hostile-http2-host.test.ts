@@ -257,3 +257,19 @@ forEachWorkerKind("whatever frames a host sends, the next one is served", {}, as
   client.socket.end();
   await proxy.settled();
 });
+
+forEachWorkerKind("many frames in one read go on as chunks, each whole", {}, async (workers) => {
+  await using host = await RawHost.start();
+  const proxy = await startProxy(workers, host.port, { cluster: { protocol: "http2" } });
+  host.answer = Buffer.concat([
+    settings,
+    head,
+    ...["a", "bc", "def"].map((text) => frame(frameType.data, 0, 1, text)),
+    frame(frameType.ping, 0, 0, Buffer.alloc(8)),
+    frame(frameType.data, 1, 1, "g"),
+  ]);
+  const client = proxy.connect();
+  assert.equal((await client.get("/")).body, "abcdefg");
+  client.socket.end();
+  await proxy.settled();
+});
