@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http2 from "node:http2";
+import net from "node:net";
 import { clusterAction, route } from "../../../support/http-fixture.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { bodyOf, startHttp2Upstream } from "../../../support/http2-upstream.ts";
 import { connectHttp2, request } from "../../../support/http2-client.ts";
 import { http2Options } from "../../../support/http2-options.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
+import { until } from "../../../support/until.ts";
 
 forEachWorkerKind("HTTP/1 and HTTP/2 clients reach an HTTP/2 host", {}, async (workers) => {
   await using upstream = await startHttp2Upstream(async (stream, headers) => {
@@ -200,3 +202,49 @@ forEachWorkerKind(
     assert.equal(proxy.cluster("upstream_cx_http1_total"), 1);
   },
 );
+
+forEachWorkerKind("a host that leaves keeps the requests it has", {}, async (workers) => {
+  const held = Promise.withResolvers<http2.ServerHttp2Stream>();
+  await using upstream = await startHttp2Upstream((stream, { ":path": path }) => {
+    stream.respond({ ":status": 200 });
+    if (path !== "/held") return void stream.end();
+    stream.write("begun ");
+    held.resolve(stream);
+  });
+  const proxy = await startProxy(workers, upstream.port, { cluster: { protocol: "http2" } });
+  const session = await connectHttp2(proxy.listener.port);
+  const answer = request(session, { ":path": "/held" });
+  const stream = await held.promise;
+  workers.post({ kind: "setHosts", cluster: "c", hosts: [], hostBlocks: [] });
+  await until(
+    async () => (await request(session, { ":path": "/" })).status === 503 || undefined,
+    "the worker knows",
+  );
+  stream.end("and done");
+  assert.equal((await answer).body, "begun and done");
+  await workers.untilCounted(() => proxy.cluster("upstream_cx_active") === 0);
+  session.close();
+  await proxy.settled();
+});
+
+forEachWorkerKind("a host that answers no ping is given up", {}, async (workers) => {
+  const server = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => {});
+    // SETTINGS, and not a word more.
+    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as net.AddressInfo;
+  const keepalive = { intervalMs: 20, timeoutMs: 50, jitterPercent: 0 };
+  const proxy = await startProxy(workers, port, {
+    cluster: { protocol: "http2", http2: http2Options({ keepalive }) },
+  });
+  const client = proxy.connect();
+  const answer = await client.get("/");
+  assert.equal(answer.status, 503);
+  assert.match(answer.body, /connection termination$/);
+  client.socket.end();
+  await proxy.settled();
+  server.close();
+});
