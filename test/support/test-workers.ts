@@ -304,14 +304,17 @@ export class TestWorkers {
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
     readonly tls: TlsBlocks;
+    readonly http2: StatBlock;
   } {
     const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
+    const http2 = this.block(http2Stats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
     const membership = this.block(clusterMembershipStats);
-    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, membership, tls, limits });
-    return { stats, membership, limits, hostBlocks, tls };
+    const blocks = { stats, membership, tls, http2 };
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, ...blocks, limits });
+    return { ...blocks, limits, hostBlocks };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

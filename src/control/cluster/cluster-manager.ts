@@ -309,6 +309,7 @@ export class ClusterManager {
       stats: worker,
       membership: membership.block,
       tls: speaksTls ? slots.tlsBlocks(statName) : noTlsBlocks,
+      http2: config.protocol === "http1" ? 0 : slots.http2Block(statName),
       limits: slots.limits,
     });
     membership.setWarming(false);

@@ -25,6 +25,7 @@ export interface ClusterParts {
   readonly stats: StatBlock;
   readonly membership: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http2: StatBlock;
   /** First of the cluster's shared counters. */
   readonly limits: number;
   readonly activity: ClusterActivity;
@@ -45,6 +46,7 @@ export class Cluster implements UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http2: StatBlock;
   readonly breakers: CircuitBreakers;
   readonly highBreakers: CircuitBreakers;
   readonly activity: ClusterActivity;
@@ -57,6 +59,7 @@ export class Cluster implements UpstreamCluster {
     this.config = parts.config;
     this.stats = parts.stats;
     this.tls = parts.tls;
+    this.http2 = parts.http2;
     this.activity = parts.activity;
     const { default: normal, high } = parts.config.circuitBreakers;
     const { limits, slab, random, runtime } = environment;

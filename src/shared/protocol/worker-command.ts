@@ -248,6 +248,8 @@ export interface SetCluster {
   /** `clusterMembershipStats`: main's, but of hosts that workers make themselves. */
   readonly membership: StatBlock;
   readonly tls: TlsBlocks;
+  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  readonly http2: StatBlock;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
 }

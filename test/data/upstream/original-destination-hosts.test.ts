@@ -94,13 +94,13 @@ test("hosts to which something is open survive a sweep, others leave", () => {
   );
   assert(busy && idle && pooled);
   busy.activeRequests = 1;
-  pooled.pool = { drain: () => {}, isEmpty: false };
+  pooled.http2Pool = { drain: () => {}, isEmpty: false };
   sweep();
   assert.deepEqual([busy.isMember, idle.isMember, pooled.isMember], [true, false, true]);
   assert.equal(counts.size, 2);
   assert.notEqual(hosts.choose(to("192.0.2.2:80")), idle);
   busy.activeRequests = 0;
-  pooled.pool = undefined;
+  pooled.http2Pool = undefined;
   sweep();
   assert.equal(counts.size, 0);
   assert.deepEqual(armed, [], "no timer without hosts");
