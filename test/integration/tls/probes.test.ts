@@ -14,7 +14,6 @@ import { adminOnPortZero } from "../../support/sluice-program.ts";
 import { securedConnection } from "../../support/tls-clients.ts";
 import { inlinePair, serverSocket, underTls } from "../../support/tls-resources.ts";
 import { httpListener } from "../../support/truth-resources.ts";
-import { until } from "../../support/until.ts";
 
 const authority = new TestAuthority();
 after(() => authority[Symbol.dispose]());
@@ -154,25 +153,4 @@ forEachProxy("versions that are none are answered with an alert", async (start) 
     assert.equal(reply[5], 2);
     assert([40, 70].includes(reply[6] ?? 0), `alert ${reply[6]}`);
   }
-});
-
-forEachProxy("who wants to negotiate again is closed", async (start) => {
-  const proxy = await start({ admin: adminOnPortZero, static_resources: { listeners } });
-  const port = (await proxy.listenerPorts()).get("only12") ?? 0;
-  const socket = await securedConnection(port, { maxVersion: "TLSv1.2" });
-  // Which of them it is, is the client's library's choice.
-  const over = new Promise((resolve) => {
-    for (const event of ["error", "end", "close"]) socket.once(event, resolve);
-  });
-  socket.on("error", () => {});
-  socket.resume();
-  socket.renegotiate({ rejectUnauthorized: false }, () => {});
-  await over;
-  await until(
-    async () => (await proxy.stat("http.only12.downstream_cx_active")) === 0,
-    "the proxy has closed it",
-  );
-  // A peer that does not keep to what was agreed on counts as one that went away.
-  assert.equal(await proxy.stat("http.only12.downstream_cx_destroy_remote"), 1);
-  socket.destroy();
 });

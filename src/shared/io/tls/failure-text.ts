@@ -49,10 +49,6 @@ export function keyUsageText(): string {
   return wrapped(302, "KEY_USAGE_BIT_INCORRECT");
 }
 
-export function renegotiationText(): string {
-  return wrapped(182, "NO_RENEGOTIATION");
-}
-
 /** `details`: Envoy's, from "verify cert failed: " on. */
 export function refusalText(details: string): string {
   return wrapped(125, `CERTIFICATE_VERIFY_FAILED:${details}`);

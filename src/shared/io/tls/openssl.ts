@@ -113,8 +113,6 @@ export const sslError = call<(ssl: Pointer, result: number) => number>("SSL_get_
   long,
   int,
 ]);
-/** 1: a handshake is under way, be it the first or another. */
-export const sslInHandshake = call<(ssl: Pointer) => number>("SSL_in_init", int, [long]);
 export const sslHasPending = call<(ssl: Pointer) => number>("SSL_has_pending", int, [long]);
 export const sslCtrlText = call<
   (ssl: Pointer, command: number, number: number, text: string) => number
@@ -467,7 +465,6 @@ export const ssl = {
   OP_IGNORE_UNEXPECTED_EOF: 2 ** 7,
   OP_NO_TICKET: 2 ** 14,
   OP_CIPHER_SERVER_PREFERENCE: 2 ** 22,
-  OP_ALLOW_CLIENT_RENEGOTIATION: 2 ** 8,
   OP_NO_RENEGOTIATION: 2 ** 30,
   OP_NO_COMPRESSION: 2 ** 17,
   TLSEXT_ERR_OK: 0,

@@ -104,9 +104,8 @@ export class SslServerContext implements TlsContext {
   #newContext(): NativeObject {
     const { config, callbacks } = this;
     const { parameters, keyLog, validation, requiresClientCertificate } = config;
-    // OpenSSL would go on after refusing to negotiate again: let begin, it is seen, and ended (`ssl-stream.ts`).
     const options =
-      ssl.OP_ALLOW_CLIENT_RENEGOTIATION +
+      ssl.OP_NO_RENEGOTIATION +
       (config.prefersClientCiphers ? 0 : ssl.OP_CIPHER_SERVER_PREFERENCE) +
       (config.ticketKeys.length > 0 ? 0 : ssl.OP_NO_TICKET);
     const context = newContext({ method: serverMethod(), parameters, keyLog, options }, callbacks);

@@ -19,7 +19,6 @@ import {
   sslFree,
   sslHandshake,
   sslHasPending,
-  sslInHandshake,
   sslNew,
   sslOwnCertificate,
   sslPeerLeaf,
@@ -46,13 +45,7 @@ import {
 } from "./openssl.ts";
 import { certificateOf, certificatesOf } from "./pem.ts";
 import { encodeProtocols, selectProtocol } from "./alpn.ts";
-import {
-  chainText,
-  failureText,
-  noPeerCertificate,
-  refusalText,
-  renegotiationText,
-} from "./failure-text.ts";
+import { chainText, failureText, noPeerCertificate, refusalText } from "./failure-text.ts";
 import { keyUsageFailure, keyUsageFrom } from "./key-usage.ts";
 import type { Asked } from "./ssl-callbacks.ts";
 import type { SslClientContext } from "./ssl-client-context.ts";
@@ -331,22 +324,10 @@ export class SslStream implements Asked {
     const code = errno();
     const kind = sslError(this.#ssl.pointer, result);
     this.readWaitsForRoom = kind === numbers.ERROR_WANT_WRITE;
-    const isBlocked = kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE;
-    if (isBlocked && this.#isNegotiatingAgain()) {
-      this.#failure ??= { kind: "protocol", reason: renegotiationText() };
-      return sslFailed;
-    }
-    if (isBlocked) return sslBlocked;
+    if (kind === numbers.ERROR_WANT_READ || kind === numbers.ERROR_WANT_WRITE) return sslBlocked;
     if (kind === numbers.ERROR_ZERO_RETURN) return 0;
     this.#fail(result, code);
     return sslFailed;
-  }
-
-  /** A client's wish: each costs a signature, and what was agreed on would not hold (RFC 8740 1; Envoy closes, too). */
-  #isNegotiatingAgain(): boolean {
-    const { role } = this.#context;
-    if (role !== "server" || this.#session?.version === "TLSv1.3") return false;
-    return sslInHandshake(this.#ssl.pointer) === 1;
   }
 
   /** `code`: errno right after the call, for any other call may change it. */
