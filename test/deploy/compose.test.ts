@@ -38,6 +38,16 @@ test(
   },
 );
 
+test("the restarter is added to a service that is there, with flags that exist", () => {
+  const overlay = load(readFileSync("deploy/compose.restarter.yaml", "utf8")) as {
+    services: Readonly<Record<string, Service>>;
+  };
+  for (const [name, service] of Object.entries(overlay.services)) {
+    assert(services[name], name);
+    assert.deepEqual(unknownFlags(`sluice ${service.command.join(" ")}`), []);
+  }
+});
+
 test("every file that a service needs is there, every service it waits for too", () => {
   for (const [name, service] of Object.entries(services)) {
     assert.equal(

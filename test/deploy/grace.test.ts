@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parseRestarterOptions } from "../../src/cli/restarter/restarter-options.ts";
 import { parseOptions } from "../../src/control/server/options.ts";
 
 /** What follows the drain: workers' answer, and their end. */
@@ -15,4 +16,15 @@ for (const [file, setting] of [
     assert(parsed.kind === "run");
     const seconds = Number(setting.exec(readFileSync(file, "utf8"))?.[1]);
     assert(seconds >= parsed.options.shutdownDrainMs / 1000 + endSeconds, `${seconds} s`);
+  });
+
+for (const [file, setting] of [
+  ["deploy/compose.restarter.yaml", /stop_grace_period: (\d+)s$/m],
+  ["deploy/systemd/sluice.service.d/restarter.conf", /^TimeoutStopSec=(\d+)$/m],
+] as const)
+  test(`${file} lets the restarter end its processes itself`, () => {
+    const options = parseRestarterOptions(["--", "sluice"]);
+    assert(options);
+    const seconds = Number(setting.exec(readFileSync(file, "utf8"))?.[1]);
+    assert(seconds >= options.termTimeoutMs / 1000 + endSeconds, `${seconds} s`);
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
@@ -8,28 +8,34 @@ import { unknownFlags } from "../support/known-flags.ts";
 
 const unitFile = "deploy/systemd/sluice.service";
 const unit = readFileSync(unitFile, "utf8");
+const dropInFile = "deploy/systemd/sluice.service.d/restarter.conf";
+const dropIn = readFileSync(dropInFile, "utf8");
 const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 const skip = !hasSystemd && "systemd-analyze is not installed";
 
-test("systemd takes the unit without a word", { skip }, (t) => {
-  const { status, stderr } = analyze(t, "verify");
-  assert.equal(stderr, "");
-  assert.equal(status, 0);
-});
+for (const [name, withDropIn] of [
+  ["the unit", false],
+  ["the unit with the restarter", true],
+] as const)
+  test(`systemd takes ${name} without a word`, { skip }, (t) => {
+    const { status, stderr } = analyze(t, withDropIn, "verify");
+    assert.equal(stderr, "");
+    assert.equal(status, 0);
+  });
 
 test("systemd sees the service well confined", { skip }, (t) => {
   // 0 is nothing allowed, 100 is everything; the threshold is the worst level that passes.
-  const { status, stdout } = analyze(t, "security", "--offline=true", "--threshold=25");
+  const { status, stdout } = analyze(t, true, "security", "--offline=true", "--threshold=25");
   assert.equal(status, 0, stdout);
 });
 
 test("the unit gives the proxy flags that it has", () => {
-  for (const line of unit.matchAll(/^ExecStart(?:Pre)?=(.*)$/gm))
+  for (const line of (unit + dropIn).matchAll(/^ExecStart(?:Pre)?=(.*)$/gm))
     assert.deepEqual(unknownFlags(line[1] ?? ""), []);
 });
 
 /** Runs on a copy whose program is there: the unit's own path is where it will be installed. */
-function analyze(t: TestContext, ...args: string[]): SpawnSyncReturns<string> {
+function analyze(t: TestContext, withDropIn: boolean, ...args: string[]): SpawnSyncReturns<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-unit-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const copy = path.join(folder, "sluice.service");
@@ -37,5 +43,10 @@ function analyze(t: TestContext, ...args: string[]): SpawnSyncReturns<string> {
   const program = path.join(folder, "sluice");
   symlinkSync(process.cwd(), program);
   writeFileSync(copy, unit.replaceAll("/opt/sluice", program));
+  if (withDropIn) {
+    mkdirSync(`${copy}.d`);
+    const dropInCopy = path.join(`${copy}.d`, path.basename(dropInFile));
+    writeFileSync(dropInCopy, dropIn.replaceAll("/opt/sluice", program));
+  }
   return spawnSync("systemd-analyze", [...args, copy], { encoding: "utf8" });
 }

@@ -6,13 +6,23 @@ import { globSync, readFileSync } from "node:fs";
  * nothing of the program itself.
  */
 const flagTable = "src/control/server/flag-table.ts";
+const restarterOptions = "src/cli/restarter/restarter-options.ts";
 
 export function unknownFlags(commandLine: string): string[] {
-  const subcommand = /^(?:bin\/)?sluice (\w[\w-]*)/.exec(commandLine)?.[1];
-  if (subcommand !== undefined) return unknownOfSubcommand(commandLine, subcommand);
+  const subcommand = /^(?:\S*\/)?sluice (\w[\w-]*)/.exec(commandLine)?.[1];
+  // What comes after `--` is a command line of its own: the restarter's.
+  const [own = "", ...others] = commandLine.split(" -- ");
+  const unknown = others.filter((other) => !other.startsWith("COMMAND")).flatMap(unknownFlags);
+  if (subcommand !== undefined) return [...unknownOfSubcommand(own, subcommand), ...unknown];
   const table = readFileSync(flagTable, "utf8");
   const known = new Set([...table.matchAll(/\bname: "([a-z-]+)"/g)].map(([, name]) => name));
   const short = new Set([...table.matchAll(/\bshort: "(\w)"/g)].map(([, name]) => name));
+  // A flag that a text names alone may be the restarter's: nearly all of its page is about them.
+  if (commandLine.startsWith("--"))
+    for (const [, name = ""] of readFileSync(restarterOptions, "utf8").matchAll(
+      /^  --([a-z-]+) /gm,
+    ))
+      known.add(name);
   return commandLine.split(/\s+/).filter((word) => {
     const long = /^--([a-z][a-z-]*)/.exec(word)?.[1];
     if (long !== undefined) return !known.has(long);
