@@ -1,4 +1,5 @@
 /** Views of managers as the admin sees them, with everything set that a test does not care about. */
+import { http2Options } from "./http2-options.ts";
 import type { ClusterView } from "../../src/control/cluster/cluster-view.ts";
 import type { ListenerView } from "../../src/control/listener/listener-view.ts";
 import { listenerTag } from "../../src/shared/common/brand.ts";
@@ -53,6 +54,8 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       failTrafficOnPanic: false,
       closeConnectionsOnHealthFailure: false,
       protocol: "http1",
+      http1Trailers: false,
+      http2: http2Options(),
       transportSocket: { kind: "rawBuffer" },
     },
     hosts: [

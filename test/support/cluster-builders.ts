@@ -1,3 +1,4 @@
+import { http2Options } from "./http2-options.ts";
 import type {
   ClusterHealthConfig,
   DecodedCluster,
@@ -44,6 +45,8 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
       failTrafficOnPanic: false,
       closeConnectionsOnHealthFailure: false,
       protocol: "http1",
+      http1Trailers: false,
+      http2: http2Options(),
       transportSocket: { kind: "rawBuffer" },
     },
     loadAssignment: addresses ? assignment(sketch.name, addresses) : undefined,

@@ -1,4 +1,5 @@
 /** Clusters and hosts for tests, with defaults for all that a test does not care about. */
+import { http2Options } from "./http2-options.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { SetCluster, SetHosts } from "../../src/shared/protocol/worker-command.ts";
 import { clusterLimitSlots, noTlsBlocks } from "../../src/shared/protocol/worker-command.ts";
@@ -32,6 +33,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
+    http1Trailers: false,
+    http2: http2Options(),
     transportSocket: { kind: "rawBuffer" },
     ...overrides,
   };
@@ -67,6 +70,7 @@ export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]):
     hostBlocks: [],
     stats: 1,
     tls: noTlsBlocks,
+    http2: 0,
     limits: 0,
   };
 }

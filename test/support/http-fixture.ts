@@ -109,6 +109,7 @@ export function httpConfig(
     acceptHttp10: false,
     defaultHostForHttp10: "",
     allowAbsoluteUrl: true,
+    http1Trailers: false,
     http2: http2Options(),
     headersWithUnderscores: "allow",
     accessLog: [],

@@ -137,6 +137,7 @@ export function httpConnectionManagerConfig(
     acceptHttp10: false,
     defaultHostForHttp10: "",
     allowAbsoluteUrl: true,
+    http1Trailers: false,
     http2: http2Options(),
     headersWithUnderscores: "allow",
     accessLog: [],

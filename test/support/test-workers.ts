@@ -301,13 +301,15 @@ export class TestWorkers {
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
     readonly tls: TlsBlocks;
+    readonly http2: StatBlock;
   } {
     const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
+    const http2 = this.block(http2Stats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
-    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, tls, limits });
-    return { stats, limits, hostBlocks, tls };
+    this.post({ kind: "setCluster", config, hosts, hostBlocks, stats, tls, http2, limits });
+    return { stats, limits, hostBlocks, tls, http2 };
   }
 
   /** As main stops a listener: everywhere, then the queue is emptied by one, then the socket closes. */

@@ -308,6 +308,7 @@ export class ClusterManager {
       hostBlocks: cluster.hostBlocks,
       stats: worker,
       tls: speaksTls ? slots.tlsBlocks(statName) : noTlsBlocks,
+      http2: config.protocol === "http1" ? 0 : slots.http2Block(statName),
       limits: slots.limits,
     });
     membership.setWarming(false);

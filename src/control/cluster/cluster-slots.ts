@@ -5,7 +5,7 @@
 import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
-import { clusterStats } from "../../shared/stats/stat-names.ts";
+import { clusterStats, http2Stats } from "../../shared/stats/stat-names.ts";
 import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { CircuitBreakerStats } from "./circuit-breaker-stats.ts";
@@ -29,6 +29,8 @@ export class ClusterSlots {
   readonly #blocks = new Map<string, ClusterStatBlocks>();
   /** Of versions that speak TLS. */
   readonly #tls = new Map<string, TlsBlocks>();
+  /** Of versions that speak HTTP/2. */
+  readonly #http2 = new Map<string, StatBlock>();
 
   private constructor(limits: number, shared: ClusterLimits, stats: MainStats) {
     this.limits = limits;
@@ -70,6 +72,14 @@ export class ClusterSlots {
     return blocks;
   }
 
+  http2Block(statName: string): StatBlock {
+    const known = this.#http2.get(statName);
+    if (known !== undefined) return known;
+    const block = this.#stats.allocator.allocate(http2Stats, `cluster.${statName}.http2.`);
+    this.#http2.set(statName, block);
+    return block;
+  }
+
   /** Gives everything back once no worker counts anything any more; false: ask again later. */
   releaseIfUnused(): boolean {
     if (!this.#shared.isZero(this.limits, clusterLimitSlots)) return false;
@@ -84,6 +94,8 @@ export class ClusterSlots {
       this.#stats.allocator.release(connection);
       this.#stats.allocator.release(factory);
     }
+    for (const block of this.#http2.values()) this.#stats.allocator.release(block);
+    this.#http2.clear();
     this.#blocks.clear();
     this.#tls.clear();
     return true;

@@ -17,7 +17,6 @@ import type {
   DynamicResources,
   NodeConfig,
 } from "./bootstrap-config.ts";
-import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { decodeCluster } from "./clusters.ts";
 import { clusterOf } from "./api-config-sources.ts";
 import { type Authorities, decodeAuthorities } from "./authorities.ts";
@@ -123,10 +122,7 @@ function decodeMessage(
     ...listeners.flatMap(({ config }) => logClustersOf(config)),
   ];
   const own = ownClusters([...apisOf(sources), ...aggregatedApis(ads, authorities)], reportedTo);
-  for (const cluster of clusters) {
-    if (!own.grpc.has(cluster.config.name)) warnOfHttp2(cluster.config, context);
-    judgeClusterTls(cluster, { own, ads }, context);
-  }
+  for (const cluster of clusters) judgeClusterTls(cluster, { own, ads }, context);
   return {
     node,
     admin: message.admin && decodeAdmin(message.admin, context),

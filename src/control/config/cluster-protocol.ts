@@ -3,11 +3,21 @@
  * or in the older fields of the cluster itself.
  */
 import type { Cluster } from "../../../gen/es/envoy/config/cluster/v3/cluster_pb.d.ts";
-import type { HttpProtocolOptions as CommonOptions } from "../../../gen/es/envoy/config/core/v3/protocol_pb.d.ts";
-import type { HttpProtocolOptions } from "../../../gen/es/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.d.ts";
+import type {
+  Http1ProtocolOptions,
+  Http2ProtocolOptions,
+  HttpProtocolOptions as CommonOptions,
+} from "../../../gen/es/envoy/config/core/v3/protocol_pb.d.ts";
+import type {
+  HttpProtocolOptions,
+  HttpProtocolOptions_AutoHttpConfig as AutoHttpConfig,
+  HttpProtocolOptions_ExplicitHttpConfig as ExplicitHttpConfig,
+  HttpProtocolOptions_UseDownstreamHttpConfig as DownstreamHttpConfig,
+} from "../../../gen/es/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.d.ts";
 import type { ClusterConfig } from "../../shared/config/cluster-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeHttp2Options } from "./http2-options.ts";
 import { judgeUpstreamFilters } from "./http-filter-configs.ts";
 
 const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" as const;
@@ -15,35 +25,43 @@ const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 /** Docs: `HttpProtocolOptions.idle_timeout`, "defaults to 1 hour". */
 const idleTimeoutMsDefault = 3_600_000;
 
-/** Said of every cluster that asks for it; the one that carries xDS keeps its HTTP/2 without a word. */
-export function warnOfHttp2(config: ClusterConfig, context: DecodeContext): void {
-  if (config.protocol !== "http2") return;
-  context.warn(
-    "envoy.config.cluster.v3.Cluster.http2_protocol_options",
-    `requests to cluster '${config.name}' go by HTTP/1.1: HTTP/2 to upstreams is not built`,
-  );
-}
-
 type ProtocolConfig = Pick<
   ClusterConfig,
-  "protocol" | "idleTimeoutMs" | "maxConnectionDurationMs" | "maxRequestsPerConnection"
+  | "protocol"
+  | "http1Trailers"
+  | "http2"
+  | "idleTimeoutMs"
+  | "maxConnectionDurationMs"
+  | "maxRequestsPerConnection"
 >;
+
+/** What either place says of HTTP. */
+interface Codecs {
+  readonly protocol: ClusterConfig["protocol"];
+  readonly http1: Http1ProtocolOptions | undefined;
+  readonly http2: Http2ProtocolOptions | undefined;
+}
 
 export function decodeClusterProtocol(cluster: Cluster, context: DecodeContext): ProtocolConfig {
   const options = decodeOptions(cluster, context);
   if (!options)
-    return protocolConfig(
-      cluster.http2ProtocolOptions ? "http2" : "http1",
-      cluster.commonHttpProtocolOptions,
-      cluster,
-    );
+    return protocolConfig(legacyCodecs(cluster), cluster.commonHttpProtocolOptions, cluster);
   judgeUpstreamFilters(options.httpFilters, context);
   judgeAutoSni(options, cluster, context);
   return protocolConfig(
-    decodeProtocol(options, cluster.transportSocket !== undefined, context),
+    codecsOf(options, cluster.transportSocket !== undefined, context),
     options.commonHttpProtocolOptions,
     cluster,
   );
+}
+
+/** By the number of `Cluster.ClusterProtocolSelection`. */
+const useDownstreamProtocol = 1;
+
+function legacyCodecs(cluster: Cluster): Codecs {
+  const { httpProtocolOptions: http1, http2ProtocolOptions: http2 } = cluster;
+  const isDownstreams = Number(cluster.protocolSelection) === useDownstreamProtocol;
+  return { protocol: isDownstreams ? "downstream" : http2 ? "http2" : "http1", http1, http2 };
 }
 
 /** In plain text there is no name to send, and none to hold a certificate against. */
@@ -66,12 +84,14 @@ function judgeAutoSni(
 }
 
 function protocolConfig(
-  protocol: ClusterConfig["protocol"],
+  { protocol, http1, http2 }: Codecs,
   common: CommonOptions | undefined,
   cluster: Cluster,
 ): ProtocolConfig {
   return {
     protocol,
+    http1Trailers: http1?.enableTrailers ?? false,
+    http2: decodeHttp2Options(http2, false),
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
     maxRequestsPerConnection:
@@ -94,27 +114,42 @@ function decodeOptions(cluster: Cluster, context: DecodeContext): HttpProtocolOp
   return options;
 }
 
-function decodeProtocol(
+function codecsOf(
   { upstreamProtocolOptions: choice }: HttpProtocolOptions,
   isSecured: boolean,
   context: DecodeContext,
-): ClusterConfig["protocol"] {
+): Codecs {
   switch (choice.case) {
     case "explicitHttpConfig":
-      return choice.value.protocolConfig.case === "http2ProtocolOptions" ? "http2" : "http1";
+      return explicitCodecs(choice.value);
     case "autoConfig":
       if (!isSecured)
         context.refuse(
           "ALPN configured for cluster which has a non-ALPN transport socket: auto_config needs TLS",
         );
-      context.warn(`${optionsTypeName}.auto_config`, "http/1.1 alone is offered and spoken");
-      return "http1";
+      return codecs("alpn", choice.value);
     case "useDownstreamProtocolConfig":
-      context.warn(`${optionsTypeName}.use_downstream_protocol_config`, "upstreams get HTTP/1.1");
-      return "http1";
+      return codecs("downstream", choice.value);
     case undefined:
-      return "http1";
+      return { protocol: "http1", http1: undefined, http2: undefined };
     default:
       return choice satisfies never;
   }
+}
+
+function explicitCodecs({ protocolConfig: choice }: ExplicitHttpConfig): Codecs {
+  if (choice.case === "http2ProtocolOptions")
+    return { protocol: "http2", http1: undefined, http2: choice.value };
+  const http1 = choice.case === "httpProtocolOptions" ? choice.value : undefined;
+  return { protocol: "http1", http1, http2: undefined };
+}
+
+function codecs(
+  protocol: ClusterConfig["protocol"],
+  {
+    httpProtocolOptions: http1,
+    http2ProtocolOptions: http2,
+  }: AutoHttpConfig | DownstreamHttpConfig,
+): Codecs {
+  return { protocol, http1, http2 };
 }

@@ -64,6 +64,7 @@ export function decodeHttpConnectionManager(
     mergeSlashes: message.mergeSlashes,
     stripPort: decodeStripPort(message),
     acceptHttp10: http1?.acceptHttp10 ?? false,
+    http1Trailers: http1?.enableTrailers ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
     allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
     http2: decodeHttp2Options(

@@ -16,7 +16,6 @@ import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import type { DecodeResult } from "../proto/decode-result.ts";
 import { typeUrlOf } from "../proto/type-url.ts";
-import { warnOfHttp2 } from "./cluster-protocol.ts";
 import { clusterTypeName, decodeCluster } from "./clusters.ts";
 import { DecodeContext, type DecodeTools } from "./decode-context.ts";
 import type { DecodedCluster } from "./decoded-cluster.ts";
@@ -74,7 +73,7 @@ export function createResourceDecoders(tools: DecodeTools): ResourceDecoders {
       tools,
       decoder("LDS", protos.schema<Listener>(listenerTypeName), decodeListener),
     ),
-    clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodePushedCluster),
+    clusters: decoder("CDS", protos.schema<Cluster>(clusterTypeName), decodeCluster),
     routes: decoder(
       "RDS",
       protos.schema<RouteConfiguration>(routeConfigTypeName),
@@ -148,16 +147,6 @@ function pushedRoutesOf(
   };
   return (message, context, bytes) =>
     new ReceivedRouteConfig(decodeRouteConfig(message, context, bytes), reader);
-}
-
-function decodePushedCluster(
-  message: Cluster,
-  context: DecodeContext,
-  bytes: Uint8Array,
-): DecodedCluster {
-  const cluster = decodeCluster(message, context, bytes);
-  warnOfHttp2(cluster.config, context);
-  return cluster;
 }
 
 interface Work<M extends Message, T> {

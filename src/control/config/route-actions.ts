@@ -128,6 +128,11 @@ const retryConditions: readonly string[] = [
   "reset",
   "retriable-4xx",
   "retriable-status-codes",
+  "cancelled",
+  "deadline-exceeded",
+  "resource-exhausted",
+  "internal",
+  "unavailable",
 ] satisfies RetryPolicy["retryOn"];
 
 /** Conditions that we do not know are passed over, as Envoy passes over them. */

@@ -13,10 +13,10 @@ import type { ResponseFlag } from "../network/stream-info.ts";
 import type { UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
+import { grpcReplyFields, isGrpcRequest } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
-import { FramedBody } from "./http1/framed-body.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -46,7 +46,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #framing;
-  readonly #requestBody = new FramedBody();
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -64,6 +63,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isHead = false;
   #isRepeatable = false;
   #isSending = false;
+  #isChunked = false;
+  #isGrpc = false;
   #lastActivityMs = 0;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
@@ -129,7 +130,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
-    this.#requestBody.isChunked = requestHead.fields.isChunked;
+    this.#isChunked = requestHead.fields.isChunked;
+    this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
     this.#readMethod();
@@ -174,6 +176,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#route = undefined;
     this.#takeLive();
     this.#isHead = false;
+    this.#isGrpc = false;
     this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
     this.#context.count(httpStat.rqTotal);
     this.#context.add(httpStat.rqActive, 1);
@@ -206,9 +209,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       firstHost: this.#firstHost,
       isHeadRequest: this.#isHead,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
+      isChunked: this.#isChunked,
     };
-    const { bytes } = this.#context.reactor.arena;
-    this.#exchange.start(plan, this.#requestBody.part(bytes, start, end, isEnd));
+    this.#exchange.start(plan, { start, end, isEnd });
   }
 
   /** A further part of the decoded body. */
@@ -217,8 +220,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
-    const { bytes } = this.#context.reactor.arena;
-    this.#exchange.sendBody(this.#requestBody.part(bytes, start, end, isEnd));
+    this.#exchange.sendBody({ start, end, isEnd });
+  }
+
+  /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the request is over. */
+  sendTrailers(start: number, end: number): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.info.requestEndAtMs = this.#lastActivityMs;
+    if (this.#phase === "none" || !this.#isSending) return;
+    this.#exchange.sendTrailers(start, end);
   }
 
   /** The rest of the request makes no sense. */
@@ -309,6 +319,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.bytesSent += end - start;
     this.#sink.sendBody(start, end, isEnd);
     if (isEnd) this.#end();
+  }
+
+  onResponseTrailers(start: number, end: number): void {
+    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.#sink.sendTrailers(start, end);
+    this.#end();
   }
 
   onExchangeFailed(failure: ExchangeFailure): void {
@@ -447,7 +463,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sendLocal({ status: status || reply.status, body: reply.body, fields: [] });
   }
 
-  #sendLocal(reply: LocalReply): void {
+  #sendLocal(given: LocalReply): void {
+    const reply = this.#isGrpc ? this.#grpcReply(given) : given;
     const { writer } = this.#context;
     const framing = this.#framing;
     this.#phase = "answering";
@@ -462,6 +479,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
     this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
     this.#end();
+  }
+
+  /** A client that speaks gRPC looks for the status in a field, and at no body. */
+  #grpcReply({ status, body, fields }: LocalReply): LocalReply {
+    const message = this.#isHead ? "" : body;
+    return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
   }
 
   /** A deadline passed: an answer if there was none yet, else the end of the connection. */

@@ -14,7 +14,7 @@ import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
-import type { BodyPart } from "./upstream/exchange.ts";
+import type { BodyPart } from "./upstream/upstream-request.ts";
 import type { ActiveRequest } from "./active-request.ts";
 import { ConnectionLife } from "./connection-life.ts";
 import { DeadlineTimer, never } from "./deadline-timer.ts";
@@ -25,8 +25,9 @@ import { latin1 } from "./http1/ascii.ts";
 import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
 import { PartialHead } from "./http1/partial-head.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
-import { ResponseSender } from "./http1/framed-body.ts";
+import { MessageSender } from "./http1/message-sender.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
+import { stageTrailers } from "./http1/trailer-lines.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
 
@@ -44,7 +45,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   readonly #context: HttpContext;
   readonly #requests: ActiveRequestPool;
   readonly #connection: DownstreamConnection;
-  readonly #sender: ResponseSender;
+  readonly #sender: MessageSender;
   readonly #life: ConnectionLife;
   readonly #timer: DeadlineTimer;
   /** Undefined between requests. */
@@ -70,7 +71,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#context = context;
     this.#requests = requests;
     this.#connection = connection;
-    this.#sender = new ResponseSender(this, context.writer, context.reactor.arena);
+    this.#sender = new MessageSender(this, context.writer, context.reactor.arena);
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
   }
@@ -165,11 +166,16 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendHead(body: BodyPart, isChunked: boolean): void {
-    this.#sender.sendHead(body, isChunked);
+    this.#sender.sendHead(this.#context.writer, body, isChunked);
   }
 
   sendBody(start: number, end: number, isEnd: boolean): void {
     this.#sender.sendBody(start, end, isEnd);
+  }
+
+  sendTrailers(start: number, end: number): void {
+    if (this.#context.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    else this.#sender.sendBody(end, end, true);
   }
 
   decidesToClose(): boolean {
@@ -321,7 +327,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       ? this.#context.reactor.arena.bytes.slice(start, end)
       : undefined;
     const decoder = (this.#decoder ??= new ChunkedDecoder());
-    decoder.reset();
+    decoder.reset(this.#context.config.http1Trailers);
     const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, bodyStart, end);
     if (bodyEnd < 0) {
       this.#refuse("malformed");
@@ -332,7 +338,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#onChunks(decoder);
     const request = this.#startRequest();
     if (request.isWaiting && copy !== undefined) this.#hold(copy.subarray(0, bodyEnd - start));
-    else request.send(bodyStart, decoder.dataEnd, decoder.isDone);
+    else {
+      request.send(bodyStart, decoder.dataEnd, decoder.isDone && decoder.trailers === undefined);
+      this.#sendTrailers(decoder);
+    }
     return bodyEnd;
   }
 
@@ -364,10 +373,22 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, start, end);
     if (bodyEnd < 0) return this.#onMalformedBody(end);
     this.#onChunks(decoder);
-    if (decoder.dataEnd > start || decoder.isDone) {
-      this.#request?.sendBody(start, decoder.dataEnd, decoder.isDone);
+    const isEnd = decoder.isDone && decoder.trailers === undefined;
+    if (decoder.dataEnd > start || isEnd) {
+      this.#request?.sendBody(start, decoder.dataEnd, isEnd);
     }
+    this.#sendTrailers(decoder);
     return bodyEnd;
+  }
+
+  /** With which a body ended, if it has them and they are wanted. */
+  #sendTrailers({ isDone, trailers }: ChunkedDecoder): void {
+    if (!isDone || trailers === undefined) return;
+    const { writer, reactor, config } = this.#context;
+    const { maxRequestHeadersCount } = config;
+    const end = stageTrailers(reactor.arena, writer, trailers, maxRequestHeadersCount);
+    if (end < 0) this.#onMalformedBody(0);
+    else this.#request?.sendTrailers(reactor.arena.stagingStart, end);
   }
 
   #onLengthBody(start: number, end: number): number {

@@ -85,6 +85,7 @@ export class RequestComposer {
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
+    writer.framingStart = writer.at;
     this.#writeLength();
     writer.endLine();
     if (request.info.path !== undefined) this.#keepRewritten(request, route, host);

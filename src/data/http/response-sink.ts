@@ -1,5 +1,5 @@
 /** The server side of the codec, as a request sees it: where answers go. */
-import type { BodyPart } from "./upstream/exchange.ts";
+import type { BodyPart } from "./upstream/upstream-request.ts";
 
 export interface ResponseSink {
   readonly isHttp2: boolean;
@@ -7,6 +7,8 @@ export interface ResponseSink {
   sendHead(body: BodyPart, isChunked: boolean): void;
   /** A further part of the body, as it came. */
   sendBody(start: number, end: number, isEnd: boolean): void;
+  /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the response is over. */
+  sendTrailers(start: number, end: number): void;
   /** Every byte of the request was received. */
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */

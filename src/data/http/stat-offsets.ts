@@ -100,6 +100,8 @@ const cluster = (name: Parameters<typeof clusterStats.offset>[0]): number =>
 export const clusterStat = {
   cxTotal: cluster("upstream_cx_total"),
   cxHttp1Total: cluster("upstream_cx_http1_total"),
+  cxHttp2Total: cluster("upstream_cx_http2_total"),
+  cxCloseNotify: cluster("upstream_cx_close_notify"),
   cxConnectFail: cluster("upstream_cx_connect_fail"),
   cxConnectTimeout: cluster("upstream_cx_connect_timeout"),
   cxIdleTimeout: cluster("upstream_cx_idle_timeout"),

@@ -2,6 +2,7 @@
  * How one connection to a host is made, in plain text or under TLS, and why it was not (Envoy: `ClientSslSocketFactory` and
  * the transport socket options of its pools). Connected means that the handshake is done, too.
  */
+import type { Random } from "../../shared/common/random.ts";
 import type { UpstreamSocketConfig } from "../../shared/config/cluster-config.ts";
 import type { Reactor, Socket, SocketHandler, SocketOptions } from "../../shared/io/reactor.ts";
 import type { StatSlab } from "../../shared/stats/slab.ts";
@@ -19,9 +20,11 @@ export interface UpstreamEnvironment {
   readonly reactor: Reactor;
   readonly slab: StatSlab;
   readonly tls: TlsContexts;
+  readonly random: Random;
 }
 
-export type UpstreamProtocol = "http1" | "tcp";
+/** `alpn`: whichever HTTP the host chooses. */
+export type UpstreamProtocol = "http1" | "http2" | "alpn" | "tcp";
 
 export class UpstreamTransport {
   readonly socket: Socket;
@@ -91,12 +94,17 @@ function tlsOptions(
   return {
     context,
     ...(wanted.autoHostSni && hostname !== "" ? { serverName: hostname } : {}),
-    ...(protocol === "http1" ? { alpnProtocols: http1Protocols(wanted.alpnProtocols) } : {}),
+    ...(protocol === "tcp" ? {} : { alpnProtocols: offered(protocol, wanted.alpnProtocols) }),
   };
 }
 
-/** HTTP/2 to upstreams is not built. Envoy too offers what the pool speaks where the cluster says nothing. */
-function http1Protocols(configured: readonly string[]): readonly string[] {
+/** Nothing that the pool would not speak; Envoy too offers what it does where the cluster says nothing. */
+function offered(
+  protocol: Exclude<UpstreamProtocol, "tcp">,
+  configured: readonly string[],
+): readonly string[] {
+  if (protocol === "http2") return ["h2"];
+  if (protocol === "alpn") return ["h2", "http/1.1"];
   const spoken = configured.filter((protocol) => protocol !== "h2");
   return spoken.length > 0 ? spoken : ["http/1.1"];
 }

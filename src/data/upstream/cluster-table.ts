@@ -13,6 +13,8 @@ export interface UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  readonly http2: StatBlock;
   /** Of the default priority. */
   readonly breakers: CircuitBreakers;
   /** Of routes whose priority is high. */
@@ -32,8 +34,10 @@ export interface UpstreamHost {
   activeRequests: number;
   /** Where it is counted (`hostStats`). */
   readonly stats: StatBlock;
-  /** Set by the protocol's pool; closed when the host or the cluster goes. */
-  pool: HostPool | undefined;
+  /** Made at the first request; drained when the host or the cluster goes. */
+  http1Pool: HostPool | undefined;
+  /** Also where the handshake chooses the protocol. */
+  http2Pool: HostPool | undefined;
   /** Of TCP proxies, open to it from this worker. */
   readonly tcpConnections: Set<TcpConnection>;
   /** False once the host left the cluster: a pool must not keep connections to it. */

@@ -19,6 +19,7 @@ export interface ClusterParts {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http2: StatBlock;
   /** First of the cluster's shared counters. */
   readonly limits: number;
   readonly activity: ClusterActivity;
@@ -36,6 +37,7 @@ export class Cluster implements UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http2: StatBlock;
   readonly breakers: CircuitBreakers;
   readonly highBreakers: CircuitBreakers;
   readonly activity: ClusterActivity;
@@ -46,6 +48,7 @@ export class Cluster implements UpstreamCluster {
     this.config = parts.config;
     this.stats = parts.stats;
     this.tls = parts.tls;
+    this.http2 = parts.http2;
     this.activity = parts.activity;
     const { default: normal, high } = parts.config.circuitBreakers;
     const { limits, slab, random, runtime } = environment;

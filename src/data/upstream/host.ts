@@ -9,7 +9,8 @@ import type { HostPool, TcpConnection, UpstreamCluster, UpstreamHost } from "./c
 export class Host implements UpstreamHost {
   readonly cluster: UpstreamCluster;
   activeRequests = 0;
-  pool: HostPool | undefined = undefined;
+  http1Pool: HostPool | undefined = undefined;
+  http2Pool: HostPool | undefined = undefined;
   readonly tcpConnections = new Set<TcpConnection>();
   readonly stats: StatBlock;
   #config: HostConfig;
@@ -37,9 +38,9 @@ export class Host implements UpstreamHost {
     const fails = hasFailed(config) && !hasFailed(this.#config);
     const isSpokenToAnew = !isSameSocket(config, this.#config);
     this.#config = config;
-    if (isSpokenToAnew) this.pool?.drain();
+    if (isSpokenToAnew) this.#drainPools();
     if (!fails) return;
-    this.pool?.drain();
+    this.#drainPools();
     if (!this.cluster.config.closeConnectionsOnHealthFailure) return;
     for (const connection of this.tcpConnections) connection.close("flush");
   }
@@ -47,7 +48,12 @@ export class Host implements UpstreamHost {
   /** The host left: idle connections close now, busy ones when their requests end. */
   leave(): void {
     this.#isMember = false;
-    this.pool?.drain();
+    this.#drainPools();
+  }
+
+  #drainPools(): void {
+    this.http1Pool?.drain();
+    this.http2Pool?.drain();
   }
 }
 

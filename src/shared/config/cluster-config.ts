@@ -1,5 +1,6 @@
 /** A cluster as workers want it: `envoy.config.cluster.v3.Cluster`, resolved and defaulted. */
 import type { SocketAddress } from "../common/address.ts";
+import type { Http2Options } from "./http-config.ts";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -26,7 +27,11 @@ export interface ClusterConfig {
   readonly failTrafficOnPanic: boolean;
   /** TCP connections to a host end when a health check fails it. */
   readonly closeConnectionsOnHealthFailure: boolean;
-  readonly protocol: "http1" | "http2";
+  /** Of HTTP: `downstream`: each request's own; `alpn`: what the host chooses in its handshake. */
+  readonly protocol: "http1" | "http2" | "downstream" | "alpn";
+  /** Trailers of chunked bodies are passed on, both ways. */
+  readonly http1Trailers: boolean;
+  readonly http2: Http2Options;
   /** Of hosts that have none of their own. */
   readonly transportSocket: UpstreamSocketConfig;
 }

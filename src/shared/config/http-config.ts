@@ -43,6 +43,8 @@ export interface HttpConnectionManagerConfig {
   readonly acceptHttp10: boolean;
   readonly defaultHostForHttp10: string;
   readonly allowAbsoluteUrl: boolean;
+  /** Trailers of chunked bodies are passed on, both ways. */
+  readonly http1Trailers: boolean;
   readonly http2: Http2Options;
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";
   readonly accessLog: readonly AccessLogConfig[];

@@ -120,6 +120,16 @@ export interface RedirectAction {
   readonly stripQuery: boolean;
 }
 
+/** Conditions of retries that look at `grpc-status`, with its values (docs: router_filter, x-envoy-retry-grpc-on). */
+export const grpcRetryConditions = {
+  cancelled: 1,
+  "deadline-exceeded": 4,
+  "resource-exhausted": 8,
+  internal: 13,
+  unavailable: 14,
+} as const;
+export type GrpcRetryCondition = keyof typeof grpcRetryConditions;
+
 /** The part of `envoy.config.route.v3.RetryPolicy` that is built. */
 export interface RetryPolicy {
   readonly retryOn: readonly (
@@ -130,6 +140,7 @@ export interface RetryPolicy {
     | "reset"
     | "retriable-4xx"
     | "retriable-status-codes"
+    | GrpcRetryCondition
   )[];
   readonly retriableStatusCodes: readonly number[];
   readonly numRetries: number;

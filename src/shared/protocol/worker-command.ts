@@ -241,6 +241,8 @@ export interface SetCluster {
   readonly hostBlocks: readonly StatBlock[];
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  readonly http2: StatBlock;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;
 }

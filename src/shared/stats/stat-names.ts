@@ -108,7 +108,7 @@ export const listenerHttpStats = defineStats({
   ],
 });
 
-/** `http2.`: of the codec, of all listeners together. */
+/** `http2.`: of the codec, of all listeners together; and `cluster.<name>.http2.`. */
 export const http2Stats = defineStats({
   counters: [
     "goaway_sent",
@@ -174,6 +174,7 @@ export const clusterStats = defineStats({
     "upstream_cx_total",
     "upstream_cx_http1_total",
     "upstream_cx_http2_total",
+    "upstream_cx_close_notify",
     "upstream_cx_connect_fail",
     "upstream_cx_connect_timeout",
     "upstream_cx_connect_attempts_exceeded",

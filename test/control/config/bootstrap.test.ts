@@ -18,26 +18,6 @@ const decode = (text: string, yaml = "", node = noFlags) =>
 const ads =
   "ads_config: {api_type: GRPC, transport_api_version: V3, set_node_on_first_message_only: true, grpc_services: [{envoy_grpc: {cluster_name: xds, authority: x}, initial_metadata: [{key: a, value: b}]}]}";
 
-test("HTTP/2 is warned of on every cluster but the one that carries xDS", () => {
-  const cluster = (name: string): string =>
-    `{name: ${name}, load_assignment: {cluster_name: ${name}}, http2_protocol_options: {}}`;
-  const warningsOf = (clusters: string): string => {
-    const result = decode(
-      `{node: {id: n, cluster: c}, static_resources: {clusters: [${clusters}]}, dynamic_resources: {${ads}}}`,
-    );
-    assert.ok(result.ok);
-    return (result.warnings ?? []).map(({ reason }) => reason).join();
-  };
-  assert.doesNotMatch(warningsOf(cluster("xds")), /HTTP\/1\.1/);
-  const eds = (name: string): string =>
-    `{name: e, type: EDS, eds_cluster_config: {eds_config: {api_config_source: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: ${name}}}]}}}}`;
-  assert.doesNotMatch(warningsOf(`${cluster("endpoints")}, ${eds("endpoints")}`), /HTTP\/1\.1/);
-  assert.match(
-    warningsOf(`${cluster("xds")}, ${cluster("web")}`),
-    /cluster 'web' go by HTTP\/1\.1/,
-  );
-});
-
 test("decodeBootstrap() reads a whole bootstrap", () => {
   const config = valueOf(
     decode(`

@@ -7,6 +7,7 @@ import {
   errorsOf,
   valueOf,
 } from "../../support/config-tools.ts";
+import { http2Options } from "../../support/http2-options.ts";
 
 const endpoint = (address: string): string =>
   `{endpoint: {address: {socket_address: {address: ${address}, port_value: 80}}}}`;
@@ -34,6 +35,8 @@ test("decode() fills in Envoy's defaults", () => {
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
+    http1Trailers: false,
+    http2: http2Options(),
     transportSocket: { kind: "rawBuffer" },
   });
   assert.equal(decoded.waitForWarmOnInit, true);
@@ -80,15 +83,21 @@ test("decode() reads discovery, limits, policy and protocol", () => {
   assert.equal(eds.config.circuitBreakers.high.maxRetries, 9);
 });
 
-test("a cluster that asks for HTTP/2 is taken with a warning that names it", () => {
-  const result = decodeClusterYaml(
-    "{name: a, load_assignment: {cluster_name: a}, http2_protocol_options: {}}",
-  );
-  assert.ok(result.ok);
-  assert.match(
-    result.warnings?.map(({ reason }) => reason).join() ?? "",
-    /cluster 'a' go by HTTP\/1\.1/,
-  );
+test("decode() takes the protocol of requests from where it stands", () => {
+  const protocolOf = (fields: string): string =>
+    valueOf(decodeClusterYaml(`{name: a, load_assignment: {cluster_name: a}, ${fields}}`)).config
+      .protocol;
+  const type = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  const options = (choice: string): string =>
+    `typed_extension_protocol_options: {${type}: {"@type": type.googleapis.com/${type}, ${choice}}}`;
+  assert.equal(protocolOf("http2_protocol_options: {}"), "http2");
+  assert.equal(protocolOf("http_protocol_options: {}"), "http1");
+  assert.equal(protocolOf("protocol_selection: USE_DOWNSTREAM_PROTOCOL"), "downstream");
+  assert.equal(protocolOf(options("explicit_http_config: {http_protocol_options: {}}")), "http1");
+  assert.equal(protocolOf(options("use_downstream_protocol_config: {}")), "downstream");
+  const tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+  const secured = `transport_socket: {name: t, typed_config: {"@type": ${tls}}}`;
+  assert.equal(protocolOf(`${secured}, ${options("auto_config: {}")}`), "alpn");
 });
 
 test("decode() takes protocol options and the first load balancing policy that is built", () => {

@@ -25,7 +25,7 @@ test("setHosts() keeps the pools of hosts that stay and drains those of hosts th
   const [stays, leaves] = table.get("c")?.hosts ?? [];
   assert(stays && leaves);
   const pools = [new FakePool(), new FakePool()] as const;
-  [stays.pool, leaves.pool] = pools;
+  [stays.http1Pool, leaves.http2Pool] = pools;
 
   table.setHosts(setHosts([hostConfig(3), hostConfig(1, { weight: 5 })]));
 
@@ -67,7 +67,7 @@ test("a host that a health check fails loses what is pooled, and its TCP connect
     const [host] = table.get("c")?.hosts ?? [];
     assert(host);
     const pool = new FakePool();
-    host.pool = pool;
+    host.http2Pool = pool;
     let closed = 0;
     host.tcpConnections.add({ close: () => void closed++ });
     table.setHosts(

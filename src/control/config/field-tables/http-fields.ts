@@ -220,4 +220,15 @@ export const httpFields: FieldTables = {
     honoured: ["http_protocol_options", "http2_protocol_options"],
     refused: { http3_protocol_options: "HTTP/3 is not built" },
   },
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig": {
+    honoured: ["http_protocol_options", "http2_protocol_options"],
+    warned: { http3_protocol_options: "HTTP/3 is not built" },
+  },
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig": {
+    honoured: ["http_protocol_options", "http2_protocol_options"],
+    warned: {
+      http3_protocol_options: "HTTP/3 is not built",
+      alternate_protocols_cache_options: "HTTP/3 is not built",
+    },
+  },
 };

@@ -1,6 +1,7 @@
 /**
  * The chunked transfer coding, read in place (RFC 9112 §7.1): data is moved together over the framing,
- * so what leaves is one run of body bytes. Trailers are checked and dropped, as Envoy does by default.
+ * so what leaves is one run of body bytes. Trailers are checked, and kept where they are wanted: Envoy drops them
+ * unless `enable_trailers` says otherwise.
  *
  * Only CRLF ends a line, sizes have 1 to 13 hexadecimal digits and nothing before them, and extensions
  * and trailers are bounded: everything that another parser may read differently is refused.
@@ -9,6 +10,7 @@ import { carriageReturn, hexValue, isValueByte, lineFeed, tokenLower } from "./a
 
 /** Longest extension or all trailers of a body, in bytes; no peer of good will comes near. */
 export const chunkOverheadMax = 16 * 1024;
+const blankLineBytes = 2;
 /** 13 digits are 52 bits: exact in a double. */
 const sizeDigitsMax = 13;
 
@@ -34,12 +36,22 @@ export class ChunkedDecoder {
   #remaining = 0;
   #digits = 0;
   #overhead = 0;
+  #keepsTrailers = false;
+  /** Of the trailers, with the blank line behind them. */
+  #section: number[] = [];
 
   get isDone(): boolean {
     return this.#state === states.done;
   }
 
-  reset(): void {
+  /** The trailer section of a body that is done, with its blank line; undefined: it has none, or none is wanted. */
+  get trailers(): readonly number[] | undefined {
+    return this.#section.length > blankLineBytes ? this.#section : undefined;
+  }
+
+  reset(keepsTrailers = false): void {
+    this.#keepsTrailers = keepsTrailers;
+    if (this.#section.length > 0) this.#section = [];
     this.#state = states.size;
     this.#remaining = 0;
     this.#digits = 0;
@@ -59,6 +71,8 @@ export class ChunkedDecoder {
       } else {
         const next = this.#step(bytes[at] as number);
         if (next < 0) return -1;
+        if (this.#keepsTrailers && this.#state >= states.trailerStart)
+          this.#section.push(bytes[at] as number);
         this.#state = next;
         at++;
       }

@@ -22,6 +22,8 @@ export class HeadWriter {
   readonly #limit: number;
   /** Where the next byte goes: the head is bytes[start, at). */
   at: number;
+  /** Of a request: behind its fields, where the lines begin that frame a body for HTTP/1 alone. */
+  framingStart = 0;
   hasOverflowed = false;
 
   constructor(arena: Arena) {

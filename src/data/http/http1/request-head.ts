@@ -50,6 +50,7 @@ export class RequestHead {
   requestIdIndex = -1;
   upgradeIndex = -1;
   expectIndex = -1;
+  contentTypeIndex = -1;
   /** Any field that only a trusted peer may send (`x-envoy-…`) is there. */
   hasEnvoyFields = false;
   readonly fields = new MessageFields();
@@ -121,6 +122,7 @@ export class RequestHead {
     this.clientCertIndex = -1;
     this.upgradeIndex = -1;
     this.expectIndex = -1;
+    this.contentTypeIndex = -1;
     this.hasEnvoyFields = false;
     const { count, id: ids } = headers;
     for (let i = 0; i < count; i++) {
@@ -150,6 +152,9 @@ export class RequestHead {
         break;
       case knownHeader.upgrade:
         this.upgradeIndex = index;
+        break;
+      case knownHeader["content-type"]:
+        this.contentTypeIndex = index;
         break;
       case knownHeader.expect:
         this.expectIndex = index;

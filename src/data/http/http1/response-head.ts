@@ -37,7 +37,7 @@ export class ResponseHead {
     if (headEnd < 0) return headEnd;
     const problem = this.fields.read(bytes);
     if (problem !== fieldsOk) return problemOf(problem);
-    this.#locate();
+    this.locate();
     return headEnd;
   }
 
@@ -71,7 +71,8 @@ export class ResponseHead {
     return bytes[at + 1] === lineFeed ? at + 2 : malformed;
   }
 
-  #locate(): void {
+  /** Notes where the fields are that forwarding needs. */
+  locate(): void {
     this.hasDate = false;
     this.serverIndex = -1;
     for (let i = 0; i < headers.count; i++) {

@@ -2,7 +2,7 @@
  * The DATA frame that follows a head in the same read, so that head and body are sent on together: most requests
  * that have a body come in one read.
  */
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import { flag, FrameHeader, frameHeaderBytes, frameSizeMin, frameType } from "./frames.ts";
 import type { ServerStream } from "./server-stream.ts";
 

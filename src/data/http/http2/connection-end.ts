@@ -11,8 +11,9 @@ import { httpStat, http2Stat } from "../stat-offsets.ts";
 import type { Flood } from "./flood-guard.ts";
 import { errorCode, streamIdMax } from "./frames.ts";
 import { KeepalivePing } from "./keepalive-ping.ts";
-import type { ServerOutput } from "./server-output.ts";
 import type { ServerRequests } from "./server-requests.ts";
+import type { ServerStream } from "./server-stream.ts";
+import type { StreamOutput } from "./stream-output.ts";
 import { serving, shutdownPing, type ShutdownState } from "./shutdown.ts";
 
 const floodStats: Readonly<Record<Exclude<Flood, "prematureResets">, number>> = {
@@ -22,7 +23,7 @@ const floodStats: Readonly<Record<Exclude<Flood, "prematureResets">, number>> = 
 };
 
 interface Parts {
-  readonly output: ServerOutput;
+  readonly output: StreamOutput<ServerStream>;
   readonly requests: ServerRequests;
 }
 

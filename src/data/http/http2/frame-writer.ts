@@ -6,7 +6,7 @@ import { arenaLayout } from "../../../shared/io/arena.ts";
 import type { Reactor, Socket } from "../../../shared/io/reactor.ts";
 import type { OutputOwner } from "../../../shared/io/output-buffers.ts";
 import { flag, frameHeaderBytes, frameType, writeUint32 } from "./frames.ts";
-import type { HeadLines, HpackEncoder } from "./hpack-encoder.ts";
+import type { HeadLines, HpackEncoder, RequestLines } from "./hpack-encoder.ts";
 
 const none = -1;
 const pingBytes = 8;
@@ -129,9 +129,27 @@ export class FrameWriter implements OutputOwner {
   /** A head or trailers: HEADERS, and CONTINUATIONs where it is larger than a frame of the peer's. */
   head(stream: HeadOf, encoder: HpackEncoder, lines: HeadLines): void {
     this.#reserve(lines.end - lines.start + headSlackBytes);
+    const blockAt = this.#at + frameHeaderBytes;
+    this.#endHead(stream, encoder.encode(this.#bytes, lines, blockAt));
+  }
+
+  /** As `head`, of a request. */
+  requestHead(stream: HeadOf, encoder: HpackEncoder, lines: RequestLines): void {
+    this.#reserve(lines.end - lines.start + headSlackBytes);
+    const blockAt = this.#at + frameHeaderBytes;
+    this.#endHead(stream, encoder.encodeRequest(this.#bytes, lines, blockAt));
+  }
+
+  /** What stands before other frames on the wire, and is none. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  #endHead(stream: HeadOf, end: number): void {
     const headerAt = this.#at;
     const blockAt = headerAt + frameHeaderBytes;
-    const end = encoder.encode(this.#bytes, lines, blockAt);
     const endFlag = stream.isEnd ? flag.endStream : 0;
     this.framesOut++;
     if (end - blockAt <= stream.frameBytesMax) {

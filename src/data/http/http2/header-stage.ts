@@ -7,6 +7,7 @@
  */
 import type { Arena } from "../../../shared/io/arena.ts";
 import { headers, headersMax } from "../http1/header-table.ts";
+import { isForbiddenTrailer } from "../http1/trailer-lines.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import { entrySize, fieldFacts, type HeaderEntry, pseudo } from "./header-entry.ts";
 
@@ -44,6 +45,10 @@ export class HeaderStage {
     this.buffer = arena.buffer;
     this.#start = arena.stagingStart;
     this.#limit = arena.stagingEnd;
+  }
+
+  get start(): number {
+    return this.#start;
   }
 
   get limit(): number {
@@ -172,4 +177,14 @@ export interface StagedLine {
   readonly start: number;
   readonly valueStart: number;
   readonly valueEnd: number;
+}
+
+/** Whether the block may stand behind a body: no pseudo-headers (RFC 9113 §8.1), nothing that frames or routes. */
+export function isTrailerBlock(stage: HeaderStage, reservedRows: number): boolean {
+  if (stage.isRefused || stage.pseudoStart.some((start) => start >= 0)) return false;
+  for (let i = 0; i < reservedRows; i++) headers.isDropped[i] = 1;
+  for (let i = reservedRows; i < headers.count; i++) {
+    if (isForbiddenTrailer(headers.id[i] as number)) return false;
+  }
+  return true;
 }

@@ -7,7 +7,7 @@ import { latin1 } from "../http1/ascii.ts";
 import { headers } from "../http1/header-table.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { requestHead } from "../http1/request-head.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { ServerStream } from "./server-stream.ts";
 
 const versionLine = latin1(" HTTP/1.1\r\n");
@@ -37,7 +37,7 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
   bytes.set(head, stagingStart);
   requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
   requestHead.minorVersion = 2;
-  const isBodyless = stream.isRequestComplete && heldBody.bytes === 0;
+  const isBodyless = stream.isRequestComplete && heldBody.bytes === 0 && !heldBody.trailers;
   requestHead.fields.isChunked = !isBodyless && requestHead.fields.contentLength < 0;
   request.resume();
   if (request.isWaiting) return;
@@ -46,15 +46,20 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
 }
 
 function sendHeld(stream: ServerStream, arena: Arena, isBodyless: boolean): void {
-  const { bytes, readStart, readEnd } = arena;
+  const { bytes, readStart, readEnd, stagingStart } = arena;
   const { heldBody } = stream;
   const first = heldBody.take(readEnd - readStart);
   bytes.set(first, readStart);
-  const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0;
+  const { trailers } = heldBody;
+  const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0 && !trailers;
   stream.request?.send(readStart, readStart + first.length, isBodyless || hasEnded());
   while (heldBody.bytes > 0) {
     const part = heldBody.take(readEnd - readStart);
     bytes.set(part, readStart);
     stream.request?.sendBody(readStart, readStart + part.length, hasEnded());
   }
+  if (trailers === undefined) return;
+  heldBody.trailers = undefined;
+  bytes.set(trailers, stagingStart);
+  stream.request?.sendTrailers(stagingStart, stagingStart + trailers.length);
 }

@@ -23,6 +23,14 @@ const form = {
 const carriageReturn = 0x0d;
 const colon = 0x3a;
 const multiplier = 31;
+const space = 0x20;
+const hostName = latin1("host: ");
+const authority = latin1(":authority");
+const authorityLine = latin1(":authority: ");
+const authorityIndex = 1;
+const authorityHash = hashOf(authority);
+/** ` HTTP/1.1` CRLF. */
+const versionLineBytes = 11;
 
 /** The static table's names by the hash of their bytes and the colon; checked byte by byte when found. */
 const namesByHash = new Map<number, { readonly name: Uint8Array; readonly index: number }>();
@@ -93,8 +101,53 @@ export class HpackEncoder {
   encode(bytes: Uint8Array, lines: HeadLines, at: number): number {
     let to = this.#smallest < 0 ? at : this.#writeSizeUpdates(bytes, at);
     if (lines.status > 0) to = writeStatus(bytes, to, lines.status);
-    let from = lines.start;
-    while (from < lines.end) {
+    return this.#encodeLines(bytes, lines.start, lines.end, to);
+  }
+
+  /** As `encode`, of a request: what its first line and its Host field say goes in pseudo-headers, before the others. */
+  encodeRequest(bytes: Uint8Array, request: RequestLines, at: number): number {
+    let to = this.#smallest < 0 ? at : this.#writeSizeUpdates(bytes, at);
+    let methodEnd = request.start;
+    while (bytes[methodEnd] !== space) methodEnd++;
+    let pathEnd = methodEnd + 1;
+    while (bytes[pathEnd] !== space) pathEnd++;
+    to = writeMethod(bytes, to, request.start, methodEnd);
+    bytes[to++] = request.isSecured ? 0x87 : 0x86;
+    to = writePath(bytes, to, methodEnd + 1, pathEnd);
+    const start = pathEnd + versionLineBytes;
+    const hostAt = findHost(bytes, start, request.end);
+    if (hostAt < 0) return this.#encodeLines(bytes, start, request.end, to);
+    const hostEnd = lineEndOf(bytes, hostAt);
+    to = this.#encodeAuthority(bytes, to, hostAt + hostName.length, hostEnd - 2);
+    if (hostAt > start) to = this.#encodeLines(bytes, start, hostAt, to);
+    return this.#encodeLines(bytes, hostEnd, request.end, to);
+  }
+
+  /** Of the value bytes[start, end), as if its line stood there. */
+  #encodeAuthority(bytes: Uint8Array, at: number, start: number, end: number): number {
+    let hash = authorityHash;
+    for (let i = start; i < end; i++)
+      hash = (Math.imul(hash, multiplier) + (bytes[i] as number)) | 0;
+    const sent = this.#byHash.get(hash);
+    if (sent !== undefined && isAuthority(sent.line, bytes, start, end))
+      return writeInteger(bytes, at, form.indexed, staticCount + this.#added - sent.ordinal);
+    const size = authority.length + end - start + 32;
+    const isAdded = size <= this.#capacity / 2;
+    const to = writeInteger(bytes, at, isAdded ? form.added : form.plain, authorityIndex);
+    if (isAdded) {
+      const line = new Uint8Array(authorityLine.length + end - start);
+      line.set(authorityLine);
+      line.set(bytes.subarray(start, end), authorityLine.length);
+      this.#add(line, hash, size);
+    }
+    return writeString(bytes, to, start, end);
+  }
+
+  /** The lines bytes[start, end), each `name: value` CRLF. */
+  #encodeLines(bytes: Uint8Array, start: number, end: number, at: number): number {
+    let to = at;
+    let from = start;
+    while (from < end) {
       let hash = 0;
       let nameEnd = from;
       for (; ; nameEnd++) {
@@ -103,17 +156,17 @@ export class HpackEncoder {
         hash = (Math.imul(hash, multiplier) + byte) | 0;
       }
       const nameHash = hash;
-      let end = nameEnd + 2;
-      for (; ; end++) {
-        const byte = bytes[end] as number;
+      let lineEnd = nameEnd + 2;
+      for (; ; lineEnd++) {
+        const byte = bytes[lineEnd] as number;
         if (byte === carriageReturn) break;
         hash = (Math.imul(hash, multiplier) + byte) | 0;
       }
       const sent = this.#byHash.get(hash);
-      if (sent !== undefined && isLine(sent.line, bytes, from, end)) {
+      if (sent !== undefined && isLine(sent.line, bytes, from, lineEnd)) {
         to = writeInteger(bytes, to, form.indexed, staticCount + this.#added - sent.ordinal);
-      } else to = this.#writeNew(bytes, to, { from, nameEnd, end, nameHash, hash });
-      from = end + 2;
+      } else to = this.#writeNew(bytes, to, { from, nameEnd, end: lineEnd, nameHash, hash });
+      from = lineEnd + 2;
     }
     return to;
   }
@@ -170,6 +223,15 @@ export interface HeadLines {
   readonly end: number;
 }
 
+/** A request's head as HTTP/1 writes it. */
+export interface RequestLines {
+  /** Of its first line. */
+  readonly start: number;
+  /** Behind its fields, before the lines that frame a body. */
+  readonly end: number;
+  readonly isSecured: boolean;
+}
+
 interface NewLine {
   readonly from: number;
   readonly nameEnd: number;
@@ -192,6 +254,14 @@ function isLine(line: Uint8Array, bytes: Uint8Array, start: number, end: number)
   return true;
 }
 
+function isAuthority(line: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = authorityLine;
+  if (line.length !== length + end - start) return false;
+  for (let i = 0; i < length; i++) if (line[i] !== authorityLine[i]) return false;
+  for (let i = start; i < end; i++) if (line[length + i - start] !== bytes[i]) return false;
+  return true;
+}
+
 function writeStatus(bytes: Uint8Array, at: number, status: number): number {
   const index = staticStatuses.get(status);
   if (index !== undefined) {
@@ -205,6 +275,44 @@ function writeStatus(bytes: Uint8Array, at: number, status: number): number {
   bytes[at + 3] = 0x30 + (Math.floor(status / 10) % 10);
   bytes[at + 4] = 0x30 + (status % 10);
   return at + 5;
+}
+
+function writeMethod(bytes: Uint8Array, at: number, start: number, end: number): number {
+  const isGet = end - start === 3 && bytes[start] === 0x47;
+  const isPost = end - start === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f;
+  if (isGet || isPost) {
+    bytes[at] = isGet ? 0x82 : 0x83;
+    return at + 1;
+  }
+  bytes[at] = 0x02;
+  return writeString(bytes, at + 1, start, end);
+}
+
+/** Not added to the table: the next one is another. */
+function writePath(bytes: Uint8Array, at: number, start: number, end: number): number {
+  if (end - start === 1 && bytes[start] === 0x2f) {
+    bytes[at] = 0x84;
+    return at + 1;
+  }
+  bytes[at] = 0x04;
+  return writeString(bytes, at + 1, start, end);
+}
+
+/** Where the Host line begins, mostly the first; -1: there is none. */
+function findHost(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end; at = lineEndOf(bytes, at)) {
+    let i = 0;
+    while (i < hostName.length && bytes[at + i] === hostName[i]) i++;
+    if (i === hostName.length) return at;
+  }
+  return -1;
+}
+
+/** Behind the line break. */
+function lineEndOf(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (bytes[end] !== carriageReturn) end++;
+  return end + 2;
 }
 
 function writeString(bytes: Uint8Array, at: number, start: number, end: number): number {

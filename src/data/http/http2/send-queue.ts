@@ -4,13 +4,15 @@ export class SendQueue {
   #bytes = 0;
   /** The last of them ends the stream. */
   isEnd = false;
+  /** Lines that end the stream behind the bytes; undefined: none. */
+  trailers: Uint8Array | undefined;
 
   get bytes(): number {
     return this.#bytes;
   }
 
   get isEmpty(): boolean {
-    return this.#bytes === 0 && !this.isEnd;
+    return this.#bytes === 0 && !this.isEnd && this.trailers === undefined;
   }
 
   add(part: Uint8Array): void {

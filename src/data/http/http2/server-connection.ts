@@ -1,6 +1,6 @@
 /**
  * One HTTP/2 connection of a client (RFC 9113): reads its frames, makes requests of its streams, and tells it to go.
- * What streams send is in `server-output.ts`, the rules of single frames in `frame-rules.ts`.
+ * What streams send is in `stream-output.ts`, the rules of single frames in `frame-rules.ts`.
  *
  * What a newcomer would get wrong: within a read, bytes before the present frame are nobody's any more, so a body is
  * sent on from where it lies, with whatever has to stand before it written over the frames that are done.
@@ -33,8 +33,9 @@ import {
   windowMax,
 } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
-import { ServerOutput } from "./server-output.ts";
 import { ServerRequests } from "./server-requests.ts";
+import type { ServerStream } from "./server-stream.ts";
+import { StreamOutput } from "./stream-output.ts";
 
 const frame = new FrameHeader();
 /** Of a padded frame, its data; of HEADERS, the fragment. */
@@ -47,7 +48,7 @@ export class Http2ServerConnection implements NetworkFilter {
   readonly #window: ReceiveWindow;
   readonly #floods: FloodGuard;
   readonly #block: HeaderBlock;
-  readonly #output: ServerOutput;
+  readonly #output: StreamOutput<ServerStream>;
   readonly #requests: ServerRequests;
   readonly #end: ConnectionEnd;
   #hasPreface = false;
@@ -58,7 +59,13 @@ export class Http2ServerConnection implements NetworkFilter {
     this.#context = context;
     this.#window = new ReceiveWindow(Math.max(http2.connectionWindowBytes, defaultWindow));
     this.#floods = new FloodGuard(http2);
-    this.#output = new ServerOutput(context, connection, this.#floods);
+    this.#output = new StreamOutput({
+      reactor: context.reactor,
+      socket: connection.socket,
+      options: http2,
+      floods: this.#floods,
+      onSent: (bytes) => context.add(httpStat.cxTxBytes, bytes),
+    });
     this.#requests = new ServerRequests(context, requests, connection, {
       output: this.#output,
       floods: this.#floods,

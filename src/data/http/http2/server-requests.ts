@@ -12,24 +12,24 @@ import { takeExpectation } from "../expectation.ts";
 import type { HttpContext } from "../http-context.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import { bodyBehind, makeChunkRoom, type RestOfRead } from "./body-behind.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
 import { errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
-import { HeaderStage } from "./header-stage.ts";
+import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { readRequest, requestRows, type RequestProblem } from "./read-request.ts";
-import type { ServerOutput } from "./server-output.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
+import type { StreamOutput } from "./stream-output.ts";
 import { StreamTable } from "./stream-table.ts";
 
 /** A head must fit in the staging window twice. */
 const headBytesMax = 63 * 1024;
 /** What it has of its connection. */
 export interface RequestsOwner {
-  readonly output: ServerOutput;
+  readonly output: StreamOutput<ServerStream>;
   readonly floods: FloodGuard;
   /** The connection's window has that much room again. */
   release(bytes: number): void;
@@ -107,7 +107,7 @@ export class ServerRequests implements StreamOwner {
     }
     this.#stage.finish();
     const stream = this.#streams.get(head.id);
-    if (stream !== undefined) this.#onTrailers(stream, head, rest.at);
+    if (stream !== undefined) this.#onTrailers(stream, head);
     else if (this.#mayOpen(head)) return this.#open(head, rest);
     return rest.at;
   }
@@ -238,13 +238,18 @@ export class ServerRequests implements StreamOwner {
   sendHead(stream: ServerStream, body: BodyPart): void {
     const { output } = this.#owner;
     const hasBody = body.end > body.start;
-    output.sendHead(stream, stream.request?.info.responseCode ?? 0, body.isEnd && !hasBody);
+    const status = stream.request?.info.responseCode ?? 0;
+    output.sendHead(stream, this.#context.writer, status, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
   }
 
   sendBody(stream: ServerStream, part: BodyPart): void {
     if (part.end === part.start && !part.isEnd) return;
     if (!this.#owner.output.sendBody(stream, part)) stream.request?.setResponseReading(false);
+  }
+
+  sendTrailers(stream: ServerStream, start: number, end: number): void {
+    this.#owner.output.sendTrailers(stream, start, end);
   }
 
   onResponseEnd(stream: ServerStream): void {
@@ -360,17 +365,28 @@ export class ServerRequests implements StreamOwner {
     this.#afterFeed(stream);
   }
 
-  /** Trailers end the request; HTTP/1 upstreams are not told of them. */
-  #onTrailers(stream: ServerStream, { isEnd, isSelfDependent }: HeadOfBlock, at: number): void {
+  /** Trailers end the request. */
+  #onTrailers(stream: ServerStream, { isEnd, isSelfDependent }: HeadOfBlock): void {
     if (stream.isRequestComplete) {
       this.reset(stream, errorCode.streamClosed, "http2.stream_closed");
       return;
     }
     this.#context.countHttp2(http2Stat.trailers);
-    const { pseudoStart } = this.#stage;
-    const hasPseudo = pseudoStart.some((start) => start >= 0);
-    if (!isEnd || isSelfDependent || this.#stage.isMalformed || hasPseudo) this.#malformed(stream);
-    else this.#takeBody(stream, { start: at, end: at }, true);
+    const isWhole = isEnd && !isSelfDependent && stream.bodyLeft <= 0;
+    if (!isWhole || !isTrailerBlock(this.#stage, requestRows)) this.#malformed(stream);
+    else this.#takeTrailers(stream);
+  }
+
+  #takeTrailers(stream: ServerStream): void {
+    const { start, at: end } = this.#stage;
+    stream.isRequestComplete = true;
+    if (stream.heldHead !== undefined) {
+      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+      return;
+    }
+    this.#fed = stream;
+    stream.request?.sendTrailers(start, end);
+    this.#afterFeed(stream);
   }
 
   #onStrayData(id: number, stream: ServerStream | undefined): void {

@@ -4,7 +4,7 @@
  */
 import type { ActiveRequest } from "../active-request.ts";
 import type { ResponseSink } from "../response-sink.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import { ReceiveWindow } from "./flow-window.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -16,6 +16,7 @@ export interface StreamOwner {
   readonly peerWindowBytes: number;
   sendHead(stream: ServerStream, body: BodyPart): void;
   sendBody(stream: ServerStream, part: BodyPart): void;
+  sendTrailers(stream: ServerStream, start: number, end: number): void;
   decidesToClose(): void;
   onResponseEnd(stream: ServerStream): void;
   onResponseBroken(stream: ServerStream): void;
@@ -68,6 +69,10 @@ export class ServerStream implements ResponseSink {
 
   sendBody(start: number, end: number, isEnd: boolean): void {
     this.#owner.sendBody(this, { start, end, isEnd });
+  }
+
+  sendTrailers(start: number, end: number): void {
+    this.#owner.sendTrailers(this, start, end);
   }
 
   /** Never: a response says nothing of the connection. The drain may have to begin, though. */

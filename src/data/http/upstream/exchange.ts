@@ -15,17 +15,22 @@ import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
-import { sendJoined } from "../http1/joined-bytes.ts";
+import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
 import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
-import { type Http1Pool, http1PoolOf } from "./http1-pool.ts";
+import { type HttpPool, httpPoolOf } from "./http-pool.ts";
 import { RequestCopy } from "./request-copy.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { RetryState } from "./retry-state.ts";
-import type { ResponseBody, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type {
+  BodyPart,
+  ResponseBody,
+  UpstreamConnection,
+  UpstreamRequest,
+} from "./upstream-request.ts";
 
 export interface ExchangeOwner {
   readonly info: RequestInfo;
@@ -33,6 +38,7 @@ export interface ExchangeOwner {
   readonly isOutputFull: boolean;
   onResponseHead(body: ResponseBody): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
+  onResponseTrailers(start: number, end: number): void;
   /** There will be no response; nothing was forwarded. */
   onExchangeFailed(failure: ExchangeFailure): void;
   /** The response broke off after its head was forwarded. */
@@ -52,14 +58,8 @@ export interface ExchangePlan {
   readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-}
-
-/** Encoded bytes of a request's body in the arena. */
-export interface BodyPart {
-  readonly start: number;
-  readonly end: number;
-  /** That was the request. */
-  readonly isEnd: boolean;
+  /** Its body has no length. */
+  readonly isChunked: boolean;
 }
 
 type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
@@ -73,7 +73,7 @@ export class Exchange implements UpstreamRequest {
   #phase: Phase = "idle";
   #plan: ExchangePlan | undefined;
   #connection: UpstreamConnection | undefined;
-  #pool: Http1Pool | undefined;
+  #pool: HttpPool | undefined;
   #retry: RetryState | undefined;
   #isRequestEnded = false;
   /** The copy has every byte so far: another try is possible. */
@@ -100,6 +100,10 @@ export class Exchange implements UpstreamRequest {
     return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
   }
 
+  get isSecured(): boolean {
+    return this.#context.isTls;
+  }
+
   get wasRetried(): boolean {
     return this.#isRetried;
   }
@@ -116,17 +120,17 @@ export class Exchange implements UpstreamRequest {
     const { retryPolicy } = plan.action;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (body.isEnd) this.#onRequestEnd();
-    const { writer, reactor } = this.#context;
+    const { writer } = this.#context;
     const connection = this.#acquire();
     if (this.#phase === "idle") return;
     if (connection === undefined || this.#wantsCopy(connection)) {
-      this.#copy.append(writer.buffer, writer.start, writer.at);
-      this.#copy.append(writer.buffer, body.start, body.end);
+      this.#copy.addHead(writer, plan.isChunked);
+      this.#copy.addBody(writer.buffer, body);
     } else this.#isCopyWhole = false;
     if (connection === undefined) return;
     this.#attach(connection);
     this.#owner.info.upstreamBytesSent += writer.at - writer.start + body.end - body.start;
-    sendJoined(connection, writer, reactor.arena, body);
+    connection.sendHead(writer, body, plan.isChunked);
   }
 
   /** A further part of the body. */
@@ -134,13 +138,26 @@ export class Exchange implements UpstreamRequest {
     if (part.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
     if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
-      this.#copy.append(writer.buffer, part.start, part.end);
+      this.#copy.addBody(writer.buffer, part);
       this.#boundCopy();
     } else this.#isCopyWhole = false;
     if (this.#connection === undefined) return;
     this.isSent = this.#isRequestEnded;
     this.#owner.info.upstreamBytesSent += part.end - part.start;
-    this.#connection.write(part.start, part.end);
+    this.#connection.sendBody(part.start, part.end, part.isEnd);
+  }
+
+  /** The lines arena[start, end) of the staging window: with them the request is over. */
+  sendTrailers(start: number, end: number): void {
+    this.#onRequestEnd();
+    const { writer } = this.#context;
+    if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
+      this.#copy.addTrailers(writer.buffer, start, end);
+      this.#boundCopy();
+    } else this.#isCopyWhole = false;
+    if (this.#connection === undefined) return;
+    this.isSent = true;
+    this.#connection.sendTrailers(start, end);
   }
 
   /** The client left, or the request was answered without the upstream. */
@@ -206,7 +223,7 @@ export class Exchange implements UpstreamRequest {
     const { status } = responseHead;
     const { info } = this.#owner;
     this.#countHost(this.#connection?.host, status < 500 ? hostStat.rqSuccess : hostStat.rqError);
-    if (this.#retry?.wantsRetryOfStatus(status) === true && this.#mayRetry()) {
+    if (this.#wantsRetryOfHead(status) && this.#mayRetry()) {
       if (body.isEnd) this.#connection = undefined;
       else this.#abandonConnection();
       this.#scheduleRetry();
@@ -214,6 +231,7 @@ export class Exchange implements UpstreamRequest {
     }
     this.#phase = "responding";
     this.#copy.clear();
+    this.#isCopyWhole = false;
     this.#tryTimeoutAtMs = never;
     this.#charge(status);
     if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
@@ -227,6 +245,11 @@ export class Exchange implements UpstreamRequest {
     this.#owner.info.upstreamBytesReceived += end - start;
     if (isEnd) this.#complete();
     this.#owner.onResponseBody(start, end, isEnd);
+  }
+
+  onResponseTrailers(start: number, end: number): void {
+    this.#complete();
+    this.#owner.onResponseTrailers(start, end);
   }
 
   onUpstreamAboveHighWatermark(): void {
@@ -250,12 +273,12 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = http1PoolOf(host, this.#context.upstream);
+    const pool = httpPoolOf(host, this.#context.upstream, this.#owner.info.minorVersion === 2);
     const acquired = pool.acquire(this);
-    if (acquired.kind === "connection") return acquired.connection;
+    if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
     this.#owner.info.upstreamHostname = host.config.hostname;
-    if (acquired.kind === "overflow") {
+    if (acquired === "overflow") {
       this.#fail(resetFailure("overflow", "", this.#isRetried));
       return undefined;
     }
@@ -279,7 +302,7 @@ export class Exchange implements UpstreamRequest {
   /** Everything that came while there was no connection, or that is sent once more. */
   #sendCopy(connection: UpstreamConnection): void {
     this.#owner.info.upstreamBytesSent += this.#copy.length;
-    this.#copy.send(this.#context.writer, connection);
+    this.#copy.send(this.#context.writer, this.#context.reactor.arena, connection);
     if (!this.#wantsCopy(connection)) {
       this.#copy.clear();
       this.#isCopyWhole = false;
@@ -291,7 +314,9 @@ export class Exchange implements UpstreamRequest {
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
   #wantsCopy(connection: UpstreamConnection): boolean {
     if (this.#retry !== undefined) return this.#isCopyWhole;
-    return connection.requestCount > 1 && this.#thePlan().isRepeatable && !this.#hasReplayed;
+    if (this.#hasReplayed) return false;
+    if (connection.mayRefuse && this.#isRequestEnded) return true;
+    return connection.requestCount > 1 && this.#thePlan().isRepeatable;
   }
 
   /** While waiting the copy bounds itself by not reading on; with a connection, by giving up on retries. */
@@ -363,17 +388,27 @@ export class Exchange implements UpstreamRequest {
     else this.#fail(resetFailure(reason, transportFailure, this.#isRetried));
   }
 
-  /** A used connection died before it said anything: the server closed it while the request was on its way. */
+  /**
+   * The host did not look at the request, or a used connection died before it said anything: the server closed it while
+   * the request was on its way.
+   */
   #mayReplay(connection: UpstreamConnection, reason: ResetReason): boolean {
+    if (this.#hasReplayed || !this.#isCopyWhole || this.#copy.isEmpty) return false;
+    if (reason === "refusedStream") return !connection.hasAnswered;
     return (
       reason === "connectionTermination" &&
       connection.requestCount > 1 &&
       !connection.hasAnswered &&
-      !this.#hasReplayed &&
-      this.#isCopyWhole &&
-      !this.#copy.isEmpty &&
       this.#thePlan().isRepeatable
     );
+  }
+
+  #wantsRetryOfHead(status: number): boolean {
+    const retry = this.#retry;
+    if (retry === undefined) return false;
+    if (retry.wantsRetryOfStatus(status)) return true;
+    if (!retry.looksAtGrpcStatus) return false;
+    return retry.wantsRetryOfGrpcStatus(grpcStatus(this.#context.reactor.arena.buffer));
   }
 
   /** Takes a retry, or counts why there is none. */

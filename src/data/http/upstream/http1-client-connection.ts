@@ -6,16 +6,21 @@
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
-import { type UpstreamEnvironment, UpstreamTransport } from "../../network/upstream-transport.ts";
+import { UpstreamTransport } from "../../network/upstream-transport.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
 import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import { MessageSender } from "../http1/message-sender.ts";
 import { responseHead } from "../http1/response-head.ts";
+import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { ConnectionCounts } from "./connection-counts.ts";
+import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type { BodyPart, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
 const headBytesMax = 60 * 1024;
@@ -31,30 +36,11 @@ type State =
   | "untilClose"
   | "closed";
 
-/** What a connection tells the pool that opened it. */
-export interface ConnectionOwner {
-  readonly host: UpstreamHost;
-  readonly environment: UpstreamEnvironment;
-  /** Established: it may carry a request. */
-  connected(connection: Http1ClientConnection): void;
-  /** Free again. */
-  released(connection: Http1ClientConnection): void;
-  /** Also of one that was never established (`wasConnecting`). */
-  closed(connection: Http1ClientConnection, wasConnecting: boolean): void;
-  /** Connecting failed. */
-  failWaiting(reason: ResetReason, transportFailure: string): void;
-}
-
-export interface AcquiredConnection {
-  readonly kind: "connection";
-  readonly connection: Http1ClientConnection;
-}
-
-export class Http1ClientConnection implements SocketHandler, UpstreamConnection {
+export class Http1ClientConnection implements SocketHandler, UpstreamConnection, PooledConnection {
   readonly host: UpstreamHost;
   readonly #transport: UpstreamTransport;
-  /** What `Http1Pool.acquire` returns for this connection, made once. */
-  readonly acquired: AcquiredConnection = { kind: "connection", connection: this };
+  readonly mayRefuse = false;
+  isReady = false;
   /** Requests it has carried, the present one included. */
   requestCount = 0;
   /** Any byte of the present response has come. */
@@ -62,8 +48,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   readonly #pool: ConnectionOwner;
   readonly #isCounted: boolean;
   readonly #timer: DeadlineTimer;
+  readonly #counts: ConnectionCounts;
   readonly #startMs: number;
   readonly #partial = new PartialHead();
+  readonly #sender: MessageSender;
   /** What came of a body with its head; see `ResponseBody`. */
   readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
   #state: State = "connecting";
@@ -74,45 +62,65 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   #idleSinceMs = 0;
   #isClosedByUs = false;
   #isPaused = false;
+  #isMisnegotiated = false;
 
   constructor(pool: ConnectionOwner, isCounted: boolean) {
     this.#pool = pool;
     this.host = pool.host;
     this.#isCounted = isCounted;
     const { reactor } = pool.environment;
+    this.#sender = new MessageSender(this, pool.writer, reactor.arena);
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
-    const { config, activity } = this.host.cluster;
-    this.#transport = new UpstreamTransport(this.host, pool.environment, "http1", this);
+    const { config } = this.host.cluster;
+    const protocol = config.protocol === "alpn" ? "alpn" : "http1";
+    this.#counts = new ConnectionCounts(this.host, pool.environment);
+    this.#transport = new UpstreamTransport(this.host, pool.environment, protocol, this);
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
-    this.#count(clusterStat.cxTotal);
+    this.#counts.opened();
     this.#count(clusterStat.cxHttp1Total);
-    this.#countHost(hostStat.cxTotal);
-    activity.connectionOpened();
   }
 
   get socket(): Socket {
     return this.#transport.socket;
   }
 
-  /** Binds the request to this idle connection; false when the breaker of requests is full. */
-  tryBegin(request: UpstreamRequest): boolean {
-    if (!request.breakers.tryAcquire("requests")) return false;
+  get room(): number {
+    return this.isIdle ? 1 : 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "idle" && this.#request === undefined;
+  }
+
+  /** Binds the request to this idle connection. */
+  begin(request: UpstreamRequest): UpstreamConnection | undefined {
+    if (!request.breakers.tryAcquire("requests")) return undefined;
     this.#request = request;
     this.#state = "head";
     this.hasAnswered = false;
     this.#mayReuse = true;
     this.requestCount++;
-    this.host.activeRequests++;
-    this.host.cluster.activity.requestStarted();
-    this.#count(clusterStat.rqTotal);
-    this.#countHost(hostStat.rqTotal);
-    return true;
+    this.#counts.requestBegan();
+    return this;
+  }
+
+  sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
+    this.#sender.sendHead(writer, body, isChunked);
+  }
+
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#sender.sendBody(start, end, isEnd);
+  }
+
+  sendTrailers(start: number, end: number): void {
+    if (this.host.cluster.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    else this.#sender.sendBody(end, end, true);
   }
 
   /** Sends arena[start, end). */
   write(start: number, end: number): void {
-    this.#add(clusterStat.cxTxBytes, end - start);
+    this.#counts.add(clusterStat.cxTxBytes, end - start);
     this.socket.write(start, end);
   }
 
@@ -126,8 +134,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   /** The request is not interested any more: half a message cannot be taken back, so all ends. */
   abandon(): void {
     this.#count(clusterStat.rqTxReset);
-    this.#countDestroyedWithRequest();
-    this.#count(clusterStat.cxDestroyLocalActiveRq);
+    this.#counts.destroyedWithRequest(true);
     this.#unbind();
     this.close();
   }
@@ -139,14 +146,14 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
 
   onConnected(): void {
     if (!this.#transport.onConnected()) return;
-    const { nowMs } = this.#pool.environment.reactor;
-    this.#record(clusterStat.cxConnectMs, nowMs - this.#startMs);
+    if (!this.#speaksHttp1()) return;
+    this.#counts.connected();
     this.#becomeIdle();
     this.#pool.connected(this);
   }
 
   onData(start: number, end: number): void {
-    this.#add(clusterStat.cxRxBytes, end - start);
+    this.#counts.add(clusterStat.cxRxBytes, end - start);
     switch (this.#state) {
       case "head":
         this.#onHeadData(start, end);
@@ -204,12 +211,11 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     this.#timer.cancel();
     this.#partial.clear();
     if (this.#isCounted) this.host.cluster.breakers.release("connections");
-    this.host.cluster.activity.connectionClosed();
-    this.#countDestroyed(reason);
+    this.#counts.closed(reason, this.#isClosedByUs);
     this.#pool.closed(this, wasConnecting);
-    if (!wasConnecting) return;
+    if (!wasConnecting || this.#isMisnegotiated) return;
     this.#count(clusterStat.cxConnectFail);
-    this.#countHost(hostStat.cxConnectFail);
+    this.#counts.countHost(hostStat.cxConnectFail);
     if (isTimeout) this.#pool.failWaiting("connectionTimeout", "");
     else this.#pool.failWaiting("connectionFailure", failure);
   }
@@ -246,6 +252,15 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     const idleMs = idleTimeoutMs > 0 ? sinceMs + idleTimeoutMs : never;
     const ageMs = maxConnectionDurationMs > 0 ? this.#startMs + maxConnectionDurationMs : never;
     return Math.min(idleMs, ageMs);
+  }
+
+  /** Where the handshake chooses the protocol it may have chosen the other one: the next connection is of that. */
+  #speaksHttp1(): boolean {
+    if (this.socket.tlsSession?.alpnProtocol !== "h2") return true;
+    this.#isMisnegotiated = true;
+    this.#pool.negotiated("http2");
+    this.close();
+    return false;
   }
 
   #onHeadData(from: number, end: number): void {
@@ -302,19 +317,20 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     }
     if (!body.isEnd) this.#request?.onResponseHead(body);
     else this.#endOfResponse(rest < end)?.onResponseHead(body);
+    if (this.#state === "chunked") this.#onTrailers(rest < end);
     this.#afterResponse();
   }
 
   #startChunked(bodyStart: number, end: number): number {
     const decoder = (this.#decoder ??= new ChunkedDecoder());
-    decoder.reset();
+    decoder.reset(this.host.cluster.config.http1Trailers);
     const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, bodyStart, end);
     if (rest < 0) {
       this.#onMalformed();
       return rest;
     }
     this.#body.end = decoder.dataEnd;
-    this.#body.isEnd = decoder.isDone;
+    this.#body.isEnd = decoder.isDone && decoder.trailers === undefined;
     this.#state = "chunked";
     return rest;
   }
@@ -335,12 +351,25 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, start, end);
     if (rest < 0) {
       this.#onMalformed();
-    } else if (decoder.isDone) {
+    } else if (decoder.isDone && decoder.trailers === undefined) {
       this.#endOfResponse(rest < end)?.onResponseBody(start, decoder.dataEnd, true);
       this.#afterResponse();
-    } else if (decoder.dataEnd > start) {
-      this.#request?.onResponseBody(start, decoder.dataEnd, false);
+    } else {
+      if (decoder.dataEnd > start) this.#request?.onResponseBody(start, decoder.dataEnd, false);
+      this.#onTrailers(rest < end);
+      this.#afterResponse();
     }
+  }
+
+  /** A body that is done ended with trailers, and those with the response. */
+  #onTrailers(hasMore: boolean): void {
+    const decoder = this.#decoder as ChunkedDecoder;
+    const { trailers } = decoder;
+    if (!decoder.isDone || trailers === undefined || this.#request === undefined) return;
+    const { arena } = this.#pool.environment.reactor;
+    const end = stageTrailers(arena, this.#pool.writer, trailers, headersMax);
+    if (end < 0) this.#onMalformed();
+    else this.#endOfResponse(hasMore)?.onResponseTrailers(arena.stagingStart, end);
   }
 
   /** The response is over: unbinds the request, which still gets its last bytes from the caller. */
@@ -384,10 +413,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
   #failRequest(reason: ResetReason): void {
     const request = this.#request;
     if (request === undefined) return;
-    this.#countDestroyedWithRequest();
-    this.#count(
-      this.#isClosedByUs ? clusterStat.cxDestroyLocalActiveRq : clusterStat.cxDestroyRemoteActiveRq,
-    );
+    this.#counts.destroyedWithRequest(this.#isClosedByUs);
     this.#count(clusterStat.rqRxReset);
     this.#unbind();
     request.onUpstreamReset(reason);
@@ -400,39 +426,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection 
     // The next request's client is another one.
     if (this.#isPaused) this.setReading(true);
     request.breakers.release("requests");
-    this.host.activeRequests--;
-    this.host.cluster.activity.requestEnded();
-    this.#countHost(hostStat.rqEnded);
-  }
-
-  #countDestroyedWithRequest(): void {
-    this.#count(clusterStat.cxDestroyActiveRq);
-  }
-
-  #countDestroyed(reason: CloseReason): void {
-    this.#count(clusterStat.cxDestroy);
-    this.#countHost(hostStat.cxEnded);
-    const isRemote = reason === "remote" || reason === "reset";
-    this.#count(
-      isRemote || !this.#isClosedByUs ? clusterStat.cxDestroyRemote : clusterStat.cxDestroyLocal,
-    );
-    const { nowMs } = this.#pool.environment.reactor;
-    this.#record(clusterStat.cxLengthMs, nowMs - this.#startMs);
+    this.#counts.requestEnded();
   }
 
   #count(offset: number): void {
-    this.#pool.environment.slab.add(this.host.cluster.stats, offset);
-  }
-
-  #countHost(offset: number): void {
-    this.#pool.environment.slab.add(this.host.stats, offset);
-  }
-
-  #add(offset: number, amount: number): void {
-    this.#pool.environment.slab.add(this.host.cluster.stats, offset, amount);
-  }
-
-  #record(offset: number, value: number): void {
-    this.#pool.environment.slab.record(this.host.cluster.stats, offset, value);
+    this.#counts.count(offset);
   }
 }

@@ -11,6 +11,10 @@ export type ResetReason =
   /** The connection ended with the request on it. */
   | "connectionTermination"
   | "overflow"
+  /** The host reset the stream. */
+  | "remoteReset"
+  /** The same, before it looked at it. */
+  | "refusedStream"
   | "protocolError";
 
 interface ResetAnswer {
@@ -27,6 +31,8 @@ export const resetAnswers: Readonly<Record<ResetReason, ResetAnswer>> = {
   connectionTimeout: answer(503, "UF", "connection timeout"),
   connectionTermination: answer(503, "UC", "connection termination"),
   overflow: answer(503, "UO", "overflow"),
+  remoteReset: answer(503, "UR", "remote reset"),
+  refusedStream: answer(503, "UR", "remote refused stream reset"),
   protocolError: answer(502, "UPE", "protocol error"),
 };
 

@@ -3,7 +3,11 @@
  * router_filter, x-envoy-retry-on). Decides only; counting, breakers and waiting are the exchange's.
  */
 import type { Random } from "../../../shared/common/random.ts";
-import type { RetryPolicy } from "../../../shared/config/route-config.ts";
+import {
+  type GrpcRetryCondition,
+  grpcRetryConditions,
+  type RetryPolicy,
+} from "../../../shared/config/route-config.ts";
 import type { ResetReason } from "./reset-reason.ts";
 
 /** Envoy: `upstream.base_retry_backoff_ms` and ten times that. */
@@ -15,10 +19,14 @@ type RetryOn = RetryPolicy["retryOn"][number];
 export class RetryState {
   readonly #policy: RetryPolicy;
   readonly #random: Random;
+  readonly #grpcStatuses: readonly number[];
   #retries = 0;
 
   constructor(policy: RetryPolicy, random: Random) {
     this.#policy = policy;
+    this.#grpcStatuses = policy.retryOn.flatMap((condition) =>
+      condition in grpcRetryConditions ? grpcRetryConditions[condition as GrpcRetryCondition] : [],
+    );
     this.#random = random;
   }
 
@@ -38,10 +46,22 @@ export class RetryState {
     return this.#has("retriable-status-codes") && retriableStatusCodes.includes(status);
   }
 
+  /** Of a response that says in its head how the call ended: its trailers would come too late. */
+  wantsRetryOfGrpcStatus(status: number | undefined): boolean {
+    if (status === undefined) return false;
+    return this.#grpcStatuses.includes(status);
+  }
+
+  /** Whether `grpc-status` is worth looking for. */
+  get looksAtGrpcStatus(): boolean {
+    return this.#grpcStatuses.length > 0;
+  }
+
   /** Overflow is never retried: that is what the breaker is for. */
   wantsRetryOfReset(reason: ResetReason): boolean {
     if (reason === "overflow") return false;
     if (this.#has("5xx") || this.#has("gateway-error") || this.#has("reset")) return true;
+    if (reason === "refusedStream" && this.#has("refused-stream")) return true;
     const isConnectFailure = reason === "connectionFailure" || reason === "connectionTimeout";
     return isConnectFailure && this.#has("connect-failure");
   }

@@ -4,6 +4,7 @@
  * end of the response the connection is no longer the request's.
  */
 import type { Socket } from "../../../shared/io/reactor.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { ResetReason } from "./reset-reason.ts";
@@ -13,11 +14,13 @@ export interface UpstreamRequest {
   readonly breakers: CircuitBreakers;
   /** No body follows the response's head, whatever it says. */
   readonly isHeadRequest: boolean;
+  /** Its client spoke TLS. */
+  readonly isSecured: boolean;
   /** Every byte of the request was given to the connection. */
   readonly isSent: boolean;
   /** A connection came free for a request that waited: send it now. */
   onConnectionReady(connection: UpstreamConnection): void;
-  /** No connection came about; never called within `Http1Pool.acquire`. */
+  /** No connection came about; never called within `HttpPool.acquire`. */
   onPoolFailure(reason: ResetReason, transportFailure: string): void;
   /**
    * `responseHead` and the header table hold the head; bytes[bodyStart, bodyEnd) is what came of the
@@ -25,6 +28,8 @@ export interface UpstreamRequest {
    */
   onResponseHead(body: ResponseBody): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
+  /** The lines arena[start, end) of the staging window, which the header table holds, too: with them it is over. */
+  onResponseTrailers(start: number, end: number): void;
   onUpstreamReset(reason: ResetReason): void;
   /** Of the upstream socket's output: pause, resume reading the downstream. */
   onUpstreamAboveHighWatermark(): void;
@@ -37,13 +42,27 @@ export interface UpstreamConnection {
   readonly socket: Socket;
   /** Requests it has carried, the present one included. */
   readonly requestCount: number;
+  /** It may say that it has not looked at the request, which is then sent elsewhere without harm. */
+  readonly mayRefuse: boolean;
   /** Any byte of the present response has come. */
   readonly hasAnswered: boolean;
-  /** Sends arena[start, end). */
-  write(start: number, end: number): void;
+  /** Sends the head that the writer holds, and the first part of the body. `isChunked`: it has no length. */
+  sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void;
+  /** A further part of the body, as it is. */
+  sendBody(start: number, end: number, isEnd: boolean): void;
+  /** Lines of the staging window, as of responses: with them the request is over. */
+  sendTrailers(start: number, end: number): void;
   setReading(on: boolean): void;
   /** The request is not interested any more. */
   abandon(): void;
+}
+
+/** Decoded bytes of a body in the arena. */
+export interface BodyPart {
+  readonly start: number;
+  readonly end: number;
+  /** That was the message. */
+  readonly isEnd: boolean;
 }
 
 /** The first part of a response's body; one object a connection, filled anew for each response. */

@@ -1,47 +1,26 @@
 /**
- * A body on its way through, in the framing of the message that it leaves in: as it is, or in chunks.
+ * A message on its way out over HTTP/1: its head, and its body as it is or in chunks, in whatever pieces it comes.
  *
- * What one would get wrong: what is framed is overwritten around its edges, and a part is good until the next one.
+ * What one would get wrong: what is chunked is overwritten around its edges.
  */
 import type { Arena } from "../../../shared/io/arena.ts";
+import { latin1 } from "./ascii.ts";
 import { chunkEncoder, lastChunk } from "./chunk-encoder.ts";
 import type { HeadWriter } from "./head-writer.ts";
 import { type ByteSink, sendJoined } from "./joined-bytes.ts";
 
-/** Bytes of the arena, decoded or as they go out. */
+/** Decoded bytes of the arena. */
 interface Part {
   readonly start: number;
   readonly end: number;
   readonly isEnd: boolean;
 }
 
-/** Of a request. Each part is handed on as bytes, to be written with a head or without. */
-export class FramedBody {
-  readonly #part = { start: 0, end: 0, isEnd: false };
-  isChunked = false;
+/** Before trailers; the blank line behind them ends the body. */
+const zeroChunk = latin1("0\r\n");
 
-  /** The decoded bytes[start, end) as they go out. */
-  part(bytes: Uint8Array, start: number, end: number, isEnd: boolean): Part {
-    const part = this.#part;
-    part.start = start;
-    part.end = end;
-    part.isEnd = isEnd;
-    if (!this.isChunked) return part;
-    if (end > start) {
-      chunkEncoder.encode(bytes, start, end, isEnd);
-      part.start = chunkEncoder.start;
-      part.end = chunkEncoder.end;
-    } else if (isEnd) {
-      // Nothing but the last chunk. What lies before was read; the scratch window may hold the head.
-      part.start = start - lastChunk.length;
-      bytes.set(lastChunk, part.start);
-    }
-    return part;
-  }
-}
-
-/** Of a response. What it is written with is the thread's scratch window. */
-export class ResponseSender {
+/** What it writes beside heads goes through the thread's scratch window, too. */
+export class MessageSender {
   readonly #sink: ByteSink;
   readonly #writer: HeadWriter;
   readonly #arena: Arena;
@@ -53,9 +32,8 @@ export class ResponseSender {
     this.#arena = arena;
   }
 
-  /** The writer's head with the first part of the body, which may be empty. */
-  sendHead(body: Part, isChunked: boolean): void {
-    const writer = this.#writer;
+  /** The head that `writer` holds with the first part of the body, which may be empty. */
+  sendHead(writer: HeadWriter, body: Part, isChunked: boolean): void {
     this.#isChunked = isChunked;
     if (!isChunked) sendJoined(this.#sink, writer, this.#arena, body);
     else if (body.end > body.start) {
@@ -75,6 +53,17 @@ export class ResponseSender {
       chunkEncoder.encode(this.#arena.bytes, start, end, isEnd);
       this.#sink.write(chunkEncoder.start, chunkEncoder.end);
     } else if (isEnd) this.#sendLastChunk();
+  }
+
+  /** The lines arena[start, end), and the end. A body with a length has no place for them (RFC 9112 §7.1.2). */
+  sendTrailers(start: number, end: number): void {
+    if (!this.#isChunked) return;
+    const writer = this.#writer;
+    writer.begin();
+    writer.put(zeroChunk);
+    writer.copy(start, end);
+    writer.endLine();
+    this.#sink.write(writer.start, writer.at);
   }
 
   #sendLastChunk(): void {

@@ -1,45 +1,62 @@
 /**
- * What goes out on a client's HTTP/2 connection: heads, bodies within both windows, and what waits for room in them.
- * A stream that waits has its upstream paused, so at most one read of it is kept.
+ * What goes out on an HTTP/2 connection, of either side: heads, bodies within both windows, and what waits for room in
+ * them. A stream that waits has its source paused, so at most one read of it is kept.
  */
-import type { DownstreamConnection } from "../../network/downstream-connection.ts";
-import type { HttpContext } from "../http-context.ts";
-import { httpStat, http2Stat } from "../stat-offsets.ts";
-import type { BodyPart } from "../upstream/exchange.ts";
+import type { Http2Options } from "../../../shared/config/http-config.ts";
+import type { Reactor, Socket } from "../../../shared/io/reactor.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import { http2Stat } from "../stat-offsets.ts";
+import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { settingProblem } from "./frame-rules.ts";
 import { defaultWindow, errorCode, frameSizeMin, setting, windowMax } from "./frames.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
-import type { ServerStream } from "./server-stream.ts";
+import type { SendQueue } from "./send-queue.ts";
 
 const lineFeed = 0x0a;
 
-export class ServerOutput {
+/** What it has of a stream. */
+export interface OutputStream {
+  readonly id: number;
+  readonly queue: SendQueue;
+  sendWindow: number;
+  /** The peer has taken something last. */
+  flushSinceMs: number;
+}
+
+export interface OutputParts {
+  readonly reactor: Reactor;
+  readonly socket: Socket;
+  readonly options: Http2Options;
+  readonly floods: FloodGuard;
+  readonly onSent: (bytes: number) => void;
+}
+
+export class StreamOutput<Stream extends OutputStream> {
   readonly writer: FrameWriter;
   /** Of the connection. */
   sendWindow = defaultWindow;
   /** What the peer's SETTINGS give a new stream. */
   peerWindowBytes = defaultWindow;
   isFull = false;
-  readonly #context: HttpContext;
+  readonly #reactor: Reactor;
+  readonly #options: Http2Options;
   readonly #encoder: HpackEncoder;
   readonly #floods: FloodGuard;
   /** Streams that have bytes for which there is no room. */
-  readonly #blocked = new Set<ServerStream>();
+  readonly #blocked = new Set<Stream>();
 
-  constructor(context: HttpContext, connection: DownstreamConnection, floods: FloodGuard) {
-    this.#context = context;
+  constructor({ reactor, socket, options, floods, onSent }: OutputParts) {
+    this.#reactor = reactor;
+    this.#options = options;
     this.#floods = floods;
-    this.#encoder = new HpackEncoder(context.config.http2.hpackTableBytes);
-    this.writer = new FrameWriter(context.reactor, connection.socket, (bytes) =>
-      context.add(httpStat.cxTxBytes, bytes),
-    );
+    this.#encoder = new HpackEncoder(options.hpackTableBytes);
+    this.writer = new FrameWriter(reactor, socket, onSent);
   }
 
-  /** Sends the head that the context's writer holds. */
-  sendHead(stream: ServerStream, status: number, isEnd: boolean): void {
-    const { writer } = this.#context;
+  /** Sends the response's head that the writer holds. */
+  sendHead(stream: Stream, writer: HeadWriter, status: number, isEnd: boolean): void {
     let start = writer.start;
     while (writer.bytes[start] !== lineFeed) start++;
     // Without the status line, and the blank line at the end.
@@ -48,14 +65,21 @@ export class ServerOutput {
     this.writer.head(target, this.#encoder, lines);
   }
 
+  /** The same of a request. */
+  sendRequest(stream: Stream, writer: HeadWriter, isSecured: boolean, isEnd: boolean): void {
+    const { start, framingStart: end } = writer;
+    const target = { id: stream.id, isEnd, frameBytesMax: frameSizeMin };
+    this.writer.requestHead(target, this.#encoder, { start, end, isSecured });
+  }
+
   /** An interim head without fields. */
-  sendInterim(stream: ServerStream, status: number): void {
+  sendInterim(stream: Stream, status: number): void {
     const target = { id: stream.id, isEnd: false, frameBytesMax: frameSizeMin };
     this.writer.head(target, this.#encoder, { status, start: 0, end: 0 });
   }
 
   /** Sends what the windows allow, and keeps the rest. False: something waits now. */
-  sendBody(stream: ServerStream, { start, end, isEnd }: BodyPart): boolean {
+  sendBody(stream: Stream, { start, end, isEnd }: BodyPart): boolean {
     const { queue } = stream;
     let at = start;
     if (queue.isEmpty) {
@@ -72,8 +96,28 @@ export class ServerOutput {
     return false;
   }
 
+  /** The lines arena[start, end) end the stream, behind what waits. False: they wait, too. */
+  sendTrailers(stream: Stream, start: number, end: number): boolean {
+    const { queue } = stream;
+    if (queue.isEmpty) {
+      this.#writeTrailers(stream, start, end);
+      return true;
+    }
+    queue.trailers = this.writer.copyOf(start, end);
+    return false;
+  }
+
+  #writeTrailers({ id }: Stream, start: number, end: number): void {
+    // There may be none left of those that came.
+    if (start === end) this.writer.data(id, end, end, true);
+    else {
+      const target = { id, isEnd: true, frameBytesMax: frameSizeMin };
+      this.writer.head(target, this.#encoder, { status: 0, start, end });
+    }
+  }
+
   /** As many frames as the windows allow; how far they came. */
-  #sendAllowed(stream: ServerStream, { start, end, isEnd }: BodyPart): number {
+  #sendAllowed(stream: Stream, { start, end, isEnd }: BodyPart): number {
     let at = start;
     while (at < end) {
       const size = Math.min(end - at, this.#room(stream));
@@ -86,26 +130,26 @@ export class ServerOutput {
   }
 
   /** Windows have grown: waiting streams go on in turns. Calls for each that has nothing left. */
-  pump(onEmpty: (stream: ServerStream) => void): void {
+  pump(onEmpty: (stream: Stream) => void): void {
     let hasProgress = true;
     while (hasProgress) {
       hasProgress = false;
       for (const stream of this.#blocked) {
         if (!this.#sendNext(stream)) continue;
         hasProgress = true;
-        if (stream.queue.bytes > 0) continue;
+        if (!stream.queue.isEmpty) continue;
         this.#blocked.delete(stream);
         onEmpty(stream);
       }
     }
   }
 
-  forget(stream: ServerStream): void {
+  forget(stream: Stream): void {
     this.#blocked.delete(stream);
   }
 
   /** One setting of the peer's; the code of what is wrong with it. */
-  onSetting(id: number, value: number, streams: Iterable<ServerStream>): number {
+  onSetting(id: number, value: number, streams: Iterable<Stream>): number {
     const problem = settingProblem(id, value);
     if (problem !== errorCode.noError) return problem;
     if (id === setting.headerTableSize) this.#encoder.setPeerLimit(value);
@@ -121,7 +165,7 @@ export class ServerOutput {
 
   /** The peer does not read what it makes us say: tells which limit was reached. */
   boundFrames(onFlooded: (offset: number) => void): void {
-    const { maxOutboundFrames, maxOutboundControlFrames } = this.#context.config.http2;
+    const { maxOutboundFrames, maxOutboundControlFrames } = this.#options;
     const { framesOut, controlFramesOut } = this.writer;
     if (controlFramesOut <= maxOutboundControlFrames && framesOut <= maxOutboundFrames) return;
     // It may be that nobody has been given the time to read them.
@@ -131,13 +175,21 @@ export class ServerOutput {
     onFlooded(isControl ? http2Stat.outboundControlFlood : http2Stat.outboundFlood);
   }
 
-  #sendNext(stream: ServerStream): boolean {
+  #sendNext(stream: Stream): boolean {
     const { queue } = stream;
+    if (queue.bytes === 0 && queue.trailers !== undefined) {
+      const { bytes, scratchStart: start } = this.#reactor.arena;
+      const lines = queue.trailers;
+      queue.trailers = undefined;
+      bytes.set(lines, start);
+      this.#writeTrailers(stream, start, start + lines.length);
+      return true;
+    }
     const isLastEmpty = queue.bytes === 0 && queue.isEnd;
     const size = isLastEmpty ? 0 : this.#room(stream);
     if (size <= 0 && !isLastEmpty) return false;
     const part = queue.take(size);
-    stream.flushSinceMs = this.#context.reactor.nowMs;
+    stream.flushSinceMs = this.#reactor.nowMs;
     this.#take(stream, part.length);
     const isLast = queue.isEnd && queue.bytes === 0;
     if (isLast) queue.isEnd = false;
@@ -145,11 +197,11 @@ export class ServerOutput {
     return true;
   }
 
-  #room(stream: ServerStream): number {
+  #room(stream: Stream): number {
     return Math.min(stream.sendWindow, this.sendWindow, frameSizeMin);
   }
 
-  #take(stream: ServerStream, bytes: number): void {
+  #take(stream: Stream, bytes: number): void {
     stream.sendWindow -= bytes;
     this.sendWindow -= bytes;
     this.#floods.dataFrameSent();

@@ -1,0 +1,66 @@
+/**
+ * What the proxy itself knows of gRPC over HTTP (docs: arch_overview/other_protocols/grpc; the protocol's own
+ * "gRPC over HTTP2"): who speaks it, and how what we answer is said in it.
+ */
+import { equalsIgnoringCase, latin1 } from "./http1/ascii.ts";
+import { findHeader, HeaderName, headers, headerText } from "./http1/header-table.ts";
+import { requestHead } from "./http1/request-head.ts";
+
+const contentType = latin1("application/grpc");
+const plus = 0x2b;
+const statusName = new HeaderName("grpc-status");
+
+/** The request that was parsed last: `application/grpc`, or one of its encodings (`application/grpc+proto`). */
+export function isGrpcRequest(bytes: Uint8Array): boolean {
+  const index = requestHead.contentTypeIndex;
+  if (index < 0) return false;
+  const start = headers.valueStart[index] as number;
+  const end = headers.valueEnd[index] as number;
+  const typeEnd = start + contentType.length;
+  if (end > typeEnd && bytes[typeEnd] !== plus) return false;
+  return equalsIgnoringCase(bytes, start, Math.min(end, typeEnd), contentType);
+}
+
+/** `grpc-status` of the head or the trailers that were parsed last; undefined: there is none that is a number. */
+export function grpcStatus(buffer: Buffer): number | undefined {
+  const index = findHeader(buffer, statusName);
+  if (index < 0) return undefined;
+  const text = headerText(buffer, index);
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Envoy's `Grpc::Utility::httpToGrpcStatus`, the mapping of gRPC's own documentation. */
+const statusOfHttp: ReadonlyMap<number, number> = new Map([
+  [400, 13],
+  [401, 16],
+  [403, 7],
+  [404, 12],
+  [429, 14],
+  [502, 14],
+  [503, 14],
+  [504, 14],
+]);
+const unknown = 2;
+
+/** What a local reply says to a client that speaks gRPC, in place of its status and body. */
+export function grpcReplyFields(
+  status: number,
+  message: string,
+): readonly (readonly [name: string, value: string])[] {
+  const fields: (readonly [string, string])[] = [
+    ["content-type", "application/grpc"],
+    ["grpc-status", String(statusOfHttp.get(status) ?? unknown)],
+  ];
+  if (message !== "") fields.push(["grpc-message", percentEncoded(message)]);
+  return fields;
+}
+
+/** As `Grpc-Message` wants it: visible ASCII but the percent sign. */
+function percentEncoded(text: string): string {
+  return [...Buffer.from(text, "utf8")]
+    .map((byte) => {
+      if (byte >= 0x20 && byte <= 0x7e && byte !== 0x25) return String.fromCharCode(byte);
+      return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    })
+    .join("");
+}

@@ -1,0 +1,78 @@
+/** What a connection to a host counts: of the cluster, of the host, and what its end was. */
+import type { CloseReason } from "../../../shared/io/reactor.ts";
+import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
+import type { UpstreamHost } from "../../upstream/cluster-table.ts";
+import { clusterStat, hostStat } from "../stat-offsets.ts";
+
+export class ConnectionCounts {
+  readonly #host: UpstreamHost;
+  readonly #environment: UpstreamEnvironment;
+  readonly #startMs: number;
+
+  constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
+    this.#host = host;
+    this.#environment = environment;
+    this.#startMs = environment.reactor.nowMs;
+  }
+
+  opened(): void {
+    this.count(clusterStat.cxTotal);
+    this.countHost(hostStat.cxTotal);
+    this.#host.cluster.activity.connectionOpened();
+  }
+
+  connected(): void {
+    const { reactor, slab } = this.#environment;
+    slab.record(this.#host.cluster.stats, clusterStat.cxConnectMs, reactor.nowMs - this.#startMs);
+  }
+
+  closed(reason: CloseReason, isByUs: boolean): void {
+    const { reactor, slab } = this.#environment;
+    const isRemote = reason === "remote" || reason === "reset" || !isByUs;
+    this.#host.cluster.activity.connectionClosed();
+    this.count(clusterStat.cxDestroy);
+    this.countHost(hostStat.cxEnded);
+    this.count(isRemote ? clusterStat.cxDestroyRemote : clusterStat.cxDestroyLocal);
+    slab.record(this.#host.cluster.stats, clusterStat.cxLengthMs, reactor.nowMs - this.#startMs);
+  }
+
+  /** The connection ended with requests on it. */
+  destroyedWithRequest(isByUs: boolean): void {
+    this.count(clusterStat.cxDestroyActiveRq);
+    this.count(isByUs ? clusterStat.cxDestroyLocalActiveRq : clusterStat.cxDestroyRemoteActiveRq);
+  }
+
+  requestBegan(): void {
+    this.#host.activeRequests++;
+    this.#host.cluster.activity.requestStarted();
+    this.count(clusterStat.rqTotal);
+    this.countHost(hostStat.rqTotal);
+  }
+
+  requestEnded(): void {
+    this.#host.activeRequests--;
+    this.#host.cluster.activity.requestEnded();
+    this.countHost(hostStat.rqEnded);
+  }
+
+  count(offset: number): void {
+    this.#environment.slab.add(this.#host.cluster.stats, offset);
+  }
+
+  add(offset: number, amount: number): void {
+    this.#environment.slab.add(this.#host.cluster.stats, offset, amount);
+  }
+
+  countHost(offset: number): void {
+    this.#environment.slab.add(this.#host.stats, offset);
+  }
+
+  /** `cluster.<name>.http2.` */
+  countHttp2(offset: number): void {
+    this.#environment.slab.add(this.#host.cluster.http2, offset);
+  }
+
+  addHttp2(offset: number, amount: number): void {
+    this.#environment.slab.add(this.#host.cluster.http2, offset, amount);
+  }
+}

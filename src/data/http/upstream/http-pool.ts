@@ -1,0 +1,213 @@
+/**
+ * Connections to one host, kept between requests (Envoy: `HttpConnPoolImplBase`). Last used, first used again, so that
+ * a calm cluster lets its surplus grow old and go.
+ *
+ * Requests that find no room wait, bounded by the cluster's breakers. A connection is opened when more wait than those
+ * that are being opened can take: one each over HTTP/1, many over HTTP/2.
+ */
+import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
+import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
+import { HeadWriter } from "../http1/head-writer.ts";
+import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { Http1ClientConnection } from "./http1-client-connection.ts";
+import { Http2ClientConnection } from "./http2-client-connection.ts";
+import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import type { ResetReason } from "./reset-reason.ts";
+import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+
+/** `pending`: `onConnectionReady` or `onPoolFailure` will follow. */
+export type Acquired = UpstreamConnection | "pending" | "overflow";
+
+export type PoolProtocol = "http1" | "http2";
+
+export class HttpPool implements HostPool, ConnectionOwner {
+  readonly host: UpstreamHost;
+  readonly environment: UpstreamEnvironment;
+  readonly writer: HeadWriter;
+  peerStreamsMax = Infinity;
+  /** Of the next connection: where the handshake chooses, what it chose last. */
+  #protocol: PoolProtocol;
+  /** Those that have room. */
+  readonly #ready: PooledConnection[] = [];
+  /** Every open connection. */
+  readonly #connections = new Set<PooledConnection>();
+  readonly #waiting: UpstreamRequest[] = [];
+  /** Being opened, with the requests that each is expected to take. */
+  readonly #connecting = new Map<PooledConnection, number>();
+  #connectingRoom = 0;
+  /** Open and not idle when the pool was drained: they close as soon as nobody waits for them. */
+  readonly #draining = new Set<PooledConnection>();
+
+  constructor(host: UpstreamHost, environment: UpstreamEnvironment, protocol: PoolProtocol) {
+    this.host = host;
+    this.environment = environment;
+    this.writer = new HeadWriter(environment.reactor.arena);
+    this.#protocol = protocol;
+  }
+
+  /** A connection at once, or a place in the queue, or neither. */
+  acquire(request: UpstreamRequest): Acquired {
+    const connection = this.#ready.at(-1);
+    if (connection === undefined) return this.#wait(request) ? "pending" : "overflow";
+    const acquired = connection.begin(request);
+    // Atomics count requests over all workers; the breaker may be full while connections idle here.
+    if (acquired === undefined) {
+      this.#count(clusterStat.rqPendingOverflow);
+      return "overflow";
+    }
+    if (connection.isReady && connection.room === 0) {
+      connection.isReady = false;
+      this.#ready.pop();
+    }
+    return acquired;
+  }
+
+  /** The request gave up before a connection came free. */
+  cancel(request: UpstreamRequest): void {
+    const index = this.#waiting.indexOf(request);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    this.#leftQueue(request);
+    this.#count(clusterStat.rqCancelled);
+  }
+
+  /** There is room again: for whoever waits, else for who comes. */
+  released(connection: PooledConnection): void {
+    while (connection.room > 0 && this.#serveNext(connection));
+    if (!this.host.isMember || this.#draining.has(connection)) {
+      if (connection.isIdle) connection.close();
+    } else if (!connection.isReady && connection.room > 0) {
+      connection.isReady = true;
+      this.#ready.push(connection);
+    }
+  }
+
+  connected(connection: PooledConnection): void {
+    this.#notConnecting(connection);
+    this.released(connection);
+  }
+
+  negotiated(protocol: PoolProtocol): void {
+    this.#protocol = protocol;
+    if (this.#waiting.length > 0) this.#open();
+  }
+
+  retired(connection: PooledConnection): void {
+    this.#notReady(connection);
+    if (this.#waiting.length > this.#connectingRoom) this.#open();
+  }
+
+  /** Also called for connections that were never established (`wasConnecting`). */
+  closed(connection: PooledConnection, wasConnecting: boolean): void {
+    this.#notReady(connection);
+    this.#connections.delete(connection);
+    this.#draining.delete(connection);
+    this.#notConnecting(connection);
+    // Others may wait for the room in the breaker that this one left.
+    if (!wasConnecting && this.#waiting.length > this.#connectingRoom) this.#open();
+  }
+
+  /** Connecting failed: everyone who waits learns it and decides for himself (Envoy does the same). */
+  failWaiting(reason: ResetReason, transportFailure: string): void {
+    for (const request of this.#waiting.splice(0)) {
+      this.#leftQueue(request);
+      this.#count(clusterStat.rqPendingFailureEject);
+      request.onPoolFailure(reason, transportFailure);
+    }
+  }
+
+  /** Requests that wait were promised this host: they are still served, and their connections close after. */
+  drain(): void {
+    for (const connection of this.#ready.splice(0)) {
+      connection.isReady = false;
+      if (connection.isIdle) connection.close();
+    }
+    for (const connection of this.#connections) this.#draining.add(connection);
+  }
+
+  #wait(request: UpstreamRequest): boolean {
+    if (!request.breakers.tryAcquire("pending")) {
+      this.#count(clusterStat.rqPendingOverflow);
+      return false;
+    }
+    this.#waiting.push(request);
+    this.host.cluster.activity.pendingStarted();
+    this.#count(clusterStat.rqPendingTotal);
+    this.environment.slab.add(this.host.stats, hostStat.rqPendingTotal);
+    if (this.#waiting.length > this.#connectingRoom) this.#open();
+    return true;
+  }
+
+  #leftQueue(request: UpstreamRequest): void {
+    request.breakers.release("pending");
+    this.host.cluster.activity.pendingEnded();
+    this.environment.slab.add(this.host.stats, hostStat.rqPendingEnded);
+  }
+
+  #open(): void {
+    const { breakers, config } = this.host.cluster;
+    const isCounted = breakers.tryAcquire("connections");
+    if (!isCounted) {
+      this.#count(clusterStat.cxOverflow);
+      // A host without any connection gets one all the same, or its requests would wait for ever.
+      if (this.#connections.size > 0) return;
+    }
+    const isHttp2 = this.#protocol === "http2";
+    const connection = isHttp2
+      ? new Http2ClientConnection(this, isCounted)
+      : new Http1ClientConnection(this, isCounted);
+    const room = isHttp2
+      ? Math.max(1, Math.min(config.http2.maxConcurrentStreams, this.peerStreamsMax))
+      : 1;
+    this.#connecting.set(connection, room);
+    this.#connectingRoom += room;
+    this.#connections.add(connection);
+  }
+
+  #notConnecting(connection: PooledConnection): void {
+    this.#connectingRoom -= this.#connecting.get(connection) ?? 0;
+    this.#connecting.delete(connection);
+  }
+
+  #notReady(connection: PooledConnection): void {
+    if (!connection.isReady) return;
+    connection.isReady = false;
+    this.#ready.splice(this.#ready.indexOf(connection), 1);
+  }
+
+  /** Gives the connection to the first who waits and fits in the breaker of requests; whether one did. */
+  #serveNext(connection: PooledConnection): boolean {
+    for (;;) {
+      const request = this.#waiting.shift();
+      if (request === undefined) return false;
+      this.#leftQueue(request);
+      const acquired = connection.begin(request);
+      if (acquired !== undefined) {
+        request.onConnectionReady(acquired);
+        return true;
+      }
+      this.#count(clusterStat.rqPendingOverflow);
+      request.onPoolFailure("overflow", "");
+    }
+  }
+
+  #count(offset: number): void {
+    this.environment.slab.add(this.host.cluster.stats, offset);
+  }
+}
+
+/** The host's pool for requests that came by HTTP/2 or not, made at the first of them. */
+export function httpPoolOf(
+  host: UpstreamHost,
+  environment: UpstreamEnvironment,
+  isHttp2Request: boolean,
+): HttpPool {
+  const { protocol } = host.cluster.config;
+  const isHttp2 = protocol === "downstream" ? isHttp2Request : protocol !== "http1";
+  const pool = isHttp2 ? host.http2Pool : host.http1Pool;
+  if (pool instanceof HttpPool) return pool;
+  const made = new HttpPool(host, environment, isHttp2 ? "http2" : "http1");
+  if (isHttp2) host.http2Pool = made;
+  else host.http1Pool = made;
+  return made;
+}
