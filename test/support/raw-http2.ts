@@ -88,6 +88,11 @@ export class RawHttp2Client {
     }
   }
 
+  /** Nothing more is sent. */
+  finish(): void {
+    this.#socket.end();
+  }
+
   async ended(): Promise<void> {
     while (!this.hasEnded) await once(this.#socket, "close");
   }

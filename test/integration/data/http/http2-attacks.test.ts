@@ -148,12 +148,17 @@ attack("CONTINUATIONs without end", {}, async ({ client, http2 }) => {
   assert.equal(http2("header_overflow"), 1);
 });
 
-attack("pings that nobody reads the answers of", {}, async ({ client, http2 }, workers) => {
-  client.pause();
-  const pings = Buffer.concat(Array.from({ length: 50_000 }, () => frame(ping, 0, 0, "12345678")));
-  for (let i = 0; i < 40; i++) client.send(pings);
-  await workers.untilCounted(() => http2("outbound_control_flood") === 1);
-});
+for (const [name, each] of [
+  ["pings", frame(ping, 0, 0, "12345678")],
+  ["settings", frame(settings, 0, 0)],
+] as const) {
+  attack(`${name} that nobody reads the answers of`, {}, async ({ client, http2 }, workers) => {
+    client.pause();
+    const many = Buffer.concat(repeat(50_000, each));
+    for (let i = 0; i < 40; i++) client.send(many);
+    await workers.untilCounted(() => http2("outbound_control_flood") === 1);
+  });
+}
 
 const floods: readonly (readonly [name: string, stat: Http2Stat, frames: readonly Buffer[]])[] = [
   [
@@ -186,6 +191,19 @@ for (const [name, stat, frames] of floods) {
 attack("windows that overflow", {}, async ({ client }) => {
   client.send(frame(windowUpdate, 0, 0, Buffer.from([0x7f, 255, 255, 255])));
   assert.equal(await goawayCode(client), errorCode.flowControlError);
+});
+
+attack("a stream's window that overflows", {}, async ({ client, proxy, http2 }) => {
+  // Its connection goes on.
+  client.send(
+    frame(headers, 4, 1, requestBlock([], { ":method": "POST" })),
+    frame(windowUpdate, 0, 1, Buffer.from([0x7f, 255, 255, 255])),
+    frame(headers, whole, 3, requestBlock()),
+  );
+  assert.equal(await resetCode(client), errorCode.flowControlError);
+  await client.next(data);
+  assert.equal(http2("tx_reset"), 1);
+  assert.equal(proxy.http("downstream_cx_protocol_error"), 0);
 });
 
 attack(
