@@ -7,7 +7,7 @@ import type {
 } from "../../../gen/es/envoy/config/core/v3/address_pb.d.ts";
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { formatIp, parseIp } from "../../shared/common/ip-address.ts";
-import type { CidrRange as CidrRangeConfig } from "../../shared/config/listener-config.ts";
+import type { CidrRange as CidrRangeConfig } from "../../shared/config/cidr-range.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
 /** What stands for an address that was refused; nothing ever sees it. */

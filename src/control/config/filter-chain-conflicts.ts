@@ -3,11 +3,8 @@
  * would be chance. Envoy refuses exact duplicates, and chains that share a path through its match tree
  * (`FilterChainManagerImpl::addFilterChains`); the texts are its own.
  */
-import type {
-  CidrRange,
-  FilterChainConfig,
-  FilterChainMatch,
-} from "../../shared/config/listener-config.ts";
+import type { CidrRange } from "../../shared/config/cidr-range.ts";
+import type { FilterChainConfig, FilterChainMatch } from "../../shared/config/listener-config.ts";
 
 /** Reasons without their prefix `error adding listener '…': `. */
 export function filterChainConflicts(chains: readonly FilterChainConfig[]): readonly string[] {

@@ -3,11 +3,8 @@ import type {
   FilterChain,
   FilterChainMatch as MatchMessage,
 } from "../../../gen/es/envoy/config/listener/v3/listener_components_pb.d.ts";
-import type {
-  CidrRange,
-  FilterChainConfig,
-  FilterChainMatch,
-} from "../../shared/config/listener-config.ts";
+import type { CidrRange } from "../../shared/config/cidr-range.ts";
+import type { FilterChainConfig, FilterChainMatch } from "../../shared/config/listener-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { decodeCidrRange } from "./addresses.ts";
 import { hashOfValue } from "./canonical.ts";

@@ -3,7 +3,7 @@ import type { SocketAddress } from "../../shared/common/address.ts";
 import { unmappedIp } from "../../shared/common/ip-address.ts";
 import type { ConnectionInput } from "../../shared/config/match-tree.ts";
 import { type ConnectionFacts, isLocalConnection } from "../network/filter-chain-match.ts";
-import type { ReadInput } from "./match-tree.ts";
+import type { ReadInput } from "./evaluate.ts";
 
 export function connectionInput(input: ConnectionInput): ReadInput<ConnectionFacts> {
   return inputs[input];

@@ -2,9 +2,9 @@
  * Ranges of addresses: longest prefix first, then in the order of the configuration (Envoy: `IpRangeMatcher`). One look-up a
  * distinct length, as in the match of filter chains.
  */
-import type { CidrRange } from "../../shared/config/listener-config.ts";
+import type { CidrRange } from "../../shared/config/cidr-range.ts";
 import { parseIp, prefixKey } from "../network/ip-prefix.ts";
-import type { Evaluate, FindByValue } from "./match-tree.ts";
+import type { Evaluate, FindByValue } from "./evaluate.ts";
 
 export interface CompiledRange<D, A> {
   readonly ranges: readonly CidrRange[];

@@ -6,19 +6,11 @@
  * same place is tried, and in the end `on_no_match`.
  */
 import type { MatchBranch, MatchTree, OnMatch } from "../../shared/config/match-tree.ts";
+import type { Evaluate, FindByValue, ReadInput } from "./evaluate.ts";
 import { compileIpRanges } from "./ip-ranges.ts";
 import { compilePredicate } from "./predicates.ts";
 import { compilePrefixMap } from "./prefix-map.ts";
 import { compileServerNames } from "./server-names.ts";
-
-/** What to do, or undefined: nothing matches. */
-export type Evaluate<D, A> = (data: D) => A | undefined;
-
-/** A value of the data; undefined: there is none, which no value matches. */
-export type ReadInput<D> = (data: D) => string | undefined;
-
-/** Finds the candidates for a value, the best first; a candidate may yet find nothing. */
-export type FindByValue<D, A> = (value: string, data: D) => A | undefined;
 
 export function compileMatchTree<D, I, A>(
   tree: MatchTree<I, A>,

@@ -5,7 +5,7 @@
 import type { MatchPredicate, ValueTest } from "../../shared/config/match-tree.ts";
 import { stringTest } from "../../shared/tls/string-test.ts";
 import { compileIpSet } from "./ip-ranges.ts";
-import type { ReadInput } from "./match-tree.ts";
+import type { ReadInput } from "./evaluate.ts";
 
 export type Holds<D> = (data: D) => boolean;
 

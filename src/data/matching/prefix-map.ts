@@ -1,5 +1,5 @@
 /** Of the keys that a value begins with the longest, then the shorter ones (Envoy: `PrefixMapMatcher`). */
-import type { Evaluate, FindByValue } from "./match-tree.ts";
+import type { Evaluate, FindByValue } from "./evaluate.ts";
 
 export function compilePrefixMap<D, A>(
   entries: readonly (readonly [prefix: string, evaluate: Evaluate<D, A>])[],

@@ -1,5 +1,5 @@
 /** The name itself, then its wildcards from the longest on: `*.b.test`, `*.test`, `*` (Envoy: `DomainTrieMatcher`). */
-import type { Evaluate, FindByValue } from "./match-tree.ts";
+import type { Evaluate, FindByValue } from "./evaluate.ts";
 
 export function compileServerNames<D, A>(
   entries: readonly (readonly [domain: string, evaluate: Evaluate<D, A>])[],

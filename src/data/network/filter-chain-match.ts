@@ -6,11 +6,8 @@
  * back: a chain that matches everything is not found if a more specific prefix led elsewhere first.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
-import type {
-  CidrRange,
-  FilterChainConfig,
-  FilterChainMatch,
-} from "../../shared/config/listener-config.ts";
+import type { CidrRange } from "../../shared/config/cidr-range.ts";
+import type { FilterChainConfig, FilterChainMatch } from "../../shared/config/listener-config.ts";
 import type { ConnectSource } from "../../shared/io/reactor.ts";
 import { type IpNumber, isLoopback, parseIp, prefixKey } from "./ip-prefix.ts";
 

@@ -2,6 +2,7 @@
  * A listener as the data path wants it: immutable, plain, structured-clonable, everything resolved
  * and defaulted. Made by `control/config` from `envoy.config.listener.v3.Listener`, never elsewhere.
  */
+import type { CidrRange } from "./cidr-range.ts";
 import type { SocketAddress } from "../common/address.ts";
 import type { DrainPolicy, DrainType } from "../drain/drain.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
@@ -91,11 +92,6 @@ export interface FilterChainMatch {
   readonly sourceType: "any" | "sameIpOrLoopback" | "external";
   readonly sourcePrefixRanges: readonly CidrRange[];
   readonly sourcePorts: readonly number[];
-}
-
-export interface CidrRange {
-  readonly ip: string;
-  readonly prefixLength: number;
 }
 
 export type NetworkFilterConfig =

@@ -5,7 +5,7 @@
  * What a newcomer would get wrong: whoever leads nowhere is no match. A tree below an entry that finds nothing gives the
  * word back, and the search goes on where it came from.
  */
-import type { CidrRange } from "./listener-config.ts";
+import type { CidrRange } from "./cidr-range.ts";
 import type { StringMatcher } from "./matchers.ts";
 
 export interface MatchTree<I, A> {

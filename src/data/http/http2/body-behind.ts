@@ -13,8 +13,6 @@ export interface RestOfRead {
 }
 
 const nextFrame = new FrameHeader();
-/** In front of data that goes in chunks, room for what the coding puts there. */
-const chunkRoom = frameHeaderBytes;
 
 /** A whole frame, plain, that fits all limits: it is taken off the stream's window and length. */
 export function bodyBehind(
@@ -37,14 +35,4 @@ export function bodyBehind(
   }
   stream.receiveWindow.receive(length);
   return { start, end: start + length, isEnd };
-}
-
-/**
- * A body without length gets its chunks around it: it is moved away from what lies behind it, over the header of its
- * frame, for the next frame is not ours to write over. By how much.
- */
-export function makeChunkRoom(bytes: Uint8Array, start: number, end: number): number {
-  if (start === end) return 0;
-  bytes.copyWithin(start - chunkRoom, start, end);
-  return chunkRoom;
 }

@@ -7,7 +7,7 @@
 import { headersMax } from "../http1/header-table.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
-import { makeChunkRoom } from "../http2/body-behind.ts";
+import { makeChunkRoom } from "../http2/chunk-room.ts";
 import type { FloodGuard } from "../http2/flood-guard.ts";
 import { errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
 import type { HeadOfBlock } from "../http2/header-block.ts";
