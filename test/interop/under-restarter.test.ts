@@ -1,5 +1,6 @@
-/** A real Envoy under `sluice restarter`: restarts under load, and the configuration that Envoy's own restarter dies of. */
+/** Envoy and Sluice under `sluice restarter`: restarts under load, and the configuration that Envoy's own restarter dies of. */
 import assert from "node:assert/strict";
+import path from "node:path";
 import { suite, test } from "node:test";
 import { installedEnvoy } from "../../bench/programs.ts";
 import { freePorts } from "../../src/cli/story/free-ports.ts";
@@ -8,7 +9,7 @@ import { SluiceProgram, adminOnPortZero } from "../support/sluice-program.ts";
 import { SteadyClients } from "../support/steady-clients.ts";
 import { until } from "../support/until.ts";
 
-const envoy = installedEnvoy();
+const programs = { Envoy: installedEnvoy(), Sluice: path.resolve("bin/sluice") };
 
 /** Answers by itself, on a port that each epoch must find again. */
 function bootstrap(port: number): string {
@@ -38,12 +39,12 @@ function bootstrap(port: number): string {
   return JSON.stringify({ admin: adminOnPortZero, static_resources: { listeners: [listener] } });
 }
 
-async function started(open: AsyncDisposableStack) {
+async function started(open: AsyncDisposableStack, proxy: string) {
   const [port = 0] = await freePorts(1);
   const own = ["--concurrency", "1", "-l", "error", "--admin-address-path", "admin"];
   // What Envoys of one base id share is not for those of another test.
   const times = ["--base-id", String(port), "--drain-time-s", "1", "--parent-shutdown-time-s", "2"];
-  const command = [envoy ?? "", "-c", "bootstrap.json", ...own, ...times];
+  const command = [proxy, "-c", "bootstrap.json", ...own, ...times];
   const program = new SluiceProgram(["restarter", "--", ...command], {
     files: { "bootstrap.json": bootstrap(port) },
   });
@@ -61,38 +62,43 @@ async function started(open: AsyncDisposableStack) {
   return { port, program, reports };
 }
 
-suite("Envoy under sluice restarter", { skip: !envoy && "Envoy is not installed" }, () => {
-  test("restarts under load, and no request fails", { timeout: 120_000 }, async () => {
-    await using open = new AsyncDisposableStack();
-    const { port, program, reports } = await started(open);
-    const steady = open.use(new SteadyClients(port, 4, { keepAlive: true, gapMs: 1 }));
-    const short = open.use(
-      new SteadyClients(port, 2, { keepAlive: false, gapMs: 1, mayBeRefused: false }),
-    );
-    for (const epoch of [1, 2, 3]) {
-      program.child.kill("SIGHUP");
-      await reports(`epoch ${epoch} serves`);
-      await reports(`epoch ${epoch - 1} has ended`);
-    }
-    assert.deepEqual([...(await steady.stop()), ...(await short.stop())], []);
-    assert(steady.completed > 100 && short.completed > 100);
-    program.child.kill("SIGTERM");
-    assert.equal(await program.exit, 0);
-  });
+for (const [name, proxy = ""] of Object.entries(programs))
+  suite(
+    `${name} under sluice restarter`,
+    { skip: proxy === "" && `${name} is not installed` },
+    () => {
+      test("restarts under load, and no request fails", { timeout: 120_000 }, async () => {
+        await using open = new AsyncDisposableStack();
+        const { port, program, reports } = await started(open, proxy);
+        const steady = open.use(new SteadyClients(port, 4, { keepAlive: true, gapMs: 1 }));
+        const short = open.use(
+          new SteadyClients(port, 2, { keepAlive: false, gapMs: 1, mayBeRefused: false }),
+        );
+        for (const epoch of [1, 2, 3]) {
+          program.child.kill("SIGHUP");
+          await reports(`epoch ${epoch} serves`);
+          await reports(`epoch ${epoch - 1} has ended`);
+        }
+        assert.deepEqual([...(await steady.stop()), ...(await short.stop())], []);
+        assert(steady.completed > 100 && short.completed > 100);
+        program.child.kill("SIGTERM");
+        assert.equal(await program.exit, 0);
+      });
 
-  test("serves on when a new configuration is bad", { timeout: 120_000 }, async () => {
-    await using open = new AsyncDisposableStack();
-    const { port, program, reports } = await started(open);
-    const steady = open.use(new SteadyClients(port, 2, { keepAlive: true, gapMs: 1 }));
-    program.write("bootstrap.json", '{"nonsense": 1}');
-    program.child.kill("SIGHUP");
-    await reports("epoch 1 is refused, and epoch 0 goes on serving");
-    assert.match(program.stderr, /no\s+such\s+field: 'nonsense'/);
+      test("serves on when a new configuration is bad", { timeout: 120_000 }, async () => {
+        await using open = new AsyncDisposableStack();
+        const { port, program, reports } = await started(open, proxy);
+        const steady = open.use(new SteadyClients(port, 2, { keepAlive: true, gapMs: 1 }));
+        program.write("bootstrap.json", '{"nonsense": 1}');
+        program.child.kill("SIGHUP");
+        await reports("epoch 1 is refused, and epoch 0 goes on serving");
+        assert.match(program.stderr, /no\s+such\s+field: 'nonsense'/);
 
-    program.write("bootstrap.json", bootstrap(port));
-    program.child.kill("SIGHUP");
-    await reports("epoch 1 serves");
-    assert.deepEqual(await steady.stop(), []);
-    assert.equal((await get(port)).status, 200);
-  });
-});
+        program.write("bootstrap.json", bootstrap(port));
+        program.child.kill("SIGHUP");
+        await reports("epoch 1 serves");
+        assert.deepEqual(await steady.stop(), []);
+        assert.equal((await get(port)).status, 200);
+      });
+    },
+  );
