@@ -15,6 +15,9 @@ import type { NextResponse, Removals, TypeSubscription } from "./type-subscripti
 /** Resources that a client wants, each with the names that it asked for it by. */
 type Wanted = ReadonlyMap<ServedResource, readonly string[]>;
 
+/** Of what a client may have or not: no resource has it. */
+const unknownVersion = "";
+
 export class DeltaSubscription implements TypeSubscription<ReadDeltaRequest> {
   readonly type: ServedType;
   readonly responses = new ResponseLog();
@@ -107,10 +110,20 @@ export class DeltaSubscription implements TypeSubscription<ReadDeltaRequest> {
     return wanted;
   }
 
+  /** What is on its way is taken all the same by a client that asks for everything again before it comes. */
+  #forgetUnnamed(): void {
+    const mayCome = this.responses.isWaiting;
+    for (const held of this.#held.keys()) {
+      if (this.names.has(held)) continue;
+      if (mayCome) this.#held.set(held, unknownVersion);
+      else this.#held.delete(held);
+    }
+  }
+
   #unsubscribe(name: string): void {
     if (name === "*") {
       this.isAll = false;
-      for (const held of this.#held.keys()) if (!this.names.has(held)) this.#held.delete(held);
+      this.#forgetUnnamed();
       return;
     }
     const wasNamed = this.names.delete(name);

@@ -27,6 +27,8 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
   readonly #fresh = new Set<string>();
   /** Names by nonce, the oldest first, of responses without an answer: a NACK may come when newer ones are under way. */
   readonly #unanswered = new Map<string, readonly string[]>();
+  /** Held, if the client did not drop them. */
+  readonly #doubted = new Set<string>();
   /** Of all that was wanted when something was sent last. */
   #sentVersion = "";
 
@@ -40,8 +42,8 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
 
   take(request: ReadRequest, answer: Answer | undefined): void {
     this.#settle(request.nonce, answer);
-    // Whatever an outdated request asks for, a newer one is on its way that says it again.
-    if (request.nonce !== this.responses.lastNonce) return;
+    // Whatever an outdated request asks for, a newer one is on its way that says it again; not so what it did not want.
+    if (request.nonce !== this.responses.lastNonce) return this.#doubt(request.names);
     for (const name of request.names) if (!this.names.has(name)) this.#fresh.add(name);
     if (this.responses.sentCount === 0) this.#fresh.delete("*");
     this.names = new Set(request.names);
@@ -51,6 +53,7 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
     for (const name of this.#fresh) if (!this.names.has(name)) this.#fresh.delete(name);
     // What is asked for again was forgotten: a cluster that warms anew wants its endpoints anew.
     for (const name of this.#held.keys()) if (!this.#wants(name)) this.#held.delete(name);
+    this.#dropDoubted();
   }
 
   next(all: readonly ServedResource[], removals: Removals): NextResponse | undefined {
@@ -99,6 +102,20 @@ export class SotwSubscription implements TypeSubscription<ReadRequest> {
       if (!this.#unanswered.has(nonce)) break;
       this.#unanswered.delete(older);
     }
+  }
+
+  /** For a while the client did not want them, so it may have dropped what it was sent. */
+  #doubt(wanted: readonly string[]): void {
+    if (wanted.includes("*") || (this.type.isFullState && !this.#hasNamed)) return;
+    for (const name of this.#held.keys()) if (!wanted.includes(name)) this.#doubted.add(name);
+  }
+
+  /** Once the client has caught up: sent at a doubt, each answer would be outdated by the next. */
+  #dropDoubted(): void {
+    if (this.#doubted.size === 0) return;
+    for (const name of this.#doubted) this.#held.delete(name);
+    this.#doubted.clear();
+    this.#sentVersion = "";
   }
 
   #hasMoreThan(wanted: readonly ServedResource[]): boolean {

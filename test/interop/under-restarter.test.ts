@@ -92,7 +92,7 @@ for (const [name, proxy = ""] of Object.entries(programs))
         program.write("bootstrap.json", '{"nonsense": 1}');
         program.child.kill("SIGHUP");
         await reports("epoch 1 is refused, and epoch 0 goes on serving");
-        assert.match(program.stderr, /no\s+such\s+field: 'nonsense'/);
+        assert.match(program.stderr, /no\s+such\s+field:\s+'nonsense'/);
 
         program.write("bootstrap.json", bootstrap(port));
         program.child.kill("SIGHUP");

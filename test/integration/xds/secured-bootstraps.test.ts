@@ -211,7 +211,7 @@ for (const [what, [common, reason]] of Object.entries(badHere))
   });
 
 test(
-  "names by request, and health checks in plain text, are refused",
+  "names by request are refused",
   {
     skip: isEnvoy,
   },
@@ -220,23 +220,6 @@ test(
     const newer = validateBootstrap(securedBootstrap("127.0.0.1:1", socket), folder);
     assert.match(newer.output, /auto_sni_san_validation is not supported/);
     assert(!newer.isAccepted);
-    const checked = securedBootstrap("127.0.0.1:1", tlsSocket({})) as {
-      static_resources: { clusters: readonly [object] };
-    };
-    const health_checks = [
-      {
-        timeout: "1s",
-        interval: "1s",
-        unhealthy_threshold: 1,
-        healthy_threshold: 1,
-        tcp_health_check: {},
-      },
-    ];
-    Object.assign(checked.static_resources.clusters[0], { health_checks });
-    assert.match(
-      validateBootstrap(checked, folder).output,
-      /health_checks of a cluster with TLS are not supported: they go in plain text/,
-    );
   },
 );
 
