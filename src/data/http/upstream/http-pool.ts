@@ -45,6 +45,11 @@ export class HttpPool implements HostPool, ConnectionOwner {
     this.#protocol = protocol;
   }
 
+  /** Of the next connection. */
+  get protocol(): PoolProtocol {
+    return this.#protocol;
+  }
+
   /** A connection at once, or a place in the queue, or neither. */
   acquire(request: UpstreamRequest): Acquired {
     const connection = this.#ready.at(-1);
