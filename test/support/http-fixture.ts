@@ -23,6 +23,7 @@ export function clusterAction(overrides: Partial<ClusterAction> = {}): ClusterAc
     hostRewrite: undefined,
     appendXForwardedHost: false,
     retryPolicy: undefined,
+    upgrades: [],
     priority: "default",
     ...overrides,
   };
@@ -111,6 +112,7 @@ export function httpConfig(
     allowAbsoluteUrl: true,
     http1Trailers: false,
     http2: http2Options(),
+    upgrades: [],
     headersWithUnderscores: "allow",
     accessLog: [],
     ...overrides,

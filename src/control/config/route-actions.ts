@@ -18,6 +18,7 @@ import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeRegexRewrite } from "./matchers.ts";
+import { decodeUpgrades } from "./upgrades.ts";
 
 /** What a route inherits from its virtual host and its configuration. */
 export interface RouteDefaults {
@@ -70,6 +71,11 @@ function decodeClusterAction(
     hostRewrite: decodeHostRewrite(message),
     appendXForwardedHost: message.appendXForwardedHost,
     retryPolicy: retryPolicy && decodeRetryPolicy(retryPolicy),
+    upgrades: decodeUpgrades(
+      message.upgradeConfigs,
+      "envoy.config.route.v3.RouteAction.upgrade_configs",
+      context,
+    ),
     priority: Number(message.priority) === 1 ? "high" : "default",
   };
 }

@@ -6,7 +6,7 @@
  * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
  */
 import { assert } from "../../shared/common/assert.ts";
-import type { ClusterAction } from "../../shared/config/route-config.ts";
+import type { ClusterAction, RouteAction } from "../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
@@ -18,6 +18,7 @@ import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
+import { headerText } from "./http1/header-table.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
@@ -33,6 +34,7 @@ import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
+import { asksForUpgrade, isUpgradeEnabled, mayUpgrade } from "./upgrade.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
@@ -65,6 +67,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isHead = false;
   #isRepeatable = false;
   #isSending = false;
+  #isUpgrade = false;
   #isChunked = false;
   #isGrpc = false;
   #lastActivityMs = 0;
@@ -77,6 +80,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#framing = {
       isHttp10: false,
       isHttp2: false,
+      isUpgraded: false,
       isChunked: false,
       closes: false,
       isHeadRequest: false,
@@ -107,6 +111,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return this.#sink.isOutputFull;
   }
 
+  /** It asks for another protocol, and may have it. */
+  get isUpgrade(): boolean {
+    return this.#isUpgrade;
+  }
+
   /** Filters have changed the head: our own fields stand beside it already. */
   get isFiltered(): boolean {
     return this.#isFiltered;
@@ -132,6 +141,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
+    this.#isUpgrade = false;
     this.#isChunked = requestHead.fields.isChunked;
     this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
@@ -213,6 +223,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
       isChunked: this.#isChunked,
+      isUpgrade: this.#isUpgrade,
     };
     this.#exchange.start(plan, { start, end, isEnd });
   }
@@ -273,9 +284,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
     const { config } = this.#live;
-    const requestAtMs = this.#sink.isRequestComplete
-      ? never
-      : instantAfter(this.info.startMs, config.requestTimeoutMs);
+    const requestAtMs =
+      this.#sink.isRequestComplete || this.#isUpgrade
+        ? never
+        : instantAfter(this.info.startMs, config.requestTimeoutMs);
     return Math.min(
       this.#idleAtMs,
       this.#durationEndsAtMs,
@@ -304,7 +316,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10 && !framing.isHttp2;
     const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
-    framing.closes = this.#sink.decidesToClose() || isUnframed;
+    const isUpgraded = this.#isUpgrade && responseHead.status === 101;
+    framing.isUpgraded = isUpgraded;
+    framing.closes = !isUpgraded && (this.#sink.decidesToClose() || isUnframed);
     this.#phase = "answering";
     if (!this.#context.responseComposer.compose(info, this.#responseChanges, framing)) {
       this.#exchange.cancel();
@@ -313,6 +327,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       return;
     }
     info.bytesSent += body.end - body.start;
+    if (isUpgraded) this.#sink.onUpgraded();
     this.#sink.sendHead(body, framing.isChunked);
     if (body.isEnd) this.#end();
   }
@@ -380,6 +395,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    if (requestHead.upgradeIndex >= 0 && !this.#admitsUpgrade(route?.action)) {
+      this.#sink.closeAfterResponse();
+      return this.#reply("upgrade");
+    }
     const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
     if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (route !== undefined) {
@@ -414,6 +433,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       default:
         action satisfies never;
     }
+  }
+
+  /** Counts one that is admitted. False: it asks for what it may not have. */
+  #admitsUpgrade(action: RouteAction | undefined): boolean {
+    const { bytes, buffer } = this.#context.reactor.arena;
+    if (!asksForUpgrade(requestHead, bytes)) return true;
+    const type = headerText(buffer, requestHead.upgradeIndex).toLowerCase();
+    const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
+    if (!isUpgradeEnabled(type, this.#live.config.upgrades, ofRoute)) return false;
+    if (!mayUpgrade(requestHead)) return false;
+    this.#isUpgrade = true;
+    this.#context.count(httpStat.cxUpgradesTotal);
+    this.#context.add(httpStat.cxUpgradesActive, 1);
+    return true;
   }
 
   #filterRequest(): LocalReplyReason | undefined {
@@ -478,6 +511,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
+    framing.isUpgraded = false;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
     const { responseComposer } = this.#context;
@@ -530,6 +564,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#firstHost = undefined;
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
+    if (this.#isUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
+    this.#isUpgrade = false;
     if (info.responseCode > 0) {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);

@@ -30,15 +30,25 @@ import type { LocalReplyReason } from "./local-replies.ts";
 import { stageTrailers } from "./http1/trailer-lines.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
+import { asksForUpgrade, mayUpgrade } from "./upgrade.ts";
 
 /** A head must fit before the read window together with what follows it. */
 const headBytesMax = 63 * 1024;
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
-type State = "head" | "waiting" | "length" | "chunked" | "awaiting" | "closing" | "closed";
+type State =
+  | "head"
+  | "waiting"
+  | "length"
+  | "chunked"
+  /** It asks for another protocol: whatever comes goes on as it is. */
+  | "unframed"
+  | "awaiting"
+  | "closing"
+  | "closed";
 
 export class Http1ServerConnection implements NetworkFilter, ResponseSink {
-  readonly protocol = "http1";
+  protocol: "http1" | "websocket" = "http1";
   readonly isHttp2 = false;
   isRequestComplete = true;
   isOutputFull = false;
@@ -173,6 +183,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#sender.sendBody(start, end, isEnd);
   }
 
+  onUpgraded(): void {
+    this.protocol = "websocket";
+  }
+
   sendTrailers(start: number, end: number): void {
     if (this.#context.config.http1Trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
@@ -270,6 +284,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
         return this.#onLengthBody(start, end);
       case "chunked":
         return this.#onChunkedBody(start, end);
+      case "unframed":
+        this.#request?.sendBody(start, end, false);
+        return end;
       case "waiting":
       case "awaiting":
       case "closing":
@@ -310,6 +327,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #beginRequest(start: number, bodyStart: number, end: number): number {
     const { fields } = requestHead;
     if (fields.isChunked) return this.#beginChunked(start, bodyStart, end);
+    if (requestHead.upgradeIndex >= 0 && this.#asksForUpgrade())
+      return this.#beginUnframed(start, bodyStart, end);
     const length = Math.max(0, fields.contentLength);
     const bodyEnd = Math.min(end, bodyStart + length);
     this.#remaining = length - (bodyEnd - bodyStart);
@@ -319,6 +338,20 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (request.isWaiting) this.#hold(this.#context.reactor.arena.bytes.slice(start, bodyEnd));
     else request.send(bodyStart, bodyEnd, this.isRequestComplete);
     return bodyEnd;
+  }
+
+  #asksForUpgrade(): boolean {
+    const { bytes } = this.#context.reactor.arena;
+    return asksForUpgrade(requestHead, bytes) && mayUpgrade(requestHead);
+  }
+
+  #beginUnframed(start: number, bodyStart: number, end: number): number {
+    this.isRequestComplete = false;
+    this.#state = "unframed";
+    const request = this.#startRequest();
+    if (request.isWaiting) this.#hold(this.#context.reactor.arena.bytes.slice(start, end));
+    else request.send(bodyStart, end, false);
+    return end;
   }
 
   #beginChunked(start: number, bodyStart: number, end: number): number {

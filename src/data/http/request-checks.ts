@@ -1,12 +1,10 @@
 /** What a well-formed request may still not ask of this connection manager. */
 import type { ComposerContext } from "./composer-context.ts";
-import { latin1, listHasToken } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
-import { knownHeader } from "./http1/known-headers.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
+import { asksForUpgrade, dropHttp2Settings } from "./upgrade.ts";
 
-const http2Upgrade = latin1("h2c");
 const underscore = 0x5f;
 
 /** The reason to refuse it; drops fields that are only to be ignored. */
@@ -21,21 +19,9 @@ export function checkRequest(
     const isNamed = head.minorVersion === 0 && config.defaultHostForHttp10 !== "";
     if (!isNamed) return "missingHost";
   }
-  if (head.upgradeIndex >= 0 && head.fields.saysUpgrade && !isIgnoredUpgrade(head, bytes))
-    return "upgrade";
+  if (head.upgradeIndex >= 0 && !asksForUpgrade(head, bytes)) dropHttp2Settings();
   if (config.headersWithUnderscores === "allow") return undefined;
   return hasUnderscores(bytes, config.headersWithUnderscores) ? "underscore" : undefined;
-}
-
-/** An offer of h2c may be declined by answering in HTTP/1.1 (RFC 7540 §3.2). */
-function isIgnoredUpgrade(head: RequestHead, bytes: Uint8Array): boolean {
-  const start = headers.valueStart[head.upgradeIndex] as number;
-  const end = headers.valueEnd[head.upgradeIndex] as number;
-  if (!listHasToken(bytes, start, end, http2Upgrade)) return false;
-  for (let i = 0; i < headers.count; i++) {
-    if (headers.id[i] === knownHeader["http2-settings"]) headers.isDropped[i] = 1;
-  }
-  return true;
 }
 
 /** True: refuse. Under `dropHeader` the fields are dropped instead. */

@@ -14,6 +14,7 @@ import type { ComposerContext } from "./composer-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
 import { HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
+import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { expectsBody } from "./http1/request-method.ts";
@@ -41,6 +42,8 @@ export interface ComposedRequest {
   readonly info: RequestInfo;
   readonly target: RequestTarget;
   readonly remoteLines: RemoteLines;
+  /** It asks for another protocol, and may have it. */
+  readonly isUpgrade: boolean;
   /** `prepare` was called for it. */
   readonly isFiltered: boolean;
 }
@@ -86,7 +89,8 @@ export class RequestComposer {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
     writer.framingStart = writer.at;
-    this.#writeLength();
+    if (request.isUpgrade) writeUpgrade(writer, requestHead.upgradeIndex);
+    else this.#writeLength();
     writer.endLine();
     if (request.info.path !== undefined) this.#keepRewritten(request, route, host);
     return !writer.hasOverflowed;

@@ -10,6 +10,7 @@ import { latin1 } from "./http1/ascii.ts";
 import { headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
+import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 const lines = {
@@ -30,6 +31,8 @@ export interface ResponseFraming {
   readonly isHttp2: boolean;
   readonly isChunked: boolean;
   readonly closes: boolean;
+  /** The answer to an upgrade: 101. */
+  readonly isUpgraded: boolean;
   /** What its request began with. */
   readonly live: LiveFields;
 }
@@ -170,6 +173,7 @@ export class ResponseComposer {
   #writeFraming(framing: ResponseFraming): void {
     const { writer } = this.#context;
     if (framing.isHttp2) return writer.endLine();
+    if (framing.isUpgraded) writeUpgrade(writer, headers.id.indexOf(knownHeader.upgrade));
     if (framing.isChunked) writer.put(lines.chunked);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);

@@ -29,6 +29,8 @@ export const httpStat = {
   cxRxBytes: http("downstream_cx_rx_bytes_total"),
   cxTxBytes: http("downstream_cx_tx_bytes_total"),
   cxDrainClose: http("downstream_cx_drain_close"),
+  cxUpgradesTotal: http("downstream_cx_upgrades_total"),
+  cxUpgradesActive: http("downstream_cx_upgrades_active"),
   cxIdleTimeout: http("downstream_cx_idle_timeout"),
   cxMaxDuration: http("downstream_cx_max_duration_reached"),
   cxHttp1SoftDrain: http("downstream_cx_http1_soft_drain"),

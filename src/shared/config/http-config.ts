@@ -1,6 +1,11 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
-import type { HeaderMutations, OnDemandClusters, RouteConfig } from "./route-config.ts";
+import type {
+  HeaderMutations,
+  OnDemandClusters,
+  RouteConfig,
+  UpgradeConfig,
+} from "./route-config.ts";
 import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 
 export interface HttpConnectionManagerConfig {
@@ -46,6 +51,7 @@ export interface HttpConnectionManagerConfig {
   /** Trailers of chunked bodies are passed on, both ways. */
   readonly http1Trailers: boolean;
   readonly http2: Http2Options;
+  readonly upgrades: readonly UpgradeConfig[];
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";
   readonly accessLog: readonly AccessLogConfig[];
 }

@@ -81,6 +81,12 @@ export type RouteAction =
     }
   | RedirectAction;
 
+/** `upgrade_configs`: one type of upgrade, in lower case. */
+export interface UpgradeConfig {
+  readonly type: string;
+  readonly isEnabled: boolean;
+}
+
 export interface ClusterAction {
   readonly kind: "cluster";
   /** One entry for `cluster`, several for `weighted_clusters`; or the name of a request header. */
@@ -99,6 +105,8 @@ export interface ClusterAction {
   readonly appendXForwardedHost: boolean;
   readonly retryPolicy: RetryPolicy | undefined;
   readonly priority: "default" | "high";
+  /** Outrank those of the connection manager. */
+  readonly upgrades: readonly UpgradeConfig[];
 }
 
 export interface WeightedCluster {

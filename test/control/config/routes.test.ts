@@ -53,6 +53,21 @@ test("decode() reads every kind of match and action", () => {
   assert.deepEqual(weighted.action.hostRewrite, { kind: "literal", value: "h" });
 });
 
+test("upgrades are named in lower case, and are on unless they are off", () => {
+  const configs = "{upgrade_type: WebSocket}, {upgrade_type: spdy, enabled: false}";
+  const { config } = valueOf(
+    decodeRoutesYaml(
+      routesYaml(`{match: {prefix: /}, route: {cluster: c, upgrade_configs: [${configs}]}}`),
+    ),
+  );
+  const action = config.virtualHosts[0]?.routes[0]?.action;
+  assert(action?.kind === "cluster");
+  assert.deepEqual(action.upgrades, [
+    { type: "websocket", isEnabled: true },
+    { type: "spdy", isEnabled: false },
+  ]);
+});
+
 test("a route without a retry policy takes its virtual host's", () => {
   const { config } = valueOf(
     decodeRoutesYaml(
@@ -141,6 +156,13 @@ describe("decode() refuses as Envoy does", () => {
         "{match: {prefix: /}, route: {cluster: c, request_mirror_policies: [{cluster: d}]}}",
       ),
       "envoy.config.route.v3.RouteAction.request_mirror_policies is not supported: requests would not be mirrored",
+    ],
+    [
+      "a CONNECT-UDP",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, upgrade_configs: [{upgrade_type: CONNECT-UDP}]}}",
+      ),
+      /upgrade_type CONNECT-UDP is not built/,
     ],
   ];
   for (const [name, yaml, error] of cases) {

@@ -37,6 +37,7 @@ export const httpFields: FieldTables = {
       "generate_request_id",
       "preserve_external_request_id",
       "always_set_request_id_in_response",
+      "upgrade_configs",
       "normalize_path",
       "merge_slashes",
       "path_with_escaped_slashes_action",
@@ -63,7 +64,6 @@ export const httpFields: FieldTables = {
       internal_address_config: "nobody is taken for internal",
       proxy_100_continue: "100-continue is answered here",
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: "addresses are shown as they are",
-      upgrade_configs: "upgrades are refused with 403",
       local_reply_config: "local replies are Envoy's own",
       stream_error_on_invalid_http_message:
         "of HTTP/2 alone: an invalid HTTP/1 message ends its connection",
@@ -76,6 +76,11 @@ export const httpFields: FieldTables = {
       record_route_resolution_stats: "no such stats",
     },
   },
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
+    {
+      honoured: ["upgrade_type", "enabled"],
+      refused: { filters: "upgrades would pass other filters" },
+    },
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds": {
     honoured: ["config_source", "route_config_name"],
   },

@@ -149,6 +149,7 @@ export const routeFields: FieldTables = {
   "envoy.config.route.v3.RouteAction": {
     honoured: [
       "cluster",
+      "upgrade_configs",
       "cluster_header",
       "weighted_clusters",
       "cluster_not_found_response_code",
@@ -180,7 +181,6 @@ export const routeFields: FieldTables = {
       cors: "use the cors filter",
       max_grpc_timeout: "the route's timeout holds",
       grpc_timeout_offset: "the route's timeout holds",
-      upgrade_configs: "upgrades are refused with 403",
       internal_redirect_policy: "redirects are passed on to the client",
       internal_redirect_action: "redirects are passed on to the client",
       max_internal_redirects: "redirects are passed on to the client",
@@ -189,6 +189,10 @@ export const routeFields: FieldTables = {
       flush_timeout: "the idle timeout holds",
     },
     isMatcher: true,
+  },
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": {
+    honoured: ["upgrade_type", "enabled"],
+    refused: { connect_config: "what CONNECT carries would reach the host as HTTP" },
   },
   "envoy.config.route.v3.WeightedCluster": {
     honoured: ["clusters", "total_weight"],

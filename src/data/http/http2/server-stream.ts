@@ -71,6 +71,10 @@ export class ServerStream implements ResponseSink {
     this.#owner.sendBody(this, { start, end, isEnd });
   }
 
+  onUpgraded(): void {
+    // Its connection goes on as before.
+  }
+
   sendTrailers(start: number, end: number): void {
     this.#owner.sendTrailers(this, start, end);
   }

@@ -59,6 +59,8 @@ export interface ExchangePlan {
   readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
+  /** It asks for another protocol. */
+  readonly isUpgrade: boolean;
   /** Its body has no length. */
   readonly isChunked: boolean;
 }
@@ -99,6 +101,10 @@ export class Exchange implements UpstreamRequest {
   get breakers(): CircuitBreakers {
     const { cluster, action } = this.#thePlan();
     return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
+  }
+
+  get isUpgrade(): boolean {
+    return this.#plan?.isUpgrade === true;
   }
 
   get isSecured(): boolean {
@@ -275,6 +281,10 @@ export class Exchange implements UpstreamRequest {
       return undefined;
     }
     const pool = httpPoolOf(host, this.#context.upstream, this.#owner.info.minorVersion === 2);
+    if (this.isUpgrade && pool.protocol === "http2") {
+      this.#fail(failures.upgrade);
+      return undefined;
+    }
     const acquired = pool.acquire(this);
     if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;

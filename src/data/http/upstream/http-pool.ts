@@ -49,6 +49,11 @@ export class HttpPool implements HostPool, ConnectionOwner {
     return this.#connections.size === 0 && this.#waiting.length === 0;
   }
 
+  /** Of the next connection. */
+  get protocol(): PoolProtocol {
+    return this.#protocol;
+  }
+
   /** A connection at once, or a place in the queue, or neither. */
   acquire(request: UpstreamRequest): Acquired {
     const connection = this.#ready.at(-1);

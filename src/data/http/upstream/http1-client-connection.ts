@@ -274,12 +274,13 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
         else this.#onMalformed();
         return;
       }
-      if (headEnd < 0 || responseHead.status === 101) {
+      const isUpgraded = responseHead.status === 101;
+      if (headEnd < 0 || (isUpgraded && this.#request?.isUpgrade !== true)) {
         this.#onMalformed();
         return;
       }
       // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
-      if (responseHead.status >= 200) {
+      if (isUpgraded || responseHead.status >= 200) {
         this.#onHead(headEnd, end);
         return;
       }
@@ -297,7 +298,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     body.end = bodyStart;
     body.contentLength = fields.contentLength;
     let rest = bodyStart;
-    if (this.#request?.isHeadRequest === true || responseHead.isBodyless) {
+    if (responseHead.status === 101) {
+      body.contentLength = -1;
+      rest = this.#startUnframed(end);
+    } else if (this.#request?.isHeadRequest === true || responseHead.isBodyless) {
       body.isEnd = true;
     } else if (fields.isChunked) {
       rest = this.#startChunked(bodyStart, end);
@@ -308,17 +312,20 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
       body.isEnd = this.#remaining === 0;
       this.#state = "length";
       rest = body.end;
-    } else {
-      body.end = end;
-      body.isEnd = false;
-      this.#state = "untilClose";
-      this.#mayReuse = false;
-      rest = end;
-    }
+    } else rest = this.#startUnframed(end);
     if (!body.isEnd) this.#request?.onResponseHead(body);
     else this.#endOfResponse(rest < end)?.onResponseHead(body);
     if (this.#state === "chunked") this.#onTrailers(rest < end);
     this.#afterResponse();
+  }
+
+  /** All that comes until the connection ends. */
+  #startUnframed(end: number): number {
+    this.#body.end = end;
+    this.#body.isEnd = false;
+    this.#state = "untilClose";
+    this.#mayReuse = false;
+    return end;
   }
 
   #startChunked(bodyStart: number, end: number): number {
