@@ -111,6 +111,7 @@ export interface SeenRequest {
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
+  readonly trailers: IncomingMessage["trailers"];
 }
 
 /** Answers each request, once it is whole, by `answer`; the default echoes the body. */
@@ -128,6 +129,7 @@ export async function startHttpUpstream(
         url: message.url ?? "",
         headers: message.headers,
         body: Buffer.concat(chunks).toString("latin1"),
+        trailers: message.trailers,
       };
       requests.push(request);
       answer(request, response);

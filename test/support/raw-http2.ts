@@ -78,10 +78,12 @@ export class RawHttp2Client {
     this.#socket.destroy();
   }
 
-  /** The first frame of the type that came, or comes. */
-  async next(type: number): Promise<RawFrame> {
+  /** The first frame of the type, and of the stream if one is named, that came, or comes. */
+  async next(type: number, id?: number): Promise<RawFrame> {
     for (;;) {
-      const found = this.frames.find((each) => each.type === type);
+      const found = this.frames.find(
+        (each) => each.type === type && (id === undefined || each.id === id),
+      );
       if (found !== undefined) return found;
       if (this.hasEnded) throw new Error(`the connection ended without a frame of type ${type}`);
       await Promise.race([once(this.#socket, "data"), once(this.#socket, "close")]);

@@ -159,6 +159,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
    */
   resume(): void {
     this.#phase = "active";
+    // A body that seemed to come in parts may have turned out to be none (HTTP/2).
+    this.#isChunked = requestHead.fields.isChunked;
     this.#live.requestEnded();
     this.#takeLive();
     this.#proceed();

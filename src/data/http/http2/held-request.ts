@@ -43,6 +43,7 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
   if (request.isWaiting) return;
   stream.heldHead = undefined;
   sendHeld(stream, arena, isBodyless);
+  stream.onHeldSent();
 }
 
 function sendHeld(stream: ServerStream, arena: Arena, isBodyless: boolean): void {

@@ -104,23 +104,30 @@ export class ServerStream implements ResponseSink {
     if (on === this.#isReading) return;
     this.#isReading = on;
     this.#owner.onReadingChanged(on);
-    if (!on || this.#heldBack === 0) return;
-    const bytes = this.#heldBack;
-    this.#heldBack = 0;
-    this.#owner.release(this, bytes);
+    if (on) this.#giveBack();
   }
 
-  /** Bytes were handed on: the client gets room for more, unless the request has its fill. */
+  /** Bytes were taken: the client gets room for more, unless they are held here or the request has its fill. */
   consumed(bytes: number): void {
-    if (this.#isReading) this.#owner.release(this, bytes);
-    else this.#heldBack += bytes;
+    this.#heldBack += bytes;
+    if (this.#isReading && this.heldHead === undefined) this.#giveBack();
+  }
+
+  /** What was held while the request waited has gone on. */
+  onHeldSent(): void {
+    if (this.#isReading) this.#giveBack();
   }
 
   /** What it holds of the connection's window when it ends. */
   takeHeldBack(): number {
-    const bytes = this.#heldBack + this.heldBody.bytes;
+    const bytes = this.#heldBack;
     this.#heldBack = 0;
     return bytes;
+  }
+
+  #giveBack(): void {
+    const bytes = this.takeHeldBack();
+    if (bytes > 0) this.#owner.release(this, bytes);
   }
 
   atLatest(dueMs: number): void {

@@ -1,50 +1,21 @@
 import assert from "node:assert/strict";
-import type { HttpConnectionManagerConfig } from "../../../../src/shared/config/http-config.ts";
-import type { Route } from "../../../../src/shared/config/route-config.ts";
-import { type RouteScope, scopeKeyText } from "../../../../src/shared/config/scoped-routes.ts";
-import type { OnDemandWant } from "../../../../src/shared/protocol/on-demand.ts";
 import { sluiceWorkerStats } from "../../../../src/shared/stats/stat-names.ts";
-import { httpChain, route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
+import { httpChain, route } from "../../../support/http-fixture.ts";
 import { startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { listenerConfig } from "../../../support/listener-fixture.ts";
-import { forEachWorkerKind, type TestWorkers } from "../../../support/test-workers.ts";
+import { forEachWorkerKind } from "../../../support/test-workers.ts";
+import {
+  answer,
+  onDemand,
+  pinged,
+  scoped,
+  setScope,
+  unloaded,
+  want,
+  wanted,
+} from "../../../support/waiting-scope.ts";
 
-const onDemand = { kind: "onDemand", name: "on_demand", clusters: undefined } as const;
-
-/** Scopes by `x-scope`; requests may wait. */
-const scoped: Partial<HttpConnectionManagerConfig> = {
-  routes: {
-    kind: "scoped",
-    config: {
-      name: "s",
-      keyBuilder: [
-        { header: "x-scope", elementSeparator: "", extract: { kind: "index", index: 0 } },
-      ],
-      scopes: { kind: "srds" },
-    },
-  },
-  filters: [onDemand, { kind: "router", suppressEnvoyHeaders: false }],
-};
-const want: OnDemandWant = { kind: "scope", scopes: "s", scope: "a" };
-const unloaded: RouteScope = { name: "a", key: scopeKeyText(["a"]), routes: undefined };
-
-function setScope(workers: TestWorkers, scope: RouteScope): void {
-  workers.post({ kind: "setScopes", name: "s", changed: [scope], removed: [] });
-}
-
-/** As main does it when the routes have come. */
-function answer(workers: TestWorkers, routes: readonly Route[]): void {
-  const virtualHosts = [virtualHost(["*"], routes)];
-  workers.post({ kind: "setRoutes", config: routeConfig({ name: "r", virtualHosts }) });
-  setScope(workers, { ...unloaded, routes: "r" });
-  workers.post({ kind: "answered", want, outcome: "answered" });
-}
-
-const wanted = (workers: TestWorkers): Promise<void> =>
-  workers.until((event) => event.kind === "wanted");
-const pinged = (workers: TestWorkers): Promise<void> =>
-  workers.request((reply) => ({ kind: "ping", reply }));
 const direct = route("/", { action: { kind: "directResponse", status: 200, body: "here" } });
 const head = (fields: readonly string[]): string =>
   ["POST / HTTP/1.1", "Host: test", "x-scope: a", ...fields, "", ""].join("\r\n");
