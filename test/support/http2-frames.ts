@@ -47,3 +47,11 @@ export const goaway = (lastId: number, code: number): Buffer =>
 
 export const windowUpdate = (id: number, increment: number): Buffer =>
   frame(frameType.windowUpdate, 0, id, words(increment));
+
+export const settings = (...pairs: readonly (readonly [id: number, value: number])[]): Buffer =>
+  frame(
+    frameType.settings,
+    0,
+    0,
+    Buffer.concat(pairs.map(([id, value]) => Buffer.concat([Buffer.from([0, id]), words(value)]))),
+  );

@@ -8,6 +8,8 @@ import { frame, type RawFrame } from "./raw-http2.ts";
 export interface HostConnection {
   /** Of this request. */
   readonly id: number;
+  /** Of connections to this host, from 1. */
+  readonly connection: number;
   /** Of requests to this host, from 1. */
   readonly number: number;
   readonly send: (...frames: readonly Uint8Array[]) => void;
@@ -60,7 +62,7 @@ export class ScriptedHttp2Host implements AsyncDisposable {
   }
 
   #serve(socket: net.Socket): void {
-    this.connections++;
+    const connection = ++this.connections;
     this.#sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
@@ -78,18 +80,19 @@ export class ScriptedHttp2Host implements AsyncDisposable {
         const read = { type, flags, id: rest.readUInt32BE(5), payload: rest.subarray(9, end) };
         rest = rest.subarray(end);
         this.frames.push(read);
-        this.#onFrame(socket, read);
+        this.#onFrame(socket, connection, read);
       }
     });
   }
 
-  #onFrame(socket: net.Socket, { type, flags, id }: RawFrame): void {
+  #onFrame(socket: net.Socket, connection: number, { type, flags, id }: RawFrame): void {
     if (type === frameType.settings && (flags & 1) === 0)
       socket.write(frame(frameType.settings, 1, 0));
     if (type !== frameType.headers) return;
     this.requests++;
     this.#script({
       id,
+      connection,
       number: this.requests,
       send: (...frames) => void socket.write(Buffer.concat(frames)),
       end: () => void socket.end(),

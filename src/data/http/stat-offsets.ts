@@ -139,6 +139,7 @@ export const clusterStat = {
   rqRetryBackoffExponential: cluster("upstream_rq_retry_backoff_exponential"),
   rqPendingTotal: cluster("upstream_rq_pending_total"),
   rqPendingOverflow: cluster("upstream_rq_pending_overflow"),
+  rqActiveOverflow: cluster("upstream_rq_active_overflow"),
   rqPendingFailureEject: cluster("upstream_rq_pending_failure_eject"),
   rq1xx: cluster("upstream_rq_1xx"),
   cxActive: cluster("upstream_cx_active"),

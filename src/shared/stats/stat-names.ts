@@ -212,6 +212,7 @@ export const clusterStats = defineStats({
     "upstream_rq_retry_backoff_exponential",
     "upstream_rq_pending_total",
     "upstream_rq_pending_overflow",
+    "upstream_rq_active_overflow",
     "upstream_rq_pending_failure_eject",
     "upstream_rq_1xx",
     "upstream_rq_2xx",

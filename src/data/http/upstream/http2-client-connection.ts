@@ -52,6 +52,9 @@ const floodStats: Readonly<Record<Flood, number>> = {
   prematureResets: http2Stat.rxReset,
 };
 
+/** Streams before the host's SETTINGS have come: no host should allow fewer (RFC 9113 §6.5.2). */
+const unheardStreamsMax = 100;
+
 type State = "connecting" | "open" | "retired" | "closed";
 
 export class Http2ClientConnection implements SocketHandler, PooledConnection {
@@ -121,11 +124,13 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   get room(): number {
     if (this.#state !== "open") return 0;
-    const most = Math.min(
-      this.host.cluster.config.http2.maxConcurrentStreams,
-      this.#peerStreamsMax,
-    );
-    return Math.max(0, most - this.#streams.count);
+    const { http2, maxRequestsPerConnection } = this.host.cluster.config;
+    const peersMax = this.#hasSettings
+      ? this.#peerStreamsMax
+      : Math.min(this.#peerStreamsMax, unheardStreamsMax);
+    const left = Math.min(http2.maxConcurrentStreams, peersMax) - this.#streams.count;
+    const requestsLeft = (maxRequestsPerConnection || Infinity) - this.#streams.requestCount;
+    return Math.max(0, Math.min(left, requestsLeft));
   }
 
   get #isClosing(): boolean {
@@ -175,7 +180,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     const more = http2.connectionWindowBytes - defaultWindow;
     if (more > 0) writer.windowUpdate(0, more);
     this.#timer.atLatest(this.#nextDeadlineMs());
-    this.#pool.connected(this);
+    // How many more it can take its SETTINGS will say.
+    this.#pool.released(this);
   }
 
   onData(from: number, end: number): void {
@@ -298,7 +304,6 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       return this.#fail(errorCode.protocolError);
     if (!this.#hasSettings && (type !== frameType.settings || frame.has(flag.ack)))
       return this.#fail(errorCode.protocolError);
-    this.#hasSettings = true;
     const problem = frameProblem(frame);
     if (problem !== errorCode.noError) return this.#fail(problem);
     payload.start = start;
@@ -397,7 +402,11 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#pool.peerStreamsMax = this.#peerStreamsMax;
     this.#output.writer.settingsAck();
     this.#streams.pump();
-    if (this.#state === "open") this.#pool.released(this);
+    if (this.#hasSettings) this.#pool.released(this);
+    else {
+      this.#hasSettings = true;
+      this.#pool.connected(this);
+    }
   }
 
   #onWindowUpdate(increment: number): void {
