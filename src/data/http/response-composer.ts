@@ -30,6 +30,8 @@ export interface ResponseFraming {
   /** It speaks HTTP/2: no field says how the body ends, or what becomes of the connection. */
   readonly isHttp2: boolean;
   readonly isChunked: boolean;
+  /** It might have a body, has none, and no field says so yet. */
+  readonly isEmpty: boolean;
   readonly closes: boolean;
   /** The answer to an upgrade: 101. */
   readonly isUpgraded: boolean;
@@ -175,6 +177,7 @@ export class ResponseComposer {
     if (framing.isHttp2) return writer.endLine();
     if (framing.isUpgraded) writeUpgrade(writer, headers.id.indexOf(knownHeader.upgrade));
     if (framing.isChunked) writer.put(lines.chunked);
+    else if (framing.isEmpty) writer.put(lines.noBody);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);
     writer.endLine();
