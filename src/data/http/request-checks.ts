@@ -2,6 +2,7 @@
 import type { ComposerContext } from "./composer-context.ts";
 import { headers } from "./http1/header-table.ts";
 import type { RequestHead } from "./http1/request-head.ts";
+import { isConnect } from "./http1/request-method.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
 import { asksForUpgrade, dropHttp2Settings } from "./upgrade.ts";
 
@@ -15,7 +16,11 @@ export function checkRequest(
   const { config } = context;
   const { bytes } = context.reactor.arena;
   if (head.minorVersion === 0 && !config.acceptHttp10) return "lowVersion";
-  if (head.hostIndex < 0) {
+  if (isConnect(context.reactor.arena.buffer, head.methodStart, head.methodEnd)) {
+    // What follows the head is the tunnel's, so it can have neither.
+    if (head.fields.contentLength > 0) return "contentLength";
+    if (head.fields.isChunked) return "transferEncoding";
+  } else if (head.hostIndex < 0) {
     const isNamed = head.minorVersion === 0 && config.defaultHostForHttp10 !== "";
     if (!isNamed) return "missingHost";
   }

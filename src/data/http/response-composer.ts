@@ -12,6 +12,7 @@ import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import type { RequestInfo } from "./request-info.ts";
+import { connectType, noUpgrade } from "./upgrade.ts";
 
 const lines = {
   version11: latin1("HTTP/1.1 "),
@@ -31,8 +32,8 @@ export interface ResponseFraming {
   readonly isHttp2: boolean;
   readonly isChunked: boolean;
   readonly closes: boolean;
-  /** The answer to an upgrade: 101. */
-  readonly isUpgraded: boolean;
+  /** What it grants, as in `upgrade.ts`. */
+  readonly upgradeType: string;
   /** What its request began with. */
   readonly live: LiveFields;
 }
@@ -173,7 +174,8 @@ export class ResponseComposer {
   #writeFraming(framing: ResponseFraming): void {
     const { writer } = this.#context;
     if (framing.isHttp2) return writer.endLine();
-    if (framing.isUpgraded) writeUpgrade(writer, headers.id.indexOf(knownHeader.upgrade));
+    const { upgradeType } = framing;
+    if (upgradeType !== noUpgrade && upgradeType !== connectType) writeUpgrade(writer, upgradeType);
     if (framing.isChunked) writer.put(lines.chunked);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);
