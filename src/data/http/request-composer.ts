@@ -12,7 +12,7 @@ import {
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
-import { HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
+import { dropFields, HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import { knownHeader } from "./http1/known-headers.ts";
@@ -368,10 +368,4 @@ function clusterAction({ action }: CompiledRoute): ClusterAction | undefined {
 function queryWithMark(target: RequestTarget, buffer: Buffer): string {
   const query = target.query(buffer);
   return query === "" ? "" : `?${query}`;
-}
-
-function dropFields(id: number): void {
-  for (let i = 0; i < headers.count; i++) {
-    if (headers.id[i] === id) headers.isDropped[i] = 1;
-  }
 }

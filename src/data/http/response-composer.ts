@@ -7,7 +7,7 @@ import { ExtraFields } from "./headers/extra-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { ComposerContext, LiveFields } from "./composer-context.ts";
 import { latin1 } from "./http1/ascii.ts";
-import { headers } from "./http1/header-table.ts";
+import { dropFields, headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { writeUpgrade } from "./http1/upgrade-lines.ts";
@@ -64,6 +64,8 @@ export class ResponseComposer {
     this.#writeStatus();
     writer.endLine();
     const writesServer = this.#dropReplaced(framing.live);
+    // What is granted has no length, whatever its answer says (RFC 9110 §8.6).
+    if (framing.upgradeType !== noUpgrade) dropFields(knownHeader["content-length"]);
     this.#extra.clear();
     const isChanged = changes.length > 0;
     // The router sets it before anything changes the head.
@@ -126,12 +128,7 @@ export class ResponseComposer {
   /** Drops the fields that ours replace; whether `server` is to be written. */
   #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveFields): boolean {
     const { serverIndex } = responseHead;
-    if (!isEnvoyHeadersSuppressed) {
-      for (let i = 0; i < headers.count; i++) {
-        if (headers.id[i] === knownHeader["x-envoy-upstream-service-time"])
-          headers.isDropped[i] = 1;
-      }
-    }
+    if (!isEnvoyHeadersSuppressed) dropFields(knownHeader["x-envoy-upstream-service-time"]);
     if (config.serverHeader === "overwrite") {
       if (serverIndex >= 0) headers.isDropped[serverIndex] = 1;
       return true;

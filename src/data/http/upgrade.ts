@@ -10,7 +10,6 @@
 import type { UpgradeConfig } from "../../shared/config/route-config.ts";
 import { latin1, listHasToken } from "./http1/ascii.ts";
 import { headers, headerText } from "./http1/header-table.ts";
-import { knownHeader } from "./http1/known-headers.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { isConnect } from "./http1/request-method.ts";
 
@@ -57,13 +56,6 @@ function upgradeTypeOf(head: RequestHead, buffer: Buffer): string {
   const type = headerText(buffer, head.upgradeIndex);
   // The word means the method in configurations, never a field that a client writes.
   return type.toUpperCase() === connectType ? noUpgrade : type;
-}
-
-/** An offer of h2c may be declined by answering in HTTP/1.1: what belongs to it goes no further. */
-export function dropHttp2Settings(): void {
-  for (let i = 0; i < headers.count; i++) {
-    if (headers.id[i] === knownHeader["http2-settings"]) headers.isDropped[i] = 1;
-  }
 }
 
 /** As Envoy's `createUpgradeFilterChain`: what the route says outranks the connection manager. */
