@@ -13,15 +13,13 @@ import { Http1ClientConnection } from "./http1-client-connection.ts";
 import { Http2ClientConnection } from "./http2-client-connection.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import { connectionsAtOnceMax, needsConnection } from "./preconnect.ts";
+import type { Acquired, RequestPool } from "./request-pool.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
-
-/** `pending`: `onConnectionReady` or `onPoolFailure` will follow. */
-export type Acquired = UpstreamConnection | "pending" | "overflow";
+import type { UpstreamRequest } from "./upstream-request.ts";
 
 export type PoolProtocol = "http1" | "http2";
 
-export class HttpPool implements HostPool, ConnectionOwner {
+export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
   readonly host: UpstreamHost;
   readonly environment: UpstreamEnvironment;
   readonly writer: HeadWriter;
@@ -50,12 +48,6 @@ export class HttpPool implements HostPool, ConnectionOwner {
     return this.#connections.size === 0 && this.#waiting.length === 0;
   }
 
-  /** Of the next connection. */
-  get protocol(): PoolProtocol {
-    return this.#protocol;
-  }
-
-  /** A connection at once, or a place in the queue, or neither. */
   acquire(request: UpstreamRequest): Acquired {
     const connection = this.#ready.at(-1);
     if (connection === undefined) return this.#wait(request) ? "pending" : "overflow";
@@ -70,7 +62,6 @@ export class HttpPool implements HostPool, ConnectionOwner {
     return acquired;
   }
 
-  /** The request gave up before a connection came free. */
   cancel(request: UpstreamRequest): void {
     const index = this.#waiting.indexOf(request);
     if (index < 0) return;

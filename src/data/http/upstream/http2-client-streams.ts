@@ -19,6 +19,7 @@ import type { StreamOutput } from "../http2/stream-output.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, http2Stat } from "../stat-offsets.ts";
+import { connectType, isGranted, noUpgrade } from "../upgrade.ts";
 import type { ConnectionCounts } from "./connection-counts.ts";
 import { type ClientStreamOwner, Http2ClientStream } from "./http2-client-stream.ts";
 import type { ConnectionOwner } from "./pooled-connection.ts";
@@ -211,8 +212,9 @@ export class Http2ClientStreams implements ClientStreamOwner {
 
   sendHead(stream: Http2ClientStream, writer: HeadWriter, body: BodyPart): void {
     const hasBody = body.end > body.start;
-    const isSecured = stream.request?.isSecured === true;
-    this.#owner.output.sendRequest(stream, writer, isSecured, body.isEnd && !hasBody);
+    const { isSecured = false, upgradeType = noUpgrade } = stream.request ?? {};
+    const asked = { isSecured, upgradeType };
+    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
   }
 
@@ -257,9 +259,10 @@ export class Http2ClientStreams implements ClientStreamOwner {
     stream.hasAnswered = true;
     // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
     if (responseHead.status < 200) return this.#owner.counts.interim(responseHead.status);
-    const { contentLength } = responseHead.fields;
+    const isTunnel = takeGrant(request?.upgradeType ?? noUpgrade);
+    const contentLength = isTunnel ? -1 : responseHead.fields.contentLength;
     stream.hasHead = true;
-    stream.isBodyless = request?.isHeadRequest === true || responseHead.isBodyless;
+    stream.isBodyless = !isTunnel && (request?.isHeadRequest === true || responseHead.isBodyless);
     stream.bodyLeft = stream.isBodyless ? 0 : contentLength;
     if (isEnd && stream.bodyLeft > 0) return this.#malformed(stream);
     const body = this.#body;
@@ -340,4 +343,11 @@ export class Http2ClientStreams implements ClientStreamOwner {
     this.#isEndNoted = true;
     this.#pool.environment.reactor.atRoundEnd(this.#tellEnd);
   }
+}
+
+/** Whether the response's head grants what was asked for; an upgrade's 200 (RFC 8441 §5) becomes the 101 of HTTP/1. */
+function takeGrant(upgradeType: string): boolean {
+  const isUpgrade = upgradeType !== noUpgrade && upgradeType !== connectType;
+  if (isUpgrade && responseHead.status === 200) responseHead.status = 101;
+  return isGranted(upgradeType, responseHead.status);
 }
