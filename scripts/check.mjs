@@ -1,21 +1,13 @@
 // `npm run check`: what to run before every push. Types, lint, format, dead code, unit tests.
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
-
-/** Suites that open sockets, start processes or run against the clock belong to `npm test`. */
-const slow = /^test\/(integration|interop|conformance|simulation|fuzz)\//;
-const unitTests = globSync("test/**/*.test.ts").filter((file) => !slow.test(file));
 
 const steps = [
   ["types", "tsc", ["--noEmit"]],
   ["lint", "oxlint", ["--deny-warnings", "src", "test", "bench"]],
   ["format", "oxfmt", ["--check", "src", "test", "bench"]],
   ["unused", "knip", []],
-  [
-    "unit tests",
-    process.execPath,
-    ["--test", "--test-reporter=dot", "--test-timeout=300000", ...unitTests],
-  ],
+  // What opens sockets, starts processes or runs against the clock belongs to `npm test`.
+  ["unit tests", process.execPath, ["scripts/test.mjs", "--unit", "--test-reporter=dot"]],
 ];
 
 for (const [name, command, args] of steps) {

@@ -7,9 +7,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ChunkedDecoder } from "../../src/data/http/http1/chunked-decoder.ts";
 import { headProblem } from "../../src/data/http/http1/request-head.ts";
+import { fuzzOptions } from "../support/fuzz-options.ts";
 import { parseRequest, parseResponse } from "../support/parsed-heads.ts";
-
-const budgetMs = 10_000 / 3;
 
 /** Fragments that meet at odd places, then single bytes changed. */
 const fragments = fc.array(
@@ -47,11 +46,7 @@ const input = fc.tuple(fragments, mutations).map(([parts, changes]) => {
 });
 
 function fuzz(check: (text: string) => void): void {
-  fc.assert(fc.property(input, check), {
-    numRuns: Number.MAX_SAFE_INTEGER,
-    interruptAfterTimeLimit: budgetMs,
-    markInterruptAsFailure: false,
-  });
+  fc.assert(fc.property(input, check), fuzzOptions);
 }
 
 for (const [name, parse] of [

@@ -9,6 +9,7 @@ import hpack from "hpack.js";
 import { clientPreface, frameType } from "../../src/data/http/http2/frames.ts";
 import { pseudo } from "../../src/data/http/http2/header-entry.ts";
 import { http2Stats } from "../../src/shared/stats/stat-names.ts";
+import { fuzzOptions } from "../support/fuzz-options.ts";
 import { startHttpUpstream } from "../support/http-peers.ts";
 import { connectHttp2, request } from "../support/http2-client.ts";
 import { startProxy } from "../support/http-proxy.ts";
@@ -16,12 +17,6 @@ import { BlockDecoder, BlockEncoder, type PlainField } from "../support/hpack-pe
 import { block, frame, RawHttp2Client, requestBlock } from "../support/raw-http2.ts";
 import { forEachWorkerKind } from "../support/test-workers.ts";
 
-const budgetMs = 10_000 / 3;
-const untilBudget = {
-  numRuns: Number.MAX_SAFE_INTEGER,
-  interruptAfterTimeLimit: budgetMs,
-  markInterruptAsFailure: false,
-};
 const names = ["x-a", "x-b", ":path", ":status", "content-type", "cookie", "te"] as const;
 
 /** Blocks that were right, with bytes changed; and bytes. */
@@ -55,7 +50,7 @@ test("header blocks, against another decoder", () => {
       if (!decoded.isRefused) assert.deepEqual(allOf(decoded), expected.filter(isPlain));
     }
   });
-  fc.assert(property, untilBudget);
+  fc.assert(property, fuzzOptions);
 });
 
 const id = fc.constantFrom(0, 1, 1, 3, 3, 5, 2, 2 ** 31 - 1);
@@ -109,7 +104,7 @@ forEachWorkerKind("connections of frames leave nothing behind", {}, async (worke
       client.destroy();
     },
   );
-  await fc.assert(property, { ...untilBudget, interruptAfterTimeLimit: budgetMs / 2 });
+  await fc.assert(property, fuzzOptions);
   await proxy.settled();
   assert.equal(workers.stat(http2Stats, proxy.listener.slots.http2, "streams_active"), 0);
   const session = await connectHttp2(proxy.listener.port);

@@ -15,10 +15,7 @@ import {
   managerYaml,
   routesYaml,
 } from "../support/config-tools.ts";
-
-/** Longer by script: `SLUICE_FUZZ_MS=600000 npm test -- test/fuzz/json.test.ts`. */
-const budgetMs = Number(process.env["SLUICE_FUZZ_MS"] ?? 10_000) / 4;
-const options = { interruptAfterTimeLimit: budgetMs, numRuns: Number.MAX_SAFE_INTEGER };
+import { fuzzOptions } from "../support/fuzz-options.ts";
 
 const { protos } = configTools;
 const bootstrap = protos.schema<Bootstrap>("envoy.config.bootstrap.v3.Bootstrap");
@@ -118,7 +115,7 @@ test("any text is read or refused with a reason", () => {
       const read = readText(protos, bootstrap, one);
       if (!read.ok) assert(read.errors.length > 0 && read.errors.every((error) => error !== ""));
     }),
-    options,
+    fuzzOptions,
   );
 });
 
@@ -132,7 +129,7 @@ test("a bootstrap of any shape is decoded or refused with reasons", () => {
       });
       if (!result.ok) assert(result.errors.length > 0);
     }),
-    options,
+    fuzzOptions,
   );
 });
 
@@ -149,7 +146,7 @@ test("what is read writes JSON that reads as the same bytes", () => {
       assert(again.ok, again.ok ? "" : again.errors.join("\n"));
       assert.deepEqual(toBinary(bootstrap, again.value), toBinary(bootstrap, read.value));
     }),
-    options,
+    fuzzOptions,
   );
 });
 
@@ -180,6 +177,6 @@ test("arbitrary and damaged bytes never throw", () => {
       }
       assert.equal(typeof readBinary(bootstrap, one).ok, "boolean");
     }),
-    options,
+    fuzzOptions,
   );
 });

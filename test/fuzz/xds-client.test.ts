@@ -3,11 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { delta } from "../../src/control/xds/delta-conversation.ts";
 import { sotw } from "../../src/control/xds/sotw-conversation.ts";
+import { fuzzOptions } from "../support/fuzz-options.ts";
 import { textResource, textType } from "../support/text-resources.ts";
 import { anyOf, type SentResource, XdsPeer } from "../support/xds-peer.ts";
-
-/** Longer by `SLUICE_FUZZ_MS`; a failure prints seed and path for `fc.assert`'s parameters. */
-const budgetMs = Number(process.env["SLUICE_FUZZ_MS"] ?? 5_000);
 
 const cds = textType("CDS", "type.googleapis.com/test.Cluster", true);
 const eds = textType("EDS", "type.googleapis.com/test.Endpoints", false);
@@ -100,10 +98,6 @@ for (const dialect of [sotw, delta])
           assert(peer.lines.slice(said).some((line) => line.startsWith("warning")));
         }
       }),
-      {
-        numRuns: Number.MAX_SAFE_INTEGER,
-        interruptAfterTimeLimit: budgetMs,
-        markInterruptAsFailure: false,
-      },
+      fuzzOptions,
     );
   });

@@ -6,10 +6,8 @@ import { readDeltaResponse } from "../../src/control/xds/delta-response.ts";
 import { peekName } from "../../src/control/xds/received-resource.ts";
 import { writeDeltaResponse } from "../../src/xds-server/delta-wire.ts";
 import { writeDiscoveryResponse } from "../../src/xds-server/discovery-wire.ts";
+import { fuzzOptions } from "../support/fuzz-options.ts";
 import { textResource } from "../support/text-resources.ts";
-
-/** Longer by `SLUICE_FUZZ_MS`; a failure prints seed and path for `fc.assert`'s parameters. */
-const budgetMs = Number(process.env["SLUICE_FUZZ_MS"] ?? 10_000);
 
 const typeUrl = "type.googleapis.com/test.Text";
 const good = writeDiscoveryResponse({
@@ -65,11 +63,7 @@ test("readDeltaResponse() never throws, and names what it can", () => {
         ({ name, fault }) => name !== undefined || (fault ?? "").length > 0,
       );
     }),
-    {
-      numRuns: Number.MAX_SAFE_INTEGER,
-      interruptAfterTimeLimit: budgetMs,
-      markInterruptAsFailure: false,
-    },
+    fuzzOptions,
   );
 });
 
@@ -92,11 +86,7 @@ test("readDiscoveryResponse() never throws, and names what it can", () => {
         ({ name }) => name === undefined || typeof name === "string",
       );
     }),
-    {
-      numRuns: Number.MAX_SAFE_INTEGER,
-      interruptAfterTimeLimit: budgetMs,
-      markInterruptAsFailure: false,
-    },
+    fuzzOptions,
   );
 });
 

@@ -1,5 +1,5 @@
 /**
- * One worker, from its init to its end, whatever thread it runs on: a thread of its own (`worker-main.ts`),
+ * One worker, from its init to its end, whatever thread it runs on: a thread of its own (`worker-thread.ts`),
  * or the main thread with the node reactor. It is told by commands on its port and answers by events.
  */
 import { type Clock, systemClock } from "../../shared/common/clock.ts";

@@ -83,6 +83,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       isHttp2: false,
       upgradeType: noUpgrade,
       isChunked: false,
+      isEmpty: false,
       closes: false,
       isHeadRequest: false,
       live: this.#live,
@@ -292,25 +293,26 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
-    const { config } = this.#live;
-    const requestAtMs =
-      this.#sink.isRequestComplete || this.#upgradeType !== noUpgrade
-        ? never
-        : instantAfter(this.info.startMs, config.requestTimeoutMs);
     return Math.min(
       this.#idleAtMs,
       this.#durationEndsAtMs,
-      requestAtMs,
+      this.#requestDueMs(),
       this.#exchange.nextDeadlineMs(),
     );
   }
 
+  #requestDueMs(): number {
+    if (this.#sink.isRequestComplete || this.#upgradeType !== noUpgrade) return never;
+    return instantAfter(this.info.startMs, this.#live.config.requestTimeoutMs);
+  }
+
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
-    if (this.#phase === "none" || nowMs < this.nextDeadlineMs()) return;
+    if (this.#phase === "none") return;
+    // What is due next may be the exchange's again: a retry without delay.
     if (nowMs >= this.#idleAtMs) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
     else if (nowMs >= this.#durationEndsAtMs) this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
-    else this.#timeOut(httpStat.rqTimeout, "requestTimeout");
+    else if (nowMs >= this.#requestDueMs()) this.#timeOut(httpStat.rqTimeout, "requestTimeout");
   }
 
   onResponseHead(body: ResponseBody): void {
@@ -324,8 +326,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     info.responseCodeDetails = "via_upstream";
     framing.isHttp10 = isHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
-    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10 && !framing.isHttp2;
-    const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
+    const hasNoLength = hasBody && body.contentLength < 0 && !framing.isHttp2;
+    framing.isEmpty = hasNoLength && body.isEnd && body.end === body.start;
+    framing.isChunked = hasNoLength && !framing.isEmpty && !isHttp10;
+    const isUnframed = hasNoLength && !framing.isEmpty && isHttp10;
     framing.upgradeType = isTunnel ? this.#upgradeType : noUpgrade;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && this.#upgradeType !== noUpgrade) this.#sink.closeAfterResponse();
@@ -526,6 +530,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
+    framing.isEmpty = false;
     framing.upgradeType = noUpgrade;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;

@@ -31,6 +31,8 @@ export interface ResponseFraming {
   /** It speaks HTTP/2: no field says how the body ends, or what becomes of the connection. */
   readonly isHttp2: boolean;
   readonly isChunked: boolean;
+  /** It might have a body, has none, and no field says so yet. */
+  readonly isEmpty: boolean;
   readonly closes: boolean;
   /** What it grants, as in `upgrade.ts`. */
   readonly upgradeType: string;
@@ -174,6 +176,7 @@ export class ResponseComposer {
     const { upgradeType } = framing;
     if (upgradeType !== noUpgrade && upgradeType !== connectType) writeUpgrade(writer, upgradeType);
     if (framing.isChunked) writer.put(lines.chunked);
+    else if (framing.isEmpty) writer.put(lines.noBody);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);
     writer.endLine();

@@ -1,4 +1,4 @@
-/** What every filter of a worker shares. One per thread, made by `connection-handler/worker-main.ts`. */
+/** What every filter of a worker shares. One per thread, made by `connection-handler/worker-thread.ts`. */
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";

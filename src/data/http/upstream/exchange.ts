@@ -27,7 +27,7 @@ import { EarlyBytes } from "./early-bytes.ts";
 import { RequestCopy } from "./request-copy.ts";
 import { type RequestPool, TunnelPool } from "./request-pool.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
-import { RetryState } from "./retry-state.ts";
+import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
   BodyPart,
   ResponseBody,
@@ -234,7 +234,8 @@ export class Exchange implements UpstreamRequest {
     this.#countHost(connection?.host, hostStat.rqError);
     if (connection !== undefined && this.#mayReplay(connection, reason)) {
       this.#hasReplayed = true;
-      this.#tryAgain();
+      if (reason === "refusedStream") this.#backOff(firstBackoffMs(this.#context.worker.random));
+      else this.#tryAgain();
       return;
     }
     this.#onAttemptFailed(reason, "");
@@ -444,12 +445,13 @@ export class Exchange implements UpstreamRequest {
   }
 
   /**
-   * The host did not look at the request, or a used connection died before it said anything: the server closed it while
-   * the request was on its way.
+   * The host did not look at the request and no policy covers that, or a used connection died before it said anything:
+   * the server closed it while the request was on its way.
    */
   #mayReplay(connection: UpstreamConnection, reason: ResetReason): boolean {
     if (this.#hasReplayed || !this.#isCopyWhole || this.#copy.isEmpty) return false;
-    if (reason === "refusedStream") return !connection.hasAnswered;
+    if (reason === "refusedStream")
+      return !connection.hasAnswered && this.#retry?.wantsRetryOfReset(reason) !== true;
     return (
       reason === "connectionTermination" &&
       connection.requestCount > 1 &&
@@ -487,7 +489,12 @@ export class Exchange implements UpstreamRequest {
   #scheduleRetry(): void {
     const delayMs = this.#retry?.nextBackoffMs() ?? 0;
     this.#count(clusterStat.rqRetry);
+    this.#count(clusterStat.rqRetryBackoffExponential);
     this.#isRetried = true;
+    this.#backOff(delayMs);
+  }
+
+  #backOff(delayMs: number): void {
     this.#phase = "backoff";
     this.#retryAtMs = this.#context.reactor.nowMs + delayMs;
     this.#owner.atLatest(this.#retryAtMs);

@@ -74,7 +74,9 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   #hasSettings = false;
   #peerStreamsMax: number;
   #idleSinceMs = 0;
-  #isClosedByUs = false;
+  /** Who ends it: nothing is read or said any more. */
+  #closedBy: "nobody" | "us" | "host" = "nobody";
+  #hasGoaway = false;
   #isMisnegotiated = false;
 
   constructor(pool: ConnectionOwner, isCounted: boolean) {
@@ -126,6 +128,10 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     return Math.max(0, most - this.#streams.count);
   }
 
+  get #isClosing(): boolean {
+    return this.#state === "closed" || this.#closedBy !== "nobody";
+  }
+
   get isIdle(): boolean {
     return this.#state !== "connecting" && this.#streams.count === 0;
   }
@@ -142,7 +148,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   }
 
   close(): void {
-    this.#isClosedByUs = true;
+    this.#closedBy = "us";
     this.#output.writer.flushOutput();
     this.socket.close("flush");
   }
@@ -174,7 +180,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   onData(from: number, end: number): void {
     this.#counts.add(clusterStat.cxRxBytes, end - from);
-    if (this.#state === "closed" || this.#isClosedByUs) return;
+    if (this.#isClosing) return;
     const { arena } = this.#pool.environment.reactor;
     let at = this.#partial.prepend(arena, from);
     while (end - at >= frameHeaderBytes) {
@@ -183,13 +189,14 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       const next = at + frameHeaderBytes + frame.length;
       if (next > end) break;
       this.#onFrame(at + frameHeaderBytes, next);
-      if (this.#isClosedByUs) return;
+      if (this.#isClosing) return;
       at = next;
     }
     if (at < end) this.#partial.keep(arena.bytes, at, end);
   }
 
   onEnd(): void {
+    if (this.#closedBy === "nobody") this.#closedBy = "host";
     this.#failStreams("connectionTermination");
     this.socket.close("now");
   }
@@ -219,31 +226,31 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#partial.clear();
     this.#output.writer.discard();
     if (this.#isCounted) this.host.cluster.breakers.release("connections");
-    this.#counts.closed(reason, this.#isClosedByUs);
+    this.#counts.closed(reason, this.#closedBy === "us");
     this.#pool.closed(this, wasConnecting);
     if (!wasConnecting || this.#isMisnegotiated) return;
     this.#counts.count(clusterStat.cxConnectFail);
     this.#counts.countHost(hostStat.cxConnectFail);
-    if (this.#isClosedByUs) this.#pool.failWaiting("connectionTimeout", "");
+    if (this.#closedBy === "us") this.#pool.failWaiting("connectionTimeout", "");
     else this.#pool.failWaiting("connectionFailure", failure);
   }
 
   onDeadline(nowMs: number): number {
     if (this.#state === "connecting") {
       this.#counts.count(clusterStat.cxConnectTimeout);
-      this.#isClosedByUs = true;
+      this.#closedBy = "us";
       this.socket.close("now");
       return never;
     }
     this.#onDue(nowMs);
-    return this.#isClosedByUs ? never : this.#nextDeadlineMs();
+    return this.#isClosing ? never : this.#nextDeadlineMs();
   }
 
   #onDue(nowMs: number): void {
     const keepalive = this.#keepalive;
     if (keepalive?.isOverdue(nowMs) === true) {
       this.#counts.countHttp2(http2Stat.keepaliveTimeout);
-      this.#isClosedByUs = true;
+      this.#closedBy = "us";
       this.#failStreams("connectionTermination");
       this.socket.close("now");
     } else if (nowMs >= this.#idleDueMs()) {
@@ -405,7 +412,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   /** The host goes: streams beyond the last it will look at were not seen by it (§6.8). */
   #onGoaway(lastId: number): void {
-    this.#counts.count(clusterStat.cxCloseNotify);
+    if (!this.#hasGoaway) this.#counts.count(clusterStat.cxCloseNotify);
+    this.#hasGoaway = true;
     this.#retire();
     this.#streams.failBeyond(lastId);
     if (this.#streams.count === 0) this.close();
@@ -430,7 +438,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       this.#idleSinceMs = this.#pool.environment.reactor.nowMs;
       this.#timer.atLatest(this.#nextDeadlineMs());
     }
-    if (this.#isClosedByUs || this.#state === "closed") return;
+    if (this.#isClosing) return;
     if (this.#state === "retired") {
       if (this.#streams.count === 0) this.close();
     } else this.#pool.released(this);
@@ -457,7 +465,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   /** The host broke the protocol. */
   #fail(code: number): void {
-    if (this.#isClosedByUs || this.#state === "closed") return;
+    if (this.#isClosing) return;
     this.#counts.count(clusterStat.cxProtocolError);
     this.#counts.countHttp2(http2Stat.goawaySent);
     this.#output.writer.goaway(0, code);
@@ -467,8 +475,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   }
 
   #failStreams(reason: ResetReason): void {
-    const isByUs = this.#isClosedByUs;
     this.#retire();
-    this.#streams.failAll(reason, isByUs);
+    this.#streams.failAll(reason, this.#closedBy === "us");
   }
 }

@@ -30,6 +30,13 @@ import type { BodyPart, UpstreamRequest } from "./upstream-request.ts";
 export const headBytesMax = 60 * 1024;
 const headersCountMax = Math.min(100, headersMax);
 
+/** What a host's RST_STREAM says, by its code; all others say that it was reset. */
+const remoteResets: Readonly<Record<number, ResetReason>> = {
+  [errorCode.protocolError]: "protocolError",
+  [errorCode.refusedStream]: "refusedStream",
+  [errorCode.connectError]: "connectError",
+};
+
 /** What it has of its connection. */
 export interface StreamsOwner {
   readonly connection: { readonly socket: Socket };
@@ -138,9 +145,13 @@ export class Http2ClientStreams implements ClientStreamOwner {
       this.#reset(stream, errorCode.flowControlError, "protocolError");
       return;
     }
-    if (!stream.hasHead || !this.#fits(stream, end - start, isEnd)) {
+    if (!stream.hasHead) {
+      this.#owner.fail(errorCode.protocolError);
+      return;
+    }
+    if (!this.#fits(stream, end - start, isEnd)) {
       this.#owner.release(flowBytes);
-      this.#malformed(stream);
+      this.#reset(stream, errorCode.protocolError, "protocolError");
       return;
     }
     const { request } = stream;
@@ -158,10 +169,8 @@ export class Http2ClientStreams implements ClientStreamOwner {
       this.#onStray(id);
       return;
     }
-    const { counts } = this.#owner;
-    counts.countHttp2(http2Stat.rxReset);
-    counts.count(clusterStat.rqRxReset);
-    this.#end(stream, code === errorCode.refusedStream ? "refusedStream" : "remoteReset");
+    this.#owner.counts.countHttp2(http2Stat.rxReset);
+    this.#end(stream, remoteResets[code] ?? "remoteReset");
   }
 
   onWindowUpdate(id: number, increment: number): void {
@@ -194,11 +203,9 @@ export class Http2ClientStreams implements ClientStreamOwner {
   }
 
   failAll(reason: ResetReason, isByUs: boolean): void {
-    if (this.#streams.size > 0) this.#owner.counts.destroyedWithRequest(isByUs);
-    for (const stream of this.#streams.values()) {
-      this.#owner.counts.count(clusterStat.rqRxReset);
-      this.#end(stream, reason);
-    }
+    const isConnectionsEnd = reason === "connectionTermination";
+    if (isConnectionsEnd && this.#streams.size > 0) this.#owner.counts.destroyedWithRequest(isByUs);
+    for (const stream of this.#streams.values()) this.#end(stream, reason);
   }
 
   // What streams ask for.
@@ -242,14 +249,16 @@ export class Http2ClientStreams implements ClientStreamOwner {
   #onHead(stream: Http2ClientStream, isEnd: boolean): void {
     const { request } = stream;
     if (this.#stage.isTooLarge || this.#stage.hasTooMany) {
-      this.#owner.counts.countHttp2(http2Stat.headerOverflow);
-      this.#reset(stream, errorCode.internalError, "protocolError");
+      const { headerListSizeTooLarge, headerOverflow } = http2Stat;
+      const stat = this.#stage.isTooLarge ? headerListSizeTooLarge : headerOverflow;
+      this.#owner.counts.countHttp2(stat);
+      this.#reset(stream, errorCode.internalError, "remoteReset");
       return;
     }
     if (!readResponse(this.#stage, isEnd)) return this.#malformed(stream);
     stream.hasAnswered = true;
     // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
-    if (responseHead.status < 200) return;
+    if (responseHead.status < 200) return this.#owner.counts.interim(responseHead.status);
     const isTunnel = takeGrant(request?.upgradeType ?? noUpgrade);
     const contentLength = isTunnel ? -1 : responseHead.fields.contentLength;
     stream.hasHead = true;
@@ -266,7 +275,6 @@ export class Http2ClientStreams implements ClientStreamOwner {
   }
 
   #onTrailers(stream: Http2ClientStream, isEnd: boolean): void {
-    this.#owner.counts.countHttp2(http2Stat.trailers);
     if (!isEnd || stream.bodyLeft > 0 || !isTrailerBlock(this.#stage, 0))
       return this.#malformed(stream);
     const { request } = stream;
@@ -306,12 +314,16 @@ export class Http2ClientStreams implements ClientStreamOwner {
 
   /** The response is whole: the rest of the request is of no interest. */
   #finish(stream: Http2ClientStream): void {
-    if (!stream.isRequestSent || !stream.queue.isEmpty) this.#sendReset(stream, errorCode.noError);
+    if (!stream.isRequestSent || !stream.queue.isEmpty) {
+      this.#owner.counts.count(clusterStat.rqTxReset);
+      this.#sendReset(stream, errorCode.noError);
+    }
     this.#forget(stream);
   }
 
   #end(stream: Http2ClientStream, reason: ResetReason): void {
     const { request } = stream;
+    this.#owner.counts.requestReset(reason);
     this.#forget(stream);
     request?.onUpstreamReset(reason);
   }
