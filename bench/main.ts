@@ -5,10 +5,12 @@ import { type Report, runSuite } from "./runner.ts";
 import { runDrain } from "./suites/drain.ts";
 import { runPush } from "./suites/push.ts";
 import { http1Suite } from "./suites/http1.ts";
-import { http2Suite } from "./suites/http2.ts";
+import { grpcSuite } from "./suites/grpc.ts";
+import { http2Suite, http2UpstreamSuite } from "./suites/http2.ts";
 import type { Suite } from "./suites/suite.ts";
 import { tcpSuite } from "./suites/tcp.ts";
 import { sniSuite, tlsSuite } from "./suites/tls.ts";
+import { webSocketSuite } from "./suites/web-socket.ts";
 
 /** A change of what a proxy serves is no load: those suites have runs of their own. */
 const ownRuns = { push: runPush, drain: runDrain };
@@ -17,6 +19,9 @@ const ownRuns = { push: runPush, drain: runDrain };
 const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
   http1: http1Suite,
   http2: http2Suite,
+  "http2-upstream": http2UpstreamSuite,
+  grpc: grpcSuite,
+  ws: webSocketSuite,
   tcp: tcpSuite,
   tls: tlsSuite,
   sni: sniSuite,

@@ -1,7 +1,18 @@
 import { parseArgs } from "node:util";
 
 /** What a run of the benchmark is asked to do: `npm run bench -- <suite> [flags]`. */
-export const suiteNames = ["http1", "http2", "tcp", "tls", "sni", "push", "drain"] as const;
+export const suiteNames = [
+  "http1",
+  "http2",
+  "http2-upstream",
+  "grpc",
+  "ws",
+  "tcp",
+  "tls",
+  "sni",
+  "push",
+  "drain",
+] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export interface Options {

@@ -28,8 +28,9 @@ export interface Report {
 }
 
 const unitScale: Readonly<Record<CostCase["unit"], number>> = {
-  // From nanoseconds per request, connection or byte.
+  // From nanoseconds per request, message, connection or byte.
   "µs/request": 1e-3,
+  "µs/message": 1e-3,
   "µs/connection": 1e-3,
   "s/GiB": 2 ** 30 / 1e9,
 };

@@ -6,11 +6,12 @@ import type { BackendPath } from "../proxies/nginx.ts";
 
 /** HTTP/2 load by h2load, with prior knowledge: so many streams at once on each of so many connections. */
 export interface Http2Load {
-  readonly path: BackendPath;
+  readonly path: BackendPath | "echo";
   readonly connections: number;
   readonly streams: number;
-  /** Length of the body of a POST; without it the request is a GET. */
-  readonly postBytes?: number;
+  /** Length of the body of a POST, or the body; without it the request is a GET. */
+  readonly post?: number | Uint8Array;
+  readonly fields?: readonly string[];
 }
 
 export function h2loadCommand(
@@ -20,9 +21,10 @@ export function h2loadCommand(
 ): Command {
   // h2load takes whole seconds only.
   const seconds = Math.max(1, Math.round(load.seconds));
-  const { connections, streams, postBytes } = load;
+  const { connections, streams, post, fields = [] } = load;
   const args = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`];
-  if (postBytes !== undefined) args.push("-d", bodyFile(folder, postBytes));
+  args.push(...fields.flatMap((field) => ["-H", field]));
+  if (post !== undefined) args.push("-d", bodyFile(folder, post));
   const url = `http://127.0.0.1:${port}/${load.path}`;
   return { program: findTool("h2load"), args: [...args, url] };
 }
@@ -37,8 +39,14 @@ export function completedStreams(output: string): number {
   return Number(succeeded);
 }
 
-function bodyFile(folder: string, bytes: number): string {
-  const file = path.join(folder, `body-${bytes}`);
-  writeFileSync(file, "x".repeat(bytes));
+/** Bytes of bodies, in whole units of what h2load prints. */
+export function receivedBytes(output: string): number {
+  return Number(/\((\d+)\) data/.exec(output)?.[1] ?? Number.NaN);
+}
+
+function bodyFile(folder: string, body: number | Uint8Array): string {
+  const bytes = typeof body === "number" ? Buffer.alloc(body, "x") : body;
+  const file = path.join(folder, `body-${bytes.length}`);
+  writeFileSync(file, bytes);
   return file;
 }

@@ -54,6 +54,9 @@ function bootstrap(protocol: Protocol, { folder, ports }: Place): object {
           name: "backend",
           type: "STATIC",
           connect_timeout: "5s",
+          // Each WebSocket has a connection and a request of its own: more than the 1,024 of the default.
+          ...(protocol === "websocket" && { circuit_breakers: roomy }),
+          ...(protocol === "h2c-both" && { typed_extension_protocol_options: http2Upstream }),
           load_assignment: {
             cluster_name: "backend",
             endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(ports.backend) } }] }],
@@ -68,10 +71,13 @@ function servingOf(protocol: Protocol, folder: string): object {
   switch (protocol) {
     case "http":
     case "h2c":
-      return { filter_chains: [{ filters: [connectionManager] }] };
+    case "h2c-both":
+      return { filter_chains: [{ filters: [connectionManager()] }] };
+    case "websocket":
+      return { filter_chains: [{ filters: [connectionManager({ upgrade_configs: webSocket })] }] };
     case "https":
       return {
-        filter_chains: [{ filters: [connectionManager], transport_socket: serverTls(folder) }],
+        filter_chains: [{ filters: [connectionManager()], transport_socket: serverTls(folder) }],
       };
     case "tcp":
       return { filter_chains: [{ filters: [tcpProxy()] }] };
@@ -117,7 +123,19 @@ function serverTls(folder: string): object {
   };
 }
 
-const connectionManager = {
+const enough = 20_000;
+const limits = { max_connections: enough, max_pending_requests: enough, max_requests: enough };
+const roomy = { thresholds: [limits] };
+const webSocket = [{ upgrade_type: "websocket" }];
+
+const http2Upstream = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+    "@type": typeUrl("upstreams.http.v3.HttpProtocolOptions"),
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
+
+const connectionManager = (more: object = {}): object => ({
   name: "envoy.filters.network.http_connection_manager",
   typed_config: {
     "@type": typeUrl("filters.network.http_connection_manager.v3.HttpConnectionManager"),
@@ -138,8 +156,9 @@ const connectionManager = {
         typed_config: { "@type": typeUrl("filters.http.router.v3.Router") },
       },
     ],
+    ...more,
   },
-};
+});
 
 function tcpProxy(): object {
   return {

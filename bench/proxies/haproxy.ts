@@ -17,7 +17,8 @@ export function haproxy(
   const isTuned = variant === "tuned";
   const name = isTuned ? "haproxy-tuned" : "haproxy";
   const mode = protocol === "tcp" ? "tcp" : "http";
-  const speaks = protocol === "h2c" ? " proto h2" : "";
+  const speaks = protocol === "h2c" || protocol === "h2c-both" ? " proto h2" : "";
+  const asks = protocol === "h2c-both" ? " proto h2" : "";
   const tuning = { http: "http-reuse always", tcp: "option splice-auto" } as const;
   return {
     name,
@@ -37,10 +38,11 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
+  timeout tunnel 1h
   ${isTuned ? tuning[mode] : ""}
 listen bench
   bind 127.0.0.1:${ports.proxy}${crts && ` ssl ${crts}`}${speaks}
-  server backend 127.0.0.1:${ports.backend}
+  server backend 127.0.0.1:${ports.backend}${asks}
 `,
       );
       return { program, args: ["-db", "-f", file] };

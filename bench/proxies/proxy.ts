@@ -14,5 +14,8 @@ export interface Ports {
   readonly backend: number;
 }
 
-/** `h2c`: HTTP/2 in plain text, by prior knowledge. `sni`: TCP by the name in the client's hello, out of a thousand; TLS stays with the backend. */
-export type Protocol = "http" | "h2c" | "https" | "tcp" | "sni";
+/**
+ * `h2c`: HTTP/2 of clients in plain text, by prior knowledge; `h2c-both`: and to the backend; `websocket`: HTTP/1.1 with
+ * that upgrade. `sni`: TCP by the name in the client's hello, out of a thousand; TLS stays with the backend.
+ */
+export type Protocol = "http" | "h2c" | "h2c-both" | "websocket" | "https" | "tcp" | "sni";

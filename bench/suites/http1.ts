@@ -25,15 +25,18 @@ export const http1Suite: Suite = {
     slowDownloadMemory,
     idleConnectionMemory,
   ],
-  backend(folder, port) {
-    const files = path.join(folder, "files");
-    mkdirSync(files);
-    writeFileSync(path.join(files, "64k"), "x".repeat(backendBodies["64k"]));
-    writeFileSync(path.join(files, "1g"), "");
-    truncateSync(path.join(files, "1g"), backendBodies["1g"]);
-    return httpBackend(folder, files, port);
-  },
+  backend: (folder, port) => httpBackend(folder, backendFiles(folder), port),
 };
+
+/** A folder of bodies of 64 KiB and 1 GiB. */
+export function backendFiles(folder: string): string {
+  const files = path.join(folder, "files");
+  mkdirSync(files);
+  writeFileSync(path.join(files, "64k"), "x".repeat(backendBodies["64k"]));
+  writeFileSync(path.join(files, "1g"), "");
+  truncateSync(path.join(files, "1g"), backendBodies["1g"]);
+  return files;
+}
 
 function cost(name: string, load: Pick<HttpLoad, "path" | "postBytes">): CostCase {
   return {

@@ -16,7 +16,7 @@ export type Case = CostCase | MemoryCase;
 export interface CostCase {
   readonly kind: "cost";
   readonly name: string;
-  readonly unit: "µs/request" | "s/GiB" | "µs/connection";
+  readonly unit: "µs/request" | "µs/message" | "s/GiB" | "µs/connection";
   /** Shows that the proxy does answer, rightly, before anything is timed. */
   verify(ports: Ports): Promise<void>;
   load(folder: string, port: number, seconds: number): Command;

@@ -28,6 +28,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 0,
     maxConnectionDurationMs: 0,
+    preconnectRatio: 1,
     circuitBreakers: { default: breakers, high: breakers },
     healthyPanicThreshold: 50,
     failTrafficOnPanic: false,

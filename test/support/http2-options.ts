@@ -12,6 +12,7 @@ export function http2Options(overrides: Partial<Http2Options> = {}): Http2Option
     maxConsecutiveEmptyFrames: 1,
     maxPriorityFramesPerStream: 100,
     maxWindowUpdatesPerDataFrame: 10,
+    allowsConnect: false,
     streamErrorOnInvalidMessage: false,
     keepalive: undefined,
     ...overrides,

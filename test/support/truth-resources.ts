@@ -22,6 +22,24 @@ export function staticCluster(name: string, port: number, fields: object = {}): 
   };
 }
 
+/** A host that speaks HTTP/2, with `http2_protocol_options`, and what else is beside them. */
+export function http2Cluster(
+  name: string,
+  port: number,
+  options: object = {},
+  beside: object = {},
+): object {
+  return staticCluster(name, port, {
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config: { http2_protocol_options: options },
+        ...beside,
+      },
+    },
+  });
+}
+
 export function edsCluster(name: string, source: object = fromAds, fields: object = {}): object {
   return {
     name,

@@ -59,6 +59,7 @@ export function decodeCluster(
     connectTimeoutMs: durationMsOr(message.connectTimeout, connectTimeoutMsDefault),
     perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? bufferLimitBytesDefault,
     ...decodeClusterProtocol(message, context),
+    preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
     circuitBreakers: decodeCircuitBreakers(message),
     healthyPanicThreshold:
       message.commonLbConfig?.healthyPanicThreshold?.value ?? panicThresholdDefault,

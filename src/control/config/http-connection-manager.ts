@@ -15,10 +15,8 @@ import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
 import { decodeInlineRoutes } from "./route-configs.ts";
 import { decodeScopedRoutes } from "./scoped-routes.ts";
-import { decodeUpgrades } from "./upgrades.ts";
+import { decodeManagerUpgrades } from "./upgrades.ts";
 
-const upgradeField =
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.upgrade_configs";
 const hourMs = 3_600_000;
 /** By the numbers of `HttpConnectionManager.CodecType`; HTTP/3 is refused. */
 const codecs = ["auto", "http1", "http2"] as const;
@@ -70,7 +68,7 @@ export function decodeHttpConnectionManager(
     http1Trailers: http1?.enableTrailers ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
     allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
-    upgrades: decodeUpgrades(message.upgradeConfigs, upgradeField, context),
+    upgrades: decodeManagerUpgrades(message.upgradeConfigs, context),
     http2: decodeHttp2Options(
       message.http2ProtocolOptions,
       message.streamErrorOnInvalidHttpMessage ?? false,

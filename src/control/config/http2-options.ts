@@ -21,6 +21,7 @@ export function decodeHttp2Options(
     maxConsecutiveEmptyFrames: options?.maxConsecutiveInboundFramesWithEmptyPayload ?? 1,
     maxPriorityFramesPerStream: options?.maxInboundPriorityFramesPerStream ?? 100,
     maxWindowUpdatesPerDataFrame: options?.maxInboundWindowUpdateFramesPerDataFrameSent ?? 10,
+    allowsConnect: options?.allowConnect ?? false,
     streamErrorOnInvalidMessage:
       options?.overrideStreamErrorOnInvalidHttpMessage ?? isMessageErrorOfStream,
     keepalive: keepalive && {

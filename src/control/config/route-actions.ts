@@ -18,7 +18,7 @@ import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeRegexRewrite } from "./matchers.ts";
-import { decodeUpgrades } from "./upgrades.ts";
+import { decodeRouteUpgrades, decodeTunnelEnd } from "./upgrades.ts";
 
 /** What a route inherits from its virtual host and its configuration. */
 export interface RouteDefaults {
@@ -60,6 +60,7 @@ function decodeClusterAction(
   if (prefixRewrite !== "" && regexRewrite)
     context.refuse("Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy");
   const retryPolicy = message.retryPolicy ?? defaults.retryPolicy;
+  const tunnelEnd = decodeTunnelEnd(message.upgradeConfigs);
   return {
     kind: "cluster",
     clusters: decodeClusters(message, context),
@@ -71,11 +72,8 @@ function decodeClusterAction(
     hostRewrite: decodeHostRewrite(message),
     appendXForwardedHost: message.appendXForwardedHost,
     retryPolicy: retryPolicy && decodeRetryPolicy(retryPolicy),
-    upgrades: decodeUpgrades(
-      message.upgradeConfigs,
-      "envoy.config.route.v3.RouteAction.upgrade_configs",
-      context,
-    ),
+    upgrades: decodeRouteUpgrades(message.upgradeConfigs, context),
+    ...(tunnelEnd && { tunnelEnd }),
     priority: Number(message.priority) === 1 ? "high" : "default",
   };
 }

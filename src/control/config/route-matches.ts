@@ -44,6 +44,7 @@ function decodePath({ pathSpecifier: path }: MatchMessage, context: DecodeContex
     case "safeRegex":
       return { kind: "regex", regex: decodeRegex(path.value, context) };
     case "connectMatcher":
+      return { kind: "connect" };
     case "pathMatchPolicy":
     case undefined:
       // Refused by the field policy or the validation rules.

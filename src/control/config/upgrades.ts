@@ -1,5 +1,9 @@
-/** `upgrade_configs` of connection managers and routes: which upgrades are let through. */
-import type { UpgradeConfig } from "../../shared/config/route-config.ts";
+/**
+ * `upgrade_configs` of connection managers and routes: which upgrades are let through, and whether a tunnel that CONNECT
+ * asks for ends here. Types are compared without regard to case.
+ */
+import type { RouteAction_UpgradeConfig as RouteUpgrade } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
+import type { TunnelEnd, UpgradeConfig } from "../../shared/config/route-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
 interface UpgradeMessage {
@@ -7,19 +11,46 @@ interface UpgradeMessage {
   readonly enabled?: boolean | undefined;
 }
 
-/** Docs: `UpgradeConfig.enabled`, "defaults to true"; types are compared without regard to case. */
-export function decodeUpgrades(
+const connect = "connect";
+
+export function decodeManagerUpgrades(
   configs: readonly UpgradeMessage[],
-  field: string,
   context: DecodeContext,
 ): readonly UpgradeConfig[] {
-  const upgrades = configs.map(({ upgradeType, enabled }) => ({
-    type: upgradeType.toLowerCase(),
-    isEnabled: enabled ?? true,
-  }));
-  if (upgrades.some(({ type }) => type === "connect-udp"))
-    context.refuse("upgrade_type CONNECT-UDP is not built");
-  if (upgrades.some(({ type }) => type === "connect"))
-    context.warn(field, "CONNECT is not built: no route is found for it");
-  return upgrades.filter(({ type }) => type !== "connect");
+  return decodeUpgrades(configs, context, (type) =>
+    context.refuse(`Error: multiple upgrade configs with the same name: '${type}'`),
+  );
+}
+
+export function decodeRouteUpgrades(
+  configs: readonly RouteUpgrade[],
+  context: DecodeContext,
+): readonly UpgradeConfig[] {
+  for (const { upgradeType, connectConfig } of configs) {
+    if (connectConfig && upgradeType.toLowerCase() !== connect)
+      context.refuse(`Non-CONNECT upgrade type ${upgradeType} has ConnectConfig`);
+  }
+  return decodeUpgrades(configs, context, (type) => context.refuse(`Duplicate upgrade ${type}`));
+}
+
+/** Undefined: CONNECT is passed on as such. */
+export function decodeTunnelEnd(configs: readonly RouteUpgrade[]): TunnelEnd | undefined {
+  const own = configs.find(({ upgradeType }) => upgradeType.toLowerCase() === connect);
+  return own?.connectConfig && { allowsPost: own.connectConfig.allowPost };
+}
+
+/** Docs: `UpgradeConfig.enabled`, "defaults to true". */
+function decodeUpgrades(
+  configs: readonly UpgradeMessage[],
+  context: DecodeContext,
+  onDuplicate: (type: string) => void,
+): readonly UpgradeConfig[] {
+  const seen = new Set<string>();
+  return configs.map(({ upgradeType, enabled }) => {
+    const type = upgradeType.toLowerCase();
+    if (type === "connect-udp") context.refuse("upgrade_type CONNECT-UDP is not built");
+    if (seen.has(type)) onDuplicate(upgradeType);
+    seen.add(type);
+    return { type, isEnabled: enabled ?? true };
+  });
 }

@@ -25,7 +25,10 @@ interface ReportService {
 }
 
 /** Requests that circuit breakers let in no more: Envoy reports them as dropped. */
-const droppedOffset = clusterStats.offset("upstream_rq_pending_overflow");
+const droppedOffsets = [
+  clusterStats.offset("upstream_rq_pending_overflow"),
+  clusterStats.offset("upstream_rq_active_overflow"),
+];
 
 /** Of a cluster that came by CDS, whose own is not asked for (Envoy's default). */
 const connectTimeoutMsDefault = 5_000;
@@ -65,7 +68,8 @@ export function createReports(
       node: bootstrap.node.bytes,
       counters: {
         host: (block) => readHostCounts(slabs.store, block),
-        dropped: (block) => slabs.store.total(block, droppedOffset),
+        dropped: (block) =>
+          droppedOffsets.reduce((sum, offset) => sum + slabs.store.total(block, offset), 0),
       },
       clusters: () => clusters.loads(),
       open: (handlers) => openStream(loadStats, streamLoadStats, handlers),

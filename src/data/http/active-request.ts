@@ -18,13 +18,12 @@ import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
-import { headerText } from "./http1/header-table.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
-import { isHeadMethod, isRepeatableMethod } from "./repeatable-methods.ts";
+import { isHeadMethod, isPostMethod, isRepeatableMethod } from "./repeatable-methods.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import { keepTexts, takeIn } from "./request-intake.ts";
@@ -34,7 +33,7 @@ import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
-import { asksForUpgrade, isUpgradeEnabled, mayUpgrade } from "./upgrade.ts";
+import { admittedType, asksForTunnel, connectType, isGranted, noUpgrade } from "./upgrade.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
@@ -65,9 +64,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** Made when it waits for the first time. */
   #wait: RequestWait | undefined;
   #isHead = false;
+  #isPost = false;
   #isRepeatable = false;
   #isSending = false;
-  #isUpgrade = false;
+  /** What it asks for and may have, as in `upgrade.ts`. */
+  #upgradeType = noUpgrade;
   #isChunked = false;
   #isGrpc = false;
   #lastActivityMs = 0;
@@ -80,8 +81,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#framing = {
       isHttp10: false,
       isHttp2: false,
-      isUpgraded: false,
+      upgradeType: noUpgrade,
       isChunked: false,
+      isEmpty: false,
       closes: false,
       isHeadRequest: false,
       live: this.#live,
@@ -111,9 +113,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return this.#sink.isOutputFull;
   }
 
-  /** It asks for another protocol, and may have it. */
-  get isUpgrade(): boolean {
-    return this.#isUpgrade;
+  /** What it asks for and may have, as in `upgrade.ts`. */
+  get upgradeType(): string {
+    return this.#upgradeType;
   }
 
   /** Filters have changed the head: our own fields stand beside it already. */
@@ -141,7 +143,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#takeLive();
     this.#isFiltered = false;
     this.#isSending = false;
-    this.#isUpgrade = false;
+    this.#upgradeType = noUpgrade;
     this.#isChunked = requestHead.fields.isChunked;
     this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
@@ -225,9 +227,15 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
       isChunked: this.#isChunked,
-      isUpgrade: this.#isUpgrade,
+      upgradeType: this.#upgradeType,
+      endsTunnel: this.#endsTunnel(action),
     };
     this.#exchange.start(plan, { start, end, isEnd });
+  }
+
+  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
+    if (tunnelEnd === undefined) return false;
+    return this.#upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
   }
 
   /** A further part of the decoded body. */
@@ -285,42 +293,47 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
-    const { config } = this.#live;
-    const requestAtMs =
-      this.#sink.isRequestComplete || this.#isUpgrade
-        ? never
-        : instantAfter(this.info.startMs, config.requestTimeoutMs);
     return Math.min(
       this.#idleAtMs,
       this.#durationEndsAtMs,
-      requestAtMs,
+      this.#requestDueMs(),
       this.#exchange.nextDeadlineMs(),
     );
   }
 
+  #requestDueMs(): number {
+    if (this.#sink.isRequestComplete || this.#upgradeType !== noUpgrade) return never;
+    return instantAfter(this.info.startMs, this.#live.config.requestTimeoutMs);
+  }
+
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
-    if (this.#phase === "none" || nowMs < this.nextDeadlineMs()) return;
+    if (this.#phase === "none") return;
+    // What is due next may be the exchange's again: a retry without delay.
     if (nowMs >= this.#idleAtMs) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
     else if (nowMs >= this.#durationEndsAtMs) this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
-    else this.#timeOut(httpStat.rqTimeout, "requestTimeout");
+    else if (nowMs >= this.#requestDueMs()) this.#timeOut(httpStat.rqTimeout, "requestTimeout");
   }
 
   onResponseHead(body: ResponseBody): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     const { info } = this;
     const isHttp10 = info.minorVersion === 0;
-    const hasBody = !this.#isHead && !responseHead.isBodyless;
+    const isTunnel = isGranted(this.#upgradeType, responseHead.status);
+    const hasBody = !isTunnel && !this.#isHead && !responseHead.isBodyless;
     const framing = this.#framing;
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
     framing.isHttp10 = isHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
-    framing.isChunked = hasBody && body.contentLength < 0 && !isHttp10 && !framing.isHttp2;
-    const isUnframed = hasBody && body.contentLength < 0 && isHttp10;
-    const isUpgraded = this.#isUpgrade && responseHead.status === 101;
-    framing.isUpgraded = isUpgraded;
-    framing.closes = !isUpgraded && (this.#sink.decidesToClose() || isUnframed);
+    const hasNoLength = hasBody && body.contentLength < 0 && !framing.isHttp2;
+    framing.isEmpty = hasNoLength && body.isEnd && body.end === body.start;
+    framing.isChunked = hasNoLength && !framing.isEmpty && !isHttp10;
+    const isUnframed = hasNoLength && !framing.isEmpty && isHttp10;
+    framing.upgradeType = isTunnel ? this.#upgradeType : noUpgrade;
+    // One that was declined has no end that the next request could follow.
+    if (!isTunnel && this.#upgradeType !== noUpgrade) this.#sink.closeAfterResponse();
+    framing.closes = !isTunnel && (this.#sink.decidesToClose() || isUnframed);
     this.#phase = "answering";
     if (!this.#context.responseComposer.compose(info, this.#responseChanges, framing)) {
       this.#exchange.cancel();
@@ -329,7 +342,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       return;
     }
     info.bytesSent += body.end - body.start;
-    if (isUpgraded) this.#sink.onUpgraded();
+    if (isTunnel) this.#sink.onTunnel(this.#upgradeType);
     this.#sink.sendHead(body, framing.isChunked);
     if (body.isEnd) this.#end();
   }
@@ -387,6 +400,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { bytes } = this.#context.reactor.arena;
     const { methodStart, methodEnd } = requestHead;
     this.#isHead = isHeadMethod(bytes, methodStart, methodEnd);
+    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
     this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
   }
 
@@ -397,7 +411,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
-    if (requestHead.upgradeIndex >= 0 && !this.#admitsUpgrade(route?.action)) {
+    if (this.#asksForTunnel && !this.#admitsUpgrade(route?.action)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
@@ -437,15 +451,18 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
   }
 
+  get #asksForTunnel(): boolean {
+    if (requestHead.upgradeIndex < 0 && !this.target.isConnect) return false;
+    return asksForTunnel(requestHead, this.#context.reactor.arena.buffer);
+  }
+
   /** Counts one that is admitted. False: it asks for what it may not have. */
   #admitsUpgrade(action: RouteAction | undefined): boolean {
-    const { bytes, buffer } = this.#context.reactor.arena;
-    if (!asksForUpgrade(requestHead, bytes)) return true;
-    const type = headerText(buffer, requestHead.upgradeIndex).toLowerCase();
+    const { buffer } = this.#context.reactor.arena;
     const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
-    if (!isUpgradeEnabled(type, this.#live.config.upgrades, ofRoute)) return false;
-    if (!mayUpgrade(requestHead)) return false;
-    this.#isUpgrade = true;
+    this.#upgradeType = admittedType(requestHead, buffer, this.#live.config.upgrades, ofRoute);
+    // Envoy says of CONNECT, and of that alone, that no route is there before it says that it may not be.
+    if (this.#upgradeType === noUpgrade) return this.target.isConnect && action === undefined;
     this.#context.count(httpStat.cxUpgradesTotal);
     this.#context.add(httpStat.cxUpgradesActive, 1);
     return true;
@@ -513,7 +530,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
-    framing.isUpgraded = false;
+    framing.isEmpty = false;
+    framing.upgradeType = noUpgrade;
     framing.isHeadRequest = this.#isHead;
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
     const { responseComposer } = this.#context;
@@ -566,8 +584,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#firstHost = undefined;
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
-    if (this.#isUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
-    this.#isUpgrade = false;
+    if (this.#upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
+    this.#upgradeType = noUpgrade;
     if (info.responseCode > 0) {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);

@@ -30,7 +30,7 @@ import type { LocalReplyReason } from "./local-replies.ts";
 import { stageTrailers } from "./http1/trailer-lines.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { httpStat } from "./stat-offsets.ts";
-import { asksForUpgrade, mayUpgrade } from "./upgrade.ts";
+import { asksForTunnel, connectType, mayUpgrade } from "./upgrade.ts";
 
 /** A head must fit before the read window together with what follows it. */
 const headBytesMax = 63 * 1024;
@@ -48,7 +48,7 @@ type State =
   | "closed";
 
 export class Http1ServerConnection implements NetworkFilter, ResponseSink {
-  protocol: "http1" | "websocket" = "http1";
+  protocol: "http1" | "websocket" | "tcp" = "http1";
   readonly isHttp2 = false;
   isRequestComplete = true;
   isOutputFull = false;
@@ -183,8 +183,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#sender.sendBody(start, end, isEnd);
   }
 
-  onUpgraded(): void {
-    this.protocol = "websocket";
+  onTunnel(upgradeType: string): void {
+    this.protocol = upgradeType === connectType ? "tcp" : "websocket";
   }
 
   sendTrailers(start: number, end: number): void {
@@ -327,8 +327,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #beginRequest(start: number, bodyStart: number, end: number): number {
     const { fields } = requestHead;
     if (fields.isChunked) return this.#beginChunked(start, bodyStart, end);
-    if (requestHead.upgradeIndex >= 0 && this.#asksForUpgrade())
-      return this.#beginUnframed(start, bodyStart, end);
+    if (this.#asksForTunnel()) return this.#beginUnframed(start, bodyStart, end);
     const length = Math.max(0, fields.contentLength);
     const bodyEnd = Math.min(end, bodyStart + length);
     this.#remaining = length - (bodyEnd - bodyStart);
@@ -340,9 +339,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return bodyEnd;
   }
 
-  #asksForUpgrade(): boolean {
-    const { bytes } = this.#context.reactor.arena;
-    return asksForUpgrade(requestHead, bytes) && mayUpgrade(requestHead);
+  #asksForTunnel(): boolean {
+    return asksForTunnel(requestHead, this.#context.view.buffer) && mayUpgrade(requestHead);
   }
 
   #beginUnframed(start: number, bodyStart: number, end: number): number {

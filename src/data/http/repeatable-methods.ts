@@ -24,3 +24,7 @@ export function isRepeatableMethod(bytes: Uint8Array, start: number, end: number
 export function isHeadMethod(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start === 4 && bytes[start] === 0x48 && bytes[start + 1] === 0x45;
 }
+
+export function isPostMethod(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f;
+}

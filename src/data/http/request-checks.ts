@@ -1,9 +1,11 @@
 /** What a well-formed request may still not ask of this connection manager. */
 import type { ComposerContext } from "./composer-context.ts";
-import { headers } from "./http1/header-table.ts";
+import { dropFields, headers } from "./http1/header-table.ts";
+import { knownHeader } from "./http1/known-headers.ts";
 import type { RequestHead } from "./http1/request-head.ts";
+import { isConnect } from "./http1/request-method.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
-import { asksForUpgrade, dropHttp2Settings } from "./upgrade.ts";
+import { asksForUpgrade } from "./upgrade.ts";
 
 const underscore = 0x5f;
 
@@ -15,11 +17,17 @@ export function checkRequest(
   const { config } = context;
   const { bytes } = context.reactor.arena;
   if (head.minorVersion === 0 && !config.acceptHttp10) return "lowVersion";
-  if (head.hostIndex < 0) {
+  if (isConnect(context.reactor.arena.buffer, head.methodStart, head.methodEnd)) {
+    // What follows the head is the tunnel's, so it can have neither.
+    if (head.fields.contentLength > 0) return "contentLength";
+    if (head.fields.isChunked) return "transferEncoding";
+  } else if (head.hostIndex < 0) {
     const isNamed = head.minorVersion === 0 && config.defaultHostForHttp10 !== "";
     if (!isNamed) return "missingHost";
   }
-  if (head.upgradeIndex >= 0 && !asksForUpgrade(head, bytes)) dropHttp2Settings();
+  // An offer of h2c is declined by answering in HTTP/1.1: what belongs to it goes no further.
+  if (head.upgradeIndex >= 0 && !asksForUpgrade(head, bytes))
+    dropFields(knownHeader["http2-settings"]);
   if (config.headersWithUnderscores === "allow") return undefined;
   return hasUnderscores(bytes, config.headersWithUnderscores) ? "underscore" : undefined;
 }

@@ -12,7 +12,7 @@ import {
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
-import { HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
+import { dropFields, HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import { knownHeader } from "./http1/known-headers.ts";
@@ -21,6 +21,7 @@ import { expectsBody } from "./http1/request-method.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
+import { connectType, noUpgrade } from "./upgrade.ts";
 
 const lines = {
   version: latin1(" HTTP/1.1\r\n"),
@@ -42,8 +43,8 @@ export interface ComposedRequest {
   readonly info: RequestInfo;
   readonly target: RequestTarget;
   readonly remoteLines: RemoteLines;
-  /** It asks for another protocol, and may have it. */
-  readonly isUpgrade: boolean;
+  /** What it asks for and may have, as in `upgrade.ts`. */
+  readonly upgradeType: string;
   /** `prepare` was called for it. */
   readonly isFiltered: boolean;
 }
@@ -78,7 +79,7 @@ export class RequestComposer {
       headers.isDropped[requestHead.hostIndex] = 1;
     }
     if (config.alwaysSetRequestIdInResponse) this.#keepRequestId(request.info);
-    this.#writeLine(request, route);
+    this.#writeLine(request, route, host);
     if (host !== undefined) {
       writer.put(lines.host);
       writer.text(host);
@@ -89,8 +90,7 @@ export class RequestComposer {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
     writer.framingStart = writer.at;
-    if (request.isUpgrade) writeUpgrade(writer, requestHead.upgradeIndex);
-    else this.#writeLength();
+    this.#writeFraming(request.upgradeType);
     writer.endLine();
     if (request.info.path !== undefined) this.#keepRewritten(request, route, host);
     return !writer.hasOverflowed;
@@ -109,8 +109,10 @@ export class RequestComposer {
     if (host !== undefined) info.authority = host;
   }
 
-  #writeLength(): void {
+  #writeFraming(upgradeType: string): void {
     const { writer } = this.#context;
+    if (upgradeType === connectType) return;
+    if (upgradeType !== noUpgrade) return writeUpgrade(writer, upgradeType);
     const { fields, methodStart, methodEnd } = requestHead;
     if (fields.isChunked) writer.put(lines.chunked);
     else if (fields.contentLength < 0 && expectsBody(writer.buffer, methodStart, methodEnd)) {
@@ -118,8 +120,13 @@ export class RequestComposer {
     }
   }
 
-  #writeLine({ target }: ComposedRequest, route: CompiledRoute): void {
+  #writeLine({ target }: ComposedRequest, route: CompiledRoute, host: string | undefined): void {
     const { writer } = this.#context;
+    if (target.isConnect) {
+      writer.text(`${connectType} ${host ?? target.tunnelAuthority}`);
+      writer.put(lines.version);
+      return;
+    }
     const { rewrite } = route;
     const { methodStart, targetStart } = requestHead;
     if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
@@ -331,9 +338,10 @@ function hostFor(
   upstreamHostname: string,
 ): string | undefined {
   const action = clusterAction(route);
-  if (action?.hostRewrite === undefined) return target.authority;
+  const asked = target.isConnect ? target.tunnelAuthority : target.authority;
+  if (action?.hostRewrite === undefined) return asked;
   if (action.hostRewrite.kind === "literal") return action.hostRewrite.value;
-  return upstreamHostname === "" ? target.authority : upstreamHostname;
+  return upstreamHostname === "" ? asked : upstreamHostname;
 }
 
 /** Fields that only the slower way writes. */
@@ -360,10 +368,4 @@ function clusterAction({ action }: CompiledRoute): ClusterAction | undefined {
 function queryWithMark(target: RequestTarget, buffer: Buffer): string {
   const query = target.query(buffer);
   return query === "" ? "" : `?${query}`;
-}
-
-function dropFields(id: number): void {
-  for (let i = 0; i < headers.count; i++) {
-    if (headers.id[i] === id) headers.isDropped[i] = 1;
-  }
 }

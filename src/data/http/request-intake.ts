@@ -38,7 +38,7 @@ export function takeIn(
 export function keepTexts(info: RequestInfo, context: HttpContext): void {
   const { requestCapture, config, view } = context;
   info.method = view.pseudoHeader(":method");
-  info.path = view.pathAndQuery();
+  info.path = view.pseudoHeader(":path");
   info.authority = view.authorityText();
   requestCapture.capture(view.buffer, info.requestValues);
   if (config.useRemoteAddress && config.xffNumTrustedHops === 0) return;

@@ -24,12 +24,16 @@ const isAuthorityByte = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
   isAuthorityByte[byte] = authorityPattern.test(String.fromCharCode(byte)) ? 1 : 0;
 }
+/** Host, in brackets if it is an IPv6 address, and port. */
+const tunnelPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::(\d{1,5}))?$/;
+const portMax = 65_535;
 const slash = 0x2f;
 const asterisk = 0x2a;
 
 export class RequestTarget {
-  /** Without the query; as it will be routed. */
+  /** Without the query; as it will be routed. CONNECT has none. */
   path = "";
+  isConnect = false;
   /** The path differs from the bytes between `pathStart` and `pathEnd`. */
   isPathChanged = false;
   /** Where path and query lie in the arena: `?` and query are bytes[pathEnd, end). */
@@ -38,6 +42,8 @@ export class RequestTarget {
   end = 0;
   /** Replaces the Host field; undefined: the field stands. */
   authority: string | undefined;
+  /** Of CONNECT, as it came: a port that is stripped for routing still goes upstream (docs: `strip_any_host_port`). */
+  tunnelAuthority = "";
 
   read(
     buffer: Buffer,
@@ -47,6 +53,7 @@ export class RequestTarget {
   ): TargetProblem | undefined {
     this.authority = undefined;
     this.isPathChanged = false;
+    this.isConnect = false;
     this.pathStart = head.targetStart;
     this.end = head.targetEnd;
     const { methodStart, methodEnd } = head;
@@ -54,8 +61,10 @@ export class RequestTarget {
       this.#readPath(buffer);
       return "malformed";
     }
+    this.isConnect = isConnect(buffer, methodStart, methodEnd);
+    if (this.isConnect) return this.#readConnect(buffer, head, config, listenerPort);
     const isRelative = buffer[head.targetStart] === slash;
-    if (!isRelative || isConnect(buffer, methodStart, methodEnd)) {
+    if (!isRelative) {
       const problem = this.#readOther(buffer, head, config.allowAbsoluteUrl);
       if (problem !== undefined) {
         this.#readPath(buffer);
@@ -84,15 +93,30 @@ export class RequestTarget {
     this.path = latin1Text(buffer, this.pathStart, at);
   }
 
+  /** The authority form, which stands for Host too (RFC 9112 §3.2.3). Over HTTP/2 Envoy lets its port be left out. */
+  #readConnect(
+    buffer: Buffer,
+    { targetStart, targetEnd, minorVersion }: RequestHead,
+    { stripPort: strips }: HttpConnectionManagerConfig,
+    listenerPort: number,
+  ): TargetProblem | undefined {
+    this.path = "";
+    this.pathEnd = this.end;
+    this.tunnelAuthority = latin1Text(buffer, targetStart, targetEnd);
+    const match = tunnelPattern.exec(this.tunnelAuthority);
+    const port = match?.[1];
+    const isPortMissing = port === undefined && minorVersion !== 2;
+    if (match === null || isPortMissing || Number(port ?? 0) > portMax) return "malformed";
+    this.authority = stripPort(this.tunnelAuthority, strips, listenerPort);
+    return undefined;
+  }
+
   /** Whatever is not a path that begins with a slash. */
   #readOther(
     buffer: Buffer,
     { methodStart, methodEnd }: RequestHead,
     allowsAbsolute: boolean,
   ): TargetProblem | undefined {
-    const isRelative = buffer[this.pathStart] === slash;
-    // A tunnel is asked for by an authority; with a path it would be routed as if it asked for a page.
-    if (isConnect(buffer, methodStart, methodEnd)) return isRelative ? "malformed" : "notRelative";
     const isAsterisk = this.end - this.pathStart === 1 && buffer[this.pathStart] === asterisk;
     if (isAsterisk) return isOptions(buffer, methodStart, methodEnd) ? "notRelative" : "malformed";
     return allowsAbsolute ? this.#readAbsolute(buffer) : "notRelative";

@@ -25,6 +25,10 @@ export class RequestView implements RoutedRequest {
     this.#manager = manager;
   }
 
+  get isConnect(): boolean {
+    return this.target.isConnect;
+  }
+
   get path(): string {
     return this.target.path;
   }
@@ -57,7 +61,7 @@ export class RequestView implements RoutedRequest {
       case ":method":
         return latin1Text(this.buffer, requestHead.methodStart, requestHead.methodEnd);
       case ":path":
-        return this.pathAndQuery();
+        return this.target.isConnect ? undefined : this.pathAndQuery();
       case ":authority":
         return this.authorityText();
       case ":scheme":

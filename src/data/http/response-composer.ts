@@ -7,11 +7,12 @@ import { ExtraFields } from "./headers/extra-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { ComposerContext, LiveFields } from "./composer-context.ts";
 import { latin1 } from "./http1/ascii.ts";
-import { headers } from "./http1/header-table.ts";
+import { dropFields, headers } from "./http1/header-table.ts";
 import { knownHeader } from "./http1/known-headers.ts";
 import { responseHead } from "./http1/response-head.ts";
 import { writeUpgrade } from "./http1/upgrade-lines.ts";
 import type { RequestInfo } from "./request-info.ts";
+import { connectType, noUpgrade } from "./upgrade.ts";
 
 const lines = {
   version11: latin1("HTTP/1.1 "),
@@ -30,9 +31,11 @@ export interface ResponseFraming {
   /** It speaks HTTP/2: no field says how the body ends, or what becomes of the connection. */
   readonly isHttp2: boolean;
   readonly isChunked: boolean;
+  /** It might have a body, has none, and no field says so yet. */
+  readonly isEmpty: boolean;
   readonly closes: boolean;
-  /** The answer to an upgrade: 101. */
-  readonly isUpgraded: boolean;
+  /** What it grants, as in `upgrade.ts`. */
+  readonly upgradeType: string;
   /** What its request began with. */
   readonly live: LiveFields;
 }
@@ -63,6 +66,8 @@ export class ResponseComposer {
     this.#writeStatus();
     writer.endLine();
     const writesServer = this.#dropReplaced(framing.live);
+    // What is granted has no length, whatever its answer says (RFC 9110 §8.6).
+    if (framing.upgradeType !== noUpgrade) dropFields(knownHeader["content-length"]);
     this.#extra.clear();
     const isChanged = changes.length > 0;
     // The router sets it before anything changes the head.
@@ -125,12 +130,7 @@ export class ResponseComposer {
   /** Drops the fields that ours replace; whether `server` is to be written. */
   #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveFields): boolean {
     const { serverIndex } = responseHead;
-    if (!isEnvoyHeadersSuppressed) {
-      for (let i = 0; i < headers.count; i++) {
-        if (headers.id[i] === knownHeader["x-envoy-upstream-service-time"])
-          headers.isDropped[i] = 1;
-      }
-    }
+    if (!isEnvoyHeadersSuppressed) dropFields(knownHeader["x-envoy-upstream-service-time"]);
     if (config.serverHeader === "overwrite") {
       if (serverIndex >= 0) headers.isDropped[serverIndex] = 1;
       return true;
@@ -173,8 +173,10 @@ export class ResponseComposer {
   #writeFraming(framing: ResponseFraming): void {
     const { writer } = this.#context;
     if (framing.isHttp2) return writer.endLine();
-    if (framing.isUpgraded) writeUpgrade(writer, headers.id.indexOf(knownHeader.upgrade));
+    const { upgradeType } = framing;
+    if (upgradeType !== noUpgrade && upgradeType !== connectType) writeUpgrade(writer, upgradeType);
     if (framing.isChunked) writer.put(lines.chunked);
+    else if (framing.isEmpty) writer.put(lines.noBody);
     if (framing.closes) writer.put(lines.close);
     else if (framing.isHttp10) writer.put(lines.keepAlive);
     writer.endLine();

@@ -8,9 +8,9 @@ export interface ResponseSink {
   /** A further part of the body, as it came. */
   sendBody(start: number, end: number, isEnd: boolean): void;
   /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the response is over. */
-  /** The head that follows is 101: from then on bytes pass both ways as they are. */
-  onUpgraded(): void;
   sendTrailers(start: number, end: number): void;
+  /** The head that follows grants what was asked for (`upgrade.ts`): then bytes pass both ways as they are. */
+  onTunnel(upgradeType: string): void;
   /** Every byte of the request was received. */
   readonly isRequestComplete: boolean;
   /** Asked once a response, when its head is made: the connection ends after it. */

@@ -79,6 +79,7 @@ export const listenerHttpStat = {
 /** `http2.` */
 export const http2Stat = {
   goawaySent: http2Stats.offset("goaway_sent"),
+  headerListSizeTooLarge: http2Stats.offset("header_list_size_too_large"),
   headerOverflow: http2Stats.offset("header_overflow"),
   inboundEmptyFramesFlood: http2Stats.offset("inbound_empty_frames_flood"),
   inboundPriorityFramesFlood: http2Stats.offset("inbound_priority_frames_flood"),
@@ -135,8 +136,10 @@ export const clusterStat = {
   rqRetrySuccess: cluster("upstream_rq_retry_success"),
   rqRetryOverflow: cluster("upstream_rq_retry_overflow"),
   rqRetryLimitExceeded: cluster("upstream_rq_retry_limit_exceeded"),
+  rqRetryBackoffExponential: cluster("upstream_rq_retry_backoff_exponential"),
   rqPendingTotal: cluster("upstream_rq_pending_total"),
   rqPendingOverflow: cluster("upstream_rq_pending_overflow"),
+  rqActiveOverflow: cluster("upstream_rq_active_overflow"),
   rqPendingFailureEject: cluster("upstream_rq_pending_failure_eject"),
   rq1xx: cluster("upstream_rq_1xx"),
   cxActive: cluster("upstream_cx_active"),

@@ -20,6 +20,8 @@ export interface ClusterConfig {
   /** 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** `preconnect_policy.per_upstream_preconnect_ratio`: connections to a host for each request; 1: none ahead. */
+  readonly preconnectRatio: number;
   readonly circuitBreakers: {
     readonly default: CircuitBreakerLimits;
     readonly high: CircuitBreakerLimits;

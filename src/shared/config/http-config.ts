@@ -70,6 +70,8 @@ export interface Http2Options {
   readonly maxPriorityFramesPerStream: number;
   readonly maxWindowUpdatesPerDataFrame: number;
   /** What is malformed costs its stream; else its connection. */
+  /** `allow_connect`: of clients; their extended CONNECT is understood, and our SETTINGS say so (RFC 8441). */
+  readonly allowsConnect: boolean;
   readonly streamErrorOnInvalidMessage: boolean;
   /** Undefined: no pings. */
   readonly keepalive: Http2Keepalive | undefined;

@@ -70,7 +70,9 @@ export interface RouteMatch {
 
 export type PathMatcher =
   | { readonly kind: "prefix" | "exact" | "pathSeparatedPrefix"; readonly value: string }
-  | { readonly kind: "regex"; readonly regex: RegexSource };
+  | { readonly kind: "regex"; readonly regex: RegexSource }
+  /** Of CONNECT, which has no path, and of nothing else. */
+  | { readonly kind: "connect" };
 
 export type RouteAction =
   | ClusterAction
@@ -81,10 +83,16 @@ export type RouteAction =
     }
   | RedirectAction;
 
-/** `upgrade_configs`: one type of upgrade, in lower case. */
+/** `upgrade_configs`: one type of upgrade, in lower case; `connect` is the method. */
 export interface UpgradeConfig {
   readonly type: string;
   readonly isEnabled: boolean;
+}
+
+/** `connect_config` of a route: what a tunnel carries goes to the host as it is, in TCP. */
+export interface TunnelEnd {
+  /** The body of a POST does so, too. */
+  readonly allowsPost: boolean;
 }
 
 export interface ClusterAction {
@@ -107,6 +115,8 @@ export interface ClusterAction {
   readonly priority: "default" | "high";
   /** Outrank those of the connection manager. */
   readonly upgrades: readonly UpgradeConfig[];
+  /** Absent: CONNECT is passed on as such. */
+  readonly tunnelEnd?: TunnelEnd;
 }
 
 export interface WeightedCluster {

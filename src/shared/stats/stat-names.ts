@@ -112,6 +112,7 @@ export const listenerHttpStats = defineStats({
 export const http2Stats = defineStats({
   counters: [
     "goaway_sent",
+    "header_list_size_too_large",
     "header_overflow",
     "inbound_empty_frames_flood",
     "inbound_priority_frames_flood",
@@ -208,8 +209,10 @@ export const clusterStats = defineStats({
     "upstream_rq_retry_success",
     "upstream_rq_retry_overflow",
     "upstream_rq_retry_limit_exceeded",
+    "upstream_rq_retry_backoff_exponential",
     "upstream_rq_pending_total",
     "upstream_rq_pending_overflow",
+    "upstream_rq_active_overflow",
     "upstream_rq_pending_failure_eject",
     "upstream_rq_1xx",
     "upstream_rq_2xx",

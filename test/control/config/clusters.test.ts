@@ -27,6 +27,7 @@ test("decode() fills in Envoy's defaults", () => {
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    preconnectRatio: 1,
     circuitBreakers: {
       default: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
       high: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },

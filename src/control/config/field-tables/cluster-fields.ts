@@ -41,6 +41,7 @@ export const clusterFields: FieldTables = {
       "close_connections_on_host_health_failure",
       "cleanup_interval",
       "upstream_bind_config",
+      "preconnect_policy",
     ],
     refused: {
       cluster_type: "cluster extensions are not built",
@@ -62,10 +63,13 @@ export const clusterFields: FieldTables = {
       lrs_report_endpoint_metrics: "endpoints report no metrics here",
       track_timeout_budgets: "no such stats",
       track_cluster_stats: "no such stats",
-      preconnect_policy: "connections are made when they are needed",
       connection_pool_per_downstream_connection: "connections are pooled by worker",
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
+  },
+  "envoy.config.cluster.v3.Cluster.PreconnectPolicy": {
+    honoured: ["per_upstream_preconnect_ratio"],
+    warned: { predictive_preconnect_ratio: "no connection is made before its host is chosen" },
   },
   "envoy.config.core.v3.BindConfig": {
     honoured: ["source_address"],

@@ -189,9 +189,9 @@ export const httpFields: FieldTables = {
       "max_inbound_window_update_frames_per_data_frame_sent",
       "override_stream_error_on_invalid_http_message",
       "connection_keepalive",
+      "allow_connect",
     ],
     warned: {
-      allow_connect: "extended CONNECT is not built",
       allow_metadata: "METADATA frames are ignored",
       stream_error_on_invalid_http_messaging: "override_stream_error_on_invalid_http_message holds",
       custom_settings_parameters: "no settings but our own are sent",

@@ -116,9 +116,9 @@ export const routeFields: FieldTables = {
       "headers",
       "query_parameters",
       "grpc",
+      "connect_matcher",
     ],
     refused: {
-      connect_matcher: "CONNECT is not built",
       path_match_policy: otherRequests,
       tls_context: otherRequests,
       dynamic_metadata: otherRequests,
@@ -191,9 +191,13 @@ export const routeFields: FieldTables = {
     isMatcher: true,
   },
   "envoy.config.route.v3.RouteAction.UpgradeConfig": {
-    honoured: ["upgrade_type", "enabled"],
-    refused: { connect_config: "what CONNECT carries would reach the host as HTTP" },
+    honoured: ["upgrade_type", "enabled", "connect_config"],
   },
+  "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": {
+    honoured: ["allow_post"],
+    refused: { proxy_protocol_config: "the host would not learn whose bytes they are" },
+  },
+  "envoy.config.route.v3.RouteMatch.ConnectMatcher": "whole",
   "envoy.config.route.v3.WeightedCluster": {
     honoured: ["clusters", "total_weight"],
     refused: { header_name: otherPlace },

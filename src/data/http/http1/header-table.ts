@@ -51,6 +51,13 @@ export function findHeader(bytes: Uint8Array, name: HeaderName, from = 0): numbe
   return -1;
 }
 
+/** Every field with the known id is not forwarded. */
+export function dropFields(id: number): void {
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.id[i] === id) headers.isDropped[i] = 1;
+  }
+}
+
 /** Value of the field `index` as text. */
 export function headerText(buffer: Buffer, index: number): string {
   return latin1Text(buffer, headers.valueStart[index] as number, headers.valueEnd[index] as number);

@@ -2,15 +2,24 @@
 import { latin1 } from "./ascii.ts";
 import { headers } from "./header-table.ts";
 import type { HeadWriter } from "./head-writer.ts";
+import { knownHeader } from "./known-headers.ts";
 
 const connectionLine = latin1("connection: upgrade\r\n");
 const upgradeName = latin1("upgrade: ");
 
-/** `row`: of the Upgrade field, which is of this hop alone and so not copied with the others. */
-export function writeUpgrade(writer: HeadWriter, row: number): void {
+/** As the Upgrade field of the table has it, which is of one hop alone and so not copied with the others; else `type`. */
+export function writeUpgrade(writer: HeadWriter, type: string): void {
   writer.put(connectionLine);
-  if (row < 0 || row >= headers.count) return;
   writer.put(upgradeName);
-  writer.copy(headers.valueStart[row] as number, headers.valueEnd[row] as number);
+  const row = upgradeRow();
+  if (row < 0) writer.text(type);
+  else writer.copy(headers.valueStart[row] as number, headers.valueEnd[row] as number);
   writer.endLine();
+}
+
+function upgradeRow(): number {
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.id[i] === knownHeader.upgrade) return i;
+  }
+  return -1;
 }

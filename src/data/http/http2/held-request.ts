@@ -7,6 +7,8 @@ import { latin1 } from "../http1/ascii.ts";
 import { headers } from "../http1/header-table.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { requestHead } from "../http1/request-head.ts";
+import { writeUpgrade } from "../http1/upgrade-lines.ts";
+import { asksForTunnel, noUpgrade } from "../upgrade.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { ServerStream } from "./server-stream.ts";
 
@@ -22,6 +24,7 @@ export function holdRequest(
   writer.copy(requestHead.methodStart, requestHead.targetEnd);
   writer.put(versionLine);
   writer.copyFields();
+  if (requestHead.fields.saysUpgrade) writeUpgrade(writer, noUpgrade);
   writer.endLine();
   stream.heldHead = writer.bytes.slice(writer.start, writer.at);
   if (body === undefined) return;
@@ -38,7 +41,8 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
   requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
   requestHead.minorVersion = 2;
   const isBodyless = stream.isRequestComplete && heldBody.bytes === 0 && !heldBody.trailers;
-  requestHead.fields.isChunked = !isBodyless && requestHead.fields.contentLength < 0;
+  const isFramed = !isBodyless && !asksForTunnel(requestHead, arena.buffer);
+  requestHead.fields.isChunked = isFramed && requestHead.fields.contentLength < 0;
   request.resume();
   if (request.isWaiting) return;
   stream.heldHead = undefined;

@@ -4,6 +4,7 @@
  * goes out as one or two of them; strings are written as they are, for Huffman costs more than it saves here.
  */
 import { latin1 } from "../http1/ascii.ts";
+import { connectType, noUpgrade } from "../upgrade.ts";
 import { staticCount, staticNames } from "./static-table.ts";
 
 /** How a first byte begins, and what is left of it (§6). */
@@ -111,9 +112,13 @@ export class HpackEncoder {
     while (bytes[methodEnd] !== space) methodEnd++;
     let pathEnd = methodEnd + 1;
     while (bytes[pathEnd] !== space) pathEnd++;
-    to = writeMethod(bytes, to, request.start, methodEnd);
-    bytes[to++] = request.isSecured ? 0x87 : 0x86;
-    to = writePath(bytes, to, methodEnd + 1, pathEnd);
+    const isUpgrade = request.upgradeType !== noUpgrade && request.upgradeType !== connectType;
+    if (isUpgrade) to = writeUpgrade(bytes, to, request.upgradeType);
+    else to = writeMethod(bytes, to, request.start, methodEnd);
+    if (request.upgradeType !== connectType) {
+      bytes[to++] = request.isSecured ? 0x87 : 0x86;
+      to = writePath(bytes, to, methodEnd + 1, pathEnd);
+    }
     const start = pathEnd + versionLineBytes;
     const hostAt = findHost(bytes, start, request.end);
     if (hostAt < 0) return this.#encodeLines(bytes, start, request.end, to);
@@ -230,6 +235,8 @@ export interface RequestLines {
   /** Behind its fields, before the lines that frame a body. */
   readonly end: number;
   readonly isSecured: boolean;
+  /** As in `upgrade.ts`: CONNECT has neither scheme nor path, an upgrade is an extended CONNECT (RFC 8441). */
+  readonly upgradeType: string;
 }
 
 interface NewLine {
@@ -286,6 +293,21 @@ function writeMethod(bytes: Uint8Array, at: number, start: number, end: number):
   }
   bytes[at] = 0x02;
   return writeString(bytes, at + 1, start, end);
+}
+
+/** `:method: CONNECT` and `:protocol`, whose name no static table has. */
+function writeUpgrade(bytes: Uint8Array, at: number, type: string): number {
+  bytes[at] = 0x02;
+  let to = writeText(bytes, at + 1, connectType);
+  bytes[to++] = 0x00;
+  to = writeText(bytes, to, ":protocol");
+  return writeText(bytes, to, type);
+}
+
+function writeText(bytes: Uint8Array, at: number, text: string): number {
+  let to = writeInteger(bytes, at, form.string, text.length);
+  for (let i = 0; i < text.length; i++) bytes[to++] = text.charCodeAt(i);
+  return to;
 }
 
 /** Not added to the table: the next one is another. */

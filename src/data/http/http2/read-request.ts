@@ -22,6 +22,8 @@ export type RequestProblem =
   | "fragment";
 
 const hostName = latin1("host: ");
+const getMethod = latin1("GET");
+const upgradeName = latin1("upgrade: ");
 const cookieName = latin1("cookie: ");
 const lineBreak = latin1("\r\n");
 const cookieSeparator = latin1("; ");
@@ -29,30 +31,71 @@ const slash = 0x2f;
 const asterisk = 0x2a;
 const hash = 0x23;
 
-/** After `stage.finish`. `isEnd`: no body follows. */
-export function readRequest(stage: HeaderStage, isEnd: boolean): RequestProblem | undefined {
-  const { bytes, buffer, pseudoStart, pseudoEnd } = stage;
+/**
+ * After `stage.finish`. `isEnd`: no body follows; `allowsConnect`: our SETTINGS say that `:protocol` is understood, and
+ * without that it is malformed as whatever is not known (RFC 8441 §3).
+ */
+export function readRequest(
+  stage: HeaderStage,
+  isEnd: boolean,
+  allowsConnect: boolean,
+): RequestProblem | undefined {
+  const { bytes, buffer } = stage;
   if (stage.isMalformed || !isToken(stage, pseudo.method)) return "malformed";
-  if (has(stage, pseudo.status) || has(stage, pseudo.protocol)) return "malformed";
-  const tunnels = isConnect(buffer, at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method));
-  if (tunnels) {
-    // The authority form: no route is found for it.
-    if (has(stage, pseudo.scheme) || has(stage, pseudo.path)) return "malformed";
-    if (!has(stage, pseudo.authority)) return "malformed";
-  } else if (!isToken(stage, pseudo.scheme) || !has(stage, pseudo.path)) return "malformed";
-  writeTarget(stage, tunnels ? pseudo.authority : pseudo.path);
+  if (has(stage, pseudo.status)) return "malformed";
+  const form = formOf(stage, allowsConnect);
+  if (form === "malformed") return "malformed";
+  const tunnels = form === "connect";
+  if (form === "upgrade") writeProtocol(stage);
+  writeTarget(stage, form);
   writeHost(stage);
   if (stage.cookieCount > 1) joinCookies(stage);
   // Twice Host is for the table's rows to tell: the first is ours, made of the authority.
   if (!requestHead.locate() || !readLength(bytes, isEnd)) return "malformed";
+  if (form !== "plain") {
+    requestHead.fields.isChunked = false;
+    requestHead.fields.saysUpgrade = form === "upgrade";
+  }
   return tunnels ? undefined : targetProblem(bytes, buffer);
 }
 
+type Form = "plain" | "connect" | "upgrade";
+
+/** Which pseudo-headers there have to be, and which may not (RFC 9113 §8.3.1, §8.5; RFC 8441 §4). */
+function formOf(stage: HeaderStage, allowsConnect: boolean): Form | "malformed" {
+  const { buffer, pseudoStart, pseudoEnd } = stage;
+  const hasPath = isToken(stage, pseudo.scheme) && has(stage, pseudo.path);
+  if (!isConnect(buffer, at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method)))
+    return hasPath && !has(stage, pseudo.protocol) ? "plain" : "malformed";
+  if (!has(stage, pseudo.authority)) return "malformed";
+  if (has(stage, pseudo.protocol)) {
+    const isNamed = at(pseudoEnd, pseudo.protocol) > at(pseudoStart, pseudo.protocol);
+    return allowsConnect && isNamed && hasPath ? "upgrade" : "malformed";
+  }
+  return has(stage, pseudo.scheme) || has(stage, pseudo.path) ? "malformed" : "connect";
+}
+
+/** `:protocol` as the Upgrade field that HTTP/1 would have, and as that of this hop alone (RFC 8441 §5). */
+function writeProtocol(stage: HeaderStage): void {
+  const { pseudoStart, pseudoEnd } = stage;
+  const start = stage.at;
+  stage.put(upgradeName);
+  const valueStart = stage.at;
+  stage.append(at(pseudoStart, pseudo.protocol), at(pseudoEnd, pseudo.protocol));
+  const valueEnd = stage.at;
+  stage.put(lineBreak);
+  stage.addRow(knownHeader.upgrade, { start, valueStart, valueEnd });
+  headers.isDropped[headers.count] = 1;
+  stage.finish();
+}
+
 /** `method target`, in one piece. */
-function writeTarget(stage: HeaderStage, target: number): void {
+function writeTarget(stage: HeaderStage, form: Form): void {
   const { pseudoStart, pseudoEnd, bytes } = stage;
+  const target = form === "connect" ? pseudo.authority : pseudo.path;
   requestHead.methodStart = stage.at;
-  stage.append(at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method));
+  if (form === "upgrade") stage.put(getMethod);
+  else stage.append(at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method));
   requestHead.methodEnd = stage.at;
   bytes[stage.at++] = 0x20;
   requestHead.targetStart = stage.at;

@@ -32,6 +32,7 @@ export function readResponse(stage: HeaderStage, isEnd: boolean): boolean {
 function readLength(bytes: Uint8Array): boolean {
   const { fields } = responseHead;
   fields.clear();
+  const isBodyless = responseHead.status === 204;
   for (let i = 0; i < headers.count; i++) {
     if (headers.id[i] !== knownHeader["content-length"]) continue;
     const length = parseDecimal(
@@ -41,6 +42,9 @@ function readLength(bytes: Uint8Array): boolean {
     );
     if (length < 0 || fields.contentLength >= 0) return false;
     fields.contentLength = length;
+    // There is nothing to have a length (RFC 9110 §8.6): 0 does no harm, and is not passed on.
+    if (isBodyless && length > 0) return false;
+    if (isBodyless) headers.isDropped[i] = 1;
   }
   return true;
 }

@@ -94,7 +94,7 @@ export class Http2ServerConnection implements NetworkFilter {
     const { writer } = this.#output;
     writer.settings([
       [setting.headerTableSize, http2.hpackTableBytes],
-      [setting.enableConnectProtocol, 0],
+      [setting.enableConnectProtocol, http2.allowsConnect ? 1 : 0],
       [setting.maxConcurrentStreams, http2.maxConcurrentStreams],
       [setting.initialWindowSize, http2.streamWindowBytes],
     ]);

@@ -239,7 +239,9 @@ export class ServerRequests implements StreamOwner {
   sendHead(stream: ServerStream, body: BodyPart): void {
     const { output } = this.#owner;
     const hasBody = body.end > body.start;
-    const status = stream.request?.info.responseCode ?? 0;
+    const code = stream.request?.info.responseCode ?? 0;
+    // An upgrade is granted as CONNECT is (RFC 8441 §5): 101 is none of HTTP/2's.
+    const status = code === 101 ? 200 : code;
     output.sendHead(stream, this.#context.writer, status, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
   }
@@ -312,7 +314,7 @@ export class ServerRequests implements StreamOwner {
     if (head.isSelfDependent) return this.#refuse(stream, "malformed", rest.at);
     const { isMalformed, isTooLarge, hasTooMany } = this.#stage;
     if (!isMalformed && (isTooLarge || hasTooMany)) return this.#refuseLarge(stream, rest.at);
-    const problem = readRequest(this.#stage, isEnd);
+    const problem = readRequest(this.#stage, isEnd, this.#context.config.http2.allowsConnect);
     if (problem !== undefined) return this.#refuse(stream, problem, rest.at);
     stream.bodyLeft = requestHead.fields.contentLength;
     return this.#begin(stream, isEnd, rest);

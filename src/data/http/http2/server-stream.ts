@@ -71,7 +71,7 @@ export class ServerStream implements ResponseSink {
     this.#owner.sendBody(this, { start, end, isEnd });
   }
 
-  onUpgraded(): void {
+  onTunnel(): void {
     // Its connection goes on as before.
   }
 

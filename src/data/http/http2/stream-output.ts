@@ -25,6 +25,13 @@ export interface OutputStream {
   flushSinceMs: number;
 }
 
+/** Of a request, what its head does not say as HTTP/1 writes it. */
+export interface AskedRequest {
+  readonly isSecured: boolean;
+  /** As in `upgrade.ts`. */
+  readonly upgradeType: string;
+}
+
 export interface OutputParts {
   readonly reactor: Reactor;
   readonly socket: Socket;
@@ -66,10 +73,10 @@ export class StreamOutput<Stream extends OutputStream> {
   }
 
   /** The same of a request. */
-  sendRequest(stream: Stream, writer: HeadWriter, isSecured: boolean, isEnd: boolean): void {
+  sendRequest(stream: Stream, writer: HeadWriter, asked: AskedRequest, isEnd: boolean): void {
     const { start, framingStart: end } = writer;
     const target = { id: stream.id, isEnd, frameBytesMax: frameSizeMin };
-    this.writer.requestHead(target, this.#encoder, { start, end, isSecured });
+    this.writer.requestHead(target, this.#encoder, { start, end, ...asked });
   }
 
   /** An interim head without fields. */

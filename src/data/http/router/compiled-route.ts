@@ -28,6 +28,8 @@ import { compileRewrite, type Rewrite } from "./rewrite.ts";
 /** What routing asks of a request. Text is made when it is asked for. */
 export interface RoutedRequest {
   readonly buffer: Buffer;
+  /** It asks for a tunnel and so has no path: only routes that are for CONNECT match it. */
+  readonly isConnect: boolean;
   /** Without the query. */
   readonly path: string;
   /** Without the question mark; empty where there is none. */
@@ -65,6 +67,7 @@ export class CompiledRoute {
   readonly expectedTimeoutMs: number;
   /** Nearest first. */
   readonly #onDemand: OnDemandOverrides;
+  readonly #isForConnect: boolean;
   readonly #pathTest: TextTest;
   readonly #headTests: readonly HeadTest[];
   readonly #queryTests: readonly TextTest[];
@@ -77,6 +80,7 @@ export class CompiledRoute {
     this.virtualHostName = host.name;
     this.action = action;
     this.#chance = chance;
+    this.#isForConnect = match.path.kind === "connect";
     this.#pathTest = compilePathMatcher(match.path, match.caseSensitive);
     this.#headTests = match.headers.map(compileHeaderMatcher);
     this.#queryTests = match.queryParameters.map(compileQueryMatcher);
@@ -116,7 +120,7 @@ export class CompiledRoute {
   }
 
   matches(request: RoutedRequest): boolean {
-    if (!this.#pathTest(request.path)) return false;
+    if (request.isConnect !== this.#isForConnect || !this.#pathTest(request.path)) return false;
     for (const test of this.#headTests) if (!test(request)) return false;
     if (this.#queryTests.length > 0) {
       const query = request.queryText();

@@ -5,6 +5,7 @@ import { compileRegex } from "./linear-regex.ts";
 
 /** Tests a path without its query. */
 export function compilePathMatcher(matcher: PathMatcher, isCaseSensitive: boolean): TextTest {
+  if (matcher.kind === "connect") return () => true;
   if (matcher.kind === "regex") {
     // Envoy: case_sensitive does not apply to regexes.
     const regex = compileRegex(matcher.regex);
@@ -15,7 +16,10 @@ export function compilePathMatcher(matcher: PathMatcher, isCaseSensitive: boolea
   return (path) => test(path.toLowerCase());
 }
 
-function compileLiteral(kind: Exclude<PathMatcher["kind"], "regex">, value: string): TextTest {
+function compileLiteral(
+  kind: Exclude<PathMatcher["kind"], "regex" | "connect">,
+  value: string,
+): TextTest {
   switch (kind) {
     case "prefix":
       return value === "/" ? startsWithSlash : (path) => path.startsWith(value);

@@ -10,7 +10,9 @@ import { compileRegex } from "./linear-regex.ts";
 export type Rewrite = (path: string) => string;
 
 export function compileRewrite(action: RouteAction, match: RouteMatch): Rewrite | undefined {
-  if (action.kind === "directResponse") return undefined;
+  const { path: matcher } = match;
+  // CONNECT has no path.
+  if (action.kind === "directResponse" || matcher.kind === "connect") return undefined;
   const { prefixRewrite, regexRewrite } = action;
   if (regexRewrite !== undefined) {
     const regex = compileRegex(regexRewrite.regex);
@@ -18,7 +20,6 @@ export function compileRewrite(action: RouteAction, match: RouteMatch): Rewrite 
   }
   if (prefixRewrite === undefined) return undefined;
   // Envoy: what was matched is replaced, which for a regex is the whole path.
-  const { path: matcher } = match;
   if (matcher.kind === "regex") return () => prefixRewrite;
   return (path) => prefixRewrite + path.slice(matcher.value.length);
 }

@@ -2,7 +2,15 @@
 import type { CloseReason } from "../../../shared/io/reactor.ts";
 import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
-import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { clusterStat, hostStat, statusCodeOffset } from "../stat-offsets.ts";
+import type { ResetReason } from "./reset-reason.ts";
+
+/** What Envoy's pool counts of a request that ended before its time; others are counted where they arise. */
+const resetStats: Readonly<Partial<Record<ResetReason, number>>> = {
+  connectionTermination: clusterStat.rqPendingFailureEject,
+  remoteReset: clusterStat.rqRxReset,
+  protocolError: clusterStat.rqTxReset,
+};
 
 export class ConnectionCounts {
   readonly #host: UpstreamHost;
@@ -53,6 +61,18 @@ export class ConnectionCounts {
     this.#host.activeRequests--;
     this.#host.cluster.activity.requestEnded();
     this.countHost(hostStat.rqEnded);
+  }
+
+  requestReset(reason: ResetReason): void {
+    const offset = resetStats[reason];
+    if (offset !== undefined) this.count(offset);
+  }
+
+  /** An interim response: it counts as one, though another follows. */
+  interim(status: number): void {
+    this.count(clusterStat.rq1xx);
+    const offset = statusCodeOffset[status] ?? -1;
+    if (offset >= 0) this.count(offset);
   }
 
   count(offset: number): void {

@@ -19,14 +19,6 @@ export const failures = {
     details: "no_healthy_upstream",
     isOverloaded: false,
   },
-  /** Over HTTP/2 it would have to be an extended CONNECT (RFC 8441), which is not sent. */
-  upgrade: {
-    status: 403,
-    flag: "UPE",
-    body: "",
-    details: "upgrade_failed",
-    isOverloaded: false,
-  },
   timeout: {
     status: 504,
     flag: "UT",

@@ -19,12 +19,15 @@ import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { RequestInfo } from "../request-info.ts";
+import { isGranted, noUpgrade } from "../upgrade.ts";
 import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
-import { type HttpPool, httpPoolOf } from "./http-pool.ts";
+import { httpPoolOf } from "./http-pool.ts";
+import { EarlyBytes } from "./early-bytes.ts";
 import { RequestCopy } from "./request-copy.ts";
+import { type RequestPool, TunnelPool } from "./request-pool.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
-import { RetryState } from "./retry-state.ts";
+import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
   BodyPart,
   ResponseBody,
@@ -59,13 +62,17 @@ export interface ExchangePlan {
   readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-  /** It asks for another protocol. */
-  readonly isUpgrade: boolean;
+  /** What it asks for, as in `upgrade.ts`. */
+  readonly upgradeType: string;
+  /** What it carries goes to the host in TCP, as it is. */
+  readonly endsTunnel: boolean;
   /** Its body has no length. */
   readonly isChunked: boolean;
 }
 
 type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
+/** Of what was asked for beside an answer; `none`: of nothing. */
+type Grant = "none" | "asked" | "granted" | "declined";
 
 export class Exchange implements UpstreamRequest {
   isHeadRequest = false;
@@ -76,7 +83,7 @@ export class Exchange implements UpstreamRequest {
   #phase: Phase = "idle";
   #plan: ExchangePlan | undefined;
   #connection: UpstreamConnection | undefined;
-  #pool: HttpPool | undefined;
+  #pool: RequestPool | undefined;
   #retry: RetryState | undefined;
   #isRequestEnded = false;
   /** The copy has every byte so far: another try is possible. */
@@ -88,6 +95,9 @@ export class Exchange implements UpstreamRequest {
   #isCopyFull = false;
   #isUpstreamFull = false;
   #isRequestPaused = false;
+  /** Made when they come. */
+  #early: EarlyBytes | undefined;
+  #grant: Grant = "none";
   #timeoutAtMs = never;
   #tryTimeoutAtMs = never;
   #retryAtMs = never;
@@ -103,8 +113,8 @@ export class Exchange implements UpstreamRequest {
     return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
   }
 
-  get isUpgrade(): boolean {
-    return this.#plan?.isUpgrade === true;
+  get upgradeType(): string {
+    return this.#plan?.upgradeType ?? noUpgrade;
   }
 
   get isSecured(): boolean {
@@ -116,8 +126,9 @@ export class Exchange implements UpstreamRequest {
   }
 
   /** Sends the head that the context's writer holds, with the first part of the body. */
-  start(plan: ExchangePlan, body: BodyPart): void {
+  start(plan: ExchangePlan, first: BodyPart): void {
     this.#plan = plan;
+    this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
     this.isHeadRequest = plan.isHeadRequest;
     this.isSent = false;
     this.#isCopyWhole = true;
@@ -126,8 +137,9 @@ export class Exchange implements UpstreamRequest {
     this.#isRequestEnded = false;
     const { retryPolicy } = plan.action;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
-    if (body.isEnd) this.#onRequestEnd();
+    if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
+    const body = this.#grant === "none" ? first : this.#hold(first);
     const connection = this.#acquire();
     if (this.#phase === "idle") return;
     if (connection === undefined || this.#wantsCopy(connection)) {
@@ -143,6 +155,8 @@ export class Exchange implements UpstreamRequest {
   /** A further part of the body. */
   sendBody(part: BodyPart): void {
     if (part.isEnd) this.#onRequestEnd();
+    if (this.#grant === "asked") this.#hold(part);
+    if (this.#grant === "asked" || this.#grant === "declined") return;
     const { writer } = this.#context;
     if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
       this.#copy.addBody(writer.buffer, part);
@@ -220,7 +234,8 @@ export class Exchange implements UpstreamRequest {
     this.#countHost(connection?.host, hostStat.rqError);
     if (connection !== undefined && this.#mayReplay(connection, reason)) {
       this.#hasReplayed = true;
-      this.#tryAgain();
+      if (reason === "refusedStream") this.#backOff(firstBackoffMs(this.#context.worker.random));
+      else this.#tryAgain();
       return;
     }
     this.#onAttemptFailed(reason, "");
@@ -244,8 +259,10 @@ export class Exchange implements UpstreamRequest {
     if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
     info.responseStartAtMs = this.#context.reactor.nowMs;
     info.upstreamBytesReceived += body.end - body.start;
+    if (this.#grant === "asked") this.#onDecision(isGranted(this.upgradeType, status));
     if (body.isEnd) this.#complete();
     this.#owner.onResponseHead(body);
+    if (this.#grant === "granted") this.#sendEarly();
   }
 
   onResponseBody(start: number, end: number, isEnd: boolean): void {
@@ -280,11 +297,7 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = httpPoolOf(host, this.#context.upstream, this.#owner.info.minorVersion === 2);
-    if (this.isUpgrade && pool.protocol === "http2") {
-      this.#fail(failures.upgrade);
-      return undefined;
-    }
+    const pool = this.#poolOf(host);
     const acquired = pool.acquire(this);
     if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
@@ -296,6 +309,12 @@ export class Exchange implements UpstreamRequest {
     this.#phase = "waiting";
     this.#pool = pool;
     return undefined;
+  }
+
+  #poolOf(host: UpstreamHost): RequestPool {
+    const { upstream } = this.#context;
+    if (this.#thePlan().endsTunnel) return new TunnelPool(host, upstream);
+    return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
   }
 
   #attach(connection: UpstreamConnection): void {
@@ -344,10 +363,36 @@ export class Exchange implements UpstreamRequest {
   }
 
   #updateRequestReading(): void {
-    const isPaused = this.#isCopyFull || this.#isUpstreamFull;
+    const isPaused = this.#isCopyFull || this.#isUpstreamFull || this.#early !== undefined;
     if (isPaused === this.#isRequestPaused) return;
     this.#isRequestPaused = isPaused;
     this.#owner.setRequestReading(!isPaused);
+  }
+
+  #onDecision(isGranted: boolean): void {
+    this.#grant = isGranted ? "granted" : "declined";
+    // The route's timeout is for an answer, and that has come.
+    if (isGranted) this.#timeoutAtMs = never;
+  }
+
+  /** Keeps what must not be sent yet; what may be sent: nothing. */
+  #hold(part: BodyPart): BodyPart {
+    if (part.end > part.start || part.isEnd) {
+      this.#early ??= new EarlyBytes();
+      this.#early.add(this.#context.writer.buffer, part);
+      this.#updateRequestReading();
+    }
+    return { start: part.start, end: part.start, isEnd: false };
+  }
+
+  #sendEarly(): void {
+    const early = this.#early;
+    const connection = this.#connection;
+    if (early === undefined || connection === undefined) return;
+    this.#early = undefined;
+    this.#owner.info.upstreamBytesSent += early.bytes;
+    early.sendTo(connection, this.#context.writer);
+    this.#updateRequestReading();
   }
 
   /** The route's timeout runs from the end of the request, as Envoy's does. */
@@ -400,12 +445,13 @@ export class Exchange implements UpstreamRequest {
   }
 
   /**
-   * The host did not look at the request, or a used connection died before it said anything: the server closed it while
-   * the request was on its way.
+   * The host did not look at the request and no policy covers that, or a used connection died before it said anything:
+   * the server closed it while the request was on its way.
    */
   #mayReplay(connection: UpstreamConnection, reason: ResetReason): boolean {
     if (this.#hasReplayed || !this.#isCopyWhole || this.#copy.isEmpty) return false;
-    if (reason === "refusedStream") return !connection.hasAnswered;
+    if (reason === "refusedStream")
+      return !connection.hasAnswered && this.#retry?.wantsRetryOfReset(reason) !== true;
     return (
       reason === "connectionTermination" &&
       connection.requestCount > 1 &&
@@ -443,7 +489,12 @@ export class Exchange implements UpstreamRequest {
   #scheduleRetry(): void {
     const delayMs = this.#retry?.nextBackoffMs() ?? 0;
     this.#count(clusterStat.rqRetry);
+    this.#count(clusterStat.rqRetryBackoffExponential);
     this.#isRetried = true;
+    this.#backOff(delayMs);
+  }
+
+  #backOff(delayMs: number): void {
     this.#phase = "backoff";
     this.#retryAtMs = this.#context.reactor.nowMs + delayMs;
     this.#owner.atLatest(this.#retryAtMs);
@@ -484,6 +535,7 @@ export class Exchange implements UpstreamRequest {
   /** Back to idle, whatever the end was. */
   #settle(): void {
     this.#phase = "idle";
+    this.#grant = "none";
     this.#releaseRetry();
     this.#copy.clear();
     this.#pool = undefined;
@@ -492,6 +544,7 @@ export class Exchange implements UpstreamRequest {
     this.#retryAtMs = never;
     this.#isCopyFull = false;
     this.#isUpstreamFull = false;
+    this.#early = undefined;
     this.#updateRequestReading();
   }
 

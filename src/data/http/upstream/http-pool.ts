@@ -3,7 +3,7 @@
  * a calm cluster lets its surplus grow old and go.
  *
  * Requests that find no room wait, bounded by the cluster's breakers. A connection is opened when more wait than those
- * that are being opened can take: one each over HTTP/1, many over HTTP/2.
+ * that are being opened can take, one each over HTTP/1, many over HTTP/2; sooner where the cluster preconnects.
  */
 import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
 import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
@@ -12,15 +12,14 @@ import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { Http1ClientConnection } from "./http1-client-connection.ts";
 import { Http2ClientConnection } from "./http2-client-connection.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import { connectionsAtOnceMax, needsConnection } from "./preconnect.ts";
+import type { Acquired, RequestPool } from "./request-pool.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
-
-/** `pending`: `onConnectionReady` or `onPoolFailure` will follow. */
-export type Acquired = UpstreamConnection | "pending" | "overflow";
+import type { UpstreamRequest } from "./upstream-request.ts";
 
 export type PoolProtocol = "http1" | "http2";
 
-export class HttpPool implements HostPool, ConnectionOwner {
+export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
   readonly host: UpstreamHost;
   readonly environment: UpstreamEnvironment;
   readonly writer: HeadWriter;
@@ -49,29 +48,20 @@ export class HttpPool implements HostPool, ConnectionOwner {
     return this.#connections.size === 0 && this.#waiting.length === 0;
   }
 
-  /** Of the next connection. */
-  get protocol(): PoolProtocol {
-    return this.#protocol;
-  }
-
-  /** A connection at once, or a place in the queue, or neither. */
   acquire(request: UpstreamRequest): Acquired {
     const connection = this.#ready.at(-1);
     if (connection === undefined) return this.#wait(request) ? "pending" : "overflow";
     const acquired = connection.begin(request);
     // Atomics count requests over all workers; the breaker may be full while connections idle here.
     if (acquired === undefined) {
-      this.#count(clusterStat.rqPendingOverflow);
+      this.#count(clusterStat.rqActiveOverflow);
       return "overflow";
     }
-    if (connection.isReady && connection.room === 0) {
-      connection.isReady = false;
-      this.#ready.pop();
-    }
+    if (connection.room === 0) this.#notReady(connection);
+    if (this.#ratio > 1) this.#provide();
     return acquired;
   }
 
-  /** The request gave up before a connection came free. */
   cancel(request: UpstreamRequest): void {
     const index = this.#waiting.indexOf(request);
     if (index < 0) return;
@@ -85,25 +75,29 @@ export class HttpPool implements HostPool, ConnectionOwner {
     while (connection.room > 0 && this.#serveNext(connection));
     if (!this.host.isMember || this.#draining.has(connection)) {
       if (connection.isIdle) connection.close();
-    } else if (!connection.isReady && connection.room > 0) {
+    } else if (connection.room === 0) this.#notReady(connection);
+    else if (!connection.isReady) {
       connection.isReady = true;
       this.#ready.push(connection);
     }
   }
 
   connected(connection: PooledConnection): void {
+    const { length } = this.#waiting;
     this.#notConnecting(connection);
     this.released(connection);
+    // It may have less room than was expected. One that has none is no reason for another.
+    if (this.#waiting.length < length) this.#provide();
   }
 
   negotiated(protocol: PoolProtocol): void {
     this.#protocol = protocol;
-    if (this.#waiting.length > 0) this.#open();
+    this.#provide();
   }
 
   retired(connection: PooledConnection): void {
     this.#notReady(connection);
-    if (this.#waiting.length > this.#connectingRoom) this.#open();
+    this.#provide();
   }
 
   /** Also called for connections that were never established (`wasConnecting`). */
@@ -113,7 +107,7 @@ export class HttpPool implements HostPool, ConnectionOwner {
     this.#draining.delete(connection);
     this.#notConnecting(connection);
     // Others may wait for the room in the breaker that this one left.
-    if (!wasConnecting && this.#waiting.length > this.#connectingRoom) this.#open();
+    if (!wasConnecting) this.#provide();
   }
 
   /** Connecting failed: everyone who waits learns it and decides for himself (Envoy does the same). */
@@ -143,8 +137,31 @@ export class HttpPool implements HostPool, ConnectionOwner {
     this.host.cluster.activity.pendingStarted();
     this.#count(clusterStat.rqPendingTotal);
     this.environment.slab.add(this.host.stats, hostStat.rqPendingTotal);
-    if (this.#waiting.length > this.#connectingRoom) this.#open();
+    this.#provide();
     return true;
+  }
+
+  /** Of hosts that are well and stay: others are asked no more than they must. */
+  get #ratio(): number {
+    const { isMember, config, cluster } = this.host;
+    return isMember && config.health === "healthy" ? cluster.config.preconnectRatio : 1;
+  }
+
+  /** Opens what is missing, a few at a time. */
+  #provide(): void {
+    for (let i = 0; i < connectionsAtOnceMax; i++) {
+      const load = {
+        waiting: this.#waiting.length,
+        active: this.host.activeRequests,
+        room: this.#connectingRoom + this.#readyRoom,
+      };
+      if (!needsConnection(load, this.#ratio) || !this.#open()) return;
+    }
+  }
+
+  get #readyRoom(): number {
+    if (this.#protocol === "http1") return this.#ready.length;
+    return this.#ready.reduce((room, connection) => room + connection.room, 0);
   }
 
   #leftQueue(request: UpstreamRequest): void {
@@ -153,24 +170,26 @@ export class HttpPool implements HostPool, ConnectionOwner {
     this.environment.slab.add(this.host.stats, hostStat.rqPendingEnded);
   }
 
-  #open(): void {
+  /** False: no more than there are. */
+  #open(): boolean {
     const { breakers, config } = this.host.cluster;
     const isCounted = breakers.tryAcquire("connections");
     if (!isCounted) {
       this.#count(clusterStat.cxOverflow);
       // A host without any connection gets one all the same, or its requests would wait for ever.
-      if (this.#connections.size > 0) return;
+      if (this.#connections.size > 0) return false;
     }
     const isHttp2 = this.#protocol === "http2";
     const connection = isHttp2
       ? new Http2ClientConnection(this, isCounted)
       : new Http1ClientConnection(this, isCounted);
-    const room = isHttp2
-      ? Math.max(1, Math.min(config.http2.maxConcurrentStreams, this.peerStreamsMax))
-      : 1;
+    const requestsMax = config.maxRequestsPerConnection || Infinity;
+    const streamsMax = Math.min(config.http2.maxConcurrentStreams, this.peerStreamsMax);
+    const room = isHttp2 ? Math.max(1, Math.min(streamsMax, requestsMax)) : 1;
     this.#connecting.set(connection, room);
     this.#connectingRoom += room;
     this.#connections.add(connection);
+    return true;
   }
 
   #notConnecting(connection: PooledConnection): void {
@@ -195,7 +214,7 @@ export class HttpPool implements HostPool, ConnectionOwner {
         request.onConnectionReady(acquired);
         return true;
       }
-      this.#count(clusterStat.rqPendingOverflow);
+      this.#count(clusterStat.rqActiveOverflow);
       request.onPoolFailure("overflow", "");
     }
   }

@@ -17,6 +17,7 @@ import { MessageSender } from "../http1/message-sender.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { isGranted, noUpgrade } from "../upgrade.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
@@ -34,6 +35,8 @@ type State =
   | "length"
   | "chunked"
   | "untilClose"
+  /** What was asked for is granted: bytes both ways. */
+  | "tunnel"
   | "closed";
 
 export class Http1ClientConnection implements SocketHandler, UpstreamConnection, PooledConnection {
@@ -111,6 +114,8 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   sendBody(start: number, end: number, isEnd: boolean): void {
     this.#sender.sendBody(start, end, isEnd);
+    // An end in order is the FIN of what was granted (RFC 8441 §5).
+    if (isEnd && this.#state === "tunnel") this.socket.shutdownWrite();
   }
 
   sendTrailers(start: number, end: number): void {
@@ -135,8 +140,11 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   abandon(): void {
     this.#count(clusterStat.rqTxReset);
     this.#counts.destroyedWithRequest(true);
+    // Of a tunnel every part is whole: what was handed over still goes out.
+    const how = this.#state === "tunnel" ? "flush" : "now";
     this.#unbind();
-    this.close();
+    this.#isClosedByUs = true;
+    this.socket.close(how);
   }
 
   close(): void {
@@ -165,6 +173,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
         this.#onChunkedData(start, end);
         break;
       case "untilClose":
+      case "tunnel":
         this.#request?.onResponseBody(start, end, false);
         break;
       case "connecting":
@@ -179,7 +188,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   onEnd(): void {
-    if (this.#state === "untilClose") {
+    if (this.#state === "untilClose" || this.#state === "tunnel") {
       const request = this.#end();
       request?.onResponseBody(0, 0, true);
     }
@@ -274,13 +283,14 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
         else this.#onMalformed();
         return;
       }
-      const isUpgraded = responseHead.status === 101;
-      if (headEnd < 0 || (isUpgraded && this.#request?.isUpgrade !== true)) {
+      const isGranted = this.#isGranted;
+      // A switch that nobody asked for.
+      if (headEnd < 0 || (responseHead.status === 101 && !isGranted)) {
         this.#onMalformed();
         return;
       }
       // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
-      if (isUpgraded || responseHead.status >= 200) {
+      if (isGranted || responseHead.status >= 200) {
         this.#onHead(headEnd, end);
         return;
       }
@@ -298,9 +308,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     body.end = bodyStart;
     body.contentLength = fields.contentLength;
     let rest = bodyStart;
-    if (responseHead.status === 101) {
+    if (this.#isGranted) {
       body.contentLength = -1;
       rest = this.#startUnframed(end);
+      this.#state = "tunnel";
     } else if (this.#request?.isHeadRequest === true || responseHead.isBodyless) {
       body.isEnd = true;
     } else if (fields.isChunked) {
@@ -317,6 +328,11 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     else this.#endOfResponse(rest < end)?.onResponseHead(body);
     if (this.#state === "chunked") this.#onTrailers(rest < end);
     this.#afterResponse();
+  }
+
+  /** What was asked for may begin, whatever the fields say of a body. */
+  get #isGranted(): boolean {
+    return isGranted(this.#request?.upgradeType ?? noUpgrade, responseHead.status);
   }
 
   /** All that comes until the connection ends. */

@@ -52,6 +52,9 @@ const floodStats: Readonly<Record<Flood, number>> = {
   prematureResets: http2Stat.rxReset,
 };
 
+/** Streams before the host's SETTINGS have come: no host should allow fewer (RFC 9113 §6.5.2). */
+const unheardStreamsMax = 100;
+
 type State = "connecting" | "open" | "retired" | "closed";
 
 export class Http2ClientConnection implements SocketHandler, PooledConnection {
@@ -74,7 +77,9 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   #hasSettings = false;
   #peerStreamsMax: number;
   #idleSinceMs = 0;
-  #isClosedByUs = false;
+  /** Who ends it: nothing is read or said any more. */
+  #closedBy: "nobody" | "us" | "host" = "nobody";
+  #hasGoaway = false;
   #isMisnegotiated = false;
 
   constructor(pool: ConnectionOwner, isCounted: boolean) {
@@ -119,11 +124,17 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   get room(): number {
     if (this.#state !== "open") return 0;
-    const most = Math.min(
-      this.host.cluster.config.http2.maxConcurrentStreams,
-      this.#peerStreamsMax,
-    );
-    return Math.max(0, most - this.#streams.count);
+    const { http2, maxRequestsPerConnection } = this.host.cluster.config;
+    const peersMax = this.#hasSettings
+      ? this.#peerStreamsMax
+      : Math.min(this.#peerStreamsMax, unheardStreamsMax);
+    const left = Math.min(http2.maxConcurrentStreams, peersMax) - this.#streams.count;
+    const requestsLeft = (maxRequestsPerConnection || Infinity) - this.#streams.requestCount;
+    return Math.max(0, Math.min(left, requestsLeft));
+  }
+
+  get #isClosing(): boolean {
+    return this.#state === "closed" || this.#closedBy !== "nobody";
   }
 
   get isIdle(): boolean {
@@ -142,7 +153,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   }
 
   close(): void {
-    this.#isClosedByUs = true;
+    this.#closedBy = "us";
     this.#output.writer.flushOutput();
     this.socket.close("flush");
   }
@@ -169,12 +180,13 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     const more = http2.connectionWindowBytes - defaultWindow;
     if (more > 0) writer.windowUpdate(0, more);
     this.#timer.atLatest(this.#nextDeadlineMs());
-    this.#pool.connected(this);
+    // How many more it can take its SETTINGS will say.
+    this.#pool.released(this);
   }
 
   onData(from: number, end: number): void {
     this.#counts.add(clusterStat.cxRxBytes, end - from);
-    if (this.#state === "closed" || this.#isClosedByUs) return;
+    if (this.#isClosing) return;
     const { arena } = this.#pool.environment.reactor;
     let at = this.#partial.prepend(arena, from);
     while (end - at >= frameHeaderBytes) {
@@ -183,13 +195,14 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       const next = at + frameHeaderBytes + frame.length;
       if (next > end) break;
       this.#onFrame(at + frameHeaderBytes, next);
-      if (this.#isClosedByUs) return;
+      if (this.#isClosing) return;
       at = next;
     }
     if (at < end) this.#partial.keep(arena.bytes, at, end);
   }
 
   onEnd(): void {
+    if (this.#closedBy === "nobody") this.#closedBy = "host";
     this.#failStreams("connectionTermination");
     this.socket.close("now");
   }
@@ -219,31 +232,31 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#partial.clear();
     this.#output.writer.discard();
     if (this.#isCounted) this.host.cluster.breakers.release("connections");
-    this.#counts.closed(reason, this.#isClosedByUs);
+    this.#counts.closed(reason, this.#closedBy === "us");
     this.#pool.closed(this, wasConnecting);
     if (!wasConnecting || this.#isMisnegotiated) return;
     this.#counts.count(clusterStat.cxConnectFail);
     this.#counts.countHost(hostStat.cxConnectFail);
-    if (this.#isClosedByUs) this.#pool.failWaiting("connectionTimeout", "");
+    if (this.#closedBy === "us") this.#pool.failWaiting("connectionTimeout", "");
     else this.#pool.failWaiting("connectionFailure", failure);
   }
 
   onDeadline(nowMs: number): number {
     if (this.#state === "connecting") {
       this.#counts.count(clusterStat.cxConnectTimeout);
-      this.#isClosedByUs = true;
+      this.#closedBy = "us";
       this.socket.close("now");
       return never;
     }
     this.#onDue(nowMs);
-    return this.#isClosedByUs ? never : this.#nextDeadlineMs();
+    return this.#isClosing ? never : this.#nextDeadlineMs();
   }
 
   #onDue(nowMs: number): void {
     const keepalive = this.#keepalive;
     if (keepalive?.isOverdue(nowMs) === true) {
       this.#counts.countHttp2(http2Stat.keepaliveTimeout);
-      this.#isClosedByUs = true;
+      this.#closedBy = "us";
       this.#failStreams("connectionTermination");
       this.socket.close("now");
     } else if (nowMs >= this.#idleDueMs()) {
@@ -291,7 +304,6 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       return this.#fail(errorCode.protocolError);
     if (!this.#hasSettings && (type !== frameType.settings || frame.has(flag.ack)))
       return this.#fail(errorCode.protocolError);
-    this.#hasSettings = true;
     const problem = frameProblem(frame);
     if (problem !== errorCode.noError) return this.#fail(problem);
     payload.start = start;
@@ -390,7 +402,11 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#pool.peerStreamsMax = this.#peerStreamsMax;
     this.#output.writer.settingsAck();
     this.#streams.pump();
-    if (this.#state === "open") this.#pool.released(this);
+    if (this.#hasSettings) this.#pool.released(this);
+    else {
+      this.#hasSettings = true;
+      this.#pool.connected(this);
+    }
   }
 
   #onWindowUpdate(increment: number): void {
@@ -405,7 +421,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   /** The host goes: streams beyond the last it will look at were not seen by it (§6.8). */
   #onGoaway(lastId: number): void {
-    this.#counts.count(clusterStat.cxCloseNotify);
+    if (!this.#hasGoaway) this.#counts.count(clusterStat.cxCloseNotify);
+    this.#hasGoaway = true;
     this.#retire();
     this.#streams.failBeyond(lastId);
     if (this.#streams.count === 0) this.close();
@@ -430,7 +447,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       this.#idleSinceMs = this.#pool.environment.reactor.nowMs;
       this.#timer.atLatest(this.#nextDeadlineMs());
     }
-    if (this.#isClosedByUs || this.#state === "closed") return;
+    if (this.#isClosing) return;
     if (this.#state === "retired") {
       if (this.#streams.count === 0) this.close();
     } else this.#pool.released(this);
@@ -457,7 +474,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   /** The host broke the protocol. */
   #fail(code: number): void {
-    if (this.#isClosedByUs || this.#state === "closed") return;
+    if (this.#isClosing) return;
     this.#counts.count(clusterStat.cxProtocolError);
     this.#counts.countHttp2(http2Stat.goawaySent);
     this.#output.writer.goaway(0, code);
@@ -467,8 +484,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   }
 
   #failStreams(reason: ResetReason): void {
-    const isByUs = this.#isClosedByUs;
     this.#retire();
-    this.#streams.failAll(reason, isByUs);
+    this.#streams.failAll(reason, this.#closedBy === "us");
   }
 }

@@ -93,7 +93,8 @@ export class Http2ClientStream implements UpstreamConnection {
 
   /** Bytes were handed on: the host gets room for more, unless the client has its fill. */
   consumed(bytes: number): void {
-    if (this.#isReading) this.#owner.release(this, bytes);
+    // Of one that is over nobody would give them back.
+    if (this.#isReading || this.request === undefined) this.#owner.release(this, bytes);
     else this.#heldBack += bytes;
   }
 

@@ -19,6 +19,7 @@ import type { StreamOutput } from "../http2/stream-output.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, http2Stat } from "../stat-offsets.ts";
+import { connectType, isGranted, noUpgrade } from "../upgrade.ts";
 import type { ConnectionCounts } from "./connection-counts.ts";
 import { type ClientStreamOwner, Http2ClientStream } from "./http2-client-stream.ts";
 import type { ConnectionOwner } from "./pooled-connection.ts";
@@ -28,6 +29,13 @@ import type { BodyPart, UpstreamRequest } from "./upstream-request.ts";
 /** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
 export const headBytesMax = 60 * 1024;
 const headersCountMax = Math.min(100, headersMax);
+
+/** What a host's RST_STREAM says, by its code; all others say that it was reset. */
+const remoteResets: Readonly<Record<number, ResetReason>> = {
+  [errorCode.protocolError]: "protocolError",
+  [errorCode.refusedStream]: "refusedStream",
+  [errorCode.connectError]: "connectError",
+};
 
 /** What it has of its connection. */
 export interface StreamsOwner {
@@ -137,9 +145,13 @@ export class Http2ClientStreams implements ClientStreamOwner {
       this.#reset(stream, errorCode.flowControlError, "protocolError");
       return;
     }
-    if (!stream.hasHead || !this.#fits(stream, end - start, isEnd)) {
+    if (!stream.hasHead) {
+      this.#owner.fail(errorCode.protocolError);
+      return;
+    }
+    if (!this.#fits(stream, end - start, isEnd)) {
       this.#owner.release(flowBytes);
-      this.#malformed(stream);
+      this.#reset(stream, errorCode.protocolError, "protocolError");
       return;
     }
     const { request } = stream;
@@ -157,10 +169,8 @@ export class Http2ClientStreams implements ClientStreamOwner {
       this.#onStray(id);
       return;
     }
-    const { counts } = this.#owner;
-    counts.countHttp2(http2Stat.rxReset);
-    counts.count(clusterStat.rqRxReset);
-    this.#end(stream, code === errorCode.refusedStream ? "refusedStream" : "remoteReset");
+    this.#owner.counts.countHttp2(http2Stat.rxReset);
+    this.#end(stream, remoteResets[code] ?? "remoteReset");
   }
 
   onWindowUpdate(id: number, increment: number): void {
@@ -193,19 +203,18 @@ export class Http2ClientStreams implements ClientStreamOwner {
   }
 
   failAll(reason: ResetReason, isByUs: boolean): void {
-    if (this.#streams.size > 0) this.#owner.counts.destroyedWithRequest(isByUs);
-    for (const stream of this.#streams.values()) {
-      this.#owner.counts.count(clusterStat.rqRxReset);
-      this.#end(stream, reason);
-    }
+    const isConnectionsEnd = reason === "connectionTermination";
+    if (isConnectionsEnd && this.#streams.size > 0) this.#owner.counts.destroyedWithRequest(isByUs);
+    for (const stream of this.#streams.values()) this.#end(stream, reason);
   }
 
   // What streams ask for.
 
   sendHead(stream: Http2ClientStream, writer: HeadWriter, body: BodyPart): void {
     const hasBody = body.end > body.start;
-    const isSecured = stream.request?.isSecured === true;
-    this.#owner.output.sendRequest(stream, writer, isSecured, body.isEnd && !hasBody);
+    const { isSecured = false, upgradeType = noUpgrade } = stream.request ?? {};
+    const asked = { isSecured, upgradeType };
+    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
   }
 
@@ -240,17 +249,20 @@ export class Http2ClientStreams implements ClientStreamOwner {
   #onHead(stream: Http2ClientStream, isEnd: boolean): void {
     const { request } = stream;
     if (this.#stage.isTooLarge || this.#stage.hasTooMany) {
-      this.#owner.counts.countHttp2(http2Stat.headerOverflow);
-      this.#reset(stream, errorCode.internalError, "protocolError");
+      const { headerListSizeTooLarge, headerOverflow } = http2Stat;
+      const stat = this.#stage.isTooLarge ? headerListSizeTooLarge : headerOverflow;
+      this.#owner.counts.countHttp2(stat);
+      this.#reset(stream, errorCode.internalError, "remoteReset");
       return;
     }
     if (!readResponse(this.#stage, isEnd)) return this.#malformed(stream);
     stream.hasAnswered = true;
     // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
-    if (responseHead.status < 200) return;
-    const { contentLength } = responseHead.fields;
+    if (responseHead.status < 200) return this.#owner.counts.interim(responseHead.status);
+    const isTunnel = takeGrant(request?.upgradeType ?? noUpgrade);
+    const contentLength = isTunnel ? -1 : responseHead.fields.contentLength;
     stream.hasHead = true;
-    stream.isBodyless = request?.isHeadRequest === true || responseHead.isBodyless;
+    stream.isBodyless = !isTunnel && (request?.isHeadRequest === true || responseHead.isBodyless);
     stream.bodyLeft = stream.isBodyless ? 0 : contentLength;
     if (isEnd && stream.bodyLeft > 0) return this.#malformed(stream);
     const body = this.#body;
@@ -263,7 +275,6 @@ export class Http2ClientStreams implements ClientStreamOwner {
   }
 
   #onTrailers(stream: Http2ClientStream, isEnd: boolean): void {
-    this.#owner.counts.countHttp2(http2Stat.trailers);
     if (!isEnd || stream.bodyLeft > 0 || !isTrailerBlock(this.#stage, 0))
       return this.#malformed(stream);
     const { request } = stream;
@@ -303,12 +314,16 @@ export class Http2ClientStreams implements ClientStreamOwner {
 
   /** The response is whole: the rest of the request is of no interest. */
   #finish(stream: Http2ClientStream): void {
-    if (!stream.isRequestSent || !stream.queue.isEmpty) this.#sendReset(stream, errorCode.noError);
+    if (!stream.isRequestSent || !stream.queue.isEmpty) {
+      this.#owner.counts.count(clusterStat.rqTxReset);
+      this.#sendReset(stream, errorCode.noError);
+    }
     this.#forget(stream);
   }
 
   #end(stream: Http2ClientStream, reason: ResetReason): void {
     const { request } = stream;
+    this.#owner.counts.requestReset(reason);
     this.#forget(stream);
     request?.onUpstreamReset(reason);
   }
@@ -328,4 +343,11 @@ export class Http2ClientStreams implements ClientStreamOwner {
     this.#isEndNoted = true;
     this.#pool.environment.reactor.atRoundEnd(this.#tellEnd);
   }
+}
+
+/** Whether the response's head grants what was asked for; an upgrade's 200 (RFC 8441 §5) becomes the 101 of HTTP/1. */
+function takeGrant(upgradeType: string): boolean {
+  const isUpgrade = upgradeType !== noUpgrade && upgradeType !== connectType;
+  if (isUpgrade && responseHead.status === 200) responseHead.status = 101;
+  return isGranted(upgradeType, responseHead.status);
 }

@@ -25,7 +25,7 @@ export interface ConnectionOwner {
   readonly writer: HeadWriter;
   /** Streams at once on one connection, as the host's SETTINGS said last: a new connection begins before it hears them. */
   peerStreamsMax: number;
-  /** Established: it may carry requests. */
+  /** Its room is known. Over HTTP/2 it may have carried requests before that. */
   connected(connection: PooledConnection): void;
   /** The host speaks the other protocol: the connection ends, and the next one is of that. */
   negotiated(protocol: "http1" | "http2"): void;

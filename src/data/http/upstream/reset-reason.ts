@@ -15,6 +15,8 @@ export type ResetReason =
   | "remoteReset"
   /** The same, before it looked at it. */
   | "refusedStream"
+  /** The same, of what a CONNECT leads to. */
+  | "connectError"
   | "protocolError";
 
 interface ResetAnswer {
@@ -33,6 +35,7 @@ export const resetAnswers: Readonly<Record<ResetReason, ResetAnswer>> = {
   overflow: answer(503, "UO", "overflow"),
   remoteReset: answer(503, "UR", "remote reset"),
   refusedStream: answer(503, "UR", "remote refused stream reset"),
+  connectError: answer(503, "UR", "remote error with CONNECT request"),
   protocolError: answer(502, "UPE", "protocol error"),
 };
 

@@ -14,6 +14,11 @@ import type { ResetReason } from "./reset-reason.ts";
 const baseBackoffMs = 25;
 const maxBackoffMs = 250;
 
+/** Before the first try after one that failed: uniform over Envoy's base interval. */
+export function firstBackoffMs(random: Random): number {
+  return Math.floor(random.next() * baseBackoffMs);
+}
+
 type RetryOn = RetryPolicy["retryOn"][number];
 
 export class RetryState {

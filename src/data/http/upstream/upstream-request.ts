@@ -14,8 +14,8 @@ export interface UpstreamRequest {
   readonly breakers: CircuitBreakers;
   /** No body follows the response's head, whatever it says. */
   readonly isHeadRequest: boolean;
-  /** It asks for another protocol: 101 is an answer, and what follows that has no form. */
-  readonly isUpgrade: boolean;
+  /** What it asks for, as in `upgrade.ts`: what follows an answer that grants it has no form. */
+  readonly upgradeType: string;
   /** Its client spoke TLS. */
   readonly isSecured: boolean;
   /** Every byte of the request was given to the connection. */

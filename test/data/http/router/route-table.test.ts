@@ -22,6 +22,7 @@ function request(target: string, fields: readonly string[] = []): RoutedRequest 
   const [path = "", query = ""] = target.split("?");
   return {
     buffer,
+    isConnect: false,
     path,
     queryText: () => query,
     authorityText: () => "h",

@@ -11,6 +11,13 @@ import { http2Options } from "../../../support/http2-options.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
 import { until } from "../../../support/until.ts";
 
+const wide = {
+  maxConnections: 1_000,
+  maxPendingRequests: 1_000,
+  maxRequests: 1_000,
+  maxRetries: 1_000,
+};
+
 forEachWorkerKind("HTTP/1 and HTTP/2 clients reach an HTTP/2 host", {}, async (workers) => {
   await using upstream = await startHttp2Upstream(async (stream, headers) => {
     const body = await bodyOf(stream);
@@ -179,6 +186,30 @@ forEachWorkerKind("a request that times out resets its stream alone", {}, async 
   assert.equal(upstream.sessionCount, 1);
   assert.ok(resets.includes(http2.constants.NGHTTP2_CANCEL));
   client.socket.end();
+  await proxy.settled();
+});
+
+forEachWorkerKind("a retry at once is no timeout of the request", {}, async (workers) => {
+  await using upstream = await startHttp2Upstream(() => {});
+  const retryPolicy = {
+    retryOn: ["5xx"],
+    numRetries: 1,
+    perTryTimeoutMs: 10,
+    retriableStatusCodes: [],
+  } as const;
+  const proxy = await startProxy(workers, upstream.port, {
+    routes: [route("/", { action: clusterAction({ retryPolicy }) })],
+    cluster: { protocol: "http2", circuitBreakers: { default: wide, high: wide } },
+  });
+  const session = await connectHttp2(proxy.listener.port);
+  // One back-off in 25 is none.
+  await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      assert.equal((await request(session, { ":path": "/" })).status, 504);
+    }),
+  );
+  assert.equal(proxy.http("downstream_rq_timeout"), 0);
+  session.close();
   await proxy.settled();
 });
 
