@@ -112,6 +112,7 @@ export class ListenerHarness {
         fileFlushIntervalMs: 1,
         fileFlushMinBytes: 1,
         accessLogBytes: 0,
+        httpFilterFiles: [],
       }),
     });
     const drainDefaults: DrainPolicy = {

@@ -75,6 +75,7 @@ export async function startListeners(options: RealListenersOptions): Promise<Rea
       fileFlushIntervalMs: 100,
       fileFlushMinBytes: 1024,
       accessLogBytes: limits.allocate(1) ?? 0,
+      httpFilterFiles: [],
     }),
   });
   await pool.ready;

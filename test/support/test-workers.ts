@@ -15,6 +15,10 @@ import {
   type DrainStart,
   drainPolicyDefaults,
 } from "../../src/shared/drain/drain.ts";
+import {
+  type HttpFilterModules,
+  loadHttpFilters,
+} from "../../src/shared/http-filter/load-filters.ts";
 import { createEpollListenSockets } from "../../src/shared/io/epoll-listen-sockets.ts";
 import type { ListenSockets, OwnedListenSocket } from "../../src/shared/io/listen-sockets.ts";
 import { NodeListenSockets } from "../../src/shared/io/node-listen-sockets.ts";
@@ -56,6 +60,7 @@ export type ReactorKind = "epoll" | "node";
 export interface TestWorkerOptions {
   readonly kind: ReactorKind;
   readonly concurrency?: number;
+  readonly httpFilterFiles?: readonly string[];
 }
 
 /** One listener as main knows it. */
@@ -77,7 +82,7 @@ const wanted = process.env["SLUICE_REACTOR"];
 /** Runs a test on every reactor the machine has; the workers end with it. */
 export function forEachWorkerKind(
   name: string,
-  options: { readonly concurrency?: number; readonly only?: ReactorKind },
+  options: Omit<TestWorkerOptions, "kind"> & { readonly only?: ReactorKind },
   body: (workers: TestWorkers) => Promise<void>,
 ): void {
   for (const kind of ["epoll", "node"] as const) {
@@ -86,7 +91,7 @@ export function forEachWorkerKind(
     if (kind === "epoll" && process.platform !== "linux") continue;
     const concurrency = kind === "node" ? 1 : (options.concurrency ?? 2);
     test(`${name} [${kind}]`, { timeout: 60_000 }, async () => {
-      const workers = await startTestWorkers({ kind, concurrency });
+      const workers = await startTestWorkers({ ...options, kind, concurrency });
       try {
         await body(workers);
         assert.deepEqual(workers.bugs, []);
@@ -98,7 +103,8 @@ export function forEachWorkerKind(
 }
 
 export async function startTestWorkers(options: TestWorkerOptions): Promise<TestWorkers> {
-  const workers = new TestWorkers(options);
+  const httpFilters = await loadHttpFilters(options.httpFilterFiles ?? []);
+  const workers = new TestWorkers(options, httpFilters);
   await workers.until((event) => event.kind === "ready", workers.concurrency);
   return workers;
 }
@@ -120,7 +126,10 @@ export class TestWorkers {
   #nextTag = 1;
   #nextDrain = 1;
 
-  constructor({ kind, concurrency = 2 }: TestWorkerOptions) {
+  constructor(
+    { kind, concurrency = 2, httpFilterFiles = [] }: TestWorkerOptions,
+    httpFilters: HttpFilterModules,
+  ) {
     this.concurrency = concurrency;
     this.#slabs = Array.from({ length: concurrency }, () => createSlab());
     const nodeSockets = new NodeListenSockets();
@@ -144,9 +153,11 @@ export class TestWorkers {
         fileFlushIntervalMs: 100,
         fileFlushMinBytes: 1024,
         accessLogBytes: this.#nextLimit++,
+        httpFilterFiles,
       };
       const onEvent = (event: WorkerEvent): void => this.#onEvent(index, event);
-      return kind === "node" ? inProcess(init, nodeSockets, onEvent) : inThread(init, onEvent);
+      if (kind === "epoll") return inThread(init, onEvent);
+      return inProcess(init, { sockets: nodeSockets, httpFilters }, onEvent);
     });
   }
 
@@ -423,9 +434,14 @@ function inThread(init: WorkerInit, onEvent: (event: WorkerEvent) => void): Work
   };
 }
 
+interface InProcessParts {
+  readonly sockets: NodeListenSockets;
+  readonly httpFilters: HttpFilterModules;
+}
+
 function inProcess(
   init: WorkerInit,
-  sockets: NodeListenSockets,
+  { sockets, httpFilters }: InProcessParts,
   onEvent: (event: WorkerEvent) => void,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
@@ -438,7 +454,7 @@ function inProcess(
   });
   const createReactor = (options: Parameters<typeof createNodeReactor>[0]) =>
     createNodeReactor(options, sockets);
-  const worker = startWorker(init, port2, { createReactor });
+  const worker = startWorker(init, port2, { createReactor, httpFilters });
   return {
     post: (command) => port1.postMessage([command]),
     exited: exited.promise,

@@ -7,6 +7,7 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { type TypedConfig, openAny } from "../proto/any.ts";
 import type { ReadResult } from "../proto/binary.ts";
+import type { HttpFilterModules } from "../../shared/http-filter/load-filters.ts";
 import type { ConfigWarning, DecodeResult } from "../proto/decode-result.ts";
 import type { MessageValidator } from "../proto/message-validator.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
@@ -16,6 +17,8 @@ import { applyFieldPolicy } from "./field-policy.ts";
 export interface DecodeTools {
   readonly protos: ProtoRegistry;
   readonly validator: MessageValidator;
+  /** Of files that `--http-filter` names. */
+  readonly httpFilters?: HttpFilterModules;
 }
 
 /** Texts of Envoy's that say already which resource they are about. */

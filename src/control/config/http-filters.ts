@@ -11,6 +11,7 @@ import {
 } from "./discovered-filters.ts";
 import { findExtension, hasExtension } from "./extensions.ts";
 import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
+import { decodeModuleFilter, findModuleFilter, type ModuleFilter } from "./module-filters.ts";
 import {
   type BuiltFilter,
   decodeHttpFilterConfig,
@@ -29,6 +30,7 @@ export function decodeHttpFilters(
   // An unknown filter was refused; its place in the order says nothing any more.
   if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "http", context);
   return found.flatMap((filter) => {
+    if ("module" in filter) return decodeModuleFilter(filter, context) ?? [];
     if ("source" in filter) return decodeDiscovered(filter, needs, context) ?? [];
     return decodeHttpFilterConfig(filter, needs, context) ?? [];
   });
@@ -55,7 +57,7 @@ function findFilter(
   { name, configType, isOptional, disabled }: HttpFilter,
   isLast: boolean,
   context: DecodeContext,
-): BuiltFilter | DiscoveredFilter | undefined {
+): BuiltFilter | DiscoveredFilter | ModuleFilter | undefined {
   if (disabled)
     context.refuse(`HTTP filter '${name}': enabling a filter by route is not supported`);
   if (configType.case === "configDiscovery") return { name, source: configType.value, isLast };
@@ -64,13 +66,16 @@ function findFilter(
     context.warn(`http_filters.${name}`, "optional, and no such filter is built");
     return undefined;
   }
+  const own = findModuleFilter(name, configType.value, context);
+  if (own) return own;
   const found = findExtension("HTTP filter", request, context);
   return found && { ...found, name };
 }
 
 /** One that is discovered is judged when it comes. */
-function ordered(filter: BuiltFilter | DiscoveredFilter): OrderedFilter {
+function ordered(filter: BuiltFilter | DiscoveredFilter | ModuleFilter): OrderedFilter {
   const { name } = filter;
+  if ("module" in filter) return { name, type: filter.module.name, isTerminal: false };
   if ("source" in filter) return { name, type: "", isTerminal: undefined };
   return { name, type: filter.extension.name, isTerminal: isTerminalFilter(filter.extension) };
 }

@@ -76,6 +76,7 @@ const liveHttpFilters: Partial<Record<HttpFilterConfig["kind"], string>> = {
   headerMutation: "it holds nothing but its configuration",
   credentialInjector: "the secret is the worker's, not the filter's",
   discovered: "what ECDS brings is for new requests already",
+  module: "a filter is made for each request",
   noop: "it does nothing",
 };
 

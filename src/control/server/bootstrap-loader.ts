@@ -1,5 +1,6 @@
 /** Reads the bootstrap: `--config-path`, `--config-yaml` merged over it, the node completed from the flags. */
 import { readFileSync } from "node:fs";
+import { type HttpFilterModules, loadHttpFilters } from "../../shared/http-filter/load-filters.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import { decodeBootstrap } from "../config/bootstrap.ts";
 import { type LoadedBootstrap, createConfigTools } from "./config-decoders.ts";
@@ -9,7 +10,7 @@ export type LoadResult =
   | { readonly ok: true; readonly loaded: LoadedBootstrap }
   | { readonly ok: false; readonly errors: readonly string[] };
 
-export function loadBootstrap(options: ServerOptions, log: Logger): LoadResult {
+export async function loadBootstrap(options: ServerOptions, log: Logger): Promise<LoadResult> {
   if (options.configPath === "" && options.configYaml === "")
     return failed("At least one of --config-path or --config-yaml should be non-empty");
   let text = "";
@@ -20,7 +21,13 @@ export function loadBootstrap(options: ServerOptions, log: Logger): LoadResult {
       return failed(`Invalid path: ${options.configPath}`);
     }
   }
-  const { tools, decoders } = createConfigTools(log);
+  let httpFilters: HttpFilterModules;
+  try {
+    httpFilters = await loadHttpFilters(options.httpFilterFiles);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+  const { tools, decoders } = createConfigTools(log, httpFilters);
   const result = decodeBootstrap(tools, {
     text,
     yaml: options.configYaml,

@@ -1,5 +1,6 @@
 /** Everything that reads protos, made once: the descriptors are 28 MB and several processor milliseconds. */
 import type { Logger } from "../../shared/common/log.ts";
+import type { HttpFilterModules } from "../../shared/http-filter/load-filters.ts";
 import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { Json, RenderMessage } from "../admin/dump-values.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
@@ -58,9 +59,9 @@ export interface ConfigTools {
 }
 
 /** Throws where the descriptors are not there: a broken installation. */
-export function createConfigTools(log: Logger): ConfigTools {
+export function createConfigTools(log: Logger, httpFilters: HttpFilterModules): ConfigTools {
   const protos = createProtoRegistry();
-  const tools: DecodeTools = { protos, validator: new MessageValidator(protos) };
+  const tools: DecodeTools = { protos, validator: new MessageValidator(protos), httpFilters };
   const warnings = new ConfigWarnings(log);
   const typed = createResourceDecoders(tools);
   const resourceType = <T>(decoder: ResourceDecoder<T>): ResourceType<T> =>

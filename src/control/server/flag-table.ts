@@ -209,6 +209,11 @@ export const flagTable: readonly FlagSpec[] = [
     ignoredBecause: "universal tags are not built",
   },
   {
+    name: "http-filter",
+    kind: "list",
+    help: "A file that exports an HTTP filter, which configurations may then name (repeatable; not in Envoy)",
+  },
+  {
     name: "admin-allowed-host",
     kind: "list",
     help: "A Host header that the admin answers besides its own address (repeatable; not in Envoy)",

@@ -26,6 +26,7 @@ export interface ServerOptions {
   /** Undefined: no generation before or after this process. */
   readonly hotRestart: HotRestartOptions | undefined;
   readonly drainTimeMs: number;
+  readonly httpFilterFiles: readonly string[];
   readonly drainStrategy: DrainStrategy;
   /** Of SIGTERM; 0: ends at once. */
   readonly shutdownDrainMs: number;
@@ -94,6 +95,7 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     concurrency: Math.min(Math.max(1, number("concurrency", coreCount)), concurrencyMax),
     hotRestart: hotRestartOptionsOf(values),
     drainTimeMs: number("drain-time-s", 600) * 1000,
+    httpFilterFiles: values.get("http-filter") ?? [],
     drainStrategy: oneOf(values, "drain-strategy", ["gradual", "immediate"]),
     // Docker kills after 10 s, Kubernetes after 30: what follows the drain has its time too.
     shutdownDrainMs: number("shutdown-drain-s", 8) * 1000,

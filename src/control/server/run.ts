@@ -37,12 +37,12 @@ export async function run(
   if (options.ignoredFlags.length > 0)
     log.loggerOf("main").warning(`ignored flags: ${options.ignoredFlags.join(", ")}`);
   // Awaited here: the log is closed when this function is left.
-  if (options.mode === "validate") return validateMode(options, log);
+  if (options.mode === "validate") return await validateMode(options, log);
   return await serve(options, log, loadDataPlane);
 }
 
-function validateMode(options: ServerOptions, log: ServerLog): ExitCode {
-  const errors = validate(options, log.loggerOf("config"));
+async function validateMode(options: ServerOptions, log: ServerLog): Promise<ExitCode> {
+  const errors = await validate(options, log.loggerOf("config"));
   if (errors.length > 0) return refuse(options, log, errors);
   process.stdout.write(`configuration '${options.configPath}' OK\n`);
   return exitCodes.clean;
@@ -55,7 +55,7 @@ async function serve(
 ): Promise<ExitCode> {
   let exit: DataPlane["exit"] = (code) => process.exit(code);
   using fatal = handleFatalErrors(log.loggerOf("main"), (code) => exit(code));
-  const result = loadBootstrap(options, log.loggerOf("config"));
+  const result = await loadBootstrap(options, log.loggerOf("config"));
   const errors = result.ok
     ? crossChecks(result.loaded.bootstrap, systemFiles(process.env))
     : result.errors;

@@ -14,8 +14,8 @@ import { tlsErrors } from "./tls-checks.ts";
 import { sourceClusters } from "./xds-clients.ts";
 
 /** Everything that is wrong; empty: it can be served. */
-export function validate(options: ServerOptions, log: Logger): readonly string[] {
-  const result = loadBootstrap(options, log);
+export async function validate(options: ServerOptions, log: Logger): Promise<readonly string[]> {
+  const result = await loadBootstrap(options, log);
   if (!result.ok) return result.errors;
   const { bootstrap } = result.loaded;
   for (const warning of crossWarnings(bootstrap)) log.warning(warning);

@@ -69,6 +69,7 @@ export function startWorkers(setup: WorkerSetup): WorkerPool {
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinBytes: options.fileFlushMinBytes,
       accessLogBytes: accessLogBytes + index,
+      httpFilterFiles: options.httpFilterFiles,
     }),
   });
   pool.subscribe({

@@ -9,6 +9,7 @@ import { Outbox } from "../../shared/protocol/outbox.ts";
 import type { WorkerCommand } from "../../shared/protocol/worker-command.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import { type WorkerInit, limitLayout } from "../../shared/protocol/worker-init.ts";
+import { loadHttpFilters } from "../../shared/http-filter/load-filters.ts";
 import { startWorker } from "./worker.ts";
 
 export interface SpawnedWorker {
@@ -80,9 +81,14 @@ async function createNodeDataPlane(): Promise<DataPlane> {
   const listenSockets = new NodeListenSockets();
   const spawn = (init: WorkerInit, handler: SpawnedWorkerHandler): SpawnedWorker => {
     const { port1: ours, port2: theirs } = new MessageChannel();
-    const worker = startWorker(init, theirs, {
-      createReactor: (options) => createNodeReactor(options, listenSockets),
-    });
+    // What main has loaded already: it takes no time, but a promise.
+    const started = loadHttpFilters(init.httpFilterFiles).then((httpFilters) =>
+      startWorker(init, theirs, {
+        createReactor: (options) => createNodeReactor(options, listenSockets),
+        httpFilters,
+      }),
+    );
+    started.catch((error: unknown) => handler.onExit(String(error)));
     ours.on("message", (events: readonly WorkerEvent[]) => {
       for (const event of events) handler.onEvent(event);
     });
@@ -90,7 +96,7 @@ async function createNodeDataPlane(): Promise<DataPlane> {
     const outbox = new Outbox<WorkerCommand>((commands) => ours.postMessage(commands));
     return {
       post: (command) => outbox.post(command),
-      terminate: () => worker[Symbol.dispose](),
+      terminate: () => void started.then((worker) => worker[Symbol.dispose]()),
     };
   };
   const exit = (code: number): never => process.exit(code);

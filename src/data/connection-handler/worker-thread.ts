@@ -8,6 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../shared/common/assert.ts";
 import { systemClock } from "../../shared/common/clock.ts";
 import { createEpollReactor } from "../../shared/io/epoll-reactor.ts";
+import { loadHttpFilters } from "../../shared/http-filter/load-filters.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { WorkerInit } from "../../shared/protocol/worker-init.ts";
 import { startWorker } from "./worker.ts";
@@ -19,7 +20,8 @@ assert(parentPort, "this file is a worker's entry");
 const port = parentPort;
 const init = workerData as WorkerInit;
 assert(init.reactor === "epoll", "the node reactor runs on the main thread, with its sockets");
-const worker = startWorker(init, port, { createReactor: createEpollReactor });
+const httpFilters = await loadHttpFilters(init.httpFilterFiles);
+const worker = startWorker(init, port, { createReactor: createEpollReactor, httpFilters });
 
 let isDying = false;
 

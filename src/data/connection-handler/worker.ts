@@ -7,6 +7,7 @@ import { collectGarbage } from "../../shared/common/collect-garbage.ts";
 import { type LoggerOf, createLoggers } from "../../shared/common/log.ts";
 import { type Random, systemRandom } from "../../shared/common/random.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
+import { type HttpFilterModules, noFilterModules } from "../../shared/http-filter/load-filters.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import type { ReactorOptions } from "../../shared/io/reactor-options.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
@@ -40,6 +41,7 @@ export interface WorkerParts {
   readonly createReactor: (options: ReactorOptions) => Reactor;
   readonly clock?: Clock;
   readonly random?: Random;
+  readonly httpFilters?: HttpFilterModules;
 }
 
 export interface RunningWorker extends Disposable {
@@ -71,7 +73,8 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
   const { arenaBytesMax } = init;
   const reactor = parts.createReactor({ arenaBytesMax, onBug, onArenaFull });
   const random = parts.random ?? systemRandom;
-  const assembled = assemble({ init, slab, loggerOf, reactor, clock, random, post });
+  const httpFilters = parts.httpFilters ?? noFilterModules;
+  const assembled = assemble({ httpFilters, init, slab, loggerOf, reactor, clock, random, post });
   const handler = new ConnectionHandler({ ...assembled, post, onBug });
 
   const pulse = new Pulse({
@@ -110,6 +113,7 @@ export function startWorker(init: WorkerInit, port: WorkerPort, parts: WorkerPar
 }
 
 interface Foundation {
+  readonly httpFilters: HttpFilterModules;
   readonly init: WorkerInit;
   readonly slab: StatSlab;
   readonly loggerOf: LoggerOf;

@@ -6,34 +6,35 @@
  * What a newcomer would get wrong: the answer may be complete before `begin` or `send` returns.
  */
 import { assert } from "../../shared/common/assert.ts";
-import type { ClusterAction, RouteAction } from "../../shared/config/route-config.ts";
+import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import type { HostRequest, UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
 import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
-import { grpcReplyFields, isGrpcRequest } from "./grpc.ts";
+import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
+import { grpcReply, isGrpcRequest } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
-import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
 import { requestHead } from "./http1/request-head.ts";
-import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason } from "./local-replies.ts";
+import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "./request-composer.ts";
-import { isHeadMethod, isPostMethod, isRepeatableMethod } from "./repeatable-methods.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
-import { keepTexts, takeIn } from "./request-intake.ts";
+import type { FilterManager } from "./filters/filter-manager.ts";
+import { requestFacts } from "./request-facts.ts";
+import { ResponseWay } from "./response-way.ts";
+import { keepTexts, readTarget, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "./response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
-import { admittedType, asksForTunnel, connectType, isGranted, noUpgrade } from "./upgrade.ts";
+import { noUpgrade } from "./upgrade.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
@@ -47,29 +48,25 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly info: RequestInfo;
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
-  readonly #framing;
+  readonly #outgoing: OutgoingRequest;
+  readonly #response: ResponseWay;
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
   #phase: Phase = "none";
   #route: CompiledRoute | undefined;
-  #action: ClusterAction | undefined;
-  #cluster: UpstreamCluster | undefined;
-  #firstHost: UpstreamHost | undefined;
-  #hostRequest: HostRequest | undefined;
+  #contentLength = -1;
+  /** Of a request whose filters see more than heads. */
+  #filtered: FilteredRequest | undefined;
+  #filteredOwner: FilteredOwner | undefined;
+  #isExchangeFull = false;
+  #isPaused = false;
   /** These two are the request's from its beginning to its end. */
   #live: LiveConfig;
   #filters = noHttpFilters;
   #isFiltered = false;
   /** Made when it waits for the first time. */
   #wait: RequestWait | undefined;
-  #isHead = false;
-  #isPost = false;
-  #isRepeatable = false;
-  #isSending = false;
-  /** What it asks for and may have, as in `upgrade.ts`. */
-  #upgradeType = noUpgrade;
-  #isChunked = false;
   #isGrpc = false;
   #lastActivityMs = 0;
 
@@ -78,18 +75,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#connection = connection;
     this.#sink = sink;
     this.#live = context.live;
-    this.#framing = {
-      isHttp10: false,
-      isHttp2: false,
-      upgradeType: noUpgrade,
-      isChunked: false,
-      isEmpty: false,
-      closes: false,
-      isHeadRequest: false,
-      live: this.#live,
-    };
     this.info = new RequestInfo(context, connection);
+    this.#response = new ResponseWay(context, this.info, sink);
     this.#exchange = new Exchange(context, this);
+    this.#outgoing = new OutgoingRequest(context, this.#exchange);
   }
 
   /** Serves another connection from now on. Only while not active. */
@@ -97,6 +86,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     assert(this.#phase === "none", "a request under way was given to another connection");
     this.#connection = connection;
     this.#sink = sink;
+    this.#response.bind(sink);
     this.info.bind(connection);
   }
 
@@ -115,7 +105,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** What it asks for and may have, as in `upgrade.ts`. */
   get upgradeType(): string {
-    return this.#upgradeType;
+    return this.#outgoing.upgradeType;
   }
 
   /** Filters have changed the head: our own fields stand beside it already. */
@@ -139,16 +129,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { reactor } = context;
     this.#phase = "active";
     this.#route = undefined;
-    this.#action = undefined;
+    this.#outgoing.begin();
+    this.#response.isHead = this.#outgoing.isHead;
     this.#takeLive();
     this.#isFiltered = false;
-    this.#isSending = false;
-    this.#upgradeType = noUpgrade;
-    this.#isChunked = requestHead.fields.isChunked;
     this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
     this.info.begin(reactor.nowMs, requestHead.minorVersion);
-    this.#readMethod();
     context.count(httpStat.rqTotal);
     context.count(this.#sink.isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
@@ -162,7 +149,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   resume(): void {
     this.#phase = "active";
     // A body that seemed to come in parts may have turned out to be none (HTTP/2).
-    this.#isChunked = requestHead.fields.isChunked;
+    this.#outgoing.isChunked = requestHead.fields.isChunked;
     this.#live.requestEnded();
     this.#takeLive();
     this.#proceed();
@@ -172,7 +159,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { live } = this.#context;
     this.#live = live;
     this.#filters = live.filters.current;
-    this.#framing.live = live;
+    this.#response.begin();
     live.requestBegan();
   }
 
@@ -187,55 +174,33 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** A head that could not be read: answered as a request all the same, and logged. */
   refuse(reason: LocalReplyReason): void {
-    const { reactor } = this.#context;
-    this.#phase = "active";
-    this.#route = undefined;
-    this.#takeLive();
-    this.#isHead = false;
+    this.#beginRefused(this.#sink.isHttp2 ? 2 : 1);
+    this.#response.isHead = false;
     this.#isGrpc = false;
-    this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
-    this.#context.count(httpStat.rqTotal);
-    this.#context.add(httpStat.rqActive, 1);
     this.#reply(reason);
   }
 
   /** A request that cannot be answered either: counted and logged when the codec resets it. */
   refuseSilently(): void {
-    const { reactor } = this.#context;
+    this.#beginRefused(2);
+    this.#context.count(httpStat.rqHttp2Total);
+  }
+
+  #beginRefused(minorVersion: number): void {
     this.#phase = "active";
     this.#route = undefined;
     this.#takeLive();
-    this.info.begin(reactor.nowMs, 2);
+    this.info.begin(this.#context.reactor.nowMs, minorVersion);
     this.#context.count(httpStat.rqTotal);
-    this.#context.count(httpStat.rqHttp2Total);
     this.#context.add(httpStat.rqActive, 1);
   }
 
   /** Sends what `begin` composed, with the first part of the decoded body. */
   send(start: number, end: number, isEnd: boolean): void {
-    const action = this.#action;
     this.info.bytesReceived += end - start;
-    if (this.#phase !== "active" || action === undefined) return;
-    const cluster = this.#cluster;
-    if (cluster === undefined) return;
-    this.#isSending = true;
-    const plan = {
-      cluster,
-      action,
-      firstHost: this.#firstHost,
-      isHeadRequest: this.#isHead,
-      hostRequest: this.#hostRequest,
-      isRepeatable: this.#isRepeatable && isEnd && start === end,
-      isChunked: this.#isChunked,
-      upgradeType: this.#upgradeType,
-      endsTunnel: this.#endsTunnel(action),
-    };
-    this.#exchange.start(plan, { start, end, isEnd });
-  }
-
-  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
-    if (tunnelEnd === undefined) return false;
-    return this.#upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
+    if (this.#phase !== "active") return;
+    if (this.#filtered === undefined) this.#outgoing.send(start, end, isEnd);
+    else this.#filtered.manager.decodeData(start, end, isEnd);
   }
 
   /** A further part of the decoded body. */
@@ -243,16 +208,18 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.bytesReceived += end - start;
     this.#lastActivityMs = this.#context.reactor.nowMs;
     if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
-    if (this.#phase === "none" || !this.#isSending) return;
-    this.#exchange.sendBody({ start, end, isEnd });
+    if (this.#phase === "none") return;
+    if (this.#filtered !== undefined) this.#filtered.manager.decodeData(start, end, isEnd);
+    else if (this.#outgoing.isSending) this.#outgoing.send(start, end, isEnd);
   }
 
   /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the request is over. */
   sendTrailers(start: number, end: number): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     this.info.requestEndAtMs = this.#lastActivityMs;
-    if (this.#phase === "none" || !this.#isSending) return;
-    this.#exchange.sendTrailers(start, end);
+    if (this.#phase === "none") return;
+    if (this.#filtered !== undefined) this.#filtered.manager.decodeTrailers();
+    else this.#outgoing.sendTrailers(start, end);
   }
 
   /** The rest of the request makes no sense. */
@@ -288,7 +255,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   setResponseReading(on: boolean): void {
-    this.#exchange.setResponseReading(on);
+    this.#exchange.setResponseReading(on && this.#filtered?.isResponseHeld !== true);
   }
 
   nextDeadlineMs(): number {
@@ -302,7 +269,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #requestDueMs(): number {
-    if (this.#sink.isRequestComplete || this.#upgradeType !== noUpgrade) return never;
+    if (this.#sink.isRequestComplete || this.#outgoing.upgradeType !== noUpgrade) return never;
     return instantAfter(this.info.startMs, this.#live.config.requestTimeoutMs);
   }
 
@@ -317,46 +284,51 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   onResponseHead(body: ResponseBody): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
-    const { info } = this;
-    const isHttp10 = info.minorVersion === 0;
-    const isTunnel = isGranted(this.#upgradeType, responseHead.status);
-    const hasBody = !isTunnel && !this.#isHead && !responseHead.isBodyless;
-    const framing = this.#framing;
-    info.responseCode = responseHead.status;
-    info.responseCodeDetails = "via_upstream";
-    framing.isHttp10 = isHttp10;
-    framing.isHttp2 = this.#sink.isHttp2;
-    const hasNoLength = hasBody && body.contentLength < 0 && !framing.isHttp2;
-    framing.isEmpty = hasNoLength && body.isEnd && body.end === body.start;
-    framing.isChunked = hasNoLength && !framing.isEmpty && !isHttp10;
-    const isUnframed = hasNoLength && !framing.isEmpty && isHttp10;
-    framing.upgradeType = isTunnel ? this.#upgradeType : noUpgrade;
-    // One that was declined has no end that the next request could follow.
-    if (!isTunnel && this.#upgradeType !== noUpgrade) this.#sink.closeAfterResponse();
-    framing.closes = !isTunnel && (this.#sink.decidesToClose() || isUnframed);
+    const { start, end, isEnd } = body;
+    const manager = this.#filtered?.manager;
+    this.#contentLength =
+      manager?.beginResponse(body, this.#response.hasNoBody) ?? body.contentLength;
+    if (!this.#composeResponse(isEnd && start === end)) return;
+    if (manager === undefined) this.#sendResponse(start, end, isEnd);
+    else if (manager.endComposing()) manager.encodeData(start, end, isEnd);
+  }
+
+  /** Of the head that was parsed last. False: it is answered otherwise. */
+  #composeResponse(isEmpty: boolean): boolean {
     this.#phase = "answering";
-    if (!this.#context.responseComposer.compose(info, this.#responseChanges, framing)) {
-      this.#exchange.cancel();
-      this.#phase = "active";
-      this.#reply("responseTooLarge");
-      return;
-    }
-    info.bytesSent += body.end - body.start;
-    if (isTunnel) this.#sink.onTunnel(this.#upgradeType);
-    this.#sink.sendHead(body, framing.isChunked);
-    if (body.isEnd) this.#end();
+    const isComposed = this.#response.compose({
+      contentLength: this.#contentLength,
+      isEmpty,
+      upgradeType: this.#outgoing.upgradeType,
+      live: this.#live,
+      changes: this.#responseChanges,
+    });
+    if (isComposed) return true;
+    this.#exchange.cancel();
+    this.#phase = "active";
+    this.#reply("responseTooLarge");
+    return false;
+  }
+
+  #sendResponse(start: number, end: number, isEnd: boolean): void {
+    this.#response.send(start, end, isEnd);
+    if (isEnd) this.#end();
   }
 
   onResponseBody(start: number, end: number, isEnd: boolean): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
-    this.info.bytesSent += end - start;
-    this.#sink.sendBody(start, end, isEnd);
-    if (isEnd) this.#end();
+    if (this.#filtered === undefined) this.#sendResponse(start, end, isEnd);
+    else this.#filtered.manager.encodeData(start, end, isEnd);
   }
 
   onResponseTrailers(start: number, end: number): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
-    this.#sink.sendTrailers(start, end);
+    if (this.#filtered === undefined) this.#sendResponseTrailers(start, end);
+    else this.#filtered.manager.encodeTrailers();
+  }
+
+  #sendResponseTrailers(start: number, end: number): void {
+    this.#response.sendTrailers(start, end);
     this.#end();
   }
 
@@ -369,11 +341,24 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   onResponseBroken(flag: ResponseFlag, details: string): void {
     this.#context.count(httpStat.rqResetAfterStart);
-    this.#break(flag, details);
+    if (this.#response.isHeadSent) return this.#break(flag, details);
+    // A filter has kept the head so far: there can still be an answer.
+    this.info.addFlag(flag);
+    this.info.responseCodeDetails = details;
+    this.#sendLocal({ status: 503, body: "", fields: [] });
   }
 
   setRequestReading(on: boolean): void {
-    this.#sink.setRequestReading(on);
+    this.#isExchangeFull = !on;
+    this.#updateReading();
+  }
+
+  /** The exchange and a filter may each want a pause. */
+  #updateReading(): void {
+    const isPaused = this.#isExchangeFull || this.#filtered?.isRequestHeld === true;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#sink.setRequestReading(!isPaused);
   }
 
   atLatest(dueMs: number): void {
@@ -383,25 +368,18 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** The router's own come first: filters see what it did. */
   get #responseChanges(): readonly HeadChange[] {
     const ofRoute = this.#route?.responseMutations ?? noChanges;
+    if (this.#filtered !== undefined) return [...ofRoute, this.#filtered.manager.encodeChange];
     const { ofResponses } = this.#filters;
     return ofResponses.length === 0 ? ofRoute : [...ofRoute, ...ofResponses];
   }
 
   get #idleAtMs(): number {
-    const limitMs = this.#action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
+    const limitMs = this.#outgoing.action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
     return instantAfter(this.#lastActivityMs, limitMs);
   }
 
   get #durationEndsAtMs(): number {
     return instantAfter(this.info.startMs, this.#live.config.maxStreamDurationMs);
-  }
-
-  #readMethod(): void {
-    const { bytes } = this.#context.reactor.arena;
-    const { methodStart, methodEnd } = requestHead;
-    this.#isHead = isHeadMethod(bytes, methodStart, methodEnd);
-    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
-    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
   }
 
   #routeRequest(): void {
@@ -411,7 +389,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
-    if (this.#asksForTunnel && !this.#admitsUpgrade(route?.action)) {
+    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config.upgrades)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
@@ -421,8 +399,18 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    const refusal = this.#filters.ofRequests.length > 0 ? this.#filterRequest() : undefined;
-    if (refusal !== undefined) return this.#reply(refusal);
+    if (this.#filters.places.length > 0) {
+      if (!this.#enterFilters({ route, cluster })) return;
+    } else if (this.#filters.ofRequests.length > 0) {
+      const refusal = this.#filterRequest();
+      if (refusal !== undefined) return this.#reply(refusal);
+    }
+    this.#act({ route, cluster });
+  }
+
+  /** What the route says is done. */
+  #act({ route, cluster }: Found): void {
+    const context = this.#context;
     // The router's count: of all that reach it, wherever they are answered.
     context.count(httpStat.routerRqTotal);
     if (route === undefined) {
@@ -451,23 +439,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
   }
 
-  get #asksForTunnel(): boolean {
-    if (requestHead.upgradeIndex < 0 && !this.target.isConnect) return false;
-    return asksForTunnel(requestHead, this.#context.reactor.arena.buffer);
-  }
-
-  /** Counts one that is admitted. False: it asks for what it may not have. */
-  #admitsUpgrade(action: RouteAction | undefined): boolean {
-    const { buffer } = this.#context.reactor.arena;
-    const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
-    this.#upgradeType = admittedType(requestHead, buffer, this.#live.config.upgrades, ofRoute);
-    // Envoy says of CONNECT, and of that alone, that no route is there before it says that it may not be.
-    if (this.#upgradeType === noUpgrade) return this.target.isConnect && action === undefined;
-    this.#context.count(httpStat.cxUpgradesTotal);
-    this.#context.add(httpStat.cxUpgradesActive, 1);
-    return true;
-  }
-
   #filterRequest(): LocalReplyReason | undefined {
     const { requestComposer, reactor } = this.#context;
     const extra = requestComposer.prepare(this);
@@ -479,6 +450,77 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     requestComposer.capture(this.info);
     return refusal;
+  }
+
+  /** True: it goes on at once. Else it is answered, or goes on when its filters let it. */
+  #enterFilters(found: Found): boolean {
+    const { requestComposer, view } = this.#context;
+    this.#filteredOwner ??= this.#makeFilteredOwner();
+    const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
+      places: this.#filters.places,
+      facts: requestFacts(this.info, view, this.#connection.facts),
+      bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
+      found,
+    });
+    this.#filtered = filtered;
+    const own = requestComposer.prepare(this);
+    this.#isFiltered = true;
+    if (!filtered.manager.decodeHead(own)) return false;
+    this.#adoptFields(filtered.manager);
+    return true;
+  }
+
+  /** What the filters made of the head is what goes on. */
+  #adoptFields({ requestFields }: FilterManager): void {
+    const { requestComposer } = this.#context;
+    // Whose bytes may change has no length any more.
+    this.#outgoing.isChunked = requestHead.fields.isChunked;
+    requestComposer.adopt(requestFields);
+    requestComposer.capture(this.info);
+  }
+
+  #makeFilteredOwner(): FilteredOwner {
+    return {
+      info: this.info,
+      isSending: () => this.#outgoing.isSending,
+      isResponseHeadSent: () => this.#response.isHeadSent,
+      isSettled: () => this.#phase !== "active",
+      release: (found, isEnd) => this.#release(found, isEnd),
+      sendRequest: (start, end, isEnd) => this.#outgoing.send(start, end, isEnd),
+      sendRequestTrailers: (start, end) => this.#outgoing.sendTrailers(start, end),
+      composeHeld: (isEnd) => this.#composeResponse(isEnd),
+      sendResponse: (start, end, isEnd) => this.#sendResponse(start, end, isEnd),
+      sendResponseTrailers: (start, end) => this.#sendResponseTrailers(start, end),
+      reply: (reply, details) => {
+        this.info.responseCodeDetails = details;
+        this.#answerInstead(() => this.#sendLocal(reply));
+      },
+      refuse: (reason) => this.#answerInstead(() => this.#reply(reason)),
+      onHeldChanged: () => {
+        this.#updateReading();
+        this.setResponseReading(!this.#sink.isOutputFull);
+      },
+    };
+  }
+
+  /** An answer of a filter's, or the end where another one has begun. */
+  #answerInstead(answer: () => void): void {
+    this.#exchange.cancel();
+    if (this.#response.isHeadSent) this.#break("LR", "filter_reply_after_response_started");
+    else answer();
+  }
+
+  /** Its head lies in the table again, but for the fields that its filters have. */
+  #release(found: Found, isEnd: boolean): void {
+    const context = this.#context;
+    const { manager } = this.#filtered ?? {};
+    if (manager === undefined) return;
+    readTarget(context, this.#live, this.#connection);
+    this.#adoptFields(manager);
+    this.#act(found);
+    const { start } = context.writer;
+    // What follows goes with it, if anything does.
+    if (this.#phase === "active") this.#outgoing.send(start, start, isEnd);
   }
 
   #waitsFor(want: OnDemandWant | undefined): boolean {
@@ -500,17 +542,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       return;
     }
     this.info.upstreamCluster = cluster.config.name;
-    this.#action = action;
-    this.#cluster = cluster;
-    this.#hostRequest = hostRequestOf(cluster, this.#context.view, this.#connection.facts);
-    this.#firstHost =
-      action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
-    if (
-      !this.#context.requestComposer.compose(this, route, this.#firstHost?.config.hostname ?? "")
-    ) {
-      this.#action = undefined;
-      this.#reply("headTooLarge");
-    }
+    this.#outgoing.aim(cluster, action, this.#connection);
+    const { hostname } = this.#outgoing;
+    if (this.#context.requestComposer.compose(this, route, hostname)) return;
+    this.#outgoing.forget();
+    this.#reply("headTooLarge");
   }
 
   #reply(reason: LocalReplyReason, status = 0): void {
@@ -521,37 +557,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #sendLocal(given: LocalReply): void {
-    const reply = this.#isGrpc ? this.#grpcReply(given) : given;
-    const { writer } = this.#context;
-    const framing = this.#framing;
+    const reply = this.#isGrpc ? grpcReply(given, this.#response.isHead) : given;
+    this.#filtered?.manager.beginLocalReply(reply.status);
     this.#phase = "answering";
-    this.info.responseCode = reply.status;
-    this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
-    framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
-    framing.isHttp2 = this.#sink.isHttp2;
-    framing.isChunked = false;
-    framing.isEmpty = false;
-    framing.upgradeType = noUpgrade;
-    framing.isHeadRequest = this.#isHead;
-    framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
-    const { responseComposer } = this.#context;
-    const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
-    this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
+    this.#response.sendLocal(reply, this.#live, this.#responseChanges);
     this.#end();
-  }
-
-  /** A client that speaks gRPC looks for the status in a field, and at no body. */
-  #grpcReply({ status, body, fields }: LocalReply): LocalReply {
-    const message = this.#isHead ? "" : body;
-    return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
   }
 
   /** A deadline passed: an answer if there was none yet, else the end of the connection. */
   #timeOut(offset: number, reason: "streamIdle" | "maxDuration" | "requestTimeout"): void {
     this.#context.count(offset);
-    const isAnswering = this.#phase === "answering";
     this.#exchange.cancel();
-    if (isAnswering) this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
+    if (this.#response.isHeadSent)
+      this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
     // Envoy: who has sent the whole request is not the one that was slow.
     else this.#reply(reason, this.#sink.isRequestComplete ? 504 : 0);
   }
@@ -561,7 +579,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info.addFlag(flag);
     this.info.responseCodeDetails = details;
     this.#context.count(httpStat.rqTxReset);
-    const isFramed = !(this.info.minorVersion === 0 && !this.#framing.isChunked);
+    const { isFramed } = this.#response;
     this.#finish();
     this.#sink.onResponseBroken(isFramed);
   }
@@ -578,14 +596,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { info } = this;
     this.#phase = "none";
     this.#wait?.end();
-    this.#isSending = false;
-    this.#action = undefined;
-    this.#cluster = undefined;
-    this.#firstHost = undefined;
+    this.#filtered?.manager.end();
+    this.#filtered = undefined;
+    this.#updateReading();
+    this.#outgoing.end();
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
-    if (this.#upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
-    this.#upgradeType = noUpgrade;
     if (info.responseCode > 0) {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);

@@ -5,6 +5,7 @@
 import { equalsIgnoringCase, latin1 } from "./http1/ascii.ts";
 import { findHeader, HeaderName, headers, headerText } from "./http1/header-table.ts";
 import { requestHead } from "./http1/request-head.ts";
+import type { LocalReply } from "./response-composer.ts";
 
 const contentType = latin1("application/grpc");
 const plus = 0x2b;
@@ -53,6 +54,12 @@ export function grpcReplyFields(
   ];
   if (message !== "") fields.push(["grpc-message", percentEncoded(message)]);
   return fields;
+}
+
+/** A client that speaks gRPC looks for the status in a field, and at no body. */
+export function grpcReply({ status, body, fields }: LocalReply, isHead: boolean): LocalReply {
+  const message = isHead ? "" : body;
+  return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
 }
 
 /** As `Grpc-Message` wants it: visible ASCII but the percent sign. */

@@ -8,7 +8,7 @@ import { neverOverloaded, type Overload, OverloadState } from "../../shared/prot
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
-import { loadShedStats } from "../../shared/stats/stat-names.ts";
+import { loadShedStats, sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { ComposerContext } from "./composer-context.ts";
 import { DateHeader } from "./date-header.ts";
@@ -25,6 +25,7 @@ import { httpStat, listenerHttpStat, statusClass } from "./stat-offsets.ts";
 import type { UpstreamEnvironment } from "../network/upstream-transport.ts";
 import { CopyBlocks } from "./upstream/request-copy.ts";
 
+const filterFailures = sluiceWorkerStats.offset("http_filter_failures");
 const shedLoad = loadShedStats.offset("shed_load_count");
 
 export class HttpContext implements ComposerContext, Disposable {
@@ -50,6 +51,7 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #listenerHttp: StatBlock;
   readonly #http2: StatBlock;
   #live: LiveConfig;
+  #filterFailures = 0;
 
   constructor(
     config: HttpConnectionManagerConfig,
@@ -122,6 +124,16 @@ export class HttpContext implements ComposerContext, Disposable {
   /** It wants this connection to end with its next response. */
   endsKeepAlive(): boolean {
     return this.#overload.isOn("disableHttpKeepalive");
+  }
+
+  /** A filter of a user's has thrown: counted, and told ever more rarely, for it may be each request. */
+  onFilterFailed(filter: string, error: unknown): void {
+    this.worker.slab.add(this.worker.init.slots.sluice, filterFailures);
+    const times = ++this.#filterFailures;
+    if ((times & (times - 1)) !== 0) return;
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const often = times === 1 ? "" : ` (${times} failures of filters so far)`;
+    this.worker.loggerOf("filter").warning(`HTTP filter ${filter} has failed${often}: ${reason}`);
   }
 
   count(offset: number): void {

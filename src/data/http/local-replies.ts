@@ -34,6 +34,14 @@ export const localReplies = {
   upgrade: answer(403, "", "upgrade_failed", undefined),
   notRelative: answer(404, "", "absolute_path_rejected", undefined),
   noFilterConfig: answer(500, "", "", "NFCF"),
+  filterFailed: answer(500, "Internal Server Error", "filter_failed", undefined),
+  requestTooLarge: answer(413, "Payload Too Large", "request_payload_too_large", undefined),
+  responseBodyTooLarge: answer(
+    500,
+    "Internal Server Error",
+    "response_payload_too_large",
+    undefined,
+  ),
   noCredential: answer(
     401,
     "Failed to inject credential.",

@@ -68,6 +68,11 @@ export class RequestComposer {
     return this.#extra;
   }
 
+  /** What filters made of the fields, our own among them, in the place of what `prepare` gave. */
+  adopt(fields: ExtraFields): void {
+    this.#extra.become(fields);
+  }
+
   /** Leaves the head in the context's writer. False: it is too large. */
   compose(request: ComposedRequest, route: CompiledRoute, upstreamHostname: string): boolean {
     const { writer, config } = this.#context;

@@ -12,6 +12,7 @@ import type { LiveConfig } from "./live-config.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
 import { checkRequest } from "./request-checks.ts";
 import type { RequestInfo } from "./request-info.ts";
+import type { TargetProblem } from "./request-target.ts";
 import { httpStat } from "./stat-offsets.ts";
 
 /** Of the head that was parsed last. The reason to refuse it, or undefined. */
@@ -21,9 +22,8 @@ export function takeIn(
   { config, accessLogger }: LiveConfig,
   connection: DownstreamConnection,
 ): LocalReplyReason | undefined {
-  const { view, requestCapture } = context;
-  const port = portOf(connection.listener.addresses[0]);
-  const problem = view.target.read(view.buffer, requestHead, config, port);
+  const { requestCapture } = context;
+  const problem = readTarget(context, { config }, connection);
   if (accessLogger !== undefined || !requestCapture.isEmpty) keepTexts(info, context);
   if (problem === "malformed" || problem === "authority") return problem;
   if (context.shedsRequest()) return "overload";
@@ -32,6 +32,15 @@ export function takeIn(
   if (problem !== "notRelative") return undefined;
   context.count(httpStat.rqNonRelativePath);
   return "notRelative";
+}
+
+/** Of the head that was parsed last. */
+export function readTarget(
+  { view }: HttpContext,
+  { config }: Pick<LiveConfig, "config">,
+  { listener }: DownstreamConnection,
+): TargetProblem | undefined {
+  return view.target.read(view.buffer, requestHead, config, portOf(listener.addresses[0]));
 }
 
 /** For logs and for header values that are made of the request. */

@@ -61,10 +61,6 @@ export class ResponseComposer {
   compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
     const { writer } = this.#context;
     const { isEnvoyHeadersSuppressed } = framing.live;
-    writer.begin();
-    writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
-    this.#writeStatus();
-    writer.endLine();
     const writesServer = this.#dropReplaced(framing.live);
     // What is granted has no length, whatever its answer says (RFC 9110 §8.6).
     if (framing.upgradeType !== noUpgrade) dropFields(knownHeader["content-length"]);
@@ -75,6 +71,10 @@ export class ResponseComposer {
       this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
     for (const change of changes) change.apply(writer.bytes, this.#extra, info);
     this.#settleServer(framing.live);
+    writer.begin();
+    writer.put(framing.isHttp10 ? lines.version10 : lines.version11);
+    this.#writeStatus();
+    writer.endLine();
     writer.copyFields();
     this.#extra.write(writer);
     if (!isChanged && !isEnvoyHeadersSuppressed) this.#writeServiceTime(info);

@@ -2,6 +2,7 @@
 import type { LoggerOf } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { HttpFilterModules } from "../../shared/http-filter/load-filters.ts";
 import type { PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
 import type { RouteScope } from "../../shared/config/scoped-routes.ts";
 import type { DiscoveredNetworkFilter } from "../../shared/protocol/worker-command.ts";
@@ -34,6 +35,8 @@ export interface WorkerContext {
   readonly onDemand: OnDemandWaits;
   /** Configurations of HTTP filters that came by ECDS, by their ids. */
   readonly filterConfigs: NamedValues<PlainHttpFilterConfig>;
+  /** Of files that `--http-filter` names. */
+  readonly httpFilters: HttpFilterModules;
   readonly tls: TlsContexts;
   /** The same of network filters. Who is served by a version keeps main from letting go of what it needs. */
   readonly networkFilters: NamedValues<FilterVersion>;

@@ -69,9 +69,9 @@ export interface Http2Options {
   readonly maxConsecutiveEmptyFrames: number;
   readonly maxPriorityFramesPerStream: number;
   readonly maxWindowUpdatesPerDataFrame: number;
-  /** What is malformed costs its stream; else its connection. */
   /** `allow_connect`: of clients; their extended CONNECT is understood, and our SETTINGS say so (RFC 8441). */
   readonly allowsConnect: boolean;
+  /** What is malformed costs its stream; else its connection. */
   readonly streamErrorOnInvalidMessage: boolean;
   /** Undefined: no pings. */
   readonly keepalive: Http2Keepalive | undefined;
@@ -142,6 +142,13 @@ export type PlainHttpFilterConfig =
       readonly name: string;
       /** Undefined: clusters are not waited for. */
       readonly clusters: OnDemandClusters | undefined;
+    }
+  /** Of a file that `--http-filter` names. */
+  | {
+      readonly kind: "module";
+      /** The name that it has given itself. */
+      readonly module: string;
+      readonly config: Readonly<Record<string, unknown>>;
     }
   /** Accepted without effect, with the reason in the extension table (Istio's stats, alpn, …). */
   | { readonly kind: "noop"; readonly name: string };

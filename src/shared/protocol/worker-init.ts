@@ -35,6 +35,8 @@ export interface WorkerInit {
   readonly fileFlushMinBytes: number;
   /** In the shared limits: bytes of access log entries on their way to main, which counts them down. */
   readonly accessLogBytes: number;
+  /** `--http-filter`: main has loaded them before. */
+  readonly httpFilterFiles: readonly string[];
 }
 
 /**

@@ -292,6 +292,7 @@ export const sluiceWorkerStats = defineStats({
     "descriptors_exhausted",
     "on_demand_overflow",
     "original_dst_hosts_overflow",
+    "http_filter_failures",
   ],
   gauges: ["arena_bytes", "on_demand_waiting"],
 });

@@ -26,6 +26,7 @@ function startPool(concurrency: number, delayMs: () => number = () => 0) {
       fileFlushIntervalMs: 1,
       fileFlushMinBytes: 1,
       accessLogBytes: 0,
+      httpFilterFiles: [],
     }),
   });
   return { clock, workers, pool };

@@ -7,7 +7,7 @@ import type { ExtraFields } from "../headers/extra-fields.ts";
 import { hasField, setField } from "../headers/header-mutations.ts";
 import { HeaderName } from "../http1/header-table.ts";
 import type { LocalReplyReason } from "../local-replies.ts";
-import type { HttpFilter } from "./http-filter.ts";
+import type { HeadFilter } from "./http-filter.ts";
 
 export type CredentialInjectorConfig = Extract<HttpFilterConfig, { kind: "credentialInjector" }>;
 
@@ -15,7 +15,7 @@ const injected = credentialInjectorStats.offset("injected");
 const failed = credentialInjectorStats.offset("failed");
 const alreadyExists = credentialInjectorStats.offset("already_exists");
 
-export class CredentialInjector implements HttpFilter {
+export class CredentialInjector implements HeadFilter {
   readonly #config: CredentialInjectorConfig;
   readonly #worker: WorkerContext;
   readonly #stats: StatBlock;

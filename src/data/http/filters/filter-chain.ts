@@ -12,7 +12,13 @@ import type { WorkerContext } from "../../network/worker-context.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
 import { CredentialInjector } from "./credential-injector.ts";
 import { HeaderMutationFilter } from "./header-mutation.ts";
-import { type HttpFilter, type HttpFilters, noHttpFilters } from "./http-filter.ts";
+import {
+  type FilterPlace,
+  type HttpFilters,
+  noHttpFilters,
+  type HeadFilter,
+  type WholeFilter,
+} from "./http-filter.ts";
 
 export interface FilterContext {
   readonly worker: WorkerContext;
@@ -22,16 +28,18 @@ export interface FilterContext {
   readonly onHeadersUsed: (names: readonly string[]) => void;
 }
 
+type ModuleFilterConfig = Extract<PlainHttpFilterConfig, { readonly kind: "module" }>;
+
 /** One place of the chain. */
 interface Place {
   /** Undefined: nothing has come by ECDS, and there is no default. */
   config: PlainHttpFilterConfig | undefined;
-  /** Undefined: it does nothing to heads. */
-  filter: HttpFilter | undefined;
+  /** Undefined: it does nothing to what passes. */
+  filter: HeadFilter | WholeFilter | undefined;
 }
 
 /** Envoy: `MissingConfigFilter`. */
-const missingConfig: HttpFilter = {
+const missingConfig: HeadFilter = {
   onRequest: () => "noFilterConfig",
   [Symbol.dispose]() {},
 };
@@ -55,7 +63,7 @@ export class HttpFilterChain implements Disposable {
 
   [Symbol.dispose](): void {
     for (const watch of this.#watches) watch[Symbol.dispose]();
-    for (const { filter } of this.#places) filter?.[Symbol.dispose]();
+    for (const { filter } of this.#places) release(filter);
   }
 
   #present(config: HttpFilterConfig): PlainHttpFilterConfig | undefined {
@@ -67,7 +75,7 @@ export class HttpFilterChain implements Disposable {
     if (config.kind !== "discovered") return undefined;
     return this.#context.worker.filterConfigs.watch(config.id, (next = config.fallback) => {
       const place = this.#places[index] as Place;
-      place.filter?.[Symbol.dispose]();
+      release(place.filter);
       Object.assign(place, this.#place(next));
       this.#current = filtersOf(this.#places);
     });
@@ -77,7 +85,19 @@ export class HttpFilterChain implements Disposable {
     return { config, filter: config ? this.#createFilter(config) : missingConfig };
   }
 
-  #createFilter(config: PlainHttpFilterConfig): HttpFilter | undefined {
+  /** Main has judged the configuration by the same code: what is thrown here is a fault of that code. */
+  #createWhole({ module: name, config }: ModuleFilterConfig): HeadFilter | WholeFilter {
+    const { worker } = this.#context;
+    try {
+      const factory = worker.httpFilters.get(name)?.configure(config);
+      if (factory !== undefined) return { kind: "whole", name, factory };
+    } catch (error) {
+      worker.loggerOf("filter").error(`HTTP filter ${name}: ${String(error)}`);
+    }
+    return missingConfig;
+  }
+
+  #createFilter(config: PlainHttpFilterConfig): HeadFilter | WholeFilter | undefined {
     const { worker, slots, statPrefix, onHeadersUsed } = this.#context;
     switch (config.kind) {
       case "credentialInjector":
@@ -91,6 +111,8 @@ export class HttpFilterChain implements Disposable {
         onHeadersUsed(all.flatMap(requestHeadersUsed));
         return new HeaderMutationFilter(config);
       }
+      case "module":
+        return this.#createWhole(config);
       case "router":
       case "onDemand":
       case "noop":
@@ -101,14 +123,26 @@ export class HttpFilterChain implements Disposable {
   }
 }
 
+function release(filter: HeadFilter | WholeFilter | undefined): void {
+  if (filter !== undefined && Symbol.dispose in filter) filter[Symbol.dispose]();
+}
+
+function placeOf(filter: HeadFilter | WholeFilter): FilterPlace {
+  return "kind" in filter ? filter : { kind: "heads", filter };
+}
+
 function filtersOf(places: readonly Place[]): HttpFilters {
   const suppressesEnvoyHeaders = places.some(
     ({ config }) => config?.kind === "router" && config.suppressEnvoyHeaders,
   );
   const onDemand = places.map(({ config }) => config).find((config) => config?.kind === "onDemand");
-  const filters = places.flatMap(({ filter }) => filter ?? []);
+  const all = places.flatMap(({ filter }) => (filter ? placeOf(filter) : []));
+  const filters = all.flatMap((place) => (place.kind === "heads" ? place.filter : []));
+  if (filters.length < all.length)
+    return { ...noHttpFilters, places: all, suppressesEnvoyHeaders, onDemand };
   if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders, onDemand };
   return {
+    places: [],
     ofRequests: filters.filter((filter) => filter.onRequest !== undefined),
     ofResponses: filters.flatMap((filter) => filter.responseChange ?? []).toReversed(),
     suppressesEnvoyHeaders,

@@ -3,11 +3,11 @@ import type { HttpFilterConfig } from "../../../shared/config/http-config.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import { CompiledMutations, type HeadChange } from "../headers/header-mutations.ts";
-import type { HttpFilter } from "./http-filter.ts";
+import type { HeadFilter } from "./http-filter.ts";
 
 export type HeaderMutationConfig = Extract<HttpFilterConfig, { kind: "headerMutation" }>;
 
-export class HeaderMutationFilter implements HttpFilter {
+export class HeaderMutationFilter implements HeadFilter {
   readonly responseChange: HeadChange;
   readonly #request: readonly CompiledMutations[];
 

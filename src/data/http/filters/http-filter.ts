@@ -1,16 +1,15 @@
 /**
- * What an HTTP filter may do (Envoy: `Http::StreamFilter`, as far as it is built): look at the head of a request and
- * change or answer it, change the head of its response. Bodies pass by filters.
- *
- * What a newcomer would get wrong: one filter serves all requests of its connection manager, so it holds nothing of one.
+ * What stands in a chain of HTTP filters. Most of ours see heads alone, and one of them serves all requests of its
+ * connection manager, so it holds nothing of one. A whole filter is made for each request (`shared/http-filter`).
  */
 import type { PlainHttpFilterConfig } from "../../../shared/config/http-config.ts";
+import type { HttpFilterFactory } from "../../../shared/http-filter/http-filter.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { LocalReplyReason } from "../local-replies.ts";
 
-export interface HttpFilter extends Disposable {
+export interface HeadFilter extends Disposable {
   /**
    * The head that was parsed last, with the connection manager's own fields beside it. An answer ends the request's
    * way: neither later filters nor the router see it.
@@ -20,14 +19,24 @@ export interface HttpFilter extends Disposable {
   readonly responseChange?: HeadChange;
 }
 
+export interface WholeFilter {
+  readonly kind: "whole";
+  readonly name: string;
+  readonly factory: HttpFilterFactory;
+}
+
+export type FilterPlace = { readonly kind: "heads"; readonly filter: HeadFilter } | WholeFilter;
+
 export type OnDemandFilter = Extract<PlainHttpFilterConfig, { readonly kind: "onDemand" }>;
 
 /** The filters of a connection manager at one moment: a request keeps those that it began with. */
 export interface HttpFilters {
   /** In the order of the chain; those that look at requests. */
-  readonly ofRequests: readonly HttpFilter[];
+  readonly ofRequests: readonly HeadFilter[];
   /** In the reverse order, as Envoy's encoder filters. */
   readonly ofResponses: readonly HeadChange[];
+  /** All of them in their order, if any is whole; then the two lists above are empty. */
+  readonly places: readonly FilterPlace[];
   readonly suppressesEnvoyHeaders: boolean;
   /** Requests may wait for what nobody asked for before. */
   readonly onDemand: OnDemandFilter | undefined;
@@ -36,6 +45,7 @@ export interface HttpFilters {
 export const noHttpFilters: HttpFilters = {
   ofRequests: [],
   ofResponses: [],
+  places: [],
   suppressesEnvoyHeaders: false,
   onDemand: undefined,
 };

@@ -34,6 +34,16 @@ export class ExtraFields {
     }
   }
 
+  *entries(): Iterable<readonly [name: string, value: string]> {
+    for (const [i, name] of this.#names.entries()) yield [name, this.#values[i] ?? ""];
+  }
+
+  /** Takes what the other one holds in the place of its own. */
+  become(other: ExtraFields): void {
+    this.#names = [...other.#names];
+    this.#values = [...other.#values];
+  }
+
   write(writer: HeadWriter): void {
     for (const [i, name] of this.#names.entries()) {
       writer.text(`${name}: ${this.#values[i] ?? ""}\r\n`);

@@ -1,0 +1,118 @@
+/** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
+import type { FilterReply, RequestFacts } from "../../shared/http-filter/http-filter.ts";
+import { judgeField } from "./filters/field-map.ts";
+import { type FilteredStream, FilterManager, type FilteredWay } from "./filters/filter-manager.ts";
+import type { FilterPlace } from "./filters/http-filter.ts";
+import type { HttpContext } from "./http-context.ts";
+import type { LocalReplyReason } from "./local-replies.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { LocalReply } from "./response-composer.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
+
+/** What was found for a request before its filters saw it. */
+export interface Found {
+  readonly route: CompiledRoute | undefined;
+  readonly cluster: string;
+}
+
+/** What the request does for its filters. */
+export interface FilteredOwner {
+  readonly info: RequestInfo;
+  isSending(): boolean;
+  isResponseHeadSent(): boolean;
+  /** It is answered, or over. */
+  isSettled(): boolean;
+  /** The head lies in the table again: on by its route, without a body so far. */
+  release(found: Found, isEnd: boolean): void;
+  sendRequest(start: number, end: number, isEnd: boolean): void;
+  sendRequestTrailers(start: number, end: number): void;
+  /** False: it was answered otherwise. */
+  composeHeld(isEnd: boolean): boolean;
+  sendResponse(start: number, end: number, isEnd: boolean): void;
+  sendResponseTrailers(start: number, end: number): void;
+  reply(reply: LocalReply, details: string): void;
+  refuse(reason: LocalReplyReason): void;
+  onHeldChanged(): void;
+}
+
+export interface FilteredOptions {
+  readonly places: readonly FilterPlace[];
+  readonly facts: RequestFacts;
+  readonly bytesMax: number;
+  readonly found: Found;
+}
+
+export class FilteredRequest implements FilteredStream {
+  readonly info: RequestInfo;
+  readonly manager: FilterManager;
+  readonly decoded: FilteredWay;
+  readonly encoded: FilteredWay;
+  isRequestHeld = false;
+  isResponseHeld = false;
+  readonly #owner: FilteredOwner;
+
+  constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
+    this.#owner = owner;
+    this.info = owner.info;
+    this.decoded = this.#decodedWay(options.found);
+    this.encoded = this.#encodedWay();
+    this.manager = new FilterManager(context, this, options);
+  }
+
+  /** The status stands; what is no field is left out of the answer with the reason in its place. */
+  replyByFilter({ status, body = "", fields = {} }: FilterReply, filter: string): void {
+    if (!Number.isInteger(status) || status < 200 || status > 599)
+      return this.#owner.refuse("filterFailed");
+    const own: (readonly [string, string])[] = [];
+    for (const [name, value] of Object.entries(fields)) {
+      try {
+        own.push([judgeField(name, value), value]);
+      } catch {
+        return this.#owner.refuse("filterFailed");
+      }
+    }
+    const details = `filter_reply{${filter.replaceAll(/\s/g, "_")}}`;
+    this.#owner.reply({ status, body, fields: own }, details);
+  }
+
+  refuseByFilter(reason: LocalReplyReason): void {
+    this.#owner.refuse(reason);
+  }
+
+  #decodedWay(found: Found): FilteredWay {
+    const owner = this.#owner;
+    const isHeld = (): boolean => this.manager.isRequestHeld;
+    return {
+      get isHeadWaiting() {
+        return !isHeld() && !owner.isSending() && !owner.isSettled();
+      },
+      onReleased: (isEnd) => owner.release(found, isEnd),
+      send: (start, end, isEnd) => owner.sendRequest(start, end, isEnd),
+      sendTrailers: (start, end) => owner.sendRequestTrailers(start, end),
+      setHeld: (held) => {
+        this.isRequestHeld = held;
+        owner.onHeldChanged();
+      },
+    };
+  }
+
+  #encodedWay(): FilteredWay {
+    const owner = this.#owner;
+    const isHeld = (): boolean => this.manager.isResponseHeld;
+    return {
+      get isHeadWaiting() {
+        return !isHeld() && !owner.isResponseHeadSent();
+      },
+      onReleased: (isEnd) => {
+        const { manager } = this;
+        if (owner.composeHeld(isEnd)) manager.flushHead(isEnd);
+      },
+      send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
+      sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),
+      setHeld: (held) => {
+        this.isResponseHeld = held;
+        owner.onHeldChanged();
+      },
+    };
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Fields of a head as filters see them: all that go on, but those that frame the message or name its host, which are the
+ * codec's and the router's.
+ */
+import type { Fields, ResponseFields } from "../../../shared/http-filter/http-filter.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
+
+const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** Visible Latin-1, with blanks and tabs between: what no reader of a head trims or breaks. */
+const valuePattern = /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/;
+/** A filter that wrote them could say of a message what another reader takes for two. */
+const ours = new Set([
+  "connection",
+  "content-length",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+export class FieldMap implements Fields {
+  readonly #fields: ExtraFields;
+
+  constructor(fields: ExtraFields) {
+    this.#fields = fields;
+  }
+
+  /** All of them, also those that filters do not see. */
+  get whole(): ExtraFields {
+    return this.#fields;
+  }
+
+  get(name: string): string | undefined {
+    const wanted = name.toLowerCase();
+    const values = [...this].filter(([each]) => each === wanted).map(([, value]) => value);
+    return values.length === 0 ? undefined : values.join(",");
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  set(name: string, value: string): void {
+    const key = judgeField(name, value);
+    this.#fields.remove(key);
+    this.#fields.add(key, value);
+  }
+
+  append(name: string, value: string): void {
+    this.#fields.add(judgeField(name, value), value);
+  }
+
+  delete(name: string): void {
+    const key = name.toLowerCase();
+    if (!ours.has(key)) this.#fields.remove(key);
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
+    for (const field of this.#fields.entries()) if (!ours.has(field[0])) yield field;
+  }
+}
+
+export class ResponseFieldMap extends FieldMap implements ResponseFields {
+  readonly #head: { status: number };
+
+  /** `head`: whose status it is. */
+  constructor(fields: ExtraFields, head: { status: number }) {
+    super(fields);
+    this.#head = head;
+  }
+
+  get status(): number {
+    return this.#head.status;
+  }
+
+  set status(status: number) {
+    if (!hasBody(status)) throw new RangeError(`no filter may answer with status ${status}`);
+    this.#head.status = status;
+  }
+}
+
+/** The name in lower case. */
+export function judgeField(name: string, value: string): string {
+  const key = name.toLowerCase();
+  if (!namePattern.test(key)) throw new TypeError(`"${name}" is no name of a field`);
+  if (ours.has(key)) throw new TypeError(`field "${name}" is not a filter's to write`);
+  if (!valuePattern.test(value))
+    throw new TypeError(`the value of field "${name}" fits in no head`);
+  return key;
+}
+
+/** Of a final answer that may have a body. */
+export function hasBody(status: number): boolean {
+  const isFinal = Number.isInteger(status) && status >= 200 && status <= 599;
+  return isFinal && status !== 204 && status !== 304;
+}

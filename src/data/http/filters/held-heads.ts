@@ -1,0 +1,81 @@
+/**
+ * Heads that wait at a filter. The table of heads is written over by the next message, so what a held head needs beside
+ * the fields that filters see is kept as text, and parsed again when it goes on.
+ */
+import type { Arena } from "../../../shared/io/arena.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
+import { latin1Text } from "../http1/ascii.ts";
+import { headers, headersMax, headerText } from "../http1/header-table.ts";
+import { knownHeader } from "../http1/known-headers.ts";
+import { requestHead } from "../http1/request-head.ts";
+import { responseHead } from "../http1/response-head.ts";
+
+/** Of these the codec, the composer and the router make what they need. */
+const staying: ReadonlySet<number> = new Set([
+  knownHeader.host,
+  knownHeader["content-length"],
+  knownHeader.upgrade,
+]);
+
+/** Moves all other fields of the head that was parsed last in front of `own`, which came after them. */
+export function moveFields(buffer: Buffer, fields: ExtraFields, own: ExtraFields): void {
+  fields.clear();
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.isDropped[i] === 1 || staying.has(headers.id[i] as number)) continue;
+    const name = latin1Text(buffer, headers.nameStart[i] as number, headers.nameEnd[i] as number);
+    fields.add(name, headerText(buffer, i));
+    headers.isDropped[i] = 1;
+  }
+  for (const [name, value] of own.entries()) fields.add(name, value);
+}
+
+/** What is left of a head when its fields have moved. */
+export class HeldRequestHead {
+  readonly #text: string;
+  readonly #minorVersion = requestHead.minorVersion;
+  readonly #isChunked = requestHead.fields.isChunked;
+
+  /** Of the head that was parsed last. */
+  constructor(buffer: Buffer) {
+    const line = latin1Text(buffer, requestHead.methodStart, requestHead.targetEnd);
+    this.#text = `${line} HTTP/1.1\r\n${stayingLines(buffer)}\r\n`;
+  }
+
+  restore(arena: Arena): void {
+    const end = stage(arena, this.#text);
+    requestHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
+    requestHead.minorVersion = this.#minorVersion;
+    requestHead.fields.isChunked = this.#isChunked;
+  }
+}
+
+export class HeldResponseHead {
+  readonly #text: string;
+
+  /** Of the head that was parsed last. */
+  constructor(buffer: Buffer) {
+    const { status, statusStart, statusEnd } = responseHead;
+    const isOwn = statusEnd === statusStart;
+    const line = isOwn ? `${status} ` : latin1Text(buffer, statusStart, statusEnd);
+    this.#text = `HTTP/1.1 ${line}\r\n${stayingLines(buffer)}\r\n`;
+  }
+
+  restore(arena: Arena): void {
+    const end = stage(arena, this.#text);
+    responseHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
+  }
+}
+
+function stayingLines(buffer: Buffer): string {
+  let lines = "";
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.isDropped[i] === 1) continue;
+    const name = latin1Text(buffer, headers.nameStart[i] as number, headers.nameEnd[i] as number);
+    lines += `${name}: ${headerText(buffer, i)}\r\n`;
+  }
+  return lines;
+}
+
+function stage({ buffer, stagingStart }: Arena, text: string): number {
+  return stagingStart + buffer.write(text, stagingStart, "latin1");
+}

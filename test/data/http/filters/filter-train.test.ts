@@ -1,0 +1,134 @@
+/** One direction of a request past filters that let it go, keep it or wait, in every order. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { FieldMap } from "../../../../src/data/http/filters/field-map.ts";
+import {
+  FilterTrain,
+  type StepOutcome,
+  type TrainEnd,
+  type TrainStep,
+} from "../../../../src/data/http/filters/filter-train.ts";
+import { ExtraFields } from "../../../../src/data/http/headers/extra-fields.ts";
+
+const moods = ["go", "go", "go", "buffer", "wait", "waitAndBuffer"] as const;
+type Mood = (typeof moods)[number];
+
+function outcomeOf(mood: Mood): StepOutcome {
+  switch (mood) {
+    case "go":
+      return undefined;
+    case "buffer":
+      return "buffer";
+    case "wait":
+      return Promise.resolve();
+    case "waitAndBuffer":
+      return Promise.resolve("buffer" as const);
+    default:
+      return mood satisfies never;
+  }
+}
+
+class Seen {
+  readonly words: string[] = [];
+
+  end(later: (() => void)[]): TrainEnd {
+    const note = (word: string): void => void this.words.push(word);
+    return {
+      onHead: (isEnd) => note(`head ${isEnd}`),
+      onData: (bytes, isEnd) => note(`${Buffer.from(bytes).toString()} ${isEnd}`),
+      onTrailers: () => note("trailers"),
+      onReply: ({ status }, filter) => note(`reply ${status} of ${filter}`),
+      onFailure: (filter) => note(`failure of ${filter}`),
+      onTooLarge: () => note("too large"),
+      onReadingChanged: () => {},
+      later: (act) => void later.push(act),
+    };
+  }
+}
+
+async function settle(later: (() => void)[]): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    await new Promise((resolve) => void setImmediate(resolve));
+    if (later.length > 0) quiet = 0;
+    for (const act of later.splice(0)) act();
+  }
+}
+
+test("whatever filters do, everything arrives once and in order, past each of them", async () => {
+  const message = fc.record({
+    parts: fc.array(fc.stringMatching(/^[a-z]{0,4}$/), { maxLength: 5 }),
+    hasTrailers: fc.boolean(),
+    filters: fc.array(fc.array(fc.constantFrom(...moods), { minLength: 1 }), { maxLength: 4 }),
+    pauses: fc.infiniteStream(fc.boolean()),
+  });
+  const property = fc.asyncProperty(message, async ({ parts, hasTrailers, filters, pauses }) => {
+    const later: (() => void)[] = [];
+    const seen = new Seen();
+    const seenByFilters: string[][] = filters.map(() => []);
+    const steps = filters.map((all, index): TrainStep => {
+      let calls = 0;
+      const next = (word: string): StepOutcome => {
+        seenByFilters[index]?.push(word);
+        return outcomeOf(all[calls++ % all.length] ?? "go");
+      };
+      return {
+        name: `f${index}`,
+        head: (isEnd) => next(`head ${isEnd}`),
+        data: (bytes, isEnd) => next(`${Buffer.from(bytes).toString()} ${isEnd}`),
+        trailers: () => next("trailers"),
+      };
+    });
+    const train = new FilterTrain(steps, seen.end(later), 1_000);
+    const expected: string[] = [];
+    const send = async (word: string, act: () => boolean): Promise<void> => {
+      expected.push(word);
+      if (act()) seen.words.push(word);
+      if (pauses.next().value) await settle(later);
+    };
+    const isEmpty = parts.length === 0 && !hasTrailers;
+    await send(`head ${isEmpty}`, () => train.head(isEmpty));
+    for (const [index, part] of parts.entries()) {
+      const isEnd = !hasTrailers && index === parts.length - 1;
+      // The memory is written over as soon as the call is over.
+      const bytes = Buffer.from(part);
+      await send(`${part} ${isEnd}`, () => train.data(bytes, isEnd));
+      bytes.fill("!");
+    }
+    if (hasTrailers) await send("trailers", () => train.trailers(new FieldMap(new ExtraFields())));
+    await settle(later);
+    assert.deepEqual(seen.words, expected);
+    for (const words of seenByFilters) assert.deepEqual(words, expected);
+  });
+  await fc.assert(property, { numRuns: 300 });
+});
+
+test("a reply, a failure and too much end it, and nothing follows", async () => {
+  const cases: readonly (readonly [() => StepOutcome, string])[] = [
+    [() => ({ status: 403 }), "reply 403 of f"],
+    [() => Promise.resolve({ status: 403 }), "reply 403 of f"],
+    [() => assert.fail("now"), "failure of f"],
+    [() => Promise.reject(new Error("later")), "failure of f"],
+    [() => "buffer", "too large"],
+  ];
+  for (const [data, word] of cases) {
+    const later: (() => void)[] = [];
+    const seen = new Seen();
+    const train = new FilterTrain([{ name: "f", data }], seen.end(later), 3);
+    assert(train.head(false));
+    assert(!train.data(Buffer.from("more"), false));
+    await settle(later);
+    assert(train.isOver);
+    assert(!train.data(Buffer.from("rest"), true));
+    assert.deepEqual(seen.words, [word]);
+  }
+});
+
+test("bytes that a filter gives go on in the place of those that came", () => {
+  const seen = new Seen();
+  const step = { name: "f", data: () => Buffer.from("other") };
+  const train = new FilterTrain([step, { name: "none" }], seen.end([]), 10);
+  assert(train.head(false));
+  assert(!train.data(Buffer.from("one"), true));
+  assert.deepEqual(seen.words, ["other true"]);
+});
