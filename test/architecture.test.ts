@@ -7,7 +7,7 @@ import { test } from "node:test";
  * What each folder of `src` may import besides itself (docs/ARCHITECTURE.md). A folder may name only
  * folders above it, so a circle cannot be written down. `data` and `control` never name each other.
  */
-const shared = ["common", "stats", "drain", "config", "io", "tls", "protocol"].map(
+const shared = ["common", "stats", "drain", "config", "http-filter", "io", "tls", "protocol"].map(
   (f) => `shared/${f}`,
 );
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +16,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/stats": ["shared/common"],
   "shared/drain": ["shared/common"],
   "shared/config": ["shared/common", "shared/drain"],
+  // What filters of users are written against, on both sides of the process.
+  "shared/http-filter": [],
   "shared/io": ["shared/common", "shared/drain", "shared/config"],
   // Of certificates: what both towers hold one against.
   "shared/tls": ["shared/common", "shared/config", "shared/io"],
@@ -44,7 +46,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   // The main thread: the way of a push.
   "control/proto": ["shared/common"],
-  "control/config": ["shared/common", "shared/drain", "shared/config", "control/proto"],
+  "control/config": [
+    "shared/common",
+    "shared/drain",
+    "shared/config",
+    "shared/http-filter",
+    "control/proto",
+  ],
   "control/init": ["shared/common"],
   "control/xds": ["shared/common", "shared/stats", "control/proto", "control/init"],
   "control/runtime": [
