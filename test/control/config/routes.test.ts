@@ -68,6 +68,23 @@ test("upgrades are named in lower case, and are on unless they are off", () => {
   ]);
 });
 
+test("connect_matcher is for CONNECT alone, and connect_config says that a tunnel ends here", () => {
+  const upgrade = (config: string): string =>
+    `{match: {connect_matcher: {}}, route: {cluster: c, upgrade_configs: [{upgrade_type: connect${config}}]}}`;
+  for (const [text, tunnelEnd] of [
+    ["", undefined],
+    [", connect_config: {}", { allowsPost: false }],
+    [", connect_config: {allow_post: true}", { allowsPost: true }],
+  ] as const) {
+    const { config } = valueOf(decodeRoutesYaml(routesYaml(upgrade(text))));
+    const [found] = config.virtualHosts[0]?.routes ?? [];
+    assert.deepEqual(found?.match.path, { kind: "connect" });
+    assert(found.action.kind === "cluster");
+    assert.deepEqual(found.action.tunnelEnd, tunnelEnd);
+    assert.deepEqual(found.action.upgrades, [{ type: "connect", isEnabled: true }]);
+  }
+});
+
 test("a route without a retry policy takes its virtual host's", () => {
   const { config } = valueOf(
     decodeRoutesYaml(
@@ -163,6 +180,27 @@ describe("decode() refuses as Envoy does", () => {
         "{match: {prefix: /}, route: {cluster: c, upgrade_configs: [{upgrade_type: CONNECT-UDP}]}}",
       ),
       /upgrade_type CONNECT-UDP is not built/,
+    ],
+    [
+      "an upgrade twice, in any case",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, upgrade_configs: [{upgrade_type: a}, {upgrade_type: A}]}}",
+      ),
+      "Duplicate upgrade A",
+    ],
+    [
+      "a tunnel's end of an upgrade",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, upgrade_configs: [{upgrade_type: x, connect_config: {}}]}}",
+      ),
+      "Non-CONNECT upgrade type x has ConnectConfig",
+    ],
+    [
+      "a PROXY header for the end of a tunnel",
+      routesYaml(
+        "{match: {prefix: /}, route: {cluster: c, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {proxy_protocol_config: {version: V2}}}]}}",
+      ),
+      /proxy_protocol_config is not supported: the host would not learn/,
     ],
   ];
   for (const [name, yaml, error] of cases) {

@@ -173,7 +173,7 @@ export const httpFields: FieldTables = {
       upstream_log_options: "requests are logged downstream",
       respect_expected_rq_timeout: "the route's timeout holds",
       suppress_grpc_request_failure_code_stats: "no such stats",
-      reject_connect_request_early_data: "CONNECT is not built",
+      reject_connect_request_early_data: "what comes early waits for the answer",
     },
   },
   "envoy.config.core.v3.Http2ProtocolOptions": {
