@@ -14,6 +14,7 @@ export function http2Options(overrides: Partial<Http2Options> = {}): Http2Option
     maxWindowUpdatesPerDataFrame: 10,
     allowsConnect: false,
     streamErrorOnInvalidMessage: false,
+    customSettings: [],
     keepalive: undefined,
     ...overrides,
   };

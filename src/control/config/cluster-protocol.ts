@@ -45,13 +45,16 @@ interface Codecs {
 export function decodeClusterProtocol(cluster: Cluster, context: DecodeContext): ProtocolConfig {
   const options = decodeOptions(cluster, context);
   if (!options)
-    return protocolConfig(legacyCodecs(cluster), cluster.commonHttpProtocolOptions, cluster);
+    return protocolConfig(legacyCodecs(cluster), cluster.commonHttpProtocolOptions, {
+      cluster,
+      context,
+    });
   judgeUpstreamFilters(options.httpFilters, context);
   judgeAutoSni(options, cluster, context);
   return protocolConfig(
     codecsOf(options, cluster.transportSocket !== undefined, context),
     options.commonHttpProtocolOptions,
-    cluster,
+    { cluster, context },
   );
 }
 
@@ -86,12 +89,12 @@ function judgeAutoSni(
 function protocolConfig(
   { protocol, http1, http2 }: Codecs,
   common: CommonOptions | undefined,
-  cluster: Cluster,
+  { cluster, context }: { readonly cluster: Cluster; readonly context: DecodeContext },
 ): ProtocolConfig {
   return {
     protocol,
     http1Trailers: http1?.enableTrailers ?? false,
-    http2: decodeHttp2Options(http2, false),
+    http2: decodeHttp2Options(http2, undefined, context),
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
     maxRequestsPerConnection:

@@ -71,7 +71,8 @@ export function decodeHttpConnectionManager(
     upgrades: decodeManagerUpgrades(message.upgradeConfigs, context),
     http2: decodeHttp2Options(
       message.http2ProtocolOptions,
-      message.streamErrorOnInvalidHttpMessage ?? false,
+      message.streamErrorOnInvalidHttpMessage,
+      context,
     ),
     headersWithUnderscores: underscores[common?.headersWithUnderscoresAction ?? 0] ?? "allow",
     accessLog: decodeAccessLogs(message.accessLog, context),

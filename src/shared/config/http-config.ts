@@ -73,6 +73,8 @@ export interface Http2Options {
   readonly allowsConnect: boolean;
   /** What is malformed costs its stream; else its connection. */
   readonly streamErrorOnInvalidMessage: boolean;
+  /** SETTINGS beside those above, by number; no identifier twice. */
+  readonly customSettings: readonly (readonly [id: number, value: number])[];
   /** Undefined: no pings. */
   readonly keepalive: Http2Keepalive | undefined;
 }
@@ -83,6 +85,8 @@ export interface Http2Keepalive {
   readonly timeoutMs: number;
   /** Of the interval, added at random. */
   readonly jitterPercent: number;
+  /** A request on a connection that was silent for so long goes behind a ping; 0: never. Of hosts alone. */
+  readonly idleIntervalMs: number;
 }
 
 /** `forward_client_cert_details`, and `set_current_client_cert_details`. */

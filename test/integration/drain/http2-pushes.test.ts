@@ -47,7 +47,7 @@ forEachProxy("ten times a hundred streams meet every kind of push", async (start
   server.offer("endpoints", [endpoints("web", hosts[0])]);
   server.offer("routes", [routes("web", "web", "v1")]);
   server.offer("listeners", [listener(port)]);
-  const flags = ["--concurrency", "2", "--drain-time-s", "1", "--drain-strategy", "immediate"];
+  const flags = ["--concurrency", "2", "--drain-time-s", "60", "--drain-strategy", "immediate"];
   const proxy = await start(adsBootstrap("crowd", server.address), flags);
   await until(async () => (await proxy.listenerPorts()).has("moving"), "it listens");
   const crowd = open.use(new Http2Crowd(port, crowdSize));

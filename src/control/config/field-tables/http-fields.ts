@@ -190,20 +190,18 @@ export const httpFields: FieldTables = {
       "override_stream_error_on_invalid_http_message",
       "connection_keepalive",
       "allow_connect",
+      "stream_error_on_invalid_http_messaging",
+      "custom_settings_parameters",
     ],
     warned: {
       allow_metadata: "METADATA frames are ignored",
-      stream_error_on_invalid_http_messaging: "override_stream_error_on_invalid_http_message holds",
-      custom_settings_parameters: "no settings but our own are sent",
       use_oghttp2_codec: "the codec is our own",
       max_metadata_size: "METADATA frames are ignored",
       enable_huffman_encoding: "strings are sent as they are",
     },
   },
-  "envoy.config.core.v3.KeepaliveSettings": {
-    honoured: ["interval", "timeout", "interval_jitter"],
-    warned: { connection_idle_interval: "pings are sent at intervals alone" },
-  },
+  "envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter": "whole",
+  "envoy.config.core.v3.KeepaliveSettings": "whole",
   [`${manager}.SetCurrentClientCertDetails`]: "whole",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     honoured: [

@@ -67,9 +67,17 @@ export class ConnectionEnd {
     this.#notice(drain.deadlineMs);
   }
 
+  /** The client sent something. */
+  onHeard(): void {
+    this.#keepalive?.onHeard(this.#context.reactor.nowMs);
+  }
+
   onPingAck(number: number): void {
     if (this.#state.kind === "noticed" && number === shutdownPing) this.#becomeFinal();
-    else this.#keepalive?.onAck(number);
+    else if (this.#keepalive !== undefined) {
+      this.#keepalive.onAck(number, this.#context.reactor.nowMs);
+      this.atLatest(this.#keepalive.nextDueMs());
+    }
   }
 
   onStreamEnd(): void {

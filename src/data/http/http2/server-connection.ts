@@ -97,6 +97,7 @@ export class Http2ServerConnection implements NetworkFilter {
       [setting.enableConnectProtocol, http2.allowsConnect ? 1 : 0],
       [setting.maxConcurrentStreams, http2.maxConcurrentStreams],
       [setting.initialWindowSize, http2.streamWindowBytes],
+      ...http2.customSettings,
     ]);
     const more = http2.connectionWindowBytes - defaultWindow;
     if (more > 0) writer.windowUpdate(0, more);
@@ -105,6 +106,7 @@ export class Http2ServerConnection implements NetworkFilter {
   onData(from: number, end: number): void {
     this.#context.add(httpStat.cxRxBytes, end - from);
     if (this.#end.isClosing) return;
+    this.#end.onHeard();
     const { arena } = this.#context.reactor;
     let at = this.#partial.prepend(arena, from);
     if (!this.#hasPreface) {

@@ -92,7 +92,8 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
 
   negotiated(protocol: PoolProtocol): void {
     this.#protocol = protocol;
-    this.#provide();
+    // The one that found out still counts as being opened, and will take nobody.
+    if (this.#waiting.length > 0) this.#open();
   }
 
   retired(connection: PooledConnection): void {

@@ -13,6 +13,7 @@ import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
 import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
+import { GatheredOutput } from "../http1/gathered-output.ts";
 import { MessageSender } from "../http1/message-sender.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
@@ -55,6 +56,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   readonly #startMs: number;
   readonly #partial = new PartialHead();
   readonly #sender: MessageSender;
+  readonly #output: GatheredOutput;
   /** What came of a body with its head; see `ResponseBody`. */
   readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
   #state: State = "connecting";
@@ -62,6 +64,8 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   #decoder: ChunkedDecoder | undefined;
   #remaining = 0;
   #mayReuse = true;
+  /** What is written is a head, and its body will follow. */
+  #isBodyDue = false;
   #idleSinceMs = 0;
   #isClosedByUs = false;
   #isPaused = false;
@@ -73,6 +77,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.#isCounted = isCounted;
     const { reactor } = pool.environment;
     this.#sender = new MessageSender(this, pool.writer, reactor.arena);
+    this.#output = new GatheredOutput(reactor, () => this.socket);
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
     const { config } = this.host.cluster;
@@ -109,11 +114,14 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
+    this.#isBodyDue = body.end === body.start && !body.isEnd;
     this.#sender.sendHead(writer, body, isChunked);
+    this.#isBodyDue = false;
   }
 
   sendBody(start: number, end: number, isEnd: boolean): void {
     this.#sender.sendBody(start, end, isEnd);
+    if (isEnd) this.#output.flushOutput();
     // An end in order is the FIN of what was granted (RFC 8441 §5).
     if (isEnd && this.#state === "tunnel") this.socket.shutdownWrite();
   }
@@ -121,12 +129,13 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   sendTrailers(start: number, end: number): void {
     if (this.host.cluster.config.http1Trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
+    this.#output.flushOutput();
   }
 
   /** Sends arena[start, end). */
   write(start: number, end: number): void {
     this.#counts.add(clusterStat.cxTxBytes, end - start);
-    this.socket.write(start, end);
+    this.#output.write(start, end, this.#isBodyDue);
   }
 
   setReading(on: boolean): void {
@@ -144,11 +153,14 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     const how = this.#state === "tunnel" ? "flush" : "now";
     this.#unbind();
     this.#isClosedByUs = true;
+    if (how === "flush") this.#output.flushOutput();
+    this.#output.discard();
     this.socket.close(how);
   }
 
   close(): void {
     this.#isClosedByUs = true;
+    this.#output.discard();
     this.socket.close("now");
   }
 
@@ -194,6 +206,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     }
     this.#isClosedByUs = false;
     this.#failRequest("connectionTermination");
+    this.#output.discard();
     this.socket.close("now");
   }
 
@@ -217,6 +230,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     const failure = this.#transport.onClosed(detail);
     if (!wasConnecting) this.#failRequest("connectionTermination");
     this.#state = "closed";
+    this.#output.discard();
     this.#timer.cancel();
     this.#partial.clear();
     if (this.#isCounted) this.host.cluster.breakers.release("connections");

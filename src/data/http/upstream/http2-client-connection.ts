@@ -144,6 +144,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   begin(request: UpstreamRequest): UpstreamConnection | undefined {
     if (!request.breakers.tryAcquire("requests")) return undefined;
     this.#counts.requestBegan();
+    const { nowMs } = this.#pool.environment.reactor;
+    if (this.#keepalive?.isWantedBeforeRequest(nowMs) === true) this.#ping(this.#keepalive, nowMs);
     const stream = this.#streams.open(request);
     const { maxRequestsPerConnection } = this.host.cluster.config;
     const isLast = this.#streams.requestCount === maxRequestsPerConnection;
@@ -176,6 +178,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       [setting.enablePush, 0],
       [setting.maxConcurrentStreams, http2.maxConcurrentStreams],
       [setting.initialWindowSize, http2.streamWindowBytes],
+      ...http2.customSettings,
     ]);
     const more = http2.connectionWindowBytes - defaultWindow;
     if (more > 0) writer.windowUpdate(0, more);
@@ -187,7 +190,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   onData(from: number, end: number): void {
     this.#counts.add(clusterStat.cxRxBytes, end - from);
     if (this.#isClosing) return;
-    const { arena } = this.#pool.environment.reactor;
+    const { arena, nowMs } = this.#pool.environment.reactor;
+    this.#keepalive?.onHeard(nowMs);
     let at = this.#partial.prepend(arena, from);
     while (end - at >= frameHeaderBytes) {
       frame.read(arena.bytes, at);
@@ -266,7 +270,12 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       this.#counts.count(clusterStat.cxMaxDuration);
       this.#retire();
       if (this.isIdle) this.close();
-    } else if (keepalive?.isDue(nowMs) === true) this.#output.writer.ping(keepalive.next(nowMs));
+    } else if (keepalive?.isDue(nowMs) === true) this.#ping(keepalive, nowMs);
+  }
+
+  #ping(keepalive: KeepalivePing, nowMs: number): void {
+    this.#output.writer.ping(keepalive.next(nowMs));
+    this.#timer.atLatest(keepalive.nextDueMs());
   }
 
   #nextDeadlineMs(): number {
@@ -334,7 +343,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
         break;
       case frameType.ping:
         if (!frame.has(flag.ack)) writer.pingAck(start);
-        else this.#keepalive?.onAck(readUint32(this.#bytes, start + 4));
+        else this.#onPingAck(readUint32(this.#bytes, start + 4));
         break;
       case frameType.rstStream:
         this.#streams.onReset(frame.streamId, readUint32(this.#bytes, start));
@@ -349,6 +358,13 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       // What is not known is ignored (§5.5).
     }
     this.#output.boundFrames((stat) => this.#onFlooded(stat));
+  }
+
+  #onPingAck(number: number): void {
+    const keepalive = this.#keepalive;
+    if (keepalive === undefined) return;
+    keepalive.onAck(number, this.#pool.environment.reactor.nowMs);
+    this.#timer.atLatest(keepalive.nextDueMs());
   }
 
   #onDataFrame(): void {

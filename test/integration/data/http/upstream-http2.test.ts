@@ -267,7 +267,7 @@ forEachWorkerKind("a host that answers no ping is given up", {}, async (workers)
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as net.AddressInfo;
-  const keepalive = { intervalMs: 20, timeoutMs: 50, jitterPercent: 0 };
+  const keepalive = { intervalMs: 20, timeoutMs: 50, jitterPercent: 0, idleIntervalMs: 0 };
   const proxy = await startProxy(workers, port, {
     cluster: { protocol: "http2", http2: http2Options({ keepalive }) },
   });
