@@ -90,8 +90,10 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
     if (this.#waiting.length < length) this.#provide();
   }
 
-  negotiated(protocol: PoolProtocol): void {
+  negotiated(connection: PooledConnection, protocol: PoolProtocol): void {
     this.#protocol = protocol;
+    // No room is to be expected of it any more.
+    this.#notConnecting(connection);
     this.#provide();
   }
 
