@@ -90,10 +90,11 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
     if (this.#waiting.length < length) this.#provide();
   }
 
-  negotiated(protocol: PoolProtocol): void {
+  negotiated(connection: PooledConnection, protocol: PoolProtocol): void {
     this.#protocol = protocol;
-    // The one that found out still counts as being opened, and will take nobody.
-    if (this.#waiting.length > 0) this.#open();
+    // No room is to be expected of it any more.
+    this.#notConnecting(connection);
+    this.#provide();
   }
 
   retired(connection: PooledConnection): void {

@@ -281,7 +281,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   #speaksHttp1(): boolean {
     if (this.socket.tlsSession?.alpnProtocol !== "h2") return true;
     this.#isMisnegotiated = true;
-    this.#pool.negotiated("http2");
+    this.#pool.negotiated(this, "http2");
     this.close();
     return false;
   }

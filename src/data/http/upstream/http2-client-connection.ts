@@ -301,7 +301,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     if (this.host.cluster.config.protocol !== "alpn" || tlsSession?.alpnProtocol === "h2")
       return true;
     this.#isMisnegotiated = true;
-    this.#pool.negotiated("http1");
+    this.#pool.negotiated(this, "http1");
     this.close();
     return false;
   }

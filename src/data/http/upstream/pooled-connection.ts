@@ -28,7 +28,7 @@ export interface ConnectionOwner {
   /** Its room is known. Over HTTP/2 it may have carried requests before that. */
   connected(connection: PooledConnection): void;
   /** The host speaks the other protocol: the connection ends, and the next one is of that. */
-  negotiated(protocol: "http1" | "http2"): void;
+  negotiated(connection: PooledConnection, protocol: "http1" | "http2"): void;
   /** It has room again. */
   released(connection: PooledConnection): void;
   /** It will take no more requests. */
