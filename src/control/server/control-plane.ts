@@ -122,9 +122,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   });
 }
 
-function createListenerSockets({ pool, listenSockets, hotRestart }: ControlPlaneParts) {
+function createListenerSockets({ pool, listenSockets, transfer }: ControlPlaneParts) {
   const { concurrency } = pool;
-  return new ListenerSockets(bindOrTake(listenSockets, hotRestart, concurrency), concurrency);
+  return new ListenerSockets(bindOrTake(listenSockets, transfer, concurrency), concurrency);
 }
 
 function createClusters(

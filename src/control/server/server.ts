@@ -23,9 +23,10 @@ import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DieOf } from "./fatal.ts";
 import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
+import type { Handover } from "../hot-restart/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
-import { Generations } from "./generations.ts";
+import { Generations, socketsToGive } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
@@ -52,6 +53,8 @@ export interface ServerParts {
   readonly die: DieOf;
   /** Undefined: there is no other generation. */
   readonly hotRestart: HotRestart | undefined;
+  /** Undefined: nobody takes over by a directory. */
+  readonly handover: Handover | undefined;
 }
 
 export type ServerEnd =
@@ -137,6 +140,7 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
+      transfer: parts.hotRestart ?? parts.handover,
       reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
@@ -153,7 +157,7 @@ export class Server {
 
   /** Serves until `end`. Resolves when all is closed. */
   async run(): Promise<ServerEnd> {
-    // A parent has it until this process serves.
+    // Another process has it until this one serves.
     const refused = this.#generations.hasParent ? undefined : await this.#openAdmin();
     using _flushes = this.#flushStats();
     using _pulse = this.#startPulse();
@@ -236,14 +240,19 @@ export class Server {
         void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
       },
       terminate: () => this.end("a new generation serves"),
+      sockets: (isShared) => socketsToGive(listenerSockets, this.#admin, isShared),
+      drainAndEnd: () => this.#drainThenEnd(this.#parts.options.handover?.drainMs, "hot-restart"),
     });
     return undefined;
   }
 
-  #drainThenEnd(): void {
+  #drainThenEnd(
+    timeMs = this.#parts.options.shutdownDrainMs,
+    cause: "shutdown" | "hot-restart" = "shutdown",
+  ): void {
+    if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
-    const { shutdownDrainMs } = this.#parts.options;
-    void this.#plane.shutdownDrain.run(shutdownDrainMs).then(() => this.end("drained"));
+    void this.#plane.shutdownDrain.run(timeMs, cause).then(() => this.end("drained"));
   }
 
   /** It died or hangs, and its connections are lost. The others drain and the process ends: it never limps. */
@@ -360,6 +369,7 @@ export class Server {
     });
     return startAdmin(endpoints, {
       config: admin,
+      takeSocket: (address) => this.#generations.takeAdminSocket(address),
       allowedHosts: options.adminAllowedHosts,
       addressPath: options.adminAddressPath,
       stats: this.#slabs.stats,
