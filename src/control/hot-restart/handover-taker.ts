@@ -115,8 +115,9 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   }
 
   async #take(): Promise<string | undefined> {
-    const { options, uid, log } = this.#parts;
+    const { options, uid, log, clock } = this.#parts;
     const path = reconfigPath(options);
+    const startMs = clock.now();
     const caller = this.#server.connect(path);
     if (caller === errnoOf.ENOENT || caller === errnoOf.ECONNREFUSED) return undefined;
     if (typeof caller === "number") return `cannot dial '${path}': ${strerror(caller)}`;
@@ -133,7 +134,11 @@ export class HandoverTaker implements SocketTransfer, Disposable {
     });
     const failed = await this.#await("it has not sent its sockets");
     if (isTaken) return `the process at '${path}' is being taken over by another one`;
-    if (failed === undefined) return undefined;
+    if (failed === undefined) {
+      const tookMs = Math.ceil(clock.now() - startMs);
+      log.info(`hand-over: ${this.#total} sockets of process ${peer.pid} in ${tookMs} ms`);
+      return undefined;
+    }
     log.warning(`hand-over: the old process is lost, starting without it: ${failed}`);
     this.#lose(failed);
     closeDescriptors(this.#received.descriptors.splice(0));
