@@ -1,4 +1,5 @@
 /** Plain TCP peers on loopback: an upstream that echoes, and clients that remember how they ended. */
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
 
@@ -76,15 +77,16 @@ export class TestClient {
     return once(this.socket, "connect");
   }
 
-  /** Sends and waits for as many bytes back. */
+  /** Sends and waits for as many bytes back; throws where the connection ends first. */
   async echo(text: string): Promise<void> {
-    const before = this.receivedBytes;
+    const enough = this.receivedBytes + text.length;
     this.socket.write(text);
-    await this.until(() => this.receivedBytes >= before + text.length);
+    await this.until(() => this.receivedBytes >= enough || this.#isOver());
+    assert(this.receivedBytes >= enough, `no echo of "${text}": ${this.error ?? "ended"}`);
   }
 
   ended(): Promise<void> {
-    return this.until(() => this.hasEnded || this.hasClosed || this.error !== undefined);
+    return this.until(() => this.#isOver());
   }
 
   until(isTrue: () => boolean): Promise<void> {
@@ -97,6 +99,10 @@ export class TestClient {
       this.#waiting.add(check);
       check();
     });
+  }
+
+  #isOver(): boolean {
+    return this.hasEnded || this.hasClosed || this.error !== undefined;
   }
 
   #wake(_changed?: boolean): void {
