@@ -32,6 +32,7 @@ import {
   handoverVersion,
   socketsPerFrame,
 } from "./handover-messages.ts";
+import { HandoverSuccessor } from "./handover-successor.ts";
 import { sendAll } from "./patient-sender.ts";
 
 export interface OwnSocket extends PassedSocket {
@@ -46,7 +47,7 @@ export interface GiverDuties {
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
   /** The new process serves: stop accepting, finish what is under way, end. */
-  drainAndEnd(): void;
+  drainAndEnd(successor: HandoverSuccessor): void;
 }
 
 /** What belongs to one try. */
@@ -55,7 +56,11 @@ interface Giving {
   readonly owned: DisposableStack;
 }
 
-type GiverState = { readonly kind: "idle" } | Giving | { readonly kind: "given" };
+type GiverState =
+  | { readonly kind: "idle" }
+  | Giving
+  /** Connections may go on to the new process for as long as this one drains. */
+  | { readonly kind: "given"; readonly owned: DisposableStack };
 
 export class HandoverGiver implements Disposable {
   readonly #parts: HandoverParts;
@@ -82,7 +87,7 @@ export class HandoverGiver implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#state.kind === "giving") this.#become({ kind: "idle" });
+    if (this.#state.kind !== "idle") this.#become({ kind: "idle" });
     this.#server[Symbol.dispose]();
   }
 
@@ -90,7 +95,7 @@ export class HandoverGiver implements Disposable {
   #become(next: GiverState): void {
     const last = this.#state;
     this.#state = next;
-    if (last.kind === "giving" && next.kind === "idle") last.owned.dispose();
+    if (last.kind !== "idle" && next.kind === "idle") last.owned.dispose();
   }
 
   async #answer(caller: DescriptorStream): Promise<void> {
@@ -128,13 +133,15 @@ export class HandoverGiver implements Disposable {
     // Another one than has dialed may have put its socket there.
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
+    const successor = new HandoverSuccessor(stream, clock);
     stream.onPiece((piece) => {
+      if (this.#state.kind === "given") return successor.read(piece);
       if (this.#state !== giving) return;
       if (piece.kind === "end") return this.#giveUp("it has ended before it served");
       closeDescriptors(piece.descriptors);
-      if (piece.bytes.length !== 1 || piece.bytes[0] !== servesByte)
-        return this.#giveUp("what it said is no acknowledgement");
-      void this.#finish(giving, stream).catch((error: unknown) =>
+      if (piece.bytes[0] !== servesByte) return this.#giveUp("what it said is no acknowledgement");
+      successor.read({ ...piece, bytes: piece.bytes.subarray(1), descriptors: [] });
+      void this.#finish(giving, stream, successor).catch((error: unknown) =>
         this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
@@ -149,15 +156,19 @@ export class HandoverGiver implements Disposable {
   }
 
   /** From here on the new process has it all. Its name goes first: the new one puts its own there. */
-  async #finish({ owned }: Giving, stream: DescriptorStream): Promise<void> {
+  async #finish(
+    { owned }: Giving,
+    stream: DescriptorStream,
+    successor: HandoverSuccessor,
+  ): Promise<void> {
     const { log, clock } = this.#parts;
-    using _owned = owned;
-    this.#become({ kind: "given" });
+    this.#become({ kind: "given", owned });
     this.#server[Symbol.dispose]();
     await this.#duties.closeAdmin();
     await sendAll(stream, encodeMessage({ kind: "released" }), [], clock);
     log.info("hand-over: the new process serves");
-    this.#duties.drainAndEnd();
+    await successor.whenMarked();
+    this.#duties.drainAndEnd(successor);
   }
 
   #giveUp(reason: string): void {

@@ -21,6 +21,12 @@ export interface PassedSocket {
   readonly role: "proxy" | "admin";
 }
 
+/** A listener at an address; equal hashes mean equal listeners. */
+export interface ListenerMark {
+  readonly address: string;
+  readonly hash: string;
+}
+
 export type HandoverMessage =
   | {
       readonly kind: "sockets";
@@ -29,6 +35,14 @@ export type HandoverMessage =
       readonly total: number;
       readonly sockets: readonly PassedSocket[];
     }
+  /** Connections of which listeners the new process serves on: of those that are the same there. */
+  | {
+      readonly kind: "accepts";
+      readonly listeners: readonly ListenerMark[];
+      readonly isLast: boolean;
+    }
+  /** As many descriptors come with it. */
+  | { readonly kind: "connections"; readonly address: string; readonly count: number }
   /** The directory is the new process's, and what was opened by name alone is free. */
   | { readonly kind: "released" };
 
@@ -73,16 +87,48 @@ function decode(bytes: Buffer): HandoverMessage | string {
     return "a frame is no JSON";
   }
   if (!isRecord(value)) return "a frame is no message";
-  const { kind, version, total, sockets } = value;
-  if (kind === "released") return { kind };
-  if (kind !== "sockets") return "a frame is of no known kind";
+  switch (value["kind"]) {
+    case "released":
+      return { kind: "released" };
+    case "sockets":
+      return decodeSockets(value);
+    case "accepts":
+      return decodeAccepts(value);
+    case "connections":
+      return decodeConnections(value);
+    default:
+      return "a frame is of no known kind";
+  }
+}
+
+function decodeSockets({ version, total, sockets }: JsonRecord): HandoverMessage | string {
   if (version !== handoverVersion)
     return `it speaks version ${String(version)} of the hand-over, this process ${handoverVersion}`;
   if (!isCount(total, socketsMax)) return "total: no number of sockets";
   if (!Array.isArray(sockets) || sockets.length > socketsPerFrame) return "sockets: no short list";
   const passed = sockets.filter(isPassedSocket);
   if (passed.length < sockets.length) return "sockets: one has no address, worker or role";
-  return { kind, version, total, sockets: passed };
+  return { kind: "sockets", version, total, sockets: passed };
+}
+
+function decodeAccepts({ listeners, isLast }: JsonRecord): HandoverMessage | string {
+  if (!Array.isArray(listeners) || listeners.length > socketsPerFrame)
+    return "listeners: no short list";
+  const marks = listeners.filter(isListenerMark);
+  if (marks.length < listeners.length) return "listeners: one has no address or hash";
+  return { kind: "accepts", listeners: marks, isLast: isLast === true };
+}
+
+function decodeConnections({ address, count }: JsonRecord): HandoverMessage | string {
+  return typeof address === "string" && isCount(count, socketsPerFrame)
+    ? { kind: "connections", address, count }
+    : "connections: no address or no count";
+}
+
+function isListenerMark(value: unknown): value is ListenerMark {
+  return (
+    isRecord(value) && typeof value["address"] === "string" && typeof value["hash"] === "string"
+  );
 }
 
 function isPassedSocket(value: unknown): value is PassedSocket {
@@ -93,7 +139,9 @@ function isPassedSocket(value: unknown): value is PassedSocket {
   );
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+type JsonRecord = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -22,14 +22,29 @@ import {
   reconfigPath,
   servesByte,
 } from "./handover-dir.ts";
-import { type PassedSocket, MessageReader, socketsMax } from "./handover-messages.ts";
-import { addressText } from "./socket-names.ts";
+import {
+  type ListenerMark,
+  type PassedSocket,
+  MessageReader,
+  encodeMessage,
+  socketsMax,
+  socketsPerFrame,
+} from "./handover-messages.ts";
+import { sendAll } from "./patient-sender.ts";
+import { addressText, readAddress } from "./socket-names.ts";
 import type { SocketTransfer } from "./socket-transfer.ts";
 
 export type TakerResult =
   | { readonly ok: true; readonly taker: HandoverTaker }
   /** Nothing is held then. */
   | { readonly ok: false; readonly error: string };
+
+/** This process, once it serves. */
+export interface TakenService {
+  readonly marks: readonly ListenerMark[];
+  /** Connections of the old process, as if they had been accepted here; false: there is no such listener. */
+  adopt(address: SocketAddress, descriptors: readonly number[]): boolean;
+}
 
 interface Received {
   readonly sockets: PassedSocket[];
@@ -50,7 +65,10 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   #stream: DescriptorStream | undefined;
   #caller: DescriptorStream | undefined;
   #wait: EndWait | undefined;
+  /** All sockets are there; what comes now are connections. */
+  #isComplete = false;
   #isReleased = false;
+  #service: TakenService | undefined;
 
   private constructor(parts: HandoverParts, server: DescriptorServer) {
     this.#parts = parts;
@@ -94,10 +112,12 @@ export class HandoverTaker implements SocketTransfer, Disposable {
    * This process serves: the old one gives up its admin and drains. A text: why it must not, as another process serves
    * that does not know of it.
    */
-  async commit(): Promise<string | undefined> {
+  async commit(service: TakenService): Promise<string | undefined> {
     const stream = this.#stream;
     if (!stream) return this.#otherServes();
+    this.#service = service;
     stream.send(Uint8Array.of(servesByte));
+    void this.#mark(stream, service.marks);
     const late = await this.#await("it does not answer");
     if (!this.#isReleased && late === endReason) return this.#otherServes();
     if (!this.#isReleased)
@@ -106,12 +126,34 @@ export class HandoverTaker implements SocketTransfer, Disposable {
     return undefined;
   }
 
-  /** Others may start here. */
-  [Symbol.dispose](): void {
-    this.#lose(endReason);
+  /** Others may start here; sockets that nobody has taken are closed. Connections go on coming. */
+  endStart(): void {
     this.#caller?.[Symbol.dispose]();
     this.#closeUnwanted();
     this.#server[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#lose(endReason);
+    this.endStart();
+  }
+
+  /** Says whose connections this process serves on. */
+  async #mark(stream: DescriptorStream, marks: readonly ListenerMark[]): Promise<void> {
+    const { clock } = this.#parts;
+    for (let at = 0; at === 0 || at < marks.length; at += socketsPerFrame) {
+      const listeners = marks.slice(at, at + socketsPerFrame);
+      const isLast = at + socketsPerFrame >= marks.length;
+      const frame = encodeMessage({ kind: "accepts", listeners, isLast });
+      if ((await sendAll(stream, frame, [], clock)) !== 0) return;
+    }
+  }
+
+  #adopt(address: string, count: number): void {
+    const descriptors = this.#received.descriptors.splice(0, count);
+    const at = readAddress(address);
+    if (at && this.#service?.adopt(at, descriptors)) return;
+    closeDescriptors(descriptors);
   }
 
   async #take(): Promise<string | undefined> {
@@ -167,6 +209,11 @@ export class HandoverTaker implements SocketTransfer, Disposable {
         this.#end(undefined);
         continue;
       }
+      if (message.kind === "connections") {
+        this.#adopt(message.address, message.count);
+        continue;
+      }
+      if (message.kind !== "sockets") continue;
       this.#total = Math.min(message.total, socketsMax);
       this.#received.sockets.push(...message.sockets);
     }
@@ -176,7 +223,8 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   /** All are there: each to its address. */
   #sort(): void {
     const { sockets, descriptors } = this.#received;
-    if (this.#sockets.size > 0 || sockets.length < this.#total) return;
+    if (this.#isComplete || sockets.length < this.#total) return;
+    this.#isComplete = true;
     if (sockets.length !== this.#total || descriptors.length !== this.#total)
       return this.#lose(`${descriptors.length} descriptors came for ${this.#total} sockets`);
     for (const [i, descriptor] of descriptors.splice(0).entries()) {

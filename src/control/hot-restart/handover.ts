@@ -16,7 +16,7 @@
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { type HandoverParts, prepareDir } from "./handover-dir.ts";
 import { type GiverDuties, HandoverGiver } from "./handover-giver.ts";
-import { HandoverTaker } from "./handover-taker.ts";
+import { HandoverTaker, type TakenService } from "./handover-taker.ts";
 import type { SocketTransfer } from "./socket-transfer.ts";
 
 export class Handover implements SocketTransfer, Disposable {
@@ -54,14 +54,14 @@ export class Handover implements SocketTransfer, Disposable {
   }
 
   /** This process serves: the old one drains. A text: why it must end instead. */
-  commit(): Promise<string | undefined> {
-    return this.#taker.commit();
+  commit(service: TakenService): Promise<string | undefined> {
+    return this.#taker.commit(service);
   }
 
   /** From now on another process may take over. */
   awaitSuccessor(duties: GiverDuties): void {
     const giver = HandoverGiver.open(this.#parts, duties, true);
-    this.#taker[Symbol.dispose]();
+    this.#taker.endStart();
     if (typeof giver === "string")
       return this.#parts.log.error(`hand-over: nobody can take over: ${giver}`);
     this.#giver = giver;

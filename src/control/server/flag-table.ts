@@ -92,6 +92,11 @@ export const flagTable: readonly FlagSpec[] = [
     kind: "number",
     help: "Seconds that connections of the process before are drained for after a take-over by --handover-dir (default 30; not in Envoy)",
   },
+  {
+    name: "keep-connections",
+    kind: "switch",
+    help: "Idle connections do not move to a process that takes over by --handover-dir: they drain where they are (not in Envoy)",
+  },
   { name: "drain-time-s", kind: "number", help: "Seconds that a drain may take (default 600)" },
   {
     name: "drain-strategy",

@@ -11,10 +11,13 @@ import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover.ts";
 import type { OwnSocket } from "../hot-restart/handover-giver.ts";
+import type { HandoverSuccessor } from "../hot-restart/handover-successor.ts";
+import type { TakenService } from "../hot-restart/handover-taker.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
+import type { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -34,7 +37,7 @@ export interface Succession extends Pick<ParentDuties, "share" | "drainListeners
   /** All at once, as a hand-over takes them. */
   sockets(isShared: () => boolean): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
-  drainAndEnd(): void;
+  drainAndEnd(successor: HandoverSuccessor): void;
 }
 
 export class Generations {
@@ -79,8 +82,11 @@ export class Generations {
   }
 
   /** This process's workers serve: its parent closes its admin, which `openAdmin` opens here, and drains. */
-  async succeed(openAdmin: () => Promise<string | undefined>): Promise<string | undefined> {
-    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin);
+  async succeed(
+    openAdmin: () => Promise<string | undefined>,
+    moves: ConnectionMoves | undefined,
+  ): Promise<string | undefined> {
+    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
     if (!hotRestart?.hasParent) return undefined;
@@ -128,11 +134,25 @@ export class Generations {
   async #takeOver(
     handover: Handover,
     openAdmin: () => Promise<string | undefined>,
+    moves: ConnectionMoves | undefined,
   ): Promise<string | undefined> {
     const isFirst = !this.#hadParent;
-    const refused = await handover.commit();
+    const refused = await handover.commit(this.#serviceOf(moves));
     if (refused !== undefined || isFirst) return refused;
     return await openAdmin();
+  }
+
+  /** What of the old process's connections this one serves on. */
+  #serviceOf(moves: ConnectionMoves | undefined): TakenService {
+    const bound = moves?.boundListeners() ?? [];
+    return {
+      marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
+      adopt: (address, descriptors) => {
+        const isAdopted = moves?.adopt(address, descriptors) ?? false;
+        if (isAdopted) this.#stats.countMovedConnections(descriptors.length);
+        return isAdopted;
+      },
+    };
   }
 
   #become(generation: number): void {

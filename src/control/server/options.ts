@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly hotRestart: HotRestartOptions | undefined;
   /** Undefined: nobody takes over by a directory. */
   readonly handover: HandoverOptions | undefined;
+  /** Idle connections go on in a process that takes over. */
+  readonly movesConnections: boolean;
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
   /** Of SIGTERM; 0: ends at once. */
@@ -97,6 +99,7 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     concurrency: Math.min(Math.max(1, number("concurrency", coreCount)), concurrencyMax),
     hotRestart: hotRestartOptionsOf(values),
     handover: handoverOptionsOf(values),
+    movesConnections: !isSet("keep-connections"),
     drainTimeMs: number("drain-time-s", 600) * 1000,
     drainStrategy: oneOf(values, "drain-strategy", ["gradual", "immediate"]),
     // Docker kills after 10 s, Kubernetes after 30: what follows the drain has its time too.

@@ -57,6 +57,13 @@ export interface ServerParts {
   readonly handover: Handover | undefined;
 }
 
+interface LastDrain {
+  readonly timeMs: number;
+  readonly cause?: "hot-restart";
+  /** Connections may be on their way to another process. */
+  readonly whenSettled?: () => Promise<void>;
+}
+
 export type ServerEnd =
   | { readonly kind: "clean" }
   /** It could not start. */
@@ -225,8 +232,8 @@ export class Server {
 
   /** Takes over from the one before, if there is one, and is there for the one after. */
   async #joinGenerations(): Promise<string | undefined> {
-    const { listenerSockets, serverDrain } = this.#plane;
-    const refused = await this.#generations.succeed(() => this.#openAdmin());
+    const { listenerSockets, serverDrain, moves } = this.#plane;
+    const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
     if (refused !== undefined) return refused;
     this.#generations.awaitSuccessor({
       share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
@@ -241,18 +248,26 @@ export class Server {
       },
       terminate: () => this.end("a new generation serves"),
       sockets: (isShared) => socketsToGive(listenerSockets, this.#admin, isShared),
-      drainAndEnd: () => this.#drainThenEnd(this.#parts.options.handover?.drainMs, "hot-restart"),
+      drainAndEnd: (successor) => {
+        const giving = moves?.give(successor);
+        void this.#ended.promise.then(() => giving?.[Symbol.dispose]());
+        this.#drainThenEnd({
+          timeMs: this.#parts.options.handover?.drainMs ?? 0,
+          cause: "hot-restart",
+          whenSettled: () => giving?.settled() ?? Promise.resolve(),
+        });
+      },
     });
     return undefined;
   }
 
-  #drainThenEnd(
-    timeMs = this.#parts.options.shutdownDrainMs,
-    cause: "shutdown" | "hot-restart" = "shutdown",
-  ): void {
+  #drainThenEnd(last: LastDrain = { timeMs: this.#parts.options.shutdownDrainMs }): void {
     if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
-    void this.#plane.shutdownDrain.run(timeMs, cause).then(() => this.end("drained"));
+    void this.#plane.shutdownDrain
+      .run(last.timeMs, last.cause)
+      .then(last.whenSettled)
+      .then(() => this.end("drained"));
   }
 
   /** It died or hangs, and its connections are lost. The others drain and the process ends: it never limps. */

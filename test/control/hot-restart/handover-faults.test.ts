@@ -15,6 +15,7 @@ import type { DescriptorStream } from "../../../src/shared/io/descriptor-stream.
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
+const noService = { marks: [], adopt: () => false };
 const socketOptions = {
   backlog: 16,
   reusePort: false,
@@ -80,7 +81,7 @@ test("whatever a new process does before it serves, the old one serves on", onLi
   assert.equal(taken.length, 1);
   place.modules.closeDescriptors(taken);
   assert.equal(old.drains, 0, "it has not said that it serves");
-  assert.equal(await taker.commit(), undefined);
+  assert.equal(await taker.commit(noService), undefined);
   await until(() => old.drains === 1, "it drains");
   assert.equal(old.adminsClosed, 1);
   taker[Symbol.dispose]();
@@ -95,7 +96,7 @@ test("of two new ones the second is told so, and the first goes on", onLinux, as
   const second = await place.modules.HandoverTaker.open(place.parts);
   assert(!second.ok);
   assert.match(second.error, /another process is starting/);
-  assert.equal(await first.commit(), undefined);
+  assert.equal(await first.commit(noService), undefined);
   first[Symbol.dispose]();
 });
 
@@ -134,7 +135,7 @@ test(
       const taker = await place.taker();
       assert.equal(taker.hasParent, false);
       assert.deepEqual(await taker.takeListenSockets(address, 0, true), []);
-      assert.equal(await taker.commit(), undefined);
+      assert.equal(await taker.commit(noService), undefined);
       taker[Symbol.dispose]();
       await until(() => openDescriptors() <= openBefore, "nothing is left open");
     }
@@ -151,7 +152,7 @@ test(
     old.giver[Symbol.dispose]();
     place.giver();
     await until(() => !taker.hasParent, "it has heard of it");
-    assert.match((await taker.commit()) ?? "", /another process serves/);
+    assert.match((await taker.commit(noService)) ?? "", /another process serves/);
     taker[Symbol.dispose]();
   },
 );
