@@ -302,6 +302,8 @@ export class FakeWorker implements WorkerPort {
         break;
       case "startServerDrain":
       case "reopenLogs":
+      case "giveConnections":
+      case "adoptConnections":
       case "workerLost":
       case "setAccepting":
       case "shrinkHeap":

@@ -75,10 +75,15 @@ export class GenerationStage implements AsyncDisposable {
       program = path.resolve("bin/sluice"),
       flags = [] as readonly string[],
       config = "good.json",
+      /** In place of an epoch. */
+      handoverDir = undefined as string | undefined,
     } = {},
   ): Generation {
     const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
-    const place = ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)];
+    const place =
+      handoverDir === undefined
+        ? ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)]
+        : ["--handover-dir", handoverDir, "--handover-drain-s", "5", "--service-node", `n${epoch}`];
     const times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "20"];
     const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
     this.#started.push(generation);
@@ -90,7 +95,9 @@ export class GenerationStage implements AsyncDisposable {
     await until(async () => {
       if (generation.hasEnded) throw new Error(`it has ended:\n${generation.log}`);
       const info = await this.info();
-      return info?.state === "LIVE" && (info.command_line_options.restart_epoch ?? 0) === epoch;
+      if (info?.state !== "LIVE") return false;
+      const { service_node: node = "", restart_epoch: at = 0 } = info.command_line_options;
+      return node === "" ? at === epoch : node === `n${epoch}`;
     }, `epoch ${epoch} serves`);
   }
 
@@ -124,7 +131,10 @@ export class GenerationStage implements AsyncDisposable {
 interface ServerInfoJson {
   readonly state: string;
   readonly uptime_all_epochs: string;
-  readonly command_line_options: { readonly restart_epoch?: number };
+  readonly command_line_options: {
+    readonly restart_epoch?: number;
+    readonly service_node?: string;
+  };
 }
 
 function bootstrap(places: {

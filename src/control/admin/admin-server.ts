@@ -16,6 +16,8 @@ const connectionsMax = 1_000;
 
 export interface AdminServerOptions {
   readonly address: SocketAddress;
+  /** A socket that listens there already, from the process before; undefined: it is opened. */
+  readonly descriptor?: number | undefined;
   readonly allowedHosts: readonly string[];
   readonly router: AdminRouter;
   readonly stats: AdminStats;
@@ -48,12 +50,18 @@ export class AdminServer {
       options.stats.connectionOpened();
       socket.on("close", () => options.stats.connectionClosed());
     });
-    const error = await listening(http, options.address);
+    const error = await listening(http, options);
     if (error !== undefined) return { ok: false, error };
     const at = http.address();
     if (at !== null && typeof at === "object")
       bound = { kind: "ip", ip: at.address, port: at.port };
     return { ok: true, server: new AdminServer(http, bound) };
+  }
+
+  /** For the process after; it stays this one's. Undefined where there are no descriptors. */
+  get descriptor(): number | undefined {
+    const { _handle: handle } = this.#http as { readonly _handle?: { readonly fd?: number } };
+    return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
   }
 
   /** Stops listening and cuts what is open. */
@@ -67,7 +75,10 @@ export class AdminServer {
 }
 
 /** Resolves with the reason when it cannot listen, in Envoy's words. */
-function listening(http: Server, address: SocketAddress): Promise<string | undefined> {
+function listening(
+  http: Server,
+  { address, descriptor }: Pick<AdminServerOptions, "address" | "descriptor">,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     http.once("error", (error: NodeJS.ErrnoException) => {
       const where = address.kind === "ip" ? `${address.ip}:${address.port}` : address.path;
@@ -77,7 +88,9 @@ function listening(http: Server, address: SocketAddress): Promise<string | undef
       resolve(`cannot bind '${where}': ${reason ?? messageOf(error)}`);
     });
     const onListening = (): void => resolve(undefined);
-    if (address.kind === "ip") http.listen({ host: address.ip, port: address.port }, onListening);
+    if (descriptor !== undefined) http.listen({ fd: descriptor }, onListening);
+    else if (address.kind === "ip")
+      http.listen({ host: address.ip, port: address.port }, onListening);
     // Node writes an abstract name with a zero byte in front, Envoy with `@`.
     else http.listen({ path: address.path.replace(/^@/, "\0") }, onListening);
   });

@@ -19,6 +19,7 @@ import { MessageSocket } from "./message-socket.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
+import type { SocketTransfer } from "./socket-transfer.ts";
 import { type HotRestartNames, addressText, socketName } from "./socket-names.ts";
 
 /** A parent that starts together with its child may be later. */
@@ -49,7 +50,7 @@ interface BoundNames {
   readonly all: readonly Disposable[];
 }
 
-export class HotRestart implements Disposable {
+export class HotRestart implements SocketTransfer, Disposable {
   readonly #parts: HotRestartParts;
   readonly #bound: BoundNames;
   readonly #codec: MessageCodec;

@@ -6,6 +6,8 @@
  * before workers start is warming until they have; a change that means nothing is adopted without a drain.
  */
 import { assert } from "../../shared/common/assert.ts";
+import type { SocketAddress } from "../../shared/common/address.ts";
+import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
@@ -70,6 +72,12 @@ export interface ListenerBatch {
   readonly rejected?: readonly RejectedResource[];
   /** Joins the NACK. */
   refuse(name: string, message: string): void;
+}
+
+export interface BoundListener {
+  readonly tag: ListenerTag;
+  readonly localAddress: SocketAddress;
+  readonly hash: string;
 }
 
 type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | UpdateKind }>;
@@ -210,6 +218,13 @@ export class ListenerManager {
     const plans = await this.#run(() => this.#planner.judge(push));
     // Not in the queue: a worker that does not answer would hold back every push.
     return this.#planner.view(plans);
+  }
+
+  /** Where active listeners are bound, and what they are there: equal hashes mean equal listeners. */
+  boundListeners(): readonly BoundListener[] {
+    return [...this.#sets.active.values()].flatMap(({ tag, sockets, decoded }) =>
+      sockets.map(({ localAddress }) => ({ tag, localAddress, hash: decoded.hash })),
+    );
   }
 
   /** Connections of any listener that carries traffic, those on their way from one worker to another too. */

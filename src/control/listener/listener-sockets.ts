@@ -86,6 +86,13 @@ export interface SocketLease extends Disposable {
   startListening(): string | undefined;
 }
 
+/** What another process gets. */
+export interface SharedSocket {
+  readonly ref: ListenSocketRef;
+  /** Whose it is; 0 where there is one for all. */
+  readonly worker: number;
+}
+
 interface Entry {
   readonly key: string;
   readonly options: BindOptions;
@@ -162,6 +169,13 @@ export class ListenerSockets {
     if (!entry?.isListening) return undefined;
     socket?.shareWhile(isShared);
     return socket?.ref;
+  }
+
+  /** All that is listened on, for a process that takes over at once; `isShared` as in `share`. */
+  shareAll(isShared: () => boolean): readonly SharedSocket[] {
+    const listening = [...this.#entries.values()].filter(({ isListening }) => isListening);
+    for (const socket of listening.flatMap(({ sockets }) => sockets)) socket.shareWhile(isShared);
+    return listening.flatMap(({ sockets }) => sockets.map(({ ref }, worker) => ({ ref, worker })));
   }
 
   #isTaken(address: SocketAddress, owner: SocketOwner): boolean {

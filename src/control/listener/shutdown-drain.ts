@@ -35,15 +35,18 @@ export class ShutdownDrain {
     this.#context = context;
   }
 
-  /** Resolves when it has ended: after `timeMs` and the workers' answer at the latest, unless it is extended. */
-  run(timeMs: number): Promise<void> {
+  /**
+   * Resolves when it has ended: after `timeMs` and the workers' answer at the latest, unless it is extended. With a
+   * successor (`hot-restart`) the service goes on elsewhere: probes hear nothing, and clients as the flags say.
+   */
+  run(timeMs: number, cause: "shutdown" | "hot-restart" = "shutdown"): Promise<void> {
     const { pool, drains, clock, drainManager, manager, serverDrain } = this.#context;
     const ended = Promise.withResolvers<void>();
     let hasStopped = false;
-    serverDrain.failHealthCheck();
+    if (cause === "shutdown") serverDrain.failHealthCheck();
     const record = drains.begin({
-      cause: "shutdown",
-      policy: this.#policy(timeMs),
+      cause,
+      policy: this.#policy(timeMs, cause),
       cutsAtDeadline: true,
       subject: {
         listener: undefined,
@@ -72,12 +75,12 @@ export class ShutdownDrain {
   }
 
   /** What listeners say of requests and of TCP that may outlast a drain is void: the process does not. */
-  #policy(timeMs: number): DrainPolicy {
+  #policy(timeMs: number, cause: "shutdown" | "hot-restart"): DrainPolicy {
     const { drainDefaults } = this.#context;
     return {
       ...drainDefaults,
       timeMs,
-      strategy: "immediate",
+      strategy: cause === "shutdown" ? "immediate" : drainDefaults.strategy,
       streams: "deadline",
       tcp: "deadline",
       // Idle connections end in order, not by being cut, however short the time.

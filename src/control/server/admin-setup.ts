@@ -1,7 +1,7 @@
 /** Puts the admin together: every endpoint with the view or control it needs, and the server where the bootstrap says. */
 import { readHostCounts } from "../cluster/host-counters.ts";
 import { writeFileSync } from "node:fs";
-import { formatAddress } from "../../shared/common/address.ts";
+import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { Logger } from "../../shared/common/log.ts";
@@ -110,6 +110,8 @@ export function adminEndpoints(parts: AdminParts): readonly AnyEndpoint[] {
 
 export interface AdminSetup {
   readonly config: AdminConfig;
+  /** The socket of the process before, which is this one's from now on. */
+  readonly takeSocket: (address: SocketAddress) => number | undefined;
   readonly allowedHosts: readonly string[];
   /** `--admin-address-path`; empty: not written. */
   readonly addressPath: string;
@@ -129,6 +131,7 @@ export async function startAdmin(
   );
   const result = await AdminServer.listen({
     address: config.address,
+    descriptor: setup.takeSocket(config.address),
     allowedHosts: setup.allowedHosts,
     router,
     stats: createAdminStats(setup.stats),

@@ -9,6 +9,7 @@ import type { ClusterTls } from "../cluster/cluster-sockets.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
+import { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { DrainDesk } from "../listener/drain-desk.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
@@ -46,6 +47,8 @@ export interface ControlPlane extends Disposable {
   readonly drains: DrainDesk;
   readonly serverDrain: ServerDrain;
   readonly shutdownDrain: ShutdownDrain;
+  /** Undefined: connections stay where they were accepted. */
+  readonly moves: ConnectionMoves | undefined;
   readonly sources: XdsSources;
   readonly runtime: RuntimeLoader;
   readonly reports: Reports;
@@ -122,9 +125,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   });
 }
 
-function createListenerSockets({ pool, listenSockets, hotRestart }: ControlPlaneParts) {
+function createListenerSockets({ pool, listenSockets, transfer }: ControlPlaneParts) {
   const { concurrency } = pool;
-  return new ListenerSockets(bindOrTake(listenSockets, hotRestart, concurrency), concurrency);
+  return new ListenerSockets(bindOrTake(listenSockets, transfer, concurrency), concurrency);
 }
 
 function createClusters(
@@ -172,9 +175,9 @@ function createDraining({ options, pool, clock, slabs, lifecycle, loggerOf }: Co
   return { registry, runner, inquiry, drainManager, drainDefaults: drainDefaultsOf(options) };
 }
 
-/** Drains by order of the admin, of a client, of a signal. */
+/** Drains by order of the admin, of a client, of a signal; and what need not drain. */
 function createDrainOrders(
-  { pool, clock, lifecycle }: ControlPlaneParts,
+  { pool, clock, lifecycle, options }: ControlPlaneParts,
   { registry, runner, inquiry, drainManager, drainDefaults }: ReturnType<typeof createDraining>,
   listeners: ListenerManager,
 ) {
@@ -186,7 +189,10 @@ function createDrainOrders(
   const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
   const server = serverDrain;
   const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
-  return { drains, serverDrain, shutdownDrain };
+  const moves = options.movesConnections
+    ? new ConnectionMoves({ pool, manager: listeners, clock })
+    : undefined;
+  return { drains, serverDrain, shutdownDrain, moves };
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

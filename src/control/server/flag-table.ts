@@ -82,6 +82,21 @@ export const flagTable: readonly FlagSpec[] = [
     kind: "number",
     help: "Seconds until a hot restart's parent ends, from its drain on, connections or not (default 900)",
   },
+  {
+    name: "handover-dir",
+    kind: "string",
+    help: "Directory by which a new process finds the one that serves and takes over its sockets, without epochs (not in Envoy)",
+  },
+  {
+    name: "handover-drain-s",
+    kind: "number",
+    help: "Seconds that connections of the process before are drained for after a take-over by --handover-dir (default 30; not in Envoy)",
+  },
+  {
+    name: "keep-connections",
+    kind: "switch",
+    help: "Idle connections do not move to a process that takes over by --handover-dir: they drain where they are (not in Envoy)",
+  },
   { name: "drain-time-s", kind: "number", help: "Seconds that a drain may take (default 600)" },
   {
     name: "drain-strategy",

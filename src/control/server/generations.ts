@@ -5,18 +5,28 @@
  * What a newcomer would get wrong: a child takes nothing away from its parent before its own workers serve. Until then it
  * only holds the same sockets, and may end as if it had never been.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
+import type { Handover } from "../hot-restart/handover.ts";
+import type { OwnSocket } from "../hot-restart/handover-giver.ts";
+import type { HandoverSuccessor } from "../hot-restart/handover-successor.ts";
+import type { TakenService } from "../hot-restart/handover-taker.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
+import { addressText } from "../hot-restart/socket-names.ts";
+import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
-import type { BindSocket } from "../listener/listener-sockets.ts";
+import type { ConnectionMoves } from "../listener/connection-moves.ts";
+import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 
 interface GenerationsParts {
   /** Undefined: this process is the only one. */
   readonly hotRestart: HotRestart | undefined;
+  /** By a directory, in place of epochs; undefined: it has none. */
+  readonly handover: Handover | undefined;
   readonly clock: Clock;
 }
 
@@ -24,19 +34,32 @@ interface GenerationsParts {
 export interface Succession extends Pick<ParentDuties, "share" | "drainListeners" | "terminate"> {
   closeAdmin(): Promise<void>;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
+  /** All at once, as a hand-over takes them. */
+  sockets(isShared: () => boolean): readonly OwnSocket[];
+  /** A process that took over by the directory serves. */
+  drainAndEnd(successor: HandoverSuccessor): void;
 }
 
 export class Generations {
   readonly #hotRestart: HotRestart | undefined;
+  readonly #handover: Handover | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
   readonly #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
+  /** At the start: this one's admin waits for that. */
+  readonly #hadParent: boolean;
   #generation = 1;
 
-  constructor({ hotRestart, clock }: GenerationsParts, slabs: ServerSlabs, stats: ServerStats) {
+  constructor(
+    { hotRestart, handover, clock }: GenerationsParts,
+    slabs: ServerSlabs,
+    stats: ServerStats,
+  ) {
     this.#hotRestart = hotRestart;
+    this.#handover = handover;
+    this.#hadParent = this.hasParent;
     this.#slabs = slabs;
     this.#stats = stats;
     this.#exporter = new StatExporter(slabs.store);
@@ -46,7 +69,12 @@ export class Generations {
 
   /** Another generation has what this one would open. */
   get hasParent(): boolean {
-    return this.#hotRestart?.hasParent ?? false;
+    return this.#hotRestart?.hasParent ?? this.#handover?.hasParent ?? false;
+  }
+
+  /** The admin's of the process before, if that one is handed over. */
+  takeAdminSocket(address: SocketAddress): number | undefined {
+    return this.#handover?.takeAdminSocket(address);
   }
 
   get firstStartMs(): number {
@@ -54,7 +82,11 @@ export class Generations {
   }
 
   /** This process's workers serve: its parent closes its admin, which `openAdmin` opens here, and drains. */
-  async succeed(openAdmin: () => Promise<string | undefined>): Promise<string | undefined> {
+  async succeed(
+    openAdmin: () => Promise<string | undefined>,
+    moves: ConnectionMoves | undefined,
+  ): Promise<string | undefined> {
+    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
     if (!hotRestart?.hasParent) return undefined;
@@ -79,6 +111,7 @@ export class Generations {
 
   /** From now on a next generation is answered. */
   awaitSuccessor(succession: Succession): void {
+    this.#handover?.awaitSuccessor(succession);
     this.#hotRestart?.serveChild({
       share: (address, worker) => succession.share(address, worker),
       shutdownAdmin: async () => {
@@ -98,6 +131,30 @@ export class Generations {
     });
   }
 
+  async #takeOver(
+    handover: Handover,
+    openAdmin: () => Promise<string | undefined>,
+    moves: ConnectionMoves | undefined,
+  ): Promise<string | undefined> {
+    const isFirst = !this.#hadParent;
+    const refused = await handover.commit(this.#serviceOf(moves));
+    if (refused !== undefined || isFirst) return refused;
+    return await openAdmin();
+  }
+
+  /** What of the old process's connections this one serves on. */
+  #serviceOf(moves: ConnectionMoves | undefined): TakenService {
+    const bound = moves?.boundListeners() ?? [];
+    return {
+      marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
+      adopt: (address, descriptors) => {
+        const isAdopted = moves?.adopt(address, descriptors) ?? false;
+        if (isAdopted) this.#stats.countMovedConnections(descriptors.length);
+        return isAdopted;
+      },
+    };
+  }
+
   #become(generation: number): void {
     if (generation === this.#generation) return;
     this.#generation = generation;
@@ -108,17 +165,34 @@ export class Generations {
 /** Opens sockets, or takes them from the generation before where it has them. */
 export function bindOrTake(
   listenSockets: ListenSockets,
-  hotRestart: HotRestart | undefined,
+  transfer: SocketTransfer | undefined,
   concurrency: number,
 ): BindSocket {
   return async (address, options, worker) => {
     const open = () => listenSockets.openListenSocket(address, options);
     const adopt = listenSockets.adoptListenSocket;
     const isNamed = address.kind === "pipe" || address.port !== 0;
-    if (!hotRestart?.hasParent || !adopt || !isNamed) return open();
+    if (!transfer?.hasParent || !adopt || !isNamed) return open();
     const isLast = !options.reusePort || worker === concurrency - 1;
-    const taken = await hotRestart.takeListenSockets(address, worker, isLast);
+    const taken = await transfer.takeListenSockets(address, worker, isLast);
     const [socket, ...others] = taken.map((fd) => adopt(fd, address, options));
     return socket ? { ok: true, socket, others } : open();
   };
+}
+
+/** What a process that takes over gets: what listeners have, and the admin. */
+export function socketsToGive(
+  listenerSockets: Pick<ListenerSockets, "shareAll">,
+  admin: { readonly address: SocketAddress; readonly descriptor: number | undefined } | undefined,
+  isShared: () => boolean,
+): readonly OwnSocket[] {
+  const own = listenerSockets.shareAll(isShared).map(({ ref, worker }) => ({
+    address: addressText(ref.localAddress),
+    worker,
+    role: "proxy" as const,
+    descriptor: ref.handle,
+  }));
+  if (admin?.descriptor === undefined) return own;
+  const { address, descriptor } = admin;
+  return [...own, { address: addressText(address), worker: 0, role: "admin", descriptor }];
 }

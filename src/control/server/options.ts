@@ -9,6 +9,7 @@ import {
   logLevels,
 } from "../../shared/common/log.ts";
 import type { DrainStrategy } from "../../shared/drain/drain.ts";
+import type { HandoverOptions } from "../hot-restart/handover-dir.ts";
 import { type HotRestartOptions, socketPathDefault } from "../hot-restart/hot-restart-options.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
 import { type FlagValues, parseFlags } from "./flag-parser.ts";
@@ -25,6 +26,10 @@ export interface ServerOptions {
   readonly concurrency: number;
   /** Undefined: no generation before or after this process. */
   readonly hotRestart: HotRestartOptions | undefined;
+  /** Undefined: nobody takes over by a directory. */
+  readonly handover: HandoverOptions | undefined;
+  /** Idle connections go on in a process that takes over. */
+  readonly movesConnections: boolean;
   readonly drainTimeMs: number;
   readonly httpFilterFiles: readonly string[];
   readonly drainStrategy: DrainStrategy;
@@ -94,6 +99,8 @@ function optionsOf(values: FlagValues, coreCount: number): ServerOptions {
     mode: oneOf(values, "mode", ["serve", "validate", "init_only"]),
     concurrency: Math.min(Math.max(1, number("concurrency", coreCount)), concurrencyMax),
     hotRestart: hotRestartOptionsOf(values),
+    handover: handoverOptionsOf(values),
+    movesConnections: !isSet("keep-connections"),
     drainTimeMs: number("drain-time-s", 600) * 1000,
     httpFilterFiles: values.get("http-filter") ?? [],
     drainStrategy: oneOf(values, "drain-strategy", ["gradual", "immediate"]),
@@ -159,6 +166,15 @@ function hotRestartOptionsOf(values: FlagValues): HotRestartOptions | undefined 
     skipsParentStats: values.has("skip-hot-restart-parent-stats"),
     parentShutdownMs: Number(text("parent-shutdown-time-s") ?? 900) * 1000,
   };
+}
+
+/** Two ways to find one's predecessor would be two predecessors. */
+function handoverOptionsOf(values: FlagValues): HandoverOptions | undefined {
+  const dir = values.get("handover-dir")?.[0] ?? "";
+  if (dir === "" || values.get("mode")?.[0] === "validate") return undefined;
+  const other = hotRestartFlags.find((flag) => values.has(flag));
+  if (other !== undefined) throw new UsageError(`cannot use --handover-dir with --${other}`);
+  return { dir, drainMs: Number(values.get("handover-drain-s")?.[0] ?? 30) * 1000 };
 }
 
 /** The flag's value, which must be one of `known`; the first is the default. */

@@ -10,6 +10,7 @@ import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
+import type { Handover } from "../hot-restart/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { systemFiles } from "../secret/secret-files.ts";
@@ -66,13 +67,17 @@ async function serve(
   const { Server } = await import("./server.ts");
   const dataPlane = await loadDataPlane();
   exit = (code) => dataPlane.exit(code);
-  if (options.hotRestart && dataPlane.listenSockets.adoptListenSocket === undefined)
+  const isHandedOver = options.hotRestart !== undefined || options.handover !== undefined;
+  if (isHandedOver && dataPlane.listenSockets.adoptListenSocket === undefined)
     return refuse(options, log, [
-      `hot restart needs sockets that can be handed over, which the ${dataPlane.reactor} reactor has not (see --disable-hot-restart)`,
+      `hot restart needs sockets that can be handed over, which the ${dataPlane.reactor} reactor has not (see --disable-hot-restart and --handover-dir)`,
     ]);
   const hotRestart = await placeAmongGenerations(options, log, result.loaded.decoders.protos);
   if (typeof hotRestart === "string") return refuse(options, log, [hotRestart]);
   using _hotRestart = hotRestart;
+  const handover = await placeAtDirectory(options, log);
+  if (typeof handover === "string") return refuse(options, log, [handover]);
+  using _handover = handover;
   const server = new Server({
     options,
     log,
@@ -82,6 +87,7 @@ async function serve(
     random: systemRandom,
     die: fatal.die,
     hotRestart,
+    handover,
   });
   using _signals = handleSignals({
     terminate: (signal) => server.terminate(signal),
@@ -105,6 +111,21 @@ async function placeAmongGenerations(
     protos,
     clock: systemClock,
     random: systemRandom,
+    log: log.loggerOf("hot_restart"),
+    uid: process.getuid?.() ?? 0,
+  });
+}
+
+/** Undefined: it has no directory. A string: why it may not start. */
+async function placeAtDirectory(
+  { handover }: ServerOptions,
+  log: ServerLog,
+): Promise<Handover | string | undefined> {
+  if (!handover) return undefined;
+  const { Handover: Place } = await import("../hot-restart/handover.ts");
+  return Place.open({
+    options: handover,
+    clock: systemClock,
     log: log.loggerOf("hot_restart"),
     uid: process.getuid?.() ?? 0,
   });

@@ -29,6 +29,9 @@ const mainStats = defineStats({
   gauges: ["stats.blocks_refused", "log.lines_dropped", "config.unsupported_fields"],
 });
 
+/** What came with the sockets of the process before. */
+const hotRestartStats = defineStats({ counters: ["connections_moved"] });
+
 /** Envoy's value where there is no certificate. */
 const noCertificate = 2 ** 32 - 1;
 
@@ -49,10 +52,12 @@ export class ServerStats {
   readonly #stats: MainStats;
   readonly #server: number;
   readonly #main: number;
+  readonly #hotRestart: number;
 
   constructor(stats: MainStats, concurrency: number) {
     this.#stats = stats;
     this.#server = stats.allocator.allocate(serverStats, "server.");
+    this.#hotRestart = stats.allocator.allocate(hotRestartStats, "hot_restart.");
     this.#main = stats.allocator.allocate(mainStats, "sluice.");
     this.#set("concurrency", concurrency);
     this.#set("days_until_first_cert_expiring", noCertificate);
@@ -72,6 +77,11 @@ export class ServerStats {
   }): void {
     this.#set("hot_restart_epoch", epoch);
     this.#set("hot_restart_generation", generation);
+  }
+
+  /** From the process before. */
+  countMovedConnections(count: number): void {
+    this.#stats.slab.add(this.#hotRestart, hotRestartStats.offset("connections_moved"), count);
   }
 
   /** Of the generation before, while it drains. */

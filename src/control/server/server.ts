@@ -23,9 +23,10 @@ import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DieOf } from "./fatal.ts";
 import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
+import type { Handover } from "../hot-restart/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
-import { Generations } from "./generations.ts";
+import { Generations, socketsToGive } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
@@ -52,6 +53,15 @@ export interface ServerParts {
   readonly die: DieOf;
   /** Undefined: there is no other generation. */
   readonly hotRestart: HotRestart | undefined;
+  /** Undefined: nobody takes over by a directory. */
+  readonly handover: Handover | undefined;
+}
+
+interface LastDrain {
+  readonly timeMs: number;
+  readonly cause?: "hot-restart";
+  /** Connections may be on their way to another process. */
+  readonly whenSettled?: () => Promise<void>;
 }
 
 export type ServerEnd =
@@ -137,6 +147,7 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
+      transfer: parts.hotRestart ?? parts.handover,
       reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
@@ -153,7 +164,7 @@ export class Server {
 
   /** Serves until `end`. Resolves when all is closed. */
   async run(): Promise<ServerEnd> {
-    // A parent has it until this process serves.
+    // Another process has it until this one serves.
     const refused = this.#generations.hasParent ? undefined : await this.#openAdmin();
     using _flushes = this.#flushStats();
     using _pulse = this.#startPulse();
@@ -221,8 +232,8 @@ export class Server {
 
   /** Takes over from the one before, if there is one, and is there for the one after. */
   async #joinGenerations(): Promise<string | undefined> {
-    const { listenerSockets, serverDrain } = this.#plane;
-    const refused = await this.#generations.succeed(() => this.#openAdmin());
+    const { listenerSockets, serverDrain, moves } = this.#plane;
+    const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
     if (refused !== undefined) return refused;
     this.#generations.awaitSuccessor({
       share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
@@ -236,14 +247,27 @@ export class Server {
         void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
       },
       terminate: () => this.end("a new generation serves"),
+      sockets: (isShared) => socketsToGive(listenerSockets, this.#admin, isShared),
+      drainAndEnd: (successor) => {
+        const giving = moves?.give(successor);
+        void this.#ended.promise.then(() => giving?.[Symbol.dispose]());
+        this.#drainThenEnd({
+          timeMs: this.#parts.options.handover?.drainMs ?? 0,
+          cause: "hot-restart",
+          whenSettled: () => giving?.settled() ?? Promise.resolve(),
+        });
+      },
     });
     return undefined;
   }
 
-  #drainThenEnd(): void {
+  #drainThenEnd(last: LastDrain = { timeMs: this.#parts.options.shutdownDrainMs }): void {
+    if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
-    const { shutdownDrainMs } = this.#parts.options;
-    void this.#plane.shutdownDrain.run(shutdownDrainMs).then(() => this.end("drained"));
+    void this.#plane.shutdownDrain
+      .run(last.timeMs, last.cause)
+      .then(last.whenSettled)
+      .then(() => this.end("drained"));
   }
 
   /** It died or hangs, and its connections are lost. The others drain and the process ends: it never limps. */
@@ -360,6 +384,7 @@ export class Server {
     });
     return startAdmin(endpoints, {
       config: admin,
+      takeSocket: (address) => this.#generations.takeAdminSocket(address),
       allowedHosts: options.adminAllowedHosts,
       addressPath: options.adminAddressPath,
       stats: this.#slabs.stats,

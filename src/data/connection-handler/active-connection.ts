@@ -182,6 +182,13 @@ export class ActiveConnection
     };
   }
 
+  /** For another process, which serves it on as if it had accepted it; undefined where it cannot. */
+  giveAway(): Descriptor | undefined {
+    const isPlain = this.filterChain.transportSocket.kind !== "tls";
+    const mayMove = isPlain && !this.isToldToDrain && this.#filter.isMovable === true;
+    return mayMove ? this.socket.detach() : undefined;
+  }
+
   tellToDrain(drain: DrainStart): void {
     this.#guarded(() => this.#filter.onDrain(drain));
   }

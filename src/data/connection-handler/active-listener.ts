@@ -235,6 +235,16 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     for (const member of this.drainMembers()) member.joinDrain(drain);
   }
 
+  /**
+   * Connections that another process can serve on, each with its descriptor. Where listener filters looked at the first
+   * bytes there are none: what they learned is not in the descriptor.
+   */
+  giveConnections(): readonly Descriptor[] {
+    const chains = this.#chains;
+    if (!chains || chains.listenerFilters.length > 0) return [];
+    return [...this.#connections].flatMap((connection) => connection.giveAway() ?? []);
+  }
+
   /** Cuts what is left; calls when the last connection has gone. */
   remove(onRemoved: () => void): void {
     for (const registration of this.#registrations) registration[Symbol.dispose]();

@@ -61,6 +61,8 @@ type Lesson = Extract<
   }
 >;
 
+type Move = Extract<WorkerCommand, { kind: "giveConnections" | "adoptConnections" }>;
+
 /** Commands that are answered by more than "done". */
 type Question = Extract<WorkerCommand, { readonly question: number }>;
 
@@ -126,9 +128,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         this.#isHealthCheckFailed = command.failed;
         return;
       case "setAccepting":
-        this.#isAccepting = command.isAccepting;
-        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
-        return;
+        return this.#setAccepting(command.isAccepting);
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -152,6 +152,9 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return this.#learn(command);
       case "answered":
         return this.#parts.onDemand.answered(command.want, command.outcome);
+      case "giveConnections":
+      case "adoptConnections":
+        return this.#move(command);
       case "workerLost":
         return this.balancer.lose(command.worker);
       case "ping":
@@ -159,6 +162,25 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       default:
         return command satisfies never;
     }
+  }
+
+  #setAccepting(isAccepting: boolean): void {
+    this.#isAccepting = isAccepting;
+    for (const listener of this.#listeners.values()) listener.setAccepting(isAccepting);
+  }
+
+  /** Connections to another process, or from one. */
+  #move(command: Move): void {
+    const { tag } = command;
+    const listener = this.#listeners.get(tag);
+    if (command.kind === "giveConnections") {
+      const descriptors = listener?.giveConnections() ?? [];
+      if (descriptors.length > 0) this.post({ kind: "connectionsGiven", tag, descriptors });
+      return;
+    }
+    for (const descriptor of command.descriptors)
+      if (listener) listener.onAccepted(descriptor);
+      else this.worker.reactor.discard(descriptor);
   }
 
   /** What main found out for those who look it up here. */

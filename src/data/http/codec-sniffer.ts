@@ -44,6 +44,10 @@ export class CodecSniffer implements NetworkFilter {
     return this.#codec.isIdle;
   }
 
+  get isMovable(): boolean {
+    return this.#partial.isEmpty && this.#codec.isMovable === true;
+  }
+
   onNewConnection(): void {
     this.#codec.onNewConnection();
   }

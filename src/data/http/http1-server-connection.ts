@@ -255,6 +255,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return this.#state === "head" && this.#request === undefined && this.#partial.isEmpty;
   }
 
+  get isMovable(): boolean {
+    return this.isIdle && this.#ahead === undefined && !this.#closesAfter;
+  }
+
   #nextDeadlineMs(): number {
     const requestMs = this.#request?.nextDeadlineMs() ?? never;
     return Math.min(this.#life.nextDeadlineMs(this.isIdle), requestMs);

@@ -15,6 +15,8 @@ export interface NetworkFilter {
   readonly protocol: DrainedProtocol;
   /** No request or stream is under way; false where that cannot be known. */
   readonly isIdle: boolean;
+  /** Nothing is kept of it that whoever accepts it anew would miss. Absent: that is never so. */
+  readonly isMovable?: boolean;
   onNewConnection(): void;
   /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
   onSecured?(): void;

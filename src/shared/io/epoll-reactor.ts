@@ -223,6 +223,9 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop,
 
   closeLater(closed: EpollSocket): void {
     if (this.#sockets[closed.fd] === closed) this.#sockets[closed.fd] = null;
+    // What is not closed here would go on being reported here (epoll(7), Q6).
+    if (closed.isDetached)
+      epollCtl(this.#epoll, linux.EPOLL_CTL_DEL, closed.fd, this.area.oneEventAddress);
     this.#closing.push(closed);
     this.#wake();
   }
@@ -390,7 +393,7 @@ class EpollReactor implements reactor.Reactor, SocketLoop, AcceptLoop, HoldLoop,
   }
 
   #finishClosing(closed: EpollSocket): void {
-    if (closed.fd >= 0) {
+    if (closed.fd >= 0 && !closed.isDetached) {
       if (closed.isReset) this.area.resetOnClose(closed.fd);
       close(closed.fd);
     }

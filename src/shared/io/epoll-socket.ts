@@ -70,6 +70,8 @@ export class EpollSocket implements Socket {
   closeReason: CloseReason = "local";
   closeDetail = "";
   isReset = false;
+  /** The descriptor is somebody else's by now. */
+  isDetached = false;
   /** `onClosed` was called. */
   hasEnded = false;
 
@@ -200,6 +202,15 @@ export class EpollSocket implements Socket {
     }
     if (how === "reset") this.isReset = true;
     this.#finish("local", "");
+  }
+
+  detach(): number | undefined {
+    const isPlain = this.#state === "open" && this.#tls === null && this.#relay === null;
+    const isWhole = this.#writeState === "open" && !this.isReadEnded && this.#failure === 0;
+    if (!isPlain || !isWhole || this.queuedBytes > 0) return undefined;
+    this.isDetached = true;
+    this.#finish("local", "");
+    return this.fd;
   }
 
   hasUnreadBytes(): boolean {

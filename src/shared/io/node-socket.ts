@@ -175,6 +175,11 @@ export class NodeSocket implements Socket {
     this.#destroy(how === "reset");
   }
 
+  /** There are no descriptors here. */
+  detach(): undefined {
+    return undefined;
+  }
+
   hasUnreadBytes(): boolean {
     return this.#state !== "closed" && (this.#rest !== null || this.#raw.readableLength > 0);
   }

@@ -191,6 +191,11 @@ export interface Socket {
    * `onClosed` follows in every case, exactly once.
    */
   close(how: "flush" | "now" | "reset"): void;
+  /**
+   * Gives the descriptor away as it is, with whatever the kernel holds; `onClosed` follows as of `close`. Undefined where
+   * that is not all there is of it (TLS, queued output, a relay, an end), or it has no descriptor: nothing changes then.
+   */
+  detach(): Descriptor | undefined;
   /** True when the kernel holds received bytes that were not delivered yet. */
   hasUnreadBytes(): boolean;
   /**

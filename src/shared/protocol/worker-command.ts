@@ -88,6 +88,14 @@ export type WorkerCommand =
   /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
   | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
   | { readonly kind: "shrinkHeap" }
+  /** Answered by `connectionsGiven`, if there are any: they are not the worker's any more. */
+  | { readonly kind: "giveConnections"; readonly tag: ListenerTag }
+  /** As if the listener had accepted them. */
+  | {
+      readonly kind: "adoptConnections";
+      readonly tag: ListenerTag;
+      readonly descriptors: readonly number[];
+    }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };
 

@@ -23,6 +23,12 @@ export type WorkerEvent =
   | { readonly kind: "wanted"; readonly want: OnDemandWant }
   /** The last request that waited for it is gone. */
   | { readonly kind: "unwanted"; readonly want: OnDemandWant }
+  /** Main's from now on, for another process. */
+  | {
+      readonly kind: "connectionsGiven";
+      readonly tag: ListenerTag;
+      readonly descriptors: readonly number[];
+    }
   | { readonly kind: "log"; readonly record: LogRecord }
   /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */
   | { readonly kind: "accessLogEntries"; readonly batch: AccessLogBatch }

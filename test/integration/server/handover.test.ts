@@ -1,0 +1,229 @@
+/** Processes that take over from each other by a directory: who serves, and who serves on as if nothing had been. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import net from "node:net";
+import { once } from "node:events";
+import path from "node:path";
+import { test } from "node:test";
+import { GenerationStage } from "../../support/generation-stage.ts";
+import { until } from "../../support/until.ts";
+
+const isLinux = process.platform === "linux";
+const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 180_000 };
+
+function launch(
+  stage: GenerationStage,
+  number: number,
+  config = "good.json",
+  flags: readonly string[] = [],
+) {
+  return stage.launch(number, { handoverDir: path.join(stage.folder, "handover"), config, flags });
+}
+
+/** One connection, kept. */
+class Client {
+  readonly socket: net.Socket;
+  hasEnded = false;
+  #received = "";
+
+  private constructor(port: number) {
+    this.socket = net.connect(port, "127.0.0.1");
+    this.socket.on("error", () => {});
+    this.socket.on("close", () => (this.hasEnded = true));
+    this.socket.on("data", (bytes) => (this.#received += String(bytes)));
+  }
+
+  static async connect(port: number): Promise<Client> {
+    const client = new Client(port);
+    await once(client.socket, "connect");
+    return client;
+  }
+
+  async request(): Promise<string> {
+    this.#received = "";
+    this.socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    await until(() => this.hasEnded || this.#received.endsWith("fine"), "the answer");
+    return this.#received;
+  }
+}
+
+test(
+  "three processes take over from each other under load, and not a request is lost",
+  onLinux,
+  async () => {
+    await using stage = await GenerationStage.start();
+    const first = launch(stage, 0);
+    await stage.serves(first, 0);
+    const { kept, short } = stage.load();
+    await until(() => kept.completed > 100 && short.completed > 20, "load is on");
+    let last = first;
+    for (const number of [1, 2]) {
+      const next = launch(stage, number);
+      await stage.serves(next, number);
+      assert.deepEqual(await last.exit, [0, null], last.log);
+      assert.match(last.log, /hot-restart of the server/);
+      last = next;
+    }
+    const before = kept.completed;
+    await until(() => kept.completed > before + 50, "the third serves");
+    assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+    assert.deepEqual(readdirSync(path.join(stage.folder, "handover")), ["reconfig.sock"]);
+    last.process.kill("SIGTERM");
+    assert.deepEqual(await last.exit, [0, null], last.log);
+    assert.deepEqual(readdirSync(path.join(stage.folder, "handover")), []);
+  },
+);
+
+test("whoever fails before it serves leaves the old one as it was", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const old = launch(stage, 0);
+  await stage.serves(old, 0);
+  const { kept, short } = stage.load();
+  const openBefore = descriptorsOf(old.process.pid ?? 0);
+  stage.write("bad.json", { static_resources: { listeners: [{ name: "web" }] } });
+  const refused = launch(stage, 1, "bad.json");
+  assert.deepEqual(await refused.exit, [1, null]);
+  // An address that another program has is known once sockets have been taken.
+  const stranger = net.createServer().listen(0, "127.0.0.1");
+  await once(stranger, "listening");
+  const good = JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8"));
+  const taken = structuredClone(good);
+  const [listener] = taken.static_resources.listeners;
+  taken.static_resources.listeners.push({
+    ...listener,
+    name: "other",
+    address: { socket_address: { address: "127.0.0.1", port_value: portOf(stranger) } },
+  });
+  stage.write("taken.json", taken);
+  const late = launch(stage, 1, "taken.json");
+  assert.deepEqual(await late.exit, [1, null]);
+  assert.match(late.log, /cannot bind/);
+  stranger.close();
+  stage.write("waiting.json", waiting(good));
+  const hanging = launch(stage, 1, "waiting.json");
+  await until(() => /process \d+ takes over/.test(old.log.slice(-400)), "it has the sockets");
+  await until(() => /stream to control .* closed/.test(hanging.log), "it waits for its clusters");
+  const second = launch(stage, 2);
+  assert.deepEqual(await second.exit, [1, null]);
+  assert.match(second.log, /another process is starting at/);
+  hanging.process.kill("SIGKILL");
+  await hanging.exit;
+  await until(() => /it has ended before it served/.test(old.log.slice(-400)), "it is missed");
+  const before = kept.completed;
+  await until(() => kept.completed > before + 50, "the old one serves on");
+  assert.equal((await stage.info())?.state, "LIVE");
+  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+  await until(() => descriptorsOf(old.process.pid ?? 0) <= openBefore, "nothing is left open");
+  const next = launch(stage, 3);
+  await stage.serves(next, 3);
+  assert.deepEqual(await old.exit, [0, null], old.log);
+});
+
+test("idle connections go on in the new process", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const old = launch(stage, 0);
+  await stage.serves(old, 0);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => Client.connect(stage.port)));
+  for (const client of clients.slice(0, 15)) assert.match(await client.request(), /200 OK[^]*fine/);
+  const next = launch(stage, 1);
+  await stage.serves(next, 1);
+  assert.deepEqual(await old.exit, [0, null], old.log);
+  assert.equal(await stage.stat("hot_restart.connections_moved"), 20);
+  for (const client of clients) {
+    assert.match(await client.request(), /200 OK[^]*fine/);
+    assert.equal(client.hasEnded, false);
+    client.socket.destroy();
+  }
+  await until(
+    async () => (await stage.stat("http.web.downstream_cx_active")) === 0,
+    "they are counted where they are",
+  );
+});
+
+test(
+  "a connection stays where the listener is another, or where that is asked for",
+  onLinux,
+  async () => {
+    await using stage = await GenerationStage.start();
+    const other = JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8"));
+    other.static_resources.listeners[0].per_connection_buffer_limit_bytes = 65_536;
+    stage.write("other.json", other);
+    let last = launch(stage, 0);
+    await stage.serves(last, 0);
+    for (const [number, config, flags] of [
+      [1, "other.json", []],
+      [2, "other.json", ["--keep-connections"]],
+    ] as const) {
+      const client = await Client.connect(stage.port);
+      assert.match(await client.request(), /200 OK/);
+      const next = launch(stage, number, config, flags);
+      await stage.serves(next, number);
+      assert.deepEqual(await last.exit, [0, null], last.log);
+      assert.equal(await stage.stat("hot_restart.connections_moved"), 0);
+      await until(() => client.hasEnded, "it has drained");
+      last = next;
+    }
+  },
+);
+
+test("an old one that is killed leaves a new one that opens its own sockets", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const old = launch(stage, 0);
+  await stage.serves(old, 0);
+  old.process.kill("SIGKILL");
+  await old.exit;
+  const next = launch(stage, 1);
+  await stage.serves(next, 1);
+  assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+});
+
+function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function portOf(server: net.Server): number {
+  return (server.address() as net.AddressInfo).port;
+}
+
+/** Whose cluster waits for a control plane that never answers. */
+function waiting(good: { readonly admin: object }): object {
+  return {
+    admin: good.admin,
+    node: { id: "n", cluster: "c" },
+    dynamic_resources: {
+      cds_config: {
+        resource_api_version: "V3",
+        initial_fetch_timeout: "0s",
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
+        },
+      },
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: "control",
+          type: "STATIC",
+          connect_timeout: "1s",
+          http2_protocol_options: {},
+          load_assignment: {
+            cluster_name: "control",
+            endpoints: [
+              {
+                lb_endpoints: [
+                  {
+                    endpoint: {
+                      address: { socket_address: { address: "127.0.0.1", port_value: 1 } },
+                    },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      ],
+    },
+  };
+}
