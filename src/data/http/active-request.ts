@@ -11,9 +11,10 @@ import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../upstream/cluster-table.ts";
+import { ActiveFraming } from "./active-framing.ts";
 import { instantAfter, never } from "./deadline-timer.ts";
 import { noHttpFilters } from "./filters/http-filter.ts";
-import { grpcReplyFields, isGrpcRequest } from "./grpc.ts";
+import { grpcReply } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import { hostRequestOf } from "./host-request.ts";
@@ -23,17 +24,18 @@ import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason } from "./local-replies.ts";
 import type { ComposedRequest } from "./request-composer.ts";
-import { isHeadMethod, isPostMethod, isRepeatableMethod } from "./repeatable-methods.ts";
+import { headAsksForTunnel, RequestTraits } from "./request-traits.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
-import { keepTexts, takeIn } from "./request-intake.ts";
+import { keepTexts, portOf, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "./response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
+import { type Redirect, RedirectTrail } from "./redirect-trail.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
-import { admittedType, asksForTunnel, connectType, isGranted, noUpgrade } from "./upgrade.ts";
+import { admittedType, noUpgrade } from "./upgrade.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
@@ -63,31 +65,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isFiltered = false;
   /** Made when it waits for the first time. */
   #wait: RequestWait | undefined;
-  #isHead = false;
-  #isPost = false;
-  #isRepeatable = false;
+  readonly #traits = new RequestTraits();
   #isSending = false;
   /** What it asks for and may have, as in `upgrade.ts`. */
   #upgradeType = noUpgrade;
-  #isChunked = false;
-  #isGrpc = false;
   #lastActivityMs = 0;
+  /** Of a request whose route follows redirects. */
+  #trail: RedirectTrail | undefined;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
     this.#context = context;
     this.#connection = connection;
     this.#sink = sink;
     this.#live = context.live;
-    this.#framing = {
-      isHttp10: false,
-      isHttp2: false,
-      upgradeType: noUpgrade,
-      isChunked: false,
-      isEmpty: false,
-      closes: false,
-      isHeadRequest: false,
-      live: this.#live,
-    };
+    this.#framing = new ActiveFraming(context.live);
     this.info = new RequestInfo(context, connection);
     this.#exchange = new Exchange(context, this);
   }
@@ -123,6 +114,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return this.#isFiltered;
   }
 
+  get isRedirected(): boolean {
+    return this.#trail !== undefined && this.#trail.redirects > 0;
+  }
+
   get target(): RequestTarget {
     return this.#context.view.target;
   }
@@ -135,6 +130,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** `requestHead` holds the request. Unless it is answered at once, its upstream head is composed: `send` follows. */
   begin(): void {
+    this.#open(requestHead.minorVersion);
+    this.#traits.read(this.#context.reactor.arena.bytes);
+    this.#proceed();
+  }
+
+  #open(minorVersion: number): void {
     const context = this.#context;
     const { reactor } = context;
     this.#phase = "active";
@@ -144,15 +145,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#isFiltered = false;
     this.#isSending = false;
     this.#upgradeType = noUpgrade;
-    this.#isChunked = requestHead.fields.isChunked;
-    this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
     this.#lastActivityMs = reactor.nowMs;
-    this.info.begin(reactor.nowMs, requestHead.minorVersion);
-    this.#readMethod();
+    this.info.begin(reactor.nowMs, minorVersion);
     context.count(httpStat.rqTotal);
     context.count(this.#sink.isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
-    this.#proceed();
   }
 
   /**
@@ -162,7 +159,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   resume(): void {
     this.#phase = "active";
     // A body that seemed to come in parts may have turned out to be none (HTTP/2).
-    this.#isChunked = requestHead.fields.isChunked;
+    this.#traits.isChunked = requestHead.fields.isChunked;
     this.#live.requestEnded();
     this.#takeLive();
     this.#proceed();
@@ -191,8 +188,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#phase = "active";
     this.#route = undefined;
     this.#takeLive();
-    this.#isHead = false;
-    this.#isGrpc = false;
+    this.#traits.clear();
     this.info.begin(reactor.nowMs, this.#sink.isHttp2 ? 2 : 1);
     this.#context.count(httpStat.rqTotal);
     this.#context.add(httpStat.rqActive, 1);
@@ -201,14 +197,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** A request that cannot be answered either: counted and logged when the codec resets it. */
   refuseSilently(): void {
-    const { reactor } = this.#context;
-    this.#phase = "active";
-    this.#route = undefined;
-    this.#takeLive();
-    this.info.begin(reactor.nowMs, 2);
-    this.#context.count(httpStat.rqTotal);
-    this.#context.count(httpStat.rqHttp2Total);
-    this.#context.add(httpStat.rqActive, 1);
+    this.#open(2);
   }
 
   /** Sends what `begin` composed, with the first part of the decoded body. */
@@ -219,23 +208,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const cluster = this.#cluster;
     if (cluster === undefined) return;
     this.#isSending = true;
+    this.#trail?.keepBody(this.#context.writer.buffer, start, end);
     const plan = {
       cluster,
       action,
       firstHost: this.#firstHost,
-      isHeadRequest: this.#isHead,
+      isHeadRequest: this.#traits.isHead,
       hostRequest: this.#hostRequest,
-      isRepeatable: this.#isRepeatable && isEnd && start === end,
-      isChunked: this.#isChunked,
+      isRepeatable: this.#traits.isRepeatable && isEnd && start === end,
+      isChunked: this.#traits.isChunked,
       upgradeType: this.#upgradeType,
-      endsTunnel: this.#endsTunnel(action),
+      endsTunnel: this.#traits.endsTunnel(action, this.#upgradeType),
     };
     this.#exchange.start(plan, { start, end, isEnd });
-  }
-
-  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
-    if (tunnelEnd === undefined) return false;
-    return this.#upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
   }
 
   /** A further part of the decoded body. */
@@ -244,6 +229,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
+    this.#trail?.keepBody(this.#context.writer.buffer, start, end);
     this.#exchange.sendBody({ start, end, isEnd });
   }
 
@@ -252,6 +238,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
+    this.#trail?.spoil();
     this.#exchange.sendTrailers(start, end);
   }
 
@@ -318,22 +305,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   onResponseHead(body: ResponseBody): void {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     const { info } = this;
-    const isHttp10 = info.minorVersion === 0;
-    const isTunnel = isGranted(this.#upgradeType, responseHead.status);
-    const hasBody = !isTunnel && !this.#isHead && !responseHead.isBodyless;
     const framing = this.#framing;
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
-    framing.isHttp10 = isHttp10;
-    framing.isHttp2 = this.#sink.isHttp2;
-    const hasNoLength = hasBody && body.contentLength < 0 && !framing.isHttp2;
-    framing.isEmpty = hasNoLength && body.isEnd && body.end === body.start;
-    framing.isChunked = hasNoLength && !framing.isEmpty && !isHttp10;
-    const isUnframed = hasNoLength && !framing.isEmpty && isHttp10;
-    framing.upgradeType = isTunnel ? this.#upgradeType : noUpgrade;
+    const isHttp10 = info.minorVersion === 0;
+    const upgradeType = this.#upgradeType;
+    const { isHttp2 } = this.#sink;
+    const isUnframed = framing.setFor(
+      { isHttp10, isHttp2, isHead: this.#traits.isHead, upgradeType },
+      body,
+    );
     // One that was declined has no end that the next request could follow.
-    if (!isTunnel && this.#upgradeType !== noUpgrade) this.#sink.closeAfterResponse();
-    framing.closes = !isTunnel && (this.#sink.decidesToClose() || isUnframed);
+    if (!framing.isTunnel && upgradeType !== noUpgrade) this.#sink.closeAfterResponse();
+    framing.closes = !framing.isTunnel && (this.#sink.decidesToClose() || isUnframed);
     this.#phase = "answering";
     if (!this.#context.responseComposer.compose(info, this.#responseChanges, framing)) {
       this.#exchange.cancel();
@@ -342,9 +326,43 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       return;
     }
     info.bytesSent += body.end - body.start;
-    if (isTunnel) this.#sink.onTunnel(this.#upgradeType);
+    if (framing.isTunnel) this.#sink.onTunnel(this.#upgradeType);
     this.#sink.sendHead(body, framing.isChunked);
     if (body.isEnd) this.#end();
+  }
+
+  redirect(): Redirect {
+    const listenerPort = portOf(this.#connection.listener.addresses[0]);
+    const { isRequestComplete } = this.#sink;
+    const downstream = { listenerPort, isRequestComplete };
+    return this.#trail?.judge(this.#route, downstream, this.#context) ?? "none";
+  }
+
+  /** One request ends here, unanswered, and the next one begins: Envoy counts and logs both. */
+  onRedirected(): void {
+    const { info } = this;
+    info.responseCode = responseHead.status;
+    info.responseCodeDetails = "internal_redirect";
+    const trail = this.#trail;
+    this.#finish(false);
+    this.#trail = trail;
+    this.#open(info.minorVersion);
+    this.#phase = "waiting";
+    this.#goOnLater();
+  }
+
+  /** When the connection of the answer is back in its pool. */
+  #goOnLater(): void {
+    const trail = this.#trail;
+    this.#context.reactor.atRoundEnd(() => {
+      if (trail === undefined || trail !== this.#trail || this.#phase !== "waiting") return;
+      const { arena } = this.#context.reactor;
+      trail.layOut(arena);
+      this.#traits.read(arena.bytes);
+      this.resume();
+      if (!this.isWaiting) trail.sendBody(this, arena);
+      if (this.isActive) this.#sink.atLatest(this.nextDeadlineMs());
+    });
   }
 
   onResponseBody(start: number, end: number, isEnd: boolean): void {
@@ -396,14 +414,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return instantAfter(this.info.startMs, this.#live.config.maxStreamDurationMs);
   }
 
-  #readMethod(): void {
-    const { bytes } = this.#context.reactor.arena;
-    const { methodStart, methodEnd } = requestHead;
-    this.#isHead = isHeadMethod(bytes, methodStart, methodEnd);
-    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
-    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
-  }
-
   #routeRequest(): void {
     const context = this.#context;
     // A route is found by the head as it came: filters do not change it, as in Envoy.
@@ -411,7 +421,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
-    if (this.#asksForTunnel && !this.#admitsUpgrade(route?.action)) {
+    if (
+      headAsksForTunnel(this.target.isConnect, context.reactor.arena) &&
+      !this.#admitsUpgrade(route?.action)
+    ) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
@@ -442,18 +455,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
         this.#sendLocal({ status: action.status, body: action.body, fields: [] });
         break;
       case "redirect":
-        context.count(httpStat.rqRedirect);
+        context.count(httpStat.rqDirectResponse);
         this.info.responseCodeDetails = "direct_response";
         this.#sendLocal(redirectReply(action, route.rewrite, context.view));
         break;
       default:
         action satisfies never;
     }
-  }
-
-  get #asksForTunnel(): boolean {
-    if (requestHead.upgradeIndex < 0 && !this.target.isConnect) return false;
-    return asksForTunnel(requestHead, this.#context.reactor.arena.buffer);
   }
 
   /** Counts one that is admitted. False: it asks for what it may not have. */
@@ -484,7 +492,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #waitsFor(want: OnDemandWant | undefined): boolean {
     if (want === undefined) return false;
     const { onDemand } = this.#context.worker;
-    this.#wait ??= new RequestWait(onDemand, () => this.#sink.onWaitEnd());
+    this.#wait ??= new RequestWait(onDemand, () => {
+      if (this.isRedirected) this.#goOnLater();
+      else this.#sink.onWaitEnd();
+    });
     if (!this.#wait.begin(want)) return false;
     this.#phase = "waiting";
     return true;
@@ -494,10 +505,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);
-      this.info.addFlag("NC");
-      this.info.responseCodeDetails = "cluster_not_found";
-      this.#sendLocal({ status: action.clusterNotFoundStatus, body: "", fields: [] });
-      return;
+      return this.#reply("noCluster", action.clusterNotFoundStatus);
     }
     this.info.upstreamCluster = cluster.config.name;
     this.#action = action;
@@ -510,7 +518,16 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     ) {
       this.#action = undefined;
       this.#reply("headTooLarge");
+      return;
     }
+    if (action.internalRedirect !== undefined) this.#keepTrail(cluster);
+  }
+
+  #keepTrail({ config }: UpstreamCluster): void {
+    const { writer, isTls, view } = this.#context;
+    if (this.target.isConnect || this.#upgradeType !== noUpgrade) return;
+    this.#trail ??= new RedirectTrail(config.perConnectionBufferLimitBytes);
+    this.#trail.keepHead(writer, isTls && view.scheme() === "https");
   }
 
   #reply(reason: LocalReplyReason, status = 0): void {
@@ -521,29 +538,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #sendLocal(given: LocalReply): void {
-    const reply = this.#isGrpc ? this.#grpcReply(given) : given;
+    const reply = this.#traits.isGrpc ? grpcReply(given, this.#traits.isHead) : given;
     const { writer } = this.#context;
     const framing = this.#framing;
     this.#phase = "answering";
     this.info.responseCode = reply.status;
-    this.info.bytesSent += this.#isHead ? 0 : Buffer.byteLength(reply.body);
-    framing.isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
-    framing.isHttp2 = this.#sink.isHttp2;
-    framing.isChunked = false;
-    framing.isEmpty = false;
-    framing.upgradeType = noUpgrade;
-    framing.isHeadRequest = this.#isHead;
+    this.info.bytesSent += this.#traits.isHead ? 0 : Buffer.byteLength(reply.body);
+    const isHttp10 = this.info.minorVersion === 0 && this.#live.config.acceptHttp10;
+    framing.setForLocal({ isHttp10, isHttp2: this.#sink.isHttp2, isHead: this.#traits.isHead });
     framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
     const { responseComposer } = this.#context;
     const end = responseComposer.composeLocal(this.info, reply, framing, this.#responseChanges);
     this.#sink.sendHead({ start: writer.at, end, isEnd: true }, false);
     this.#end();
-  }
-
-  /** A client that speaks gRPC looks for the status in a field, and at no body. */
-  #grpcReply({ status, body, fields }: LocalReply): LocalReply {
-    const message = this.#isHead ? "" : body;
-    return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
   }
 
   /** A deadline passed: an answer if there was none yet, else the end of the connection. */
@@ -573,10 +580,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   /** Counts and logs; the object may begin the next request. */
-  #finish(): void {
+  #finish(isAnswered = true): void {
     const { reactor } = this.#context;
     const { info } = this;
     this.#phase = "none";
+    this.#trail = undefined;
     this.#wait?.end();
     this.#isSending = false;
     this.#action = undefined;
@@ -586,7 +594,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#context.add(httpStat.rqActive, -1);
     if (this.#upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
     this.#upgradeType = noUpgrade;
-    if (info.responseCode > 0) {
+    if (isAnswered && info.responseCode > 0) {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);
     }
