@@ -14,6 +14,7 @@ import { PartialHead } from "../http1/partial-head.ts";
 import { incomplete } from "../http1/parse-headers.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { MessageSender } from "../http1/message-sender.ts";
+import { properCaseHead, properCaseLines } from "../http1/proper-case.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
@@ -109,6 +110,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
+    if (this.host.cluster.config.http1ProperCase === true) properCaseHead(writer);
     this.#sender.sendHead(writer, body, isChunked);
   }
 
@@ -119,7 +121,9 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   sendTrailers(start: number, end: number): void {
-    if (this.host.cluster.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    const { http1Trailers, http1ProperCase } = this.host.cluster.config;
+    if (http1ProperCase === true) properCaseLines(this.#pool.writer.bytes, start, end);
+    if (http1Trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
   }
 
