@@ -53,6 +53,7 @@ const routes = [
 const domains = ["a.test", "b.test", "b.test:8080"];
 const listener = httpListener("edge", {
   use_remote_address: true,
+  http_protocol_options: { enable_trailers: true },
   route_config: { name: "routes", virtual_hosts: [{ name: "all", domains, routes }] },
 });
 
@@ -72,6 +73,8 @@ interface Case {
   readonly method?: string;
   readonly body?: string;
   readonly fields?: Readonly<Record<string, string>>;
+  /** Over HTTP/1; they get lost on the way. */
+  readonly hasTrailers?: boolean;
   readonly status: number;
   readonly seen?: Partial<Seen>;
   readonly absent?: readonly string[];
@@ -111,6 +114,15 @@ const cases: Readonly<Record<string, Case>> = {
     location: end,
     ...post,
     fields: { "transfer-encoding": "chunked" },
+    status: 200,
+    seen: { ...atEnd, ...post },
+  },
+  "a body with trailers": {
+    path: "/plain",
+    location: end,
+    ...post,
+    fields: { "transfer-encoding": "chunked" },
+    hasTrailers: true,
     status: 200,
     seen: { ...atEnd, ...post },
   },
@@ -203,7 +215,7 @@ const cases: Readonly<Record<string, Case>> = {
 
 /** Of both protocols together. */
 const counted = {
-  "cluster.host.upstream_internal_redirect_succeeded_total": 38,
+  "cluster.host.upstream_internal_redirect_succeeded_total": 40,
   "cluster.host.upstream_internal_redirect_failed_total": 28,
   "http.edge.passthrough_internal_redirect_bad_location": 4,
   "http.edge.passthrough_internal_redirect_unsafe_scheme": 4,
@@ -211,8 +223,8 @@ const counted = {
   "http.edge.passthrough_internal_redirect_predicate": 6,
   "http.edge.passthrough_internal_redirect_too_many_redirects": 6,
   "http.edge.rq_direct_response": 2,
-  "http.edge.downstream_rq_total": 102,
-  "http.edge.downstream_rq_completed": 64,
+  "http.edge.downstream_rq_total": 106,
+  "http.edge.downstream_rq_completed": 66,
   "http.edge.downstream_rq_active": 0,
 };
 
@@ -264,6 +276,7 @@ async function overHttp1(port: number, each: Case): Promise<Answer> {
       : { "content-length": String(body.length) };
   const headers = { host: "a.test", ...length, ...fieldsOf(each) };
   const sent = request({ host: "127.0.0.1", port, path, method, agent: false, headers });
+  if (each.hasTrailers === true) sent.addTrailers({ "x-trailer": "1" });
   sent.end(body);
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   return { status: response.statusCode ?? 0, body: await text(response) };

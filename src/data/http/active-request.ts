@@ -238,7 +238,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#lastActivityMs = this.#context.reactor.nowMs;
     this.info.requestEndAtMs = this.#lastActivityMs;
     if (this.#phase === "none" || !this.#isSending) return;
-    this.#trail?.spoil();
     this.#exchange.sendTrailers(start, end);
   }
 

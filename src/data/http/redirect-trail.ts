@@ -74,15 +74,16 @@ export class RedirectTrail {
     if (this.redirects === 0) this.#isHttps = isHttps;
   }
 
+  /** What is kept of it, and sent once more; trailers are not, as in Envoy. */
   keepBody(buffer: Buffer, start: number, end: number): void {
     if (this.redirects > 0 || start === end || this.#isSpoilt) return;
     this.#bodyBytes += end - start;
-    if (this.#bodyBytes > this.#bytesMax) this.spoil();
+    if (this.#bodyBytes > this.#bytesMax) this.#spoil();
     else this.#body.push(Buffer.from(buffer.subarray(start, end)));
   }
 
   /** It cannot be sent once more. */
-  spoil(): void {
+  #spoil(): void {
     this.#isSpoilt = true;
     this.#body = [];
   }
