@@ -17,6 +17,7 @@ import type {
 import type { ClusterConfig } from "../../shared/config/cluster-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { isProperCase } from "./http1-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { judgeUpstreamFilters } from "./http-filter-configs.ts";
 
@@ -29,6 +30,7 @@ type ProtocolConfig = Pick<
   ClusterConfig,
   | "protocol"
   | "http1Trailers"
+  | "http1ProperCase"
   | "http2"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
@@ -94,6 +96,7 @@ function protocolConfig(
   return {
     protocol,
     http1Trailers: http1?.enableTrailers ?? false,
+    ...(isProperCase(http1) && { http1ProperCase: true }),
     http2: decodeHttp2Options(http2, undefined, context),
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),

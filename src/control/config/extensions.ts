@@ -12,6 +12,7 @@ export type ExtensionCategory =
   | "certificate validator"
   | "HTTP filter"
   | "injected credential"
+  | "internal redirect predicate"
   | "custom matcher"
   | "filter chain action"
   | "input matcher"
@@ -39,6 +40,7 @@ export interface Extension {
 }
 
 export type ExtensionKind =
+  | "allowListedRoutes"
   | "applicationProtocolInput"
   | "chainName"
   | "credentialInjector"
@@ -62,11 +64,13 @@ export type ExtensionKind =
   | "onDemand"
   | "originalDestination"
   | "originalSource"
+  | "previousRoutes"
   | "proxyProtocol"
   | "random"
   | "rawBuffer"
   | "roundRobin"
   | "router"
+  | "safeCrossScheme"
   | "serverNameInput"
   | "serverNames"
   | "sourceIpInput"
@@ -250,6 +254,24 @@ const extensions: readonly Extension[] = [
     name: "envoy.http.injected_credentials.generic",
     typeName: "envoy.extensions.http.injected_credentials.generic.v3.Generic",
     kind: "genericCredential",
+  },
+  {
+    category: "internal redirect predicate",
+    name: "envoy.internal_redirect_predicates.previous_routes",
+    typeName: "envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig",
+    kind: "previousRoutes",
+  },
+  {
+    category: "internal redirect predicate",
+    name: "envoy.internal_redirect_predicates.allow_listed_routes",
+    typeName: "envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig",
+    kind: "allowListedRoutes",
+  },
+  {
+    category: "internal redirect predicate",
+    name: "envoy.internal_redirect_predicates.safe_cross_scheme",
+    typeName: "envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig",
+    kind: "safeCrossScheme",
   },
   {
     category: "upstream HTTP filter",

@@ -10,6 +10,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
+import { isProperCase } from "./http1-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
@@ -66,6 +67,7 @@ export function decodeHttpConnectionManager(
     stripPort: decodeStripPort(message),
     acceptHttp10: http1?.acceptHttp10 ?? false,
     http1Trailers: http1?.enableTrailers ?? false,
+    ...(isProperCase(http1) && { http1ProperCase: true }),
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
     allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
     upgrades: decodeManagerUpgrades(message.upgradeConfigs, context),

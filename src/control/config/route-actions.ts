@@ -16,6 +16,7 @@ import type {
 import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { decodeInlineText } from "./data-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeInternalRedirect } from "./internal-redirects.ts";
 import { decodePerFilterConfigs } from "./per-filter-config.ts";
 import { decodeRegexRewrite } from "./matchers.ts";
 import { decodeRouteUpgrades, decodeTunnelEnd } from "./upgrades.ts";
@@ -61,6 +62,7 @@ function decodeClusterAction(
     context.refuse("Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy");
   const retryPolicy = message.retryPolicy ?? defaults.retryPolicy;
   const tunnelEnd = decodeTunnelEnd(message.upgradeConfigs);
+  const internalRedirect = decodeInternalRedirect(message, context);
   return {
     kind: "cluster",
     clusters: decodeClusters(message, context),
@@ -74,6 +76,7 @@ function decodeClusterAction(
     retryPolicy: retryPolicy && decodeRetryPolicy(retryPolicy),
     upgrades: decodeRouteUpgrades(message.upgradeConfigs, context),
     ...(tunnelEnd && { tunnelEnd }),
+    ...(internalRedirect && { internalRedirect }),
     priority: Number(message.priority) === 1 ? "high" : "default",
   };
 }

@@ -10,36 +10,43 @@ import type { ClusterAction } from "../../shared/config/route-config.ts";
 import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { ResponseFlag } from "../network/stream-info.ts";
-import { instantAfter, never } from "./deadline-timer.ts";
-import { noHttpFilters } from "./filters/http-filter.ts";
+import { never } from "./deadline-timer.ts";
+import { firstRefusal, noHttpFilters } from "./filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { grpcReply, isGrpcRequest } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { requestHead } from "./http1/request-head.ts";
+import { responseHead } from "./http1/response-head.ts";
 import type { LiveConfig } from "./live-config.ts";
 import { localReplies, type LocalReplyReason } from "./local-replies.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "./request-composer.ts";
+import { type Overdue, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import type { FilterManager } from "./filters/filter-manager.ts";
 import { requestFacts } from "./request-facts.ts";
 import { ResponseWay } from "./response-way.ts";
-import { keepTexts, readTarget, takeIn } from "./request-intake.ts";
+import { keepTexts, portOf, readTarget, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "./response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
+import type { Redirect } from "./redirect-trail.ts";
 import { redirectReply } from "./router/redirect-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
-import { noUpgrade } from "./upgrade.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
 import type { ResponseBody } from "./upstream/upstream-request.ts";
 
 const noChanges: readonly HeadChange[] = [];
+const overdueStats: Readonly<Record<Overdue, number>> = {
+  streamIdle: httpStat.rqIdleTimeout,
+  maxDuration: httpStat.rqMaxDuration,
+  requestTimeout: httpStat.rqTimeout,
+};
 
 /** `waiting`: for something that main was asked for; the connection keeps its bytes. */
 type Phase = "none" | "active" | "waiting" | "answering";
@@ -50,6 +57,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #exchange: Exchange;
   readonly #outgoing: OutgoingRequest;
   readonly #response: ResponseWay;
+  readonly #times: RequestTimes;
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -59,8 +67,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** Of a request whose filters see more than heads. */
   #filtered: FilteredRequest | undefined;
   #filteredOwner: FilteredOwner | undefined;
-  #isExchangeFull = false;
-  #isPaused = false;
   /** These two are the request's from its beginning to its end. */
   #live: LiveConfig;
   #filters = noHttpFilters;
@@ -68,7 +74,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** Made when it waits for the first time. */
   #wait: RequestWait | undefined;
   #isGrpc = false;
-  #lastActivityMs = 0;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
     this.#context = context;
@@ -79,6 +84,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#response = new ResponseWay(context, this.info, sink);
     this.#exchange = new Exchange(context, this);
     this.#outgoing = new OutgoingRequest(context, this.#exchange);
+    this.#times = new RequestTimes(this.info, this.#outgoing);
   }
 
   /** Serves another connection from now on. Only while not active. */
@@ -113,6 +119,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     return this.#isFiltered;
   }
 
+  /** It follows a redirect: the connection manager has done its part already. */
+  get isRedirected(): boolean {
+    return this.#outgoing.isRedirected;
+  }
+
   get target(): RequestTarget {
     return this.#context.view.target;
   }
@@ -125,21 +136,32 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** `requestHead` holds the request. Unless it is answered at once, its upstream head is composed: `send` follows. */
   begin(): void {
+    this.#open(requestHead.minorVersion);
+    this.#readHead();
+    this.#proceed();
+  }
+
+  #open(minorVersion: number): void {
     const context = this.#context;
-    const { reactor } = context;
+    const { nowMs } = context.reactor;
     this.#phase = "active";
     this.#route = undefined;
-    this.#outgoing.begin();
-    this.#response.isHead = this.#outgoing.isHead;
+    this.#isGrpc = false;
+    this.#response.isHead = false;
     this.#takeLive();
     this.#isFiltered = false;
-    this.#isGrpc = isGrpcRequest(reactor.arena.bytes);
-    this.#lastActivityMs = reactor.nowMs;
-    this.info.begin(reactor.nowMs, requestHead.minorVersion);
+    this.#times.lastActivityMs = nowMs;
+    this.info.begin(nowMs, minorVersion);
     context.count(httpStat.rqTotal);
-    context.count(this.#sink.isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     context.add(httpStat.rqActive, 1);
-    this.#proceed();
+  }
+
+  #readHead(): void {
+    const { isHttp2 } = this.#sink;
+    this.#context.count(isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
+    this.#outgoing.begin();
+    this.#response.isHead = this.#outgoing.isHead;
+    this.#isGrpc = isGrpcRequest(this.#context.reactor.arena.bytes);
   }
 
   /**
@@ -174,25 +196,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** A head that could not be read: answered as a request all the same, and logged. */
   refuse(reason: LocalReplyReason): void {
-    this.#beginRefused(this.#sink.isHttp2 ? 2 : 1);
-    this.#response.isHead = false;
-    this.#isGrpc = false;
+    this.#open(this.#sink.isHttp2 ? 2 : 1);
     this.#reply(reason);
   }
 
   /** A request that cannot be answered either: counted and logged when the codec resets it. */
   refuseSilently(): void {
-    this.#beginRefused(2);
+    this.#open(2);
     this.#context.count(httpStat.rqHttp2Total);
-  }
-
-  #beginRefused(minorVersion: number): void {
-    this.#phase = "active";
-    this.#route = undefined;
-    this.#takeLive();
-    this.info.begin(this.#context.reactor.nowMs, minorVersion);
-    this.#context.count(httpStat.rqTotal);
-    this.#context.add(httpStat.rqActive, 1);
   }
 
   /** Sends what `begin` composed, with the first part of the decoded body. */
@@ -206,8 +217,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** A further part of the decoded body. */
   sendBody(start: number, end: number, isEnd: boolean): void {
     this.info.bytesReceived += end - start;
-    this.#lastActivityMs = this.#context.reactor.nowMs;
-    if (isEnd) this.info.requestEndAtMs = this.#lastActivityMs;
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    if (isEnd) this.info.requestEndAtMs = this.#times.lastActivityMs;
     if (this.#phase === "none") return;
     if (this.#filtered !== undefined) this.#filtered.manager.decodeData(start, end, isEnd);
     else if (this.#outgoing.isSending) this.#outgoing.send(start, end, isEnd);
@@ -215,8 +226,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the request is over. */
   sendTrailers(start: number, end: number): void {
-    this.#lastActivityMs = this.#context.reactor.nowMs;
-    this.info.requestEndAtMs = this.#lastActivityMs;
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    this.info.requestEndAtMs = this.#times.lastActivityMs;
     if (this.#phase === "none") return;
     if (this.#filtered !== undefined) this.#filtered.manager.decodeTrailers();
     else this.#outgoing.sendTrailers(start, end);
@@ -260,30 +271,19 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   nextDeadlineMs(): number {
     if (this.#phase === "none") return never;
-    return Math.min(
-      this.#idleAtMs,
-      this.#durationEndsAtMs,
-      this.#requestDueMs(),
-      this.#exchange.nextDeadlineMs(),
-    );
-  }
-
-  #requestDueMs(): number {
-    if (this.#sink.isRequestComplete || this.#outgoing.upgradeType !== noUpgrade) return never;
-    return instantAfter(this.info.startMs, this.#live.config.requestTimeoutMs);
+    return Math.min(this.#times.nextMs(this.#live, this.#sink), this.#exchange.nextDeadlineMs());
   }
 
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
     if (this.#phase === "none") return;
     // What is due next may be the exchange's again: a retry without delay.
-    if (nowMs >= this.#idleAtMs) this.#timeOut(httpStat.rqIdleTimeout, "streamIdle");
-    else if (nowMs >= this.#durationEndsAtMs) this.#timeOut(httpStat.rqMaxDuration, "maxDuration");
-    else if (nowMs >= this.#requestDueMs()) this.#timeOut(httpStat.rqTimeout, "requestTimeout");
+    const reason = this.#times.overdue(nowMs, this.#live, this.#sink);
+    if (reason !== undefined) this.#timeOut(reason);
   }
 
   onResponseHead(body: ResponseBody): void {
-    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
     const { start, end, isEnd } = body;
     const manager = this.#filtered?.manager;
     this.#contentLength =
@@ -315,14 +315,48 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (isEnd) this.#end();
   }
 
+  redirect(): Redirect {
+    const listenerPort = portOf(this.#connection.listener.addresses[0]);
+    const { isRequestComplete } = this.#sink;
+    return this.#outgoing.redirect(this.#route, { listenerPort, isRequestComplete });
+  }
+
+  /** One request ends here, unanswered, and the next one begins: Envoy counts and logs both. */
+  onRedirected(): void {
+    const { info } = this;
+    info.responseCode = responseHead.status;
+    info.responseCodeDetails = "internal_redirect";
+    const trail = this.#outgoing.takeTrail();
+    this.#finish(false);
+    this.#outgoing.trail = trail;
+    this.#open(info.minorVersion);
+    this.#phase = "waiting";
+    this.#goOnLater();
+  }
+
+  /** When the connection of the answer is back in its pool. */
+  #goOnLater(): void {
+    const { trail } = this.#outgoing;
+    this.#context.reactor.atRoundEnd(() => {
+      if (trail === undefined || trail !== this.#outgoing.trail || this.#phase !== "waiting")
+        return;
+      const { arena } = this.#context.reactor;
+      trail.layOut(arena);
+      this.#readHead();
+      this.resume();
+      if (!this.isWaiting) trail.sendBody(this, arena);
+      if (this.isActive) this.#sink.atLatest(this.nextDeadlineMs());
+    });
+  }
+
   onResponseBody(start: number, end: number, isEnd: boolean): void {
-    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
     if (this.#filtered === undefined) this.#sendResponse(start, end, isEnd);
     else this.#filtered.manager.encodeData(start, end, isEnd);
   }
 
   onResponseTrailers(start: number, end: number): void {
-    this.#lastActivityMs = this.#context.reactor.nowMs;
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
     if (this.#filtered === undefined) this.#sendResponseTrailers(start, end);
     else this.#filtered.manager.encodeTrailers();
   }
@@ -349,16 +383,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   setRequestReading(on: boolean): void {
-    this.#isExchangeFull = !on;
-    this.#updateReading();
-  }
-
-  /** The exchange and a filter may each want a pause. */
-  #updateReading(): void {
-    const isPaused = this.#isExchangeFull || this.#filtered?.isRequestHeld === true;
-    if (isPaused === this.#isPaused) return;
-    this.#isPaused = isPaused;
-    this.#sink.setRequestReading(!isPaused);
+    if (this.#filtered === undefined) this.#sink.setRequestReading(on);
+    else this.#filtered.setRequestReading(on);
   }
 
   atLatest(dueMs: number): void {
@@ -371,15 +397,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#filtered !== undefined) return [...ofRoute, this.#filtered.manager.encodeChange];
     const { ofResponses } = this.#filters;
     return ofResponses.length === 0 ? ofRoute : [...ofRoute, ...ofResponses];
-  }
-
-  get #idleAtMs(): number {
-    const limitMs = this.#outgoing.action?.idleTimeoutMs ?? this.#live.config.streamIdleTimeoutMs;
-    return instantAfter(this.#lastActivityMs, limitMs);
-  }
-
-  get #durationEndsAtMs(): number {
-    return instantAfter(this.info.startMs, this.#live.config.maxStreamDurationMs);
   }
 
   #routeRequest(): void {
@@ -420,34 +437,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     this.#route = route;
     const { action } = route;
-    switch (action.kind) {
-      case "cluster":
-        this.#toCluster(route, action, cluster);
-        break;
-      case "directResponse":
-        context.count(httpStat.rqDirectResponse);
-        this.info.responseCodeDetails = "direct_response";
-        this.#sendLocal({ status: action.status, body: action.body, fields: [] });
-        break;
-      case "redirect":
-        context.count(httpStat.rqRedirect);
-        this.info.responseCodeDetails = "direct_response";
-        this.#sendLocal(redirectReply(action, route.rewrite, context.view));
-        break;
-      default:
-        action satisfies never;
-    }
+    if (action.kind === "cluster") return this.#toCluster(route, action, cluster);
+    context.count(httpStat.rqDirectResponse);
+    this.info.responseCodeDetails = "direct_response";
+    const isDirect = action.kind === "directResponse";
+    this.#sendLocal(
+      isDirect ? { ...action, fields: [] } : redirectReply(action, route.rewrite, context.view),
+    );
   }
 
   #filterRequest(): LocalReplyReason | undefined {
     const { requestComposer, reactor } = this.#context;
     const extra = requestComposer.prepare(this);
     this.#isFiltered = true;
-    let refusal: LocalReplyReason | undefined;
-    for (const filter of this.#filters.ofRequests) {
-      refusal = filter.onRequest?.(reactor.arena.bytes, extra, this.info);
-      if (refusal !== undefined) break;
-    }
+    const refusal = firstRefusal(this.#filters, reactor.arena.bytes, extra, this.info);
     requestComposer.capture(this.info);
     return refusal;
   }
@@ -496,10 +499,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
         this.#answerInstead(() => this.#sendLocal(reply));
       },
       refuse: (reason) => this.#answerInstead(() => this.#reply(reason)),
-      onHeldChanged: () => {
-        this.#updateReading();
-        this.setResponseReading(!this.#sink.isOutputFull);
-      },
+      setRequestReading: (on) => this.#sink.setRequestReading(on),
+      onResponseHeldChanged: () => this.setResponseReading(!this.#sink.isOutputFull),
     };
   }
 
@@ -526,7 +527,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #waitsFor(want: OnDemandWant | undefined): boolean {
     if (want === undefined) return false;
     const { onDemand } = this.#context.worker;
-    this.#wait ??= new RequestWait(onDemand, () => this.#sink.onWaitEnd());
+    this.#wait ??= new RequestWait(onDemand, () => {
+      if (this.isRedirected) this.#goOnLater();
+      else this.#sink.onWaitEnd();
+    });
     if (!this.#wait.begin(want)) return false;
     this.#phase = "waiting";
     return true;
@@ -536,15 +540,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const cluster = this.#context.worker.clusters.get(name);
     if (cluster === undefined) {
       this.#context.count(httpStat.noCluster);
-      this.info.addFlag("NC");
-      this.info.responseCodeDetails = "cluster_not_found";
-      this.#sendLocal({ status: action.clusterNotFoundStatus, body: "", fields: [] });
-      return;
+      return this.#reply("noCluster", action.clusterNotFoundStatus);
     }
     this.info.upstreamCluster = cluster.config.name;
     this.#outgoing.aim(cluster, action, this.#connection);
     const { hostname } = this.#outgoing;
-    if (this.#context.requestComposer.compose(this, route, hostname)) return;
+    if (this.#context.requestComposer.compose(this, route, hostname))
+      return this.#outgoing.keepTrail(cluster, action);
     this.#outgoing.forget();
     this.#reply("headTooLarge");
   }
@@ -565,8 +567,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   /** A deadline passed: an answer if there was none yet, else the end of the connection. */
-  #timeOut(offset: number, reason: "streamIdle" | "maxDuration" | "requestTimeout"): void {
-    this.#context.count(offset);
+  #timeOut(reason: Overdue): void {
+    this.#context.count(overdueStats[reason]);
     this.#exchange.cancel();
     if (this.#response.isHeadSent)
       this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
@@ -591,18 +593,17 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   /** Counts and logs; the object may begin the next request. */
-  #finish(): void {
+  #finish(isAnswered = true): void {
     const { reactor } = this.#context;
     const { info } = this;
     this.#phase = "none";
     this.#wait?.end();
-    this.#filtered?.manager.end();
+    this.#filtered?.end();
     this.#filtered = undefined;
-    this.#updateReading();
     this.#outgoing.end();
     info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
-    if (info.responseCode > 0) {
+    if (isAnswered && info.responseCode > 0) {
       this.#context.countResponse(info.responseCode);
       this.#context.record(httpStat.rqTime, info.endMs - info.startMs);
     }

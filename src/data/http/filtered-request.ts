@@ -32,7 +32,9 @@ export interface FilteredOwner {
   sendResponseTrailers(start: number, end: number): void;
   reply(reply: LocalReply, details: string): void;
   refuse(reason: LocalReplyReason): void;
-  onHeldChanged(): void;
+  /** Of the client's side. */
+  setRequestReading(on: boolean): void;
+  onResponseHeldChanged(): void;
 }
 
 export interface FilteredOptions {
@@ -47,9 +49,11 @@ export class FilteredRequest implements FilteredStream {
   readonly manager: FilterManager;
   readonly decoded: FilteredWay;
   readonly encoded: FilteredWay;
-  isRequestHeld = false;
   isResponseHeld = false;
   readonly #owner: FilteredOwner;
+  #isHeldByFilter = false;
+  #isExchangeFull = false;
+  #isPaused = false;
 
   constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
     this.#owner = owner;
@@ -57,6 +61,27 @@ export class FilteredRequest implements FilteredStream {
     this.decoded = this.#decodedWay(options.found);
     this.encoded = this.#encodedWay();
     this.manager = new FilterManager(context, this, options);
+  }
+
+  /** The exchange takes more of the request, or no more. */
+  setRequestReading(on: boolean): void {
+    this.#isExchangeFull = !on;
+    this.#updateReading();
+  }
+
+  /** The request is over, whatever its end was. */
+  end(): void {
+    this.#isHeldByFilter = false;
+    this.#isExchangeFull = false;
+    this.#updateReading();
+    this.manager.end();
+  }
+
+  #updateReading(): void {
+    const isPaused = this.#isExchangeFull || this.#isHeldByFilter;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#owner.setRequestReading(!isPaused);
   }
 
   /** The status stands; what is no field is left out of the answer with the reason in its place. */
@@ -90,8 +115,8 @@ export class FilteredRequest implements FilteredStream {
       send: (start, end, isEnd) => owner.sendRequest(start, end, isEnd),
       sendTrailers: (start, end) => owner.sendRequestTrailers(start, end),
       setHeld: (held) => {
-        this.isRequestHeld = held;
-        owner.onHeldChanged();
+        this.#isHeldByFilter = held;
+        this.#updateReading();
       },
     };
   }
@@ -111,7 +136,7 @@ export class FilteredRequest implements FilteredStream {
       sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),
       setHeld: (held) => {
         this.isResponseHeld = held;
-        owner.onHeldChanged();
+        owner.onResponseHeldChanged();
       },
     };
   }

@@ -43,23 +43,14 @@ const statusOfHttp: ReadonlyMap<number, number> = new Map([
 ]);
 const unknown = 2;
 
-/** What a local reply says to a client that speaks gRPC, in place of its status and body. */
-export function grpcReplyFields(
-  status: number,
-  message: string,
-): readonly (readonly [name: string, value: string])[] {
-  const fields: (readonly [string, string])[] = [
+/** A local reply as a client that speaks gRPC wants it: it looks for the status in a field, and at no body. */
+export function grpcReply({ status, body, fields }: LocalReply, isHead: boolean): LocalReply {
+  const own: (readonly [string, string])[] = [
     ["content-type", "application/grpc"],
     ["grpc-status", String(statusOfHttp.get(status) ?? unknown)],
   ];
-  if (message !== "") fields.push(["grpc-message", percentEncoded(message)]);
-  return fields;
-}
-
-/** A client that speaks gRPC looks for the status in a field, and at no body. */
-export function grpcReply({ status, body, fields }: LocalReply, isHead: boolean): LocalReply {
-  const message = isHead ? "" : body;
-  return { status: 200, body: "", fields: [...grpcReplyFields(status, message), ...fields] };
+  if (body !== "" && !isHead) own.push(["grpc-message", percentEncoded(body)]);
+  return { status: 200, body: "", fields: [...own, ...fields] };
 }
 
 /** As `Grpc-Message` wants it: visible ASCII but the percent sign. */

@@ -24,6 +24,7 @@ import type { HttpContext } from "./http-context.ts";
 import { latin1 } from "./http1/ascii.ts";
 import { ChunkedDecoder } from "./http1/chunked-decoder.ts";
 import { PartialHead } from "./http1/partial-head.ts";
+import { properCaseHead, properCaseLines } from "./http1/proper-case.ts";
 import { headProblem, requestHead } from "./http1/request-head.ts";
 import { MessageSender } from "./http1/message-sender.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
@@ -176,7 +177,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendHead(body: BodyPart, isChunked: boolean): void {
-    this.#sender.sendHead(this.#context.writer, body, isChunked);
+    const { writer, config } = this.#context;
+    if (config.http1ProperCase === true) properCaseHead(writer);
+    this.#sender.sendHead(writer, body, isChunked);
   }
 
   sendBody(start: number, end: number, isEnd: boolean): void {
@@ -188,7 +191,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendTrailers(start: number, end: number): void {
-    if (this.#context.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    const { config, reactor } = this.#context;
+    if (config.http1ProperCase === true) properCaseLines(reactor.arena.bytes, start, end);
+    if (config.http1Trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
   }
 

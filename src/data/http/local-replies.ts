@@ -49,6 +49,7 @@ export const localReplies = {
     undefined,
   ),
   overload: answer(503, "envoy overloaded", "overload", undefined),
+  noCluster: answer(503, "", "cluster_not_found", "NC"),
   noRoute: answer(404, "", "route_not_found", "NR"),
   headerTimeout: answer(408, "request header timeout", "request_header_timeout", undefined),
   requestTimeout: answer(408, "request timeout", "request_overall_timeout", undefined),

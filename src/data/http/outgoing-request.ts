@@ -12,7 +12,9 @@ import type { UpstreamCluster, UpstreamHost, HostRequest } from "../upstream/clu
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
 import { requestHead } from "./http1/request-head.ts";
+import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
 import { isHeadMethod, isPostMethod, isRepeatableMethod } from "./repeatable-methods.ts";
+import type { CompiledRoute } from "./router/compiled-route.ts";
 import { httpStat } from "./stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
 import type { Exchange } from "./upstream/exchange.ts";
@@ -23,6 +25,8 @@ export class OutgoingRequest {
   isChunked = false;
   /** What it asks for and may have, as in `upgrade.ts`. */
   upgradeType = noUpgrade;
+  /** Of a request whose route follows redirects. */
+  trail: RedirectTrail | undefined;
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   #isPost = false;
@@ -90,11 +94,15 @@ export class OutgoingRequest {
 
   /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
   send(start: number, end: number, isEnd: boolean): void {
-    if (this.#isSending) return this.#exchange.sendBody({ start, end, isEnd });
+    if (this.#isSending) {
+      this.trail?.keepBody(this.#context.writer.buffer, start, end);
+      return this.#exchange.sendBody({ start, end, isEnd });
+    }
     const action = this.#action;
     const cluster = this.#cluster;
     if (action === undefined || cluster === undefined) return;
     this.#isSending = true;
+    this.trail?.keepBody(this.#context.writer.buffer, start, end);
     const plan = {
       cluster,
       action,
@@ -107,6 +115,31 @@ export class OutgoingRequest {
       endsTunnel: this.#endsTunnel(action),
     };
     this.#exchange.start(plan, { start, end, isEnd });
+  }
+
+  get isRedirected(): boolean {
+    return (this.trail?.redirects ?? 0) > 0;
+  }
+
+  /** Its head is composed. */
+  keepTrail({ config }: UpstreamCluster, { internalRedirect }: ClusterAction): void {
+    const { writer, isTls, view } = this.#context;
+    if (internalRedirect === undefined || view.target.isConnect) return;
+    if (this.upgradeType !== noUpgrade) return;
+    this.trail ??= new RedirectTrail(config.perConnectionBufferLimitBytes);
+    this.trail.keepHead(writer, isTls && view.scheme() === "https");
+  }
+
+  /** Whether the response whose head was parsed last leads elsewhere, and is followed. */
+  redirect(route: CompiledRoute | undefined, downstream: RedirectedDownstream): Redirect {
+    return this.trail?.judge(route, downstream, this.#context) ?? "none";
+  }
+
+  /** It goes on with the next request. */
+  takeTrail(): RedirectTrail | undefined {
+    const { trail } = this;
+    this.trail = undefined;
+    return trail;
   }
 
   sendTrailers(start: number, end: number): void {
@@ -124,6 +157,7 @@ export class OutgoingRequest {
   /** The request is over. */
   end(): void {
     this.forget();
+    this.trail = undefined;
     if (this.upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
     this.upgradeType = noUpgrade;
   }

@@ -47,6 +47,8 @@ export interface ComposedRequest {
   readonly upgradeType: string;
   /** `prepare` was called for it. */
   readonly isFiltered: boolean;
+  /** A redirect led to it: the connection manager's fields are there since the first leg. */
+  readonly isRedirected: boolean;
 }
 
 export class RequestComposer {
@@ -62,8 +64,9 @@ export class RequestComposer {
    * is `compose`, or an answer.
    */
   prepare(request: ComposedRequest): ExtraFields {
-    if (requestHead.hasEnvoyFields) dropUntrustedFields(this.#context.config.useRemoteAddress);
     this.#extra.clear();
+    if (request.isRedirected) return this.#extra;
+    if (requestHead.hasEnvoyFields) dropUntrustedFields(this.#context.config.useRemoteAddress);
     this.#collectOwn(request);
     return this.#extra;
   }
@@ -77,20 +80,21 @@ export class RequestComposer {
   compose(request: ComposedRequest, route: CompiledRoute, upstreamHostname: string): boolean {
     const { writer, config } = this.#context;
     writer.begin();
-    if (requestHead.hasEnvoyFields && !request.isFiltered)
+    if (requestHead.hasEnvoyFields && !request.isFiltered && !request.isRedirected)
       dropUntrustedFields(config.useRemoteAddress);
     const host = hostFor(request.target, route, upstreamHostname);
     if (host !== undefined && requestHead.hostIndex >= 0) {
       headers.isDropped[requestHead.hostIndex] = 1;
     }
-    if (config.alwaysSetRequestIdInResponse) this.#keepRequestId(request.info);
+    if (config.alwaysSetRequestIdInResponse) this.#keepRequestId(request);
     this.#writeLine(request, route, host);
     if (host !== undefined) {
       writer.put(lines.host);
       writer.text(host);
       writer.endLine();
     }
-    const isMutated = request.isFiltered || route.requestMutations.length > 0;
+    const isMutated =
+      request.isFiltered || request.isRedirected || route.requestMutations.length > 0;
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
@@ -224,9 +228,9 @@ export class RequestComposer {
   }
 
   /** The response repeats it, whoever made it. */
-  #keepRequestId(info: RequestInfo): void {
+  #keepRequestId({ info, isRedirected }: ComposedRequest): void {
     const { requestIdIndex } = requestHead;
-    if (requestIdIndex < 0 || this.#makesRequestId()) return;
+    if (requestIdIndex < 0 || (this.#makesRequestId() && !isRedirected)) return;
     info.requestId = headerText(this.#context.reactor.arena.buffer, requestIdIndex);
   }
 
@@ -317,6 +321,7 @@ export class RequestComposer {
         extra.add("x-envoy-expected-rq-timeout-ms", String(route.expectedTimeoutMs));
       }
       if (route.rewrite !== undefined) {
+        dropFields(knownHeader["x-envoy-original-path"]);
         extra.add(
           "x-envoy-original-path",
           target.path + queryWithMark(target, reactor.arena.buffer),

@@ -56,6 +56,6 @@ export function keepTexts(info: RequestInfo, context: HttpContext): void {
   if (address !== undefined) info.trustForwardedAddress(address);
 }
 
-function portOf(address: SocketAddress | undefined): number {
+export function portOf(address: SocketAddress | undefined): number {
   return address?.kind === "ip" ? address.port : 0;
 }

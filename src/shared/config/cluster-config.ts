@@ -36,6 +36,8 @@ export interface ClusterConfig {
   readonly protocol: "http1" | "http2" | "downstream" | "alpn";
   /** Trailers of chunked bodies are passed on, both ways. */
   readonly http1Trailers: boolean;
+  /** `proper_case_words`: names of fields are written `Like-This` over HTTP/1. Absent: no. */
+  readonly http1ProperCase?: boolean;
   readonly http2: Http2Options;
   /** Of hosts that have none of their own. */
   readonly transportSocket: UpstreamSocketConfig;

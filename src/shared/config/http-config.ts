@@ -50,6 +50,8 @@ export interface HttpConnectionManagerConfig {
   readonly allowAbsoluteUrl: boolean;
   /** Trailers of chunked bodies are passed on, both ways. */
   readonly http1Trailers: boolean;
+  /** `proper_case_words`: names of fields are written `Like-This` over HTTP/1. Absent: no. */
+  readonly http1ProperCase?: boolean;
   readonly http2: Http2Options;
   readonly upgrades: readonly UpgradeConfig[];
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";

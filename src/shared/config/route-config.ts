@@ -117,7 +117,28 @@ export interface ClusterAction {
   readonly upgrades: readonly UpgradeConfig[];
   /** Absent: CONNECT is passed on as such. */
   readonly tunnelEnd?: TunnelEnd;
+  /** Absent: redirects of hosts go to the client. */
+  readonly internalRedirect?: InternalRedirectPolicy;
 }
+
+/** `InternalRedirectPolicy`: which redirects of hosts are followed here, in the client's place. */
+export interface InternalRedirectPolicy {
+  /** Of one request; of the route that its last host was found by. */
+  readonly redirectsMax: number;
+  readonly codes: readonly number[];
+  readonly predicates: readonly RedirectPredicate[];
+  readonly allowsCrossScheme: boolean;
+  /** From the redirect to the next request, in lower case; one that the redirect has not is cleared. */
+  readonly headersToCopy: readonly string[];
+}
+
+/** Each may object to the route that a redirect leads to. */
+export type RedirectPredicate =
+  /** A route leads to another one once in a request. */
+  | { readonly kind: "previousRoutes" }
+  | { readonly kind: "allowListedRoutes"; readonly routes: readonly string[] }
+  /** Who came without TLS is not led to where it is asked for. */
+  | { readonly kind: "safeCrossScheme" };
 
 export interface WeightedCluster {
   readonly name: string;

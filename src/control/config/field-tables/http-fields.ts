@@ -141,16 +141,21 @@ export const httpFields: FieldTables = {
       "accept_http_10",
       "default_host_for_http_10",
       "enable_trailers",
+      "header_key_format",
     ],
     refused: { allow_chunked_length: "a message with both lengths is how requests are smuggled" },
     warned: {
-      header_key_format: "names of headers keep the case they came in",
       override_stream_error_on_invalid_http_message: "an invalid message ends its connection",
       send_fully_qualified_url: "requests go upstream with a path",
       use_balsa_parser: "there is one parser",
-      allow_custom_methods: "any token is a method",
+      allow_custom_methods: "only the methods of Envoy's codec are served",
     },
   },
+  "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": {
+    honoured: ["proper_case_words"],
+    warned: { stateful_formatter: "names of fields are in lower case" },
+  },
+  "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords": "whole",
   "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": {
     honoured: ["mutations"],
     warned: { most_specific_header_mutations_wins: "no mutations by route are built" },

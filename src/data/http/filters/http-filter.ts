@@ -49,3 +49,17 @@ export const noHttpFilters: HttpFilters = {
   suppressesEnvoyHeaders: false,
   onDemand: undefined,
 };
+
+/** Of filters that see heads alone, in their order; undefined: all let it pass. */
+export function firstRefusal(
+  { ofRequests }: HttpFilters,
+  bytes: Uint8Array,
+  extra: ExtraFields,
+  info: StreamInfo,
+): LocalReplyReason | undefined {
+  for (const filter of ofRequests) {
+    const refusal = filter.onRequest?.(bytes, extra, info);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}

@@ -21,6 +21,18 @@ export class HeaderTable {
   readonly id = new Uint8Array(headersMax);
   /** 1: is not forwarded. Cleared by the parse, set by whoever rewrites the head. */
   readonly isDropped = new Uint8Array(headersMax);
+
+  /** Keeps what it holds while something else is parsed; what is returned puts it back. */
+  save(): () => void {
+    const { count } = this;
+    const { nameStart, nameEnd, valueStart, valueEnd, lineEnd, id, isDropped } = this;
+    const rows = [nameStart, nameEnd, valueStart, valueEnd, lineEnd, id, isDropped];
+    const kept = rows.map((row) => row.slice(0, count));
+    return () => {
+      this.count = count;
+      for (const [i, row] of rows.entries()) row.set(kept[i] ?? []);
+    };
+  }
 }
 
 /** The thread's table. */

@@ -18,6 +18,7 @@ import { never } from "../deadline-timer.ts";
 import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
+import type { Redirect } from "../redirect-trail.ts";
 import type { RequestInfo } from "../request-info.ts";
 import { isGranted, noUpgrade } from "../upgrade.ts";
 import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
@@ -40,6 +41,9 @@ export interface ExchangeOwner {
   /** The client takes no more for now: what comes from the upstream must wait. */
   readonly isOutputFull: boolean;
   onResponseHead(body: ResponseBody): void;
+  /** Whether the response whose head was parsed last leads elsewhere, and is followed: then `onRedirected` is next. */
+  redirect(): Redirect;
+  onRedirected(): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
   onResponseTrailers(start: number, end: number): void;
   /** There will be no response; nothing was forwarded. */
@@ -251,6 +255,13 @@ export class Exchange implements UpstreamRequest {
       this.#scheduleRetry();
       return;
     }
+    if (this.#grant === "none" && this.#isRedirected()) {
+      if (body.isEnd) this.#connection = undefined;
+      else this.#abandonConnection();
+      this.#settle();
+      this.#owner.onRedirected();
+      return;
+    }
     this.#phase = "responding";
     this.#copy.clear();
     this.#isCopyWhole = false;
@@ -458,6 +469,14 @@ export class Exchange implements UpstreamRequest {
       !connection.hasAnswered &&
       this.#thePlan().isRepeatable
     );
+  }
+
+  /** Who is led elsewhere has had no answer yet: Envoy counts none either. */
+  #isRedirected(): boolean {
+    const redirect = this.#owner.redirect();
+    if (redirect === "followed") this.#count(clusterStat.redirectSucceeded);
+    else if (redirect === "failed") this.#count(clusterStat.redirectFailed);
+    return redirect === "followed";
   }
 
   #wantsRetryOfHead(status: number): boolean {

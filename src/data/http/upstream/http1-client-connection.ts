@@ -15,6 +15,7 @@ import { incomplete } from "../http1/parse-headers.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { GatheredOutput } from "../http1/gathered-output.ts";
 import { MessageSender } from "../http1/message-sender.ts";
+import { properCaseHead, properCaseLines } from "../http1/proper-case.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
@@ -115,6 +116,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
     this.#isBodyDue = body.end === body.start && !body.isEnd;
+    if (this.host.cluster.config.http1ProperCase === true) properCaseHead(writer);
     this.#sender.sendHead(writer, body, isChunked);
     this.#isBodyDue = false;
   }
@@ -127,7 +129,9 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   sendTrailers(start: number, end: number): void {
-    if (this.host.cluster.config.http1Trailers) this.#sender.sendTrailers(start, end);
+    const { http1Trailers, http1ProperCase } = this.host.cluster.config;
+    if (http1ProperCase === true) properCaseLines(this.#pool.writer.bytes, start, end);
+    if (http1Trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
     this.#output.flushOutput();
   }

@@ -123,8 +123,8 @@ forEachWorkerKind(
     assert.equal((await client.response(true)).headers["content-length"], "6");
     assert.equal(proxy.http("no_route"), 1);
     assert.equal(proxy.http("no_cluster"), 2);
-    assert.equal(proxy.http("rq_direct_response"), 2);
-    assert.equal(proxy.http("rq_redirect"), 1);
+    assert.equal(proxy.http("rq_direct_response"), 3);
+    assert.equal(proxy.http("rq_redirect"), 0);
     client.socket.destroy();
     await proxy.settled();
     assert.equal(proxy.http("downstream_cx_total"), 1);

@@ -1,0 +1,37 @@
+/**
+ * `header_key_format: proper_case_words`: names of fields on their way out as peers want them that tell cases apart,
+ * though RFC 9110 §5.1 forbids it. `x-foo_bar` becomes `X-Foo_Bar`.
+ *
+ * What one would get wrong: the bytes are changed where they lie, so a head that may go out over HTTP/2 is copied first.
+ */
+import { colon, lineFeed } from "./ascii.ts";
+import type { HeadWriter } from "./head-writer.ts";
+
+/** Of the head that the writer holds: all lines but the first. */
+export function properCaseHead({ bytes, start, at: end }: HeadWriter): void {
+  let at = start;
+  while (at < end && bytes[at] !== lineFeed) at++;
+  properCaseLines(bytes, at + 1, end);
+}
+
+/** Of the lines bytes[start, end), each `name: value` CRLF. */
+export function properCaseLines(bytes: Uint8Array, start: number, end: number): void {
+  let isName = true;
+  let isFirst = true;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === lineFeed) {
+      isName = true;
+      isFirst = true;
+    } else if (byte === colon) isName = false;
+    else if (isName) {
+      const isLower = byte >= 0x61 && byte <= 0x7a;
+      if (isFirst && isLower) bytes[at] = byte - 0x20;
+      isFirst = !isLower && !isUpperOrDigit(byte);
+    }
+  }
+}
+
+function isUpperOrDigit(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x30 && byte <= 0x39);
+}
