@@ -13,7 +13,7 @@ import type { ResponseFlag } from "../network/stream-info.ts";
 import { never } from "./deadline-timer.ts";
 import { firstRefusal, noHttpFilters } from "./filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
-import { grpcReply, isGrpcRequest } from "./grpc.ts";
+import { isGrpcRequest } from "./grpc.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -73,7 +73,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #isFiltered = false;
   /** Made when it waits for the first time. */
   #wait: RequestWait | undefined;
-  #isGrpc = false;
 
   constructor(context: HttpContext, connection: DownstreamConnection, sink: ResponseSink) {
     this.#context = context;
@@ -146,7 +145,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { nowMs } = context.reactor;
     this.#phase = "active";
     this.#route = undefined;
-    this.#isGrpc = false;
+    this.#response.isGrpc = false;
     this.#response.isHead = false;
     this.#takeLive();
     this.#isFiltered = false;
@@ -161,7 +160,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#context.count(isHttp2 ? httpStat.rqHttp2Total : httpStat.rqHttp1Total);
     this.#outgoing.begin();
     this.#response.isHead = this.#outgoing.isHead;
-    this.#isGrpc = isGrpcRequest(this.#context.reactor.arena.bytes);
+    this.#response.isGrpc = isGrpcRequest(this.#context.reactor.arena.bytes);
   }
 
   /**
@@ -559,7 +558,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #sendLocal(given: LocalReply): void {
-    const reply = this.#isGrpc ? grpcReply(given, this.#response.isHead) : given;
+    const reply = this.#response.ownReply(given);
     this.#filtered?.manager.beginLocalReply(reply.status);
     this.#phase = "answering";
     this.#response.sendLocal(reply, this.#live, this.#responseChanges);

@@ -28,6 +28,8 @@ export interface ComposerContext {
   readonly remoteLines: RemoteLinesTable;
   readonly requestCapture: HeaderCapture;
   readonly responseCapture: HeaderCapture;
+  /** Of responses. */
+  readonly trailerCapture: HeaderCapture;
   /** Its clients speak TLS. */
   readonly isTls: boolean;
   /** What requests that begin now have. */

@@ -43,11 +43,16 @@ const statusOfHttp: ReadonlyMap<number, number> = new Map([
 ]);
 const unknown = 2;
 
+/** What an HTTP status means to whoever speaks gRPC. */
+export function grpcStatusOfHttp(status: number): number {
+  return statusOfHttp.get(status) ?? unknown;
+}
+
 /** A local reply as a client that speaks gRPC wants it: it looks for the status in a field, and at no body. */
 export function grpcReply({ status, body, fields }: LocalReply, isHead: boolean): LocalReply {
   const own: (readonly [string, string])[] = [
     ["content-type", "application/grpc"],
-    ["grpc-status", String(statusOfHttp.get(status) ?? unknown)],
+    ["grpc-status", String(grpcStatusOfHttp(status))],
   ];
   if (body !== "" && !isHead) own.push(["grpc-message", percentEncoded(body)]);
   return { status: 200, body: "", fields: [...own, ...fields] };

@@ -45,6 +45,7 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly remoteLines = new RemoteLinesTable();
   readonly requestCapture = new HeaderCapture();
   readonly responseCapture = new HeaderCapture();
+  readonly trailerCapture = new HeaderCapture();
   readonly #overload: Overload;
   readonly #values: Float64Array;
   readonly #http: StatBlock;
@@ -172,7 +173,8 @@ export class HttpContext implements ComposerContext, Disposable {
   }
 
   #makeReady(config: HttpConnectionManagerConfig, slots: ListenerSlots): LiveConfig {
-    const { worker, requestCapture, responseCapture } = this;
-    return new LiveConfig(config, { worker, slots, requestCapture, responseCapture });
+    const { worker, requestCapture, responseCapture, trailerCapture } = this;
+    const captures = { requestCapture, responseCapture, trailerCapture };
+    return new LiveConfig(config, { worker, slots, ...captures });
   }
 }

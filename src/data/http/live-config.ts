@@ -12,7 +12,11 @@ import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
 import type { LiveFields } from "./composer-context.ts";
-import { requestHeadersLogged, responseHeadersLogged } from "./access-log/headers-used.ts";
+import {
+  requestHeadersLogged,
+  responseHeadersLogged,
+  responseTrailersLogged,
+} from "./access-log/headers-used.ts";
 import { HttpFilterChain } from "./filters/filter-chain.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
@@ -30,6 +34,7 @@ export interface LiveConfigParts {
   readonly slots: ListenerSlots;
   readonly requestCapture: HeaderCapture;
   readonly responseCapture: HeaderCapture;
+  readonly trailerCapture: HeaderCapture;
 }
 
 export class LiveConfig implements LiveFields {
@@ -50,7 +55,7 @@ export class LiveConfig implements LiveFields {
   #isRetired = false;
 
   constructor(config: HttpConnectionManagerConfig, parts: LiveConfigParts) {
-    const { worker, slots, requestCapture, responseCapture } = parts;
+    const { worker, slots, requestCapture, responseCapture, trailerCapture } = parts;
     this.config = config;
     this.#parts = parts;
     this.filters = new HttpFilterChain(config.filters, {
@@ -66,6 +71,7 @@ export class LiveConfig implements LiveFields {
       this.accessLogger = worker.createAccessLogger(config.accessLog, "downstreamEnd");
       requestCapture.want(requestHeadersLogged(config.accessLog));
       responseCapture.want(responseHeadersLogged(config.accessLog));
+      trailerCapture.want(responseTrailersLogged(config.accessLog));
     }
     this.#routesWatch = this.#followRoutes();
   }

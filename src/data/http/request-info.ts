@@ -45,6 +45,8 @@ export class RequestInfo implements StreamInfo {
   readonly isHealthCheck = false;
   readonly requestValues: CapturedValues = [];
   readonly responseValues: CapturedValues = [];
+  readonly trailerValues: CapturedValues = [];
+  grpcStatus: number | undefined;
   readonly #context: ComposerContext;
   #connection: DownstreamConnection;
   #flags: ResponseFlag[] = [];
@@ -80,6 +82,7 @@ export class RequestInfo implements StreamInfo {
     this.#forwardedAddress = undefined;
     if (this.requestValues.length > 0) this.requestValues.length = 0;
     if (this.responseValues.length > 0) this.responseValues.length = 0;
+    if (this.trailerValues.length > 0) this.trailerValues.length = 0;
   }
 
   addFlag(flag: ResponseFlag): void {
@@ -192,9 +195,8 @@ export class RequestInfo implements StreamInfo {
     return this.#context.responseCapture.get(this.responseValues, name);
   }
 
-  /** Trailers are not forwarded, so there are none. */
-  responseTrailer(): undefined {
-    return undefined;
+  responseTrailer(name: string): string | undefined {
+    return this.#context.trailerCapture.get(this.trailerValues, name);
   }
 
   #clearTexts(): void {
@@ -210,6 +212,7 @@ export class RequestInfo implements StreamInfo {
     this.path = undefined;
     this.authority = undefined;
     this.requestId = undefined;
+    this.grpcStatus = undefined;
   }
 }
 

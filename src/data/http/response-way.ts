@@ -4,6 +4,7 @@
  *
  * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
  */
+import { grpcReply, grpcStatus, grpcStatusOfHttp } from "./grpc.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { responseHead } from "./http1/response-head.ts";
@@ -28,6 +29,8 @@ export interface ComposedResponse {
 export class ResponseWay {
   /** Of a request by HEAD. */
   isHead = false;
+  /** Of one that speaks gRPC. */
+  isGrpc = false;
   readonly #context: HttpContext;
   readonly #info: RequestInfo;
   readonly #framing;
@@ -94,6 +97,7 @@ export class ResponseWay {
     const isComposed = this.#context.responseComposer.compose(info, changes, framing);
     // Filters may have said another one.
     info.responseCode = responseHead.status;
+    if (this.isGrpc) this.#noteGrpcStatus(responseHead.status);
     return isComposed;
   }
 
@@ -107,8 +111,26 @@ export class ResponseWay {
     this.#sink.sendHead({ start, end, isEnd }, isChunked);
   }
 
+  /** The header table holds them, too. */
   sendTrailers(start: number, end: number): void {
+    const { trailerCapture, reactor } = this.#context;
+    const { buffer } = reactor.arena;
+    if (!trailerCapture.isEmpty) trailerCapture.capture(buffer, this.#info.trailerValues);
+    if (this.isGrpc) this.#info.grpcStatus = grpcStatus(buffer) ?? this.#info.grpcStatus;
     this.#sink.sendTrailers(start, end);
+  }
+
+  /** Trailers outrank it. */
+  #noteGrpcStatus(status: number): void {
+    const said = grpcStatus(this.#context.reactor.arena.buffer);
+    this.#info.grpcStatus = said ?? grpcStatusOfHttp(status);
+  }
+
+  /** What is sent in the place of an answer of our own, where its client speaks gRPC. */
+  ownReply(reply: LocalReply): LocalReply {
+    if (!this.isGrpc) return reply;
+    this.#info.grpcStatus = grpcStatusOfHttp(reply.status);
+    return grpcReply(reply, this.isHead);
   }
 
   /** Head and body of our own, at once. */

@@ -139,6 +139,10 @@ export class ConnectionStreamInfo implements StreamInfo {
     return undefined;
   }
 
+  get grpcStatus(): undefined {
+    return undefined;
+  }
+
   responseTrailer(): undefined {
     return undefined;
   }

@@ -81,6 +81,8 @@ export interface StreamInfo {
   requestHeader(name: string): string | undefined;
   responseHeader(name: string): string | undefined;
   responseTrailer(name: string): string | undefined;
+  /** Of a request that spoke gRPC: what its client was told, or what its HTTP status means. */
+  readonly grpcStatus: number | undefined;
 }
 
 /** Envoy's short names, with its meaning of each (`%RESPONSE_FLAGS%`). */

@@ -19,6 +19,8 @@ const plainOperators = [
   "DURATION",
   "DYNAMIC_METADATA",
   "FILTER_CHAIN_NAME",
+  "GRPC_STATUS",
+  "GRPC_STATUS_NUMBER",
   "HOSTNAME",
   "PROTOCOL",
   "REQ",

@@ -44,6 +44,7 @@ function operatorPart(match: RegExpExecArray): AccessLogPart | undefined {
   const [, name = "", args, length] = match;
   if (!isAccessLogOperator(name)) return undefined;
   if (takesHeaderNames(name) && (args ?? "") === "") return undefined;
+  if (name === "GRPC_STATUS" && !grpcStatusForms.has(args ?? "")) return undefined;
   return {
     kind: "operator",
     name,
@@ -51,6 +52,14 @@ function operatorPart(match: RegExpExecArray): AccessLogPart | undefined {
     maxLength: length === undefined ? undefined : Number(length),
   };
 }
+
+/** Docs: "CAMEL_STRING" is the default. */
+const grpcStatusForms: ReadonlySet<string> = new Set([
+  "",
+  "CAMEL_STRING",
+  "SNAKE_STRING",
+  "NUMBER",
+]);
 
 function splitArgs(name: string, args: string | undefined): readonly string[] {
   if (args === undefined || args === "") return [];

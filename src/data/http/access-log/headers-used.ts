@@ -35,6 +35,14 @@ export function responseHeadersLogged(configs: readonly AccessLogConfig[]): read
   );
 }
 
+export function responseTrailersLogged(configs: readonly AccessLogConfig[]): readonly string[] {
+  return lowerCase(
+    configs.flatMap((config) =>
+      config.kind === "line" ? headersOf(config, ["TRAILER"]) : config.responseTrailers,
+    ),
+  );
+}
+
 function headersOf({ format }: LineLogConfig, operators: readonly string[]): readonly string[] {
   const parts = format.kind === "text" ? format.parts : partsOf(format.fields);
   return parts.flatMap((part) =>

@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { formatAddress, type SocketAddress } from "../../../shared/common/address.ts";
 import type { AccessLogOperator } from "../../../shared/config/access-log-operators.ts";
 import { responseFlags, type StreamInfo } from "../../network/stream-info.ts";
+import { grpcStatusPrinter } from "./grpc-status.ts";
 import { formatTime } from "./start-time.ts";
 import { tlsOperatorMakers } from "./tls-operators.ts";
 
@@ -41,6 +42,8 @@ const operatorMakers: Readonly<Record<AccessLogOperator, OperatorMaker>> = {
   DURATION: plain((info) => Math.floor(info.endMs - info.startMs)),
   DYNAMIC_METADATA: plain(() => undefined),
   FILTER_CHAIN_NAME: plain((info) => info.filterChainName || undefined),
+  GRPC_STATUS: ([form = ""]) => grpcStatusPrinter(form),
+  GRPC_STATUS_NUMBER: plain((info) => info.grpcStatus),
   HOSTNAME: plain(() => hostName),
   PROTOCOL: plain((info) => info.protocol),
   REQ: (args) => header(args, (info, name) => info.requestHeader(name)),

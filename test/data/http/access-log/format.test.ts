@@ -51,6 +51,7 @@ const info: StreamInfo = {
   isHealthCheck: false,
   requestHeader: (name) => ({ ":path": "/a?b", "x-a": 'quo"te', "x-raw": "\xe9" })[name],
   responseHeader: () => undefined,
+  grpcStatus: undefined,
   responseTrailer: () => undefined,
 };
 

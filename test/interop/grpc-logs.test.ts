@@ -1,0 +1,121 @@
+/**
+ * What access logs print of gRPC and of trailers: the same requests run against Sluice and, with SLUICE_TEST_PROXY,
+ * against Envoy.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { OutgoingHttpHeaders } from "node:http2";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { forEachProxy } from "../support/each-proxy.ts";
+import { connectHttp2 } from "../support/http2-client.ts";
+import { startHttp2Upstream } from "../support/http2-upstream.ts";
+import { adminOnPortZero } from "../support/sluice-program.ts";
+import { http2Cluster, httpListener } from "../support/truth-resources.ts";
+import { until } from "../support/until.ts";
+
+const format = [
+  "%REQ(:PATH)%",
+  "%GRPC_STATUS%",
+  "%GRPC_STATUS(CAMEL_STRING)%",
+  "%GRPC_STATUS(SNAKE_STRING)%",
+  "%GRPC_STATUS(NUMBER)%",
+  "%GRPC_STATUS_NUMBER%",
+  "%TRAILER(X-OTHER?x-trailer)%",
+].join(" ");
+
+/** By path: what the host says, and what the log prints behind the path. */
+const cases: Readonly<
+  Record<string, { head: OutgoingHttpHeaders; trailers?: OutgoingHttpHeaders; printed: string }>
+> = {
+  "/ok": {
+    head: {},
+    trailers: { "grpc-status": "0", "x-trailer": "seen" },
+    printed: "OK OK OK 0 0 seen",
+  },
+  "/cancelled": {
+    head: {},
+    trailers: { "grpc-status": "1" },
+    printed: "Canceled Canceled CANCELLED 1 1 -",
+  },
+  "/deadline": {
+    head: {},
+    trailers: { "grpc-status": "4" },
+    printed: "DeadlineExceeded DeadlineExceeded DEADLINE_EXCEEDED 4 4 -",
+  },
+  "/only": { head: { "grpc-status": "5" }, printed: "NotFound NotFound NOT_FOUND 5 5 -" },
+  "/odd": { head: {}, trailers: { "grpc-status": "99" }, printed: "99 99 99 99 99 -" },
+  "/none": { head: {}, printed: "Unknown Unknown UNKNOWN 2 2 -" },
+  "/unavailable": {
+    head: { ":status": 503 },
+    printed: "Unavailable Unavailable UNAVAILABLE 14 14 -",
+  },
+  "/no-route": { head: {}, printed: "Unimplemented Unimplemented UNIMPLEMENTED 12 12 -" },
+  "/plain": {
+    head: {},
+    trailers: { "grpc-status": "3", "x-trailer": "seen" },
+    printed: "- - - - - seen",
+  },
+};
+
+forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "sluice-grpc-logs-"));
+  scope.defer(() => rmSync(folder, { recursive: true }));
+  const log = path.join(folder, "log");
+  const host = scope.use(
+    await startHttp2Upstream((stream, headers) => {
+      const { head = {}, trailers } = cases[headers[":path"] ?? ""] ?? {};
+      stream.respond({ ":status": 200, ...head }, { waitForTrailers: trailers !== undefined });
+      stream.on("wantTrailers", () => stream.sendTrailers(trailers ?? {}));
+      stream.end("body");
+    }),
+  );
+  const fileLog = {
+    name: "envoy.access_loggers.file",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+      path: log,
+      log_format: { text_format_source: { inline_string: `${format}\n` } },
+    },
+  };
+  const routing = {
+    access_log: [fileLog],
+    route_config: {
+      virtual_hosts: [
+        {
+          name: "all",
+          domains: ["*"],
+          routes: Object.keys(cases)
+            .filter((prefix) => prefix !== "/no-route")
+            .map((prefix) => ({ match: { prefix }, route: { cluster: "host" } })),
+        },
+      ],
+    },
+  };
+  const proxy = await start(
+    {
+      admin: adminOnPortZero,
+      static_resources: {
+        listeners: [httpListener("front", routing)],
+        clusters: [http2Cluster("host", host.port)],
+      },
+    },
+    ["--file-flush-interval-msec", "50"],
+  );
+  const session = await connectHttp2((await proxy.listenerPorts()).get("front") ?? 0);
+  for (const where of Object.keys(cases)) {
+    const contentType = where === "/plain" ? "text/plain" : "application/grpc";
+    const stream = session.request({ ":path": where, "content-type": contentType });
+    stream.resume();
+    await once(stream, "close");
+  }
+  session.close();
+  const lines = (): readonly string[] =>
+    existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
+  await until(() => lines().length === Object.keys(cases).length, "every line is written");
+  assert.deepEqual(
+    lines(),
+    Object.entries(cases).map(([where, { printed }]) => `${where} ${printed}`),
+  );
+});
