@@ -52,6 +52,29 @@ export function decodeRouteAction(
   }
 }
 
+function decodeDurations({
+  maxStreamDuration,
+  maxGrpcTimeout,
+  grpcTimeoutOffset,
+}: ActionMessage): Pick<ClusterAction, "streamDuration" | "grpcTimeout"> {
+  const { grpcTimeoutHeaderMax, grpcTimeoutHeaderOffset } = maxStreamDuration ?? {};
+  const max = maxStreamDuration?.maxStreamDuration;
+  const streamDuration = {
+    maxMs: max && durationMs(max),
+    grpcHeaderMaxMs: grpcTimeoutHeaderMax && durationMs(grpcTimeoutHeaderMax),
+    grpcHeaderOffsetMs: durationMsOr(grpcTimeoutHeaderOffset, 0),
+  };
+  return {
+    ...(maxStreamDuration && { streamDuration }),
+    ...(maxGrpcTimeout && {
+      grpcTimeout: {
+        maxMs: durationMs(maxGrpcTimeout),
+        offsetMs: durationMsOr(grpcTimeoutOffset, 0),
+      },
+    }),
+  };
+}
+
 function decodeClusterAction(
   message: ActionMessage,
   defaults: RouteDefaults,
@@ -68,6 +91,7 @@ function decodeClusterAction(
     clusters: decodeClusters(message, context),
     clusterNotFoundStatus: notFoundStatuses[message.clusterNotFoundResponseCode] ?? 503,
     timeoutMs: durationMsOr(timeout, timeoutMsDefault),
+    ...decodeDurations(message),
     idleTimeoutMs: idleTimeout && durationMs(idleTimeout),
     prefixRewrite: prefixRewrite === "" ? undefined : prefixRewrite,
     regexRewrite: regexRewrite && decodeRegexRewrite(regexRewrite, context),

@@ -14,6 +14,7 @@ import { never } from "./deadline-timer.ts";
 import { firstRefusal, noHttpFilters } from "./filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { isGrpcRequest } from "./grpc.ts";
+import type { RequestLimits } from "./grpc-timeouts.ts";
 import type { RemoteLines } from "./headers/forwarding-fields.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -35,7 +36,7 @@ import type { LocalReply } from "./response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import type { Redirect } from "./redirect-trail.ts";
-import { redirectReply } from "./router/redirect-reply.ts";
+import { routeReply } from "./router/route-reply.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { ExchangeFailure } from "./upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "./upstream/exchange.ts";
@@ -111,6 +112,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   /** What it asks for and may have, as in `upgrade.ts`. */
   get upgradeType(): string {
     return this.#outgoing.upgradeType;
+  }
+
+  get limits(): RequestLimits {
+    return this.#outgoing.limits;
   }
 
   /** Filters have changed the head: our own fields stand beside it already. */
@@ -439,10 +444,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (action.kind === "cluster") return this.#toCluster(route, action, cluster);
     context.count(httpStat.rqDirectResponse);
     this.info.responseCodeDetails = "direct_response";
-    const isDirect = action.kind === "directResponse";
-    this.#sendLocal(
-      isDirect ? { ...action, fields: [] } : redirectReply(action, route.rewrite, context.view),
-    );
+    this.#sendLocal(routeReply(action, route.rewrite, context.view));
   }
 
   #filterRequest(): LocalReplyReason | undefined {
@@ -543,7 +545,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     this.info.upstreamCluster = cluster.config.name;
     this.#outgoing.aim(cluster, action, this.#connection);
-    const { hostname } = this.#outgoing;
+    const { hostname, limits } = this.#outgoing;
+    if (limits.durationMs === 0) return this.#timeOut("maxDuration");
     if (this.#context.requestComposer.compose(this, route, hostname))
       return this.#outgoing.keepTrail(cluster, action);
     this.#outgoing.forget();
@@ -554,7 +557,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const reply = localReplies[reason];
     if (reply.flag !== undefined) this.info.addFlag(reply.flag);
     this.info.responseCodeDetails = reply.details;
-    this.#sendLocal({ status: status || reply.status, body: reply.body, fields: [] });
+    this.#sendLocal({ fields: [], ...reply, status: status || reply.status });
   }
 
   #sendLocal(given: LocalReply): void {
@@ -570,14 +573,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#context.count(overdueStats[reason]);
     this.#exchange.cancel();
     if (this.#response.isHeadSent)
-      this.#break(localReplies[reason].flag ?? "SI", localReplies[reason].details);
+      this.#break(localReplies[reason].flag, localReplies[reason].details);
     // Envoy: who has sent the whole request is not the one that was slow.
     else this.#reply(reason, this.#sink.isRequestComplete ? 504 : 0);
   }
 
-  #break(flag: ResponseFlag, details: string): void {
+  #break(flag: ResponseFlag | undefined, details: string): void {
     this.#exchange.cancel();
-    this.info.addFlag(flag);
+    if (flag !== undefined) this.info.addFlag(flag);
     this.info.responseCodeDetails = details;
     this.#context.count(httpStat.rqTxReset);
     const { isFramed } = this.#response;

@@ -48,11 +48,16 @@ export function grpcStatusOfHttp(status: number): number {
   return statusOfHttp.get(status) ?? unknown;
 }
 
+export function grpcStatusOfReply({ status, grpcStatus: own }: LocalReply): number {
+  return own ?? grpcStatusOfHttp(status);
+}
+
 /** A local reply as a client that speaks gRPC wants it: it looks for the status in a field, and at no body. */
-export function grpcReply({ status, body, fields }: LocalReply, isHead: boolean): LocalReply {
+export function grpcReply(reply: LocalReply, isHead: boolean): LocalReply {
+  const { body, fields } = reply;
   const own: (readonly [string, string])[] = [
     ["content-type", "application/grpc"],
-    ["grpc-status", String(grpcStatusOfHttp(status))],
+    ["grpc-status", String(grpcStatusOfReply(reply))],
   ];
   if (body !== "" && !isHead) own.push(["grpc-message", percentEncoded(body)]);
   return { status: 200, body: "", fields: [...own, ...fields] };

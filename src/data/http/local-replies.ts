@@ -10,7 +10,12 @@ interface Answer {
   readonly body: string;
   readonly details: string;
   readonly flag: ResponseFlag | undefined;
+  /** What it means to gRPC, where that is not what its status does. */
+  readonly grpcStatus?: number;
 }
+
+/** Of gRPC. */
+const deadlineExceeded = 4;
 
 export const localReplies = {
   malformed: answer(400, "Bad Request", "http1.codec_error", "DPE"),
@@ -54,7 +59,10 @@ export const localReplies = {
   headerTimeout: answer(408, "request header timeout", "request_header_timeout", undefined),
   requestTimeout: answer(408, "request timeout", "request_overall_timeout", undefined),
   streamIdle: answer(408, "stream timeout", "stream_idle_timeout", "SI"),
-  maxDuration: answer(408, "downstream duration timeout", "max_duration_timeout", "DT"),
+  maxDuration: {
+    ...answer(408, "downstream duration timeout", "max_duration_timeout", undefined),
+    grpcStatus: deadlineExceeded,
+  },
 } as const satisfies Readonly<Record<string, Answer>>;
 
 export type LocalReplyReason = keyof typeof localReplies;

@@ -11,6 +11,9 @@ import type { DownstreamConnection } from "../network/downstream-connection.ts";
 import type { UpstreamCluster, UpstreamHost, HostRequest } from "../upstream/cluster-table.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "./http-context.ts";
+import { isGrpcRequest } from "./grpc.ts";
+import { noLimits, requestLimits } from "./grpc-timeouts.ts";
+import { HeaderName, headerValue } from "./http1/header-table.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
 import { isHeadMethod, isPostMethod, isRepeatableMethod } from "./repeatable-methods.ts";
@@ -19,12 +22,15 @@ import { httpStat } from "./stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
 import type { Exchange } from "./upstream/exchange.ts";
 
+const grpcTimeout = new HeaderName("grpc-timeout");
+
 export class OutgoingRequest {
   isHead = false;
   /** Its body has no length. */
   isChunked = false;
   /** What it asks for and may have, as in `upgrade.ts`. */
   upgradeType = noUpgrade;
+  limits = noLimits;
   /** Of a request whose route follows redirects. */
   trail: RedirectTrail | undefined;
   readonly #context: HttpContext;
@@ -61,6 +67,7 @@ export class OutgoingRequest {
     const { bytes } = this.#context.reactor.arena;
     const { methodStart, methodEnd } = requestHead;
     this.forget();
+    this.limits = noLimits;
     this.upgradeType = noUpgrade;
     this.isChunked = requestHead.fields.isChunked;
     this.isHead = isHeadMethod(bytes, methodStart, methodEnd);
@@ -87,9 +94,16 @@ export class OutgoingRequest {
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
     this.#action = action;
     this.#cluster = cluster;
+    if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
+      this.#limit(action);
     this.#hostRequest = hostRequestOf(cluster, this.#context.view, facts);
     this.#firstHost =
       action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
+  }
+
+  #limit(action: ClusterAction): void {
+    const { buffer, bytes } = this.#context.reactor.arena;
+    this.limits = requestLimits(action, isGrpcRequest(bytes), headerValue(buffer, grpcTimeout));
   }
 
   /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
@@ -106,6 +120,7 @@ export class OutgoingRequest {
     const plan = {
       cluster,
       action,
+      timeoutMs: this.limits.timeoutMs ?? action.timeoutMs,
       firstHost: this.#firstHost,
       isHeadRequest: this.isHead,
       hostRequest: this.#hostRequest,

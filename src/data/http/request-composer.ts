@@ -11,6 +11,8 @@ import {
 } from "./headers/forwarding-fields.ts";
 import { ExtraFields } from "./headers/extra-fields.ts";
 import type { ComposerContext } from "./composer-context.ts";
+import { setField } from "./headers/header-mutations.ts";
+import type { RequestLimits } from "./grpc-timeouts.ts";
 import { latin1, latin1Text } from "./http1/ascii.ts";
 import { dropFields, HeaderName, headers, headerText, headerValue } from "./http1/header-table.ts";
 import type { HeadWriter } from "./http1/head-writer.ts";
@@ -36,6 +38,7 @@ const lines = {
 } as const;
 
 const clientCertName = "x-forwarded-client-cert";
+const grpcTimeout = new HeaderName("grpc-timeout");
 const clientCertHeader = new HeaderName(clientCertName);
 
 /** What the composer needs to know of the request beside its head. */
@@ -45,6 +48,8 @@ export interface ComposedRequest {
   readonly remoteLines: RemoteLines;
   /** What it asks for and may have, as in `upgrade.ts`. */
   readonly upgradeType: string;
+  /** Its own, beside its route's. */
+  readonly limits: RequestLimits;
   /** `prepare` was called for it. */
   readonly isFiltered: boolean;
   /** A redirect led to it: the connection manager's fields are there since the first leg. */
@@ -94,7 +99,10 @@ export class RequestComposer {
       writer.endLine();
     }
     const isMutated =
-      request.isFiltered || request.isRedirected || route.requestMutations.length > 0;
+      request.isFiltered ||
+      request.isRedirected ||
+      request.limits.toldMs !== undefined ||
+      route.requestMutations.length > 0;
     if (isMutated || hasExtras(route, request.target, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
@@ -312,14 +320,13 @@ export class RequestComposer {
   }
 
   /** What the router adds before the route's own mutations. */
-  #collectRouters({ target }: ComposedRequest, route: CompiledRoute): void {
+  #collectRouters({ target, limits }: ComposedRequest, route: CompiledRoute): void {
     const { reactor } = this.#context;
     const { isEnvoyHeadersSuppressed } = this.#context.live;
     const extra = this.#extra;
     if (!isEnvoyHeadersSuppressed) {
-      if (route.expectedTimeoutMs > 0) {
-        extra.add("x-envoy-expected-rq-timeout-ms", String(route.expectedTimeoutMs));
-      }
+      const expectedMs = limits.timeoutMs ?? route.expectedTimeoutMs;
+      if (expectedMs > 0) extra.add("x-envoy-expected-rq-timeout-ms", String(expectedMs));
       if (route.rewrite !== undefined) {
         dropFields(knownHeader["x-envoy-original-path"]);
         extra.add(
@@ -328,6 +335,8 @@ export class RequestComposer {
         );
       }
     }
+    if (limits.toldMs !== undefined)
+      setField(reactor.arena.bytes, extra, grpcTimeout, `${limits.toldMs}m`);
     if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
       dropFields(knownHeader["x-envoy-original-host"]);
       extra.add(

@@ -20,20 +20,20 @@ export class RequestTimes {
   }
 
   nextMs(live: LiveConfig, sink: ResponseSink): number {
-    const { startMs } = this.#info;
-    const { maxStreamDurationMs } = live.config;
-    return Math.min(
-      this.#idleAtMs(live),
-      instantAfter(startMs, maxStreamDurationMs),
-      this.#requestDueMs(live, sink),
-    );
+    return Math.min(this.#idleAtMs(live), this.#endsAtMs(live), this.#requestDueMs(live, sink));
   }
 
   overdue(nowMs: number, live: LiveConfig, sink: ResponseSink): Overdue | undefined {
     if (nowMs >= this.#idleAtMs(live)) return "streamIdle";
-    const { maxStreamDurationMs } = live.config;
-    if (nowMs >= instantAfter(this.#info.startMs, maxStreamDurationMs)) return "maxDuration";
+    if (nowMs >= this.#endsAtMs(live)) return "maxDuration";
     return nowMs >= this.#requestDueMs(live, sink) ? "requestTimeout" : undefined;
+  }
+
+  #endsAtMs({ config }: LiveConfig): number {
+    const { startMs } = this.#info;
+    const { durationMs } = this.#outgoing.limits;
+    if (durationMs === undefined) return instantAfter(startMs, config.maxStreamDurationMs);
+    return durationMs === "none" ? never : startMs + durationMs;
   }
 
   #idleAtMs({ config }: LiveConfig): number {

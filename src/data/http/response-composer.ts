@@ -43,6 +43,8 @@ export interface ResponseFraming {
 export interface LocalReply {
   readonly status: number;
   readonly body: string;
+  /** What it means to gRPC, where that is not what its status does. */
+  readonly grpcStatus?: number | undefined;
   /** Fields beside Envoy's usual ones. */
   readonly fields: readonly (readonly [name: string, value: string])[];
 }

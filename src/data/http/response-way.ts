@@ -4,7 +4,7 @@
  *
  * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
  */
-import { grpcReply, grpcStatus, grpcStatusOfHttp } from "./grpc.ts";
+import { grpcReply, grpcStatus, grpcStatusOfHttp, grpcStatusOfReply } from "./grpc.ts";
 import type { HeadChange } from "./headers/header-mutations.ts";
 import type { HttpContext } from "./http-context.ts";
 import { responseHead } from "./http1/response-head.ts";
@@ -129,7 +129,7 @@ export class ResponseWay {
   /** What is sent in the place of an answer of our own, where its client speaks gRPC. */
   ownReply(reply: LocalReply): LocalReply {
     if (!this.isGrpc) return reply;
-    this.#info.grpcStatus = grpcStatusOfHttp(reply.status);
+    this.#info.grpcStatus = grpcStatusOfReply(reply);
     return grpcReply(reply, this.isHead);
   }
 

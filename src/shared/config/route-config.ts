@@ -95,6 +95,16 @@ export interface TunnelEnd {
   readonly allowsPost: boolean;
 }
 
+/** In milliseconds. */
+export interface StreamDuration {
+  /** 0: none. Undefined: the connection manager's. */
+  readonly maxMs: number | undefined;
+  /** Of what `grpc-timeout` asks for; 0: no limit. Undefined: nobody looks at it. */
+  readonly grpcHeaderMaxMs: number | undefined;
+  /** Taken from what it asks for. */
+  readonly grpcHeaderOffsetMs: number;
+}
+
 export interface ClusterAction {
   readonly kind: "cluster";
   /** One entry for `cluster`, several for `weighted_clusters`; or the name of a request header. */
@@ -104,6 +114,10 @@ export interface ClusterAction {
   readonly timeoutMs: number;
   /** 0: none. Undefined: the connection manager's. */
   readonly idleTimeoutMs: number | undefined;
+  /** `max_stream_duration`. */
+  readonly streamDuration?: StreamDuration;
+  /** `max_grpc_timeout` and its offset; `streamDuration` outranks it. */
+  readonly grpcTimeout?: { readonly maxMs: number; readonly offsetMs: number };
   readonly prefixRewrite: string | undefined;
   readonly regexRewrite: { readonly regex: RegexSource; readonly substitution: string } | undefined;
   readonly hostRewrite:

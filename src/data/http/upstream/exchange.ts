@@ -14,7 +14,7 @@ import { recordHistogram } from "../../../shared/stats/stat-group.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
-import { never } from "../deadline-timer.ts";
+import { instantAfter, never } from "../deadline-timer.ts";
 import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
@@ -60,6 +60,8 @@ export interface ExchangeOwner {
 export interface ExchangePlan {
   readonly cluster: UpstreamCluster;
   readonly action: ClusterAction;
+  /** From the end of the request; 0: none. */
+  readonly timeoutMs: number;
   /** Chosen already, since the head names it; undefined: choose. */
   readonly firstHost: UpstreamHost | undefined;
   readonly hostRequest: HostRequest | undefined;
@@ -409,11 +411,9 @@ export class Exchange implements UpstreamRequest {
   /** The route's timeout runs from the end of the request, as Envoy's does. */
   #onRequestEnd(): void {
     this.#isRequestEnded = true;
-    const { timeoutMs } = this.#thePlan().action;
-    if (timeoutMs > 0) {
-      this.#timeoutAtMs = this.#context.reactor.nowMs + timeoutMs;
-      this.#owner.atLatest(this.#timeoutAtMs);
-    }
+    const { timeoutMs } = this.#thePlan();
+    this.#timeoutAtMs = instantAfter(this.#context.reactor.nowMs, timeoutMs);
+    this.#owner.atLatest(this.#timeoutAtMs);
     if (this.#connection !== undefined) this.#startTryTimeout();
   }
 
