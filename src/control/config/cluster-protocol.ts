@@ -93,6 +93,12 @@ function protocolConfig(
   common: CommonOptions | undefined,
   { cluster, context }: { readonly cluster: Cluster; readonly context: DecodeContext },
 ): ProtocolConfig {
+  // The same message as a connection manager's, which honours it.
+  if (common?.maxStreamDuration)
+    context.warn(
+      "clusters: common_http_protocol_options.max_stream_duration",
+      "max_stream_duration of routes and of the connection manager holds",
+    );
   return {
     protocol,
     http1Trailers: http1?.enableTrailers ?? false,

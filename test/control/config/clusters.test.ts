@@ -348,3 +348,14 @@ test("endpoints decode with priority, weight and health", () => {
     ],
   });
 });
+
+test("a cluster's max_stream_duration, which is not honoured, is warned of", () => {
+  const decoded = decodeClusterYaml(
+    `{name: a, load_assignment: {cluster_name: a}, common_http_protocol_options: {max_stream_duration: 1s}}`,
+  );
+  assert(decoded.ok);
+  assert.deepEqual(
+    decoded.warnings.map(({ field }) => field),
+    ["clusters: common_http_protocol_options.max_stream_duration"],
+  );
+});
