@@ -334,7 +334,8 @@ forEachWorkerKind(
     withUpstream(workers, async () => {
       const listener = await workers.addListener(listenerConfig());
       const clients = await echoClients(listener.port, 4);
-      const drain = workers.startDrain(listener, { durationMs: 100 });
+      // Long enough for the order to come before the deadline, also on a machine that is busy.
+      const drain = workers.startDrain(listener, { durationMs: 1_000 });
       await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 4);
       const answers = await answersTo(workers, (question) => ({
         kind: "cancelDrain",
