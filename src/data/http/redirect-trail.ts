@@ -13,6 +13,7 @@ import { findHeader, HeaderName, headers, headerText } from "./http1/header-tabl
 import type { HeadWriter } from "./http1/head-writer.ts";
 import { requestHead } from "./http1/request-head.ts";
 import { responseHead } from "./http1/response-head.ts";
+import { layOutRequest } from "./http1/staged-head.ts";
 import { httpStat } from "./stat-offsets.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 
@@ -138,11 +139,10 @@ export class RedirectTrail {
 
   /** Puts the next request where heads are laid out, and parses it. */
   layOut(arena: Arena): void {
-    const { stagingStart } = arena;
-    const end = stagingStart + arena.buffer.write(this.#head, stagingStart, "latin1");
-    requestHead.parse(arena.bytes, stagingStart, end, headers.nameStart.length);
-    requestHead.minorVersion = this.#minorVersion;
-    requestHead.fields.isChunked = this.#isChunked;
+    layOutRequest(arena, this.#head, {
+      minorVersion: this.#minorVersion,
+      isChunked: this.#isChunked,
+    });
   }
 
   sendBody(taker: BodyTaker, { buffer, readStart, readEnd }: Arena): void {

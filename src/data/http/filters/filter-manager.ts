@@ -27,7 +27,7 @@ import { filterSteps } from "./filter-steps.ts";
 import { FilterTrain, type TrainEnd } from "./filter-train.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
-import { sendThroughScratch } from "./scratch-parts.ts";
+import { sendThroughScratch } from "../scratch-parts.ts";
 import { stageFields, trailerFields } from "./trailer-fields.ts";
 
 /** Where one direction of a request goes on behind its filters. */

@@ -5,10 +5,11 @@
 import type { Arena } from "../../../shared/io/arena.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import { latin1Text } from "../http1/ascii.ts";
-import { headers, headersMax, headerText } from "../http1/header-table.ts";
+import { headers, headerText } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
+import { layOutRequest, layOutResponse } from "../http1/staged-head.ts";
 
 /** Of these the codec, the composer and the router make what they need. */
 const staying: ReadonlySet<number> = new Set([
@@ -32,8 +33,10 @@ export function moveFields(buffer: Buffer, fields: ExtraFields, own: ExtraFields
 /** What is left of a head when its fields have moved. */
 export class HeldRequestHead {
   readonly #text: string;
-  readonly #minorVersion = requestHead.minorVersion;
-  readonly #isChunked = requestHead.fields.isChunked;
+  readonly #form = {
+    minorVersion: requestHead.minorVersion,
+    isChunked: requestHead.fields.isChunked,
+  };
 
   /** Of the head that was parsed last. */
   constructor(buffer: Buffer) {
@@ -42,10 +45,7 @@ export class HeldRequestHead {
   }
 
   restore(arena: Arena): void {
-    const end = stage(arena, this.#text);
-    requestHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
-    requestHead.minorVersion = this.#minorVersion;
-    requestHead.fields.isChunked = this.#isChunked;
+    layOutRequest(arena, this.#text, this.#form);
   }
 }
 
@@ -61,8 +61,7 @@ export class HeldResponseHead {
   }
 
   restore(arena: Arena): void {
-    const end = stage(arena, this.#text);
-    responseHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
+    layOutResponse(arena, this.#text);
   }
 }
 
@@ -74,8 +73,4 @@ function stayingLines(buffer: Buffer): string {
     lines += `${name}: ${headerText(buffer, i)}\r\n`;
   }
   return lines;
-}
-
-function stage({ buffer, stagingStart }: Arena, text: string): number {
-  return stagingStart + buffer.write(text, stagingStart, "latin1");
 }

@@ -3,10 +3,10 @@
  * over, and what comes of its body in the stream's queue.
  */
 import type { Arena } from "../../../shared/io/arena.ts";
-import { latin1 } from "../http1/ascii.ts";
-import { headers } from "../http1/header-table.ts";
+import { latin1, latin1Text } from "../http1/ascii.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { requestHead } from "../http1/request-head.ts";
+import { layOutRequest } from "../http1/staged-head.ts";
 import { writeUpgrade } from "../http1/upgrade-lines.ts";
 import { asksForTunnel, noUpgrade } from "../upgrade.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
@@ -26,7 +26,7 @@ export function holdRequest(
   writer.copyFields();
   if (requestHead.fields.saysUpgrade) writeUpgrade(writer, noUpgrade);
   writer.endLine();
-  stream.heldHead = writer.bytes.slice(writer.start, writer.at);
+  stream.heldHead = latin1Text(writer.buffer, writer.start, writer.at);
   if (body === undefined) return;
   stream.heldBody.add(writer.bytes.slice(body.start, body.end));
   stream.heldBody.isEnd = body.isEnd;
@@ -36,10 +36,7 @@ export function holdRequest(
 export function resumeRequest(stream: ServerStream, arena: Arena): void {
   const { heldHead: head, heldBody, request } = stream;
   if (head === undefined || request === undefined) return;
-  const { bytes, stagingStart } = arena;
-  bytes.set(head, stagingStart);
-  requestHead.parse(bytes, stagingStart, stagingStart + head.length, headers.nameStart.length);
-  requestHead.minorVersion = 2;
+  layOutRequest(arena, head, { minorVersion: 2, isChunked: false });
   const isBodyless = stream.isRequestComplete && heldBody.bytes === 0 && !heldBody.trailers;
   const isFramed = !isBodyless && !asksForTunnel(requestHead, arena.buffer);
   requestHead.fields.isChunked = isFramed && requestHead.fields.contentLength < 0;

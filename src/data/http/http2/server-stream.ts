@@ -45,7 +45,7 @@ export class ServerStream implements ResponseSink {
   /** The response's last byte was handed over, though it may wait in the queue. */
   isResponseOver = false;
   /** The head as HTTP/1 text, and what came of the body, of a request that waits. */
-  heldHead: Uint8Array | undefined;
+  heldHead: string | undefined;
   readonly heldBody = new SendQueue();
   readonly #owner: StreamOwner;
   #isReading = true;

@@ -3,6 +3,7 @@
  * next request in it, one that no route and no filter has seen.
  */
 import type { HeadWriter } from "../http1/head-writer.ts";
+import { sendThroughScratch } from "../scratch-parts.ts";
 import type { BodyPart, UpstreamConnection } from "./upstream-request.ts";
 
 export class EarlyBytes {
@@ -18,13 +19,12 @@ export class EarlyBytes {
   }
 
   /** Through the scratch window. */
-  sendTo(connection: UpstreamConnection, { buffer, start, capacity }: HeadWriter): void {
-    for (const part of this.#parts) {
-      for (let at = 0; at < part.length; at += capacity) {
-        const size = part.copy(buffer, start, at, Math.min(part.length, at + capacity));
-        connection.sendBody(start, start + size, false);
-      }
-    }
+  sendTo(connection: UpstreamConnection, writer: HeadWriter): void {
+    const { start } = writer;
+    for (const bytes of this.#parts)
+      sendThroughScratch(writer, start, { bytes, isEnd: false }, (from, to) =>
+        connection.sendBody(from, to, false),
+      );
     if (this.#isEnd) connection.sendBody(start, start, true);
   }
 }

@@ -1,5 +1,5 @@
 /** Bytes that lie somewhere else, sent through the scratch window, behind a head that may stand there. */
-import type { HeadWriter } from "../http1/head-writer.ts";
+import type { HeadWriter } from "./http1/head-writer.ts";
 
 /** Around a part, for the chunked coding. */
 const room = 16;
