@@ -1,9 +1,11 @@
 /** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
 import type { FilterReply, RequestFacts } from "../../shared/http-filter/http-filter.ts";
 import { judgeField } from "./filters/field-map.ts";
-import { type FilteredStream, FilterManager, type FilteredWay } from "./filters/filter-manager.ts";
+import { type FilteredStream, FilterManager } from "./filters/filter-manager.ts";
+import type { FilteredWay } from "./filters/filter-passage.ts";
 import type { FilterPlace } from "./filters/http-filter.ts";
 import type { HttpContext } from "./http-context.ts";
+import type { HeadWriter } from "./http1/head-writer.ts";
 import type { LocalReplyReason } from "./local-replies.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { LocalReply } from "./response-composer.ts";
@@ -59,7 +61,7 @@ export class FilteredRequest implements FilteredStream {
     this.#owner = owner;
     this.info = owner.info;
     this.decoded = this.#decodedWay(options.found);
-    this.encoded = this.#encodedWay();
+    this.encoded = this.#encodedWay(context.writer);
     this.manager = new FilterManager(context, this, options);
   }
 
@@ -121,7 +123,7 @@ export class FilteredRequest implements FilteredStream {
     };
   }
 
-  #encodedWay(): FilteredWay {
+  #encodedWay({ start: scratchStart }: HeadWriter): FilteredWay {
     const owner = this.#owner;
     const isHeld = (): boolean => this.manager.isResponseHeld;
     return {
@@ -129,8 +131,7 @@ export class FilteredRequest implements FilteredStream {
         return !isHeld() && !owner.isResponseHeadSent();
       },
       onReleased: (isEnd) => {
-        const { manager } = this;
-        if (owner.composeHeld(isEnd)) manager.flushHead(isEnd);
+        if (owner.composeHeld(isEnd)) owner.sendResponse(scratchStart, scratchStart, isEnd);
       },
       send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
       sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),

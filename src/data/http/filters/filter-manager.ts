@@ -1,10 +1,9 @@
 /**
- * One request among filters that see more than heads (Envoy: `FilterManager`): two trains, and how what comes out of
- * them goes on. Made for each request whose chain has such a filter; all other requests have none.
+ * One request among filters that see more than heads (Envoy: `FilterManager`), in both directions. Made for each request whose chain has such a filter; all other requests have none.
  *
  *   codec → decode train → exchange → upstream → encode train → codec
  *
- * What a newcomer would get wrong: when nothing is held or changed, bytes go on where they lie, and nothing is copied.
+ * What a newcomer would get wrong: a filter may answer while the response's head is composed; that waits until it is.
  */
 import type {
   FilterReply,
@@ -22,24 +21,10 @@ import type { LocalReplyReason } from "../local-replies.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
 import { httpStat } from "../stat-offsets.ts";
-import { FieldMap } from "./field-map.ts";
+import { type FilteredWay, FilterPassage, type PassageVerdicts } from "./filter-passage.ts";
 import { filterSteps } from "./filter-steps.ts";
-import { FilterTrain, type TrainEnd } from "./filter-train.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
-import { sendThroughScratch } from "../scratch-parts.ts";
-import { stageFields, trailerFields } from "./trailer-fields.ts";
-
-/** Where one direction of a request goes on behind its filters. */
-export interface FilteredWay {
-  /** The head is composed, and waits in the writer for the first part of the body. */
-  readonly isHeadWaiting: boolean;
-  /** The head that was held lies in the table, and has passed: compose it. */
-  onReleased(isEnd: boolean): void;
-  send(start: number, end: number, isEnd: boolean): void;
-  sendTrailers(start: number, end: number): void;
-  setHeld(isHeld: boolean): void;
-}
 
 /** The request, as its filters' manager calls it. */
 export interface FilteredStream {
@@ -63,17 +48,11 @@ export class FilterManager {
   readonly #context: HttpContext;
   readonly #stream: FilteredStream;
   readonly #filters: readonly HttpFilter[];
-  readonly #decode: FilterTrain;
-  readonly #encode: FilterTrain;
+  readonly #decode: FilterPassage;
+  readonly #encode: FilterPassage;
   readonly #responseFields = new ExtraFields();
   readonly #response = { status: 0 };
-  readonly #changesRequest: boolean;
-  readonly #changesResponse: boolean;
-  #heldRequest: HeldRequestHead | undefined;
-  #heldResponse: HeldResponseHead | undefined;
   #refusal: LocalReplyReason | undefined;
-  #isRequestBodyless = false;
-  #isResponseBodyless = false;
   #isEncoded = false;
   #isLocal = false;
   #isComposing = false;
@@ -84,71 +63,75 @@ export class FilterManager {
     const { places, facts, bytesMax } = options;
     this.#context = context;
     this.#stream = stream;
-    const steps = filterSteps(places, {
+    const { filters, decode, encode } = filterSteps(places, {
       facts,
       info: stream.info,
       bytes: context.reactor.arena.bytes,
       requestFields: this.requestFields,
       responseFields: this.#responseFields,
       response: this.#response,
-      restoreRequest: () => this.#heldRequest?.restore(context.reactor.arena),
-      restoreResponse: () => this.#heldResponse?.restore(context.reactor.arena),
+      restoreRequest: () => this.#decode.restore(),
+      restoreResponse: () => this.#encode.restore(),
       refuse: (reason) => (this.#refusal = reason),
     });
-    this.#filters = steps.filters;
-    this.#decode = new FilterTrain(steps.decode, this.#decodeEnd(), bytesMax);
-    this.#encode = new FilterTrain(steps.encode, this.#encodeEnd(), bytesMax);
+    this.#filters = filters;
     const whole = places.filter((place) => place.kind === "whole");
-    this.#changesRequest = whole.some(({ factory }) => factory.changesRequestBody === true);
-    this.#changesResponse = whole.some(({ factory }) => factory.changesResponseBody === true);
+    this.#decode = new FilterPassage(context, {
+      steps: decode,
+      way: stream.decoded,
+      isChanged: whole.some(({ factory }) => factory.changesRequestBody === true),
+      bytesMax,
+      verdicts: this.#verdicts(() => {
+        context.count(httpStat.rqTooLarge);
+        stream.refuseByFilter("requestTooLarge");
+      }),
+    });
+    this.#encode = new FilterPassage(context, {
+      steps: encode,
+      way: stream.encoded,
+      isChanged: whole.some(({ factory }) => factory.changesResponseBody === true),
+      bytesMax,
+      verdicts: this.#verdicts(() => stream.refuseByFilter("responseBodyTooLarge")),
+    });
   }
 
   get isRequestHeld(): boolean {
-    return this.#heldRequest !== undefined;
+    return this.#decode.isHeld;
   }
 
   get isResponseHeld(): boolean {
-    return this.#heldResponse !== undefined;
+    return this.#encode.isHeld;
   }
 
   /** The head that was parsed last, with our own fields beside it. True: it may go on at once. */
   decodeHead(own: ExtraFields): boolean {
-    const { buffer } = this.#context.reactor.arena;
     const { fields } = requestHead;
-    this.#isRequestBodyless = !fields.isChunked && fields.contentLength <= 0;
-    moveFields(buffer, this.requestFields, own);
-    if (this.#changesRequest && !this.#isRequestBodyless) {
+    const decode = this.#decode;
+    decode.isBodyless = !fields.isChunked && fields.contentLength <= 0;
+    moveFields(this.#context.reactor.arena.buffer, this.requestFields, own);
+    if (decode.isChanged && !decode.isBodyless) {
       dropFields(knownHeader["content-length"]);
       fields.contentLength = -1;
       fields.isChunked = true;
     }
-    if (this.#decode.head(this.#isRequestBodyless)) return true;
-    if (!this.#decode.isOver) this.#heldRequest = new HeldRequestHead(buffer);
-    return false;
+    return decode.head((buffer) => new HeldRequestHead(buffer));
   }
 
   decodeData(start: number, end: number, isEnd: boolean): void {
-    const isSilent = start === end && (!isEnd || this.#isRequestBodyless);
-    if (isSilent) {
-      if (!this.isRequestHeld) this.#stream.decoded.send(start, end, isEnd);
-      return;
-    }
-    const way = this.#stream.decoded;
-    this.#pass({ train: this.#decode, way, isChanged: this.#changesRequest }, start, end, isEnd);
+    this.#decode.data(start, end, isEnd);
   }
 
   decodeTrailers(): void {
-    const fields = trailerFields(this.#context.reactor.arena.buffer);
-    if (this.#decode.trailers(new FieldMap(fields)))
-      this.#sendTrailers(this.#stream.decoded, fields);
+    this.#decode.trailers();
   }
 
   /** Of the response whose head was parsed last: how long its body will be, -1: nobody knows. */
   beginResponse({ contentLength, isEnd, start, end }: ResponseBody, isBodyless: boolean): number {
-    this.#isResponseBodyless = isBodyless || (isEnd && start === end);
+    const encode = this.#encode;
+    encode.isBodyless = isBodyless || (isEnd && start === end);
     this.#response.status = responseHead.status;
     this.#isComposing = true;
-    if (!this.#changesResponse || this.#isResponseBodyless) return contentLength;
+    if (!encode.isChanged || encode.isBodyless) return contentLength;
     dropFields(knownHeader["content-length"]);
     return -1;
   }
@@ -174,26 +157,11 @@ export class FilterManager {
   }
 
   encodeData(start: number, end: number, isEnd: boolean): void {
-    const isSilent = start === end && (!isEnd || this.#isResponseBodyless);
-    if (isSilent) {
-      if (!this.isResponseHeld) this.#stream.encoded.send(start, end, isEnd);
-      return;
-    }
-    const way = this.#stream.encoded;
-    this.#pass({ train: this.#encode, way, isChanged: this.#changesResponse }, start, end, isEnd);
-  }
-
-  /** The head that was held is composed: it goes out, unless the first part of its body comes with it. */
-  flushHead(isEnd: boolean): void {
-    if (!this.endComposing()) return;
-    const { start } = this.#context.writer;
-    this.#stream.encoded.send(start, start, isEnd);
+    this.#encode.data(start, end, isEnd);
   }
 
   encodeTrailers(): void {
-    const fields = trailerFields(this.#context.reactor.arena.buffer);
-    if (this.#encode.trailers(new FieldMap(fields)))
-      this.#sendTrailers(this.#stream.encoded, fields);
+    this.#encode.trailers();
   }
 
   /** What comes now is of our own making: nothing holds it. */
@@ -201,8 +169,6 @@ export class FilterManager {
     this.#isLocal = true;
     this.#isEncoded = false;
     this.#response.status = status;
-    this.#heldRequest = undefined;
-    this.#heldResponse = undefined;
     this.#decode.end();
     this.#encode.end();
   }
@@ -221,75 +187,17 @@ export class FilterManager {
   }
 
   #encodeHead(own: ExtraFields): void {
-    const { buffer } = this.#context.reactor.arena;
     this.#isEncoded = true;
-    moveFields(buffer, this.#responseFields, own);
+    moveFields(this.#context.reactor.arena.buffer, this.#responseFields, own);
     if (this.#isLocal) this.#encode.headOfOurs();
-    else if (!this.#encode.head(this.#isResponseBodyless) && !this.#encode.isOver)
-      this.#heldResponse = new HeldResponseHead(buffer);
+    else this.#encode.head((buffer) => new HeldResponseHead(buffer));
   }
 
-  #pass({ train, way, isChanged }: Passage, start: number, end: number, isEnd: boolean): void {
-    const view = this.#context.reactor.arena.bytes.subarray(start, end);
-    if (train.data(view, isEnd)) {
-      // Around what goes in chunks there is no room where it lies.
-      if (isChanged) this.#send(way, view, isEnd);
-      else way.send(start, end, isEnd);
-    } else if (!train.isOver && way.isHeadWaiting) way.send(start, start, false);
-  }
-
-  #send(way: FilteredWay, bytes: Uint8Array, isEnd: boolean): void {
-    const { writer } = this.#context;
-    const headEnd = way.isHeadWaiting ? writer.at : writer.start;
-    sendThroughScratch(writer, headEnd, { bytes, isEnd }, (start, end, isLast) =>
-      way.send(start, end, isLast),
-    );
-  }
-
-  #sendTrailers(way: FilteredWay, fields: ExtraFields): void {
-    if (way.isHeadWaiting) way.send(this.#context.writer.start, this.#context.writer.start, false);
-    const { arena } = this.#context.reactor;
-    way.sendTrailers(arena.stagingStart, stageFields(arena, fields));
-  }
-
-  #decodeEnd(): TrainEnd {
-    const { decoded } = this.#stream;
+  #verdicts(onTooLarge: () => void): PassageVerdicts {
     return {
-      ...this.#endOf(decoded),
-      onHead: (isEnd) => {
-        this.#heldRequest?.restore(this.#context.reactor.arena);
-        this.#heldRequest = undefined;
-        decoded.onReleased(isEnd);
-      },
-      onTooLarge: () => {
-        this.#context.count(httpStat.rqTooLarge);
-        this.#stream.refuseByFilter("requestTooLarge");
-      },
-    };
-  }
-
-  #encodeEnd(): TrainEnd {
-    const { encoded } = this.#stream;
-    return {
-      ...this.#endOf(encoded),
-      onHead: (isEnd) => {
-        this.#heldResponse?.restore(this.#context.reactor.arena);
-        this.#heldResponse = undefined;
-        encoded.onReleased(isEnd);
-      },
-      onTooLarge: () => this.#stream.refuseByFilter("responseBodyTooLarge"),
-    };
-  }
-
-  #endOf(way: FilteredWay): Omit<TrainEnd, "onHead" | "onTooLarge"> {
-    const { reactor } = this.#context;
-    return {
-      onData: (bytes, isEnd) => this.#send(way, bytes, isEnd),
-      onTrailers: (fields) => this.#sendTrailers(way, fields.whole),
       onReply: (reply, name) => this.#act(() => this.#onReply(reply, name)),
       onFailure: (name, error) => this.#act(() => this.#onFailure(name, error)),
-      onReadingChanged: (on) => way.setHeld(!on),
-      later: (act) => reactor.atRoundEnd(act),
+      onTooLarge,
     };
   }
 
@@ -309,11 +217,4 @@ export class FilterManager {
     if (this.#isComposing) this.#afterComposing = act;
     else act();
   }
-}
-
-interface Passage {
-  readonly train: FilterTrain;
-  readonly way: FilteredWay;
-  /** Parts may change: the body has no length. */
-  readonly isChanged: boolean;
 }
