@@ -4,16 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { OutgoingHttpHeaders } from "node:http2";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { forEachProxy } from "../support/each-proxy.ts";
+import { FileLog } from "../support/file-log.ts";
 import { connectHttp2 } from "../support/http2-client.ts";
 import { startHttp2Upstream } from "../support/http2-upstream.ts";
 import { adminOnPortZero } from "../support/sluice-program.ts";
 import { http2Cluster, httpListener } from "../support/truth-resources.ts";
-import { until } from "../support/until.ts";
 
 const format = [
   "%REQ(:PATH)%",
@@ -60,9 +57,6 @@ const cases: Readonly<
 };
 
 forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "sluice-grpc-logs-"));
-  scope.defer(() => rmSync(folder, { recursive: true }));
-  const log = path.join(folder, "log");
   const host = scope.use(
     await startHttp2Upstream((stream, headers) => {
       const { head = {}, trailers } = cases[headers[":path"] ?? ""] ?? {};
@@ -71,16 +65,9 @@ forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
       stream.end("body");
     }),
   );
-  const fileLog = {
-    name: "envoy.access_loggers.file",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-      path: log,
-      log_format: { text_format_source: { inline_string: `${format}\n` } },
-    },
-  };
+  const log = scope.use(new FileLog(format));
   const routing = {
-    access_log: [fileLog],
+    access_log: [log.config],
     route_config: {
       virtual_hosts: [
         {
@@ -111,11 +98,9 @@ forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
     await once(stream, "close");
   }
   session.close();
-  const lines = (): readonly string[] =>
-    existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
-  await until(() => lines().length === Object.keys(cases).length, "every line is written");
+  const lines = await log.lines(Object.keys(cases).length);
   assert.deepEqual(
-    lines(),
+    lines,
     Object.entries(cases).map(([where, { printed }]) => `${where} ${printed}`),
   );
 });

@@ -4,15 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { forEachProxy } from "../support/each-proxy.ts";
+import { FileLog } from "../support/file-log.ts";
 import { connectHttp2 } from "../support/http2-client.ts";
 import { startHttp2Upstream } from "../support/http2-upstream.ts";
 import { adminOnPortZero } from "../support/sluice-program.ts";
 import { http2Cluster, httpListener } from "../support/truth-resources.ts";
-import { until } from "../support/until.ts";
 
 interface Case {
   readonly duration: object;
@@ -148,10 +145,10 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
+const format =
+  "%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%";
+
 forEachProxy("requests last as long as route and grpc-timeout say", async (start, scope) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "sluice-grpc-timeouts-"));
-  scope.defer(() => rmSync(folder, { recursive: true }));
-  const log = path.join(folder, "log");
   const seen = new Map<string, string>();
   const host = scope.use(
     await startHttp2Upstream((stream, headers) => {
@@ -161,25 +158,13 @@ forEachProxy("requests last as long as route and grpc-timeout say", async (start
       stream.respond({ ":status": 200, "grpc-status": "0" }, { endStream: true });
     }),
   );
-  const fileLog = {
-    name: "envoy.access_loggers.file",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-      path: log,
-      log_format: {
-        text_format_source: {
-          inline_string:
-            "%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%\n",
-        },
-      },
-    },
-  };
+  const log = scope.use(new FileLog(format));
   const routes = Object.entries(cases).map(([where, { duration }]) => ({
     match: { path: where },
     route: { cluster: "host", timeout: "30s", ...duration },
   }));
   const routing = {
-    access_log: [fileLog],
+    access_log: [log.config],
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
   };
   const proxy = await start(
@@ -203,11 +188,9 @@ forEachProxy("requests last as long as route and grpc-timeout say", async (start
     await once(stream, "close");
   }
   session.close();
-  const lines = (): readonly string[] =>
-    existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
-  await until(() => lines().length === Object.keys(cases).length, "every line is written");
+  const lines = await log.lines(Object.keys(cases).length);
   assert.deepEqual(
-    lines().map((line) => {
+    lines.map((line) => {
       const where = line.split(" ")[0] ?? "";
       return `${line} ${cases[where]?.seen && seen.get(where)}`;
     }),

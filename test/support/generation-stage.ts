@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 import { SteadyClients } from "./steady-clients.ts";
 import { httpListener, routesTo, staticCluster } from "./truth-resources.ts";
 import { until } from "./until.ts";
@@ -159,11 +160,38 @@ function bootstrap(places: {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+/** Whose cluster waits for a control plane that never answers. */
+export function waitingBootstrap(admin: string): object {
+  const loopback = (port: number): object => ({
+    socket_address: { address: "127.0.0.1", port_value: port },
+  });
+  return {
+    node: { id: "n", cluster: "c" },
+    admin: { address: loopback(Number(new URL(admin).port)) },
+    dynamic_resources: {
+      cds_config: {
+        resource_api_version: "V3",
+        initial_fetch_timeout: "0s",
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
+        },
+      },
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: "control",
+          type: "STATIC",
+          connect_timeout: "1s",
+          http2_protocol_options: {},
+          load_assignment: {
+            cluster_name: "control",
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(1) } }] }],
+          },
+        },
+      ],
+    },
+  };
 }

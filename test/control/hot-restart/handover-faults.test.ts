@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../../src/shared/common/clock.ts";
+import { plainListen } from "../../support/reactors.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { until } from "../../support/until.ts";
 import type { DescriptorStream } from "../../../src/shared/io/descriptor-stream.ts";
@@ -16,15 +17,7 @@ const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
 const noService = { marks: [], adopt: () => false };
-const socketOptions = {
-  backlog: 16,
-  reusePort: false,
-  ipv6Only: true,
-  freebind: false,
-  transparent: false,
-  keepAlive: undefined,
-  socketOptions: [],
-} as const;
+const socketOptions = { ...plainListen, backlog: 16, ipv6Only: true } as const;
 
 test("whatever a new process does before it serves, the old one serves on", onLinux, async () => {
   await using place = await Place.create();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import {
   Server as GrpcServer,
@@ -19,6 +19,7 @@ import type {
   TcpProbeConfig,
 } from "../../../src/control/config/health-check-config.ts";
 import type { SocketSecurity } from "../../../src/control/xds/socket-security.ts";
+import { freePort } from "../../support/free-port.ts";
 import { httpCheck } from "../../support/health-checks.ts";
 import { startUpstream } from "../../support/tcp-peers.ts";
 
@@ -56,16 +57,6 @@ async function verdict(prober: Prober): Promise<string> {
 }
 
 const http = (fields: Partial<HttpProbeConfig> = {}): ProbeConfig => httpCheck(fields).probe;
-
-/** A port where nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 class Upstream implements AsyncDisposable {
   readonly requests: { readonly method: string; readonly head: readonly string[]; body: string }[] =
@@ -190,7 +181,7 @@ test("without an answer an HTTP check is a failure of the network; disposed it s
   await using upstream = await Upstream.start((request) => void request.socket.destroy());
   using reset = proberTo(upstream.port, http());
   assert.match(await verdict(reset), /^network: /);
-  using refused = proberTo(await closedPort(), http());
+  using refused = proberTo(await freePort(), http());
   assert.match(await verdict(refused), /^network: .*ECONNREFUSED/);
   await using silent = await Upstream.start(() => {});
   const outcomes: CheckOutcome[] = [];
@@ -223,7 +214,7 @@ test("a TCP check is a connection, or what comes over it", async () => {
   assert.equal(await judge(closing.port, tcp("", "bye")), "good");
   assert.match(await judge(closing.port, tcp("", "hello")), /^network: closed/);
   assert.match(await judge(flood.port, tcp("", "hello")), /^answer: nothing that is expected/);
-  assert.match(await judge(await closedPort(), tcp("")), /^network: .*ECONNREFUSED/);
+  assert.match(await judge(await freePort(), tcp("")), /^network: .*ECONNREFUSED/);
 });
 
 test("a gRPC check asks the health service, with name, authority and metadata", async () => {
@@ -280,6 +271,6 @@ test("a gRPC check asks the health service, with name, authority and metadata", 
   } finally {
     server.forceShutdown();
   }
-  using refused = proberTo(await closedPort(), config);
+  using refused = proberTo(await freePort(), config);
   assert.match(await verdict(refused), /^network: UNAVAILABLE/);
 });

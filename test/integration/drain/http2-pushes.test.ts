@@ -3,9 +3,8 @@
  * changed. `SLUICE_TEST_PROXY=envoy` runs it against Envoy, which loses some.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
-import { createServer, type AddressInfo } from "node:net";
+import { freePort } from "../../support/free-port.ts";
 import { forEachProxy } from "../../support/each-proxy.ts";
 import { Http2Crowd } from "../../support/http2-crowd.ts";
 import { startHttp2Upstream } from "../../support/http2-upstream.ts";
@@ -126,14 +125,4 @@ function web(connectTimeout: string): object {
     edsClusterConfig: { edsConfig },
     circuitBreakers,
   };
-}
-
-/** A listener that comes back must come back to the address it had. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

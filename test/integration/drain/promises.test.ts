@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { freePort } from "../../support/free-port.ts";
 import { get, isRefused } from "../../support/http-client.ts";
 import { HttpUpstream } from "../../support/http-upstream.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
@@ -172,14 +171,4 @@ interface Drain {
     readonly forced: number;
     readonly remaining: number;
   };
-}
-
-/** A listener that comes back must come back to the address it had. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

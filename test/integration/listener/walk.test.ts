@@ -4,10 +4,11 @@
  * `SLUICE_TEST_PROXY=envoy` walks Envoy through the same steps.
  */
 import assert from "node:assert/strict";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { once } from "node:events";
 import { isDeepStrictEqual } from "node:util";
 import { suite, test } from "node:test";
+import { freePort } from "../../support/free-port.ts";
 import { FakeManagementServer, type Resources } from "../../support/fake-management-server.ts";
 import { ProxyProcess } from "../../support/proxy-process.ts";
 import { startUpstream, TestClient } from "../../support/tcp-peers.ts";
@@ -207,14 +208,6 @@ function connections(prefix: string, total: number, active: number): Table {
 
 function withoutConnections(prefix: string): Table {
   return connections(prefix, 0, 0);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 suite("a listener walks", { timeout: 120_000 }, () => {

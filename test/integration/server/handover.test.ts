@@ -5,7 +5,7 @@ import net from "node:net";
 import { once } from "node:events";
 import path from "node:path";
 import { test } from "node:test";
-import { GenerationStage } from "../../support/generation-stage.ts";
+import { GenerationStage, waitingBootstrap } from "../../support/generation-stage.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
@@ -99,7 +99,7 @@ test("whoever fails before it serves leaves the old one as it was", onLinux, asy
   assert.deepEqual(await late.exit, [1, null]);
   assert.match(late.log, /cannot bind/);
   stranger.close();
-  stage.write("waiting.json", waiting(good));
+  stage.write("waiting.json", waitingBootstrap(stage.admin));
   const hanging = launch(stage, 1, "waiting.json");
   await until(() => /process \d+ takes over/.test(old.log.slice(-400)), "it has the sockets");
   await until(() => /stream to control .* closed/.test(hanging.log), "it waits for its clusters");
@@ -183,47 +183,4 @@ function descriptorsOf(pid: number): number {
 
 function portOf(server: net.Server): number {
   return (server.address() as net.AddressInfo).port;
-}
-
-/** Whose cluster waits for a control plane that never answers. */
-function waiting(good: { readonly admin: object }): object {
-  return {
-    admin: good.admin,
-    node: { id: "n", cluster: "c" },
-    dynamic_resources: {
-      cds_config: {
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-        api_config_source: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
-        },
-      },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: "control",
-          type: "STATIC",
-          connect_timeout: "1s",
-          http2_protocol_options: {},
-          load_assignment: {
-            cluster_name: "control",
-            endpoints: [
-              {
-                lb_endpoints: [
-                  {
-                    endpoint: {
-                      address: { socket_address: { address: "127.0.0.1", port_value: 1 } },
-                    },
-                  },
-                ],
-              },
-            ],
-          },
-        },
-      ],
-    },
-  };
 }

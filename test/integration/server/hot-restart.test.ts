@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { installedEnvoy } from "../../../bench/programs.ts";
-import { GenerationStage } from "../../support/generation-stage.ts";
+import { GenerationStage, waitingBootstrap } from "../../support/generation-stage.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
@@ -86,7 +86,7 @@ test("a child that waits for ever and is killed leaves its parent as it was", on
   const parent = stage.launch(0);
   await stage.serves(parent, 0);
   const { kept, short } = stage.load();
-  stage.write("waiting.json", waitingBootstrap(stage));
+  stage.write("waiting.json", waitingBootstrap(stage.admin));
   for (let round = 0; round < 2; round++) {
     const child = stage.launch(1, { config: "waiting.json" });
     await until(
@@ -141,39 +141,3 @@ test(
     assert.equal(alone.hasEnded, false);
   },
 );
-
-/** Whose cluster waits for a control plane that never answers. */
-function waitingBootstrap(stage: GenerationStage): object {
-  const loopback = (port: number): object => ({
-    socket_address: { address: "127.0.0.1", port_value: port },
-  });
-  return {
-    node: { id: "n", cluster: "c" },
-    admin: { address: loopback(Number(new URL(stage.admin).port)) },
-    dynamic_resources: {
-      cds_config: {
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-        api_config_source: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          grpc_services: [{ envoy_grpc: { cluster_name: "control" } }],
-        },
-      },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: "control",
-          type: "STATIC",
-          connect_timeout: "1s",
-          http2_protocol_options: {},
-          load_assignment: {
-            cluster_name: "control",
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(1) } }] }],
-          },
-        },
-      ],
-    },
-  };
-}

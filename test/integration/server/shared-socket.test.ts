@@ -8,6 +8,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { plainListen } from "../../support/reactors.ts";
 import { until } from "../../support/until.ts";
 
 const onLinux = {
@@ -62,13 +63,9 @@ class Pair implements AsyncDisposable {
       await import("../../../src/shared/io/epoll-listen-sockets.ts");
     const address = { kind: "ip", ip: "127.0.0.1", port: 0 } as const;
     const opened = await createEpollListenSockets().openListenSocket(address, {
+      ...plainListen,
       backlog: 512,
-      reusePort: false,
       ipv6Only: true,
-      freebind: false,
-      transparent: false,
-      keepAlive: undefined,
-      socketOptions: [],
     });
     assert(opened.ok);
     const { socket } = opened;
