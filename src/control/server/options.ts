@@ -9,7 +9,7 @@ import {
   logLevels,
 } from "../../shared/common/log.ts";
 import type { DrainStrategy } from "../../shared/drain/drain.ts";
-import type { HandoverOptions } from "../hot-restart/handover-dir.ts";
+import type { HandoverOptions } from "../hot-restart/handover/directory.ts";
 import { type HotRestartOptions, socketPathDefault } from "../hot-restart/hot-restart-options.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
 import { type FlagValues, parseFlags } from "./flag-parser.ts";

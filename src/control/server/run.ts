@@ -10,7 +10,7 @@ import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
 import { handleSignals } from "./signals.ts";
-import type { Handover } from "../hot-restart/handover.ts";
+import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { systemFiles } from "../secret/secret-files.ts";
@@ -122,7 +122,7 @@ async function placeAtDirectory(
   log: ServerLog,
 ): Promise<Handover | string | undefined> {
   if (!handover) return undefined;
-  const { Handover: Place } = await import("../hot-restart/handover.ts");
+  const { Handover: Place } = await import("../hot-restart/handover/handover.ts");
   return Place.open({
     options: handover,
     clock: systemClock,

@@ -23,7 +23,7 @@ import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DieOf } from "./fatal.ts";
 import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
-import type { Handover } from "../hot-restart/handover.ts";
+import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
 import { Generations, socketsToGive } from "./generations.ts";

@@ -5,7 +5,7 @@
 import { equalsIgnoringCase, latin1 } from "./http1/ascii.ts";
 import { findHeader, HeaderName, headers, headerText } from "./http1/header-table.ts";
 import { requestHead } from "./http1/request-head.ts";
-import type { LocalReply } from "./response-composer.ts";
+import type { LocalReply } from "./composer/response-composer.ts";
 
 const contentType = latin1("application/grpc");
 const plus = 0x2b;

@@ -11,7 +11,7 @@ import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import type { AccessLogger } from "../network/access-logger.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
-import type { LiveFields } from "./composer-context.ts";
+import type { LiveFields } from "./composer/composer-context.ts";
 import {
   requestHeadersLogged,
   responseHeadersLogged,
@@ -21,10 +21,10 @@ import { HttpFilterChain } from "./filters/filter-chain.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
-import type { RequestView } from "./request-view.ts";
+import type { RequestView } from "./request/request-view.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
-import { ScopedRouteTables } from "./scoped-route-tables.ts";
+import { ScopedRouteTables } from "./router/scoped-route-tables.ts";
 
 /** Longer ones are not asked for: a header may name them, and main keeps what was asked for. */
 const clusterNameMax = 1_024;

@@ -6,7 +6,7 @@ import type { WorkerContext } from "../../network/worker-context.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import { hasField, setField } from "../headers/header-mutations.ts";
 import { HeaderName } from "../http1/header-table.ts";
-import type { LocalReplyReason } from "../local-replies.ts";
+import type { LocalReplyReason } from "../composer/local-replies.ts";
 import type { HeadFilter } from "./http-filter.ts";
 
 export type CredentialInjectorConfig = Extract<HttpFilterConfig, { kind: "credentialInjector" }>;

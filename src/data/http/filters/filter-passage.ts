@@ -6,7 +6,7 @@
 import type { Arena } from "../../../shared/io/arena.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HttpContext } from "../http-context.ts";
-import { sendThroughScratch } from "../scratch-parts.ts";
+import { sendThroughScratch } from "../composer/scratch-parts.ts";
 import { FieldMap } from "./field-map.ts";
 import { FilterTrain, type TrainEnd, type TrainStep } from "./filter-train.ts";
 import { stageFields, trailerFields } from "./trailer-fields.ts";

@@ -2,7 +2,7 @@
 import type { HttpFilter, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
-import type { LocalReplyReason } from "../local-replies.ts";
+import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { FieldMap, ResponseFieldMap } from "./field-map.ts";
 import type { TrainStep } from "./filter-train.ts";
 import type { FilterPlace, HeadFilter } from "./http-filter.ts";

@@ -7,7 +7,7 @@ import type { HttpFilterFactory } from "../../../shared/http-filter/http-filter.
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
-import type { LocalReplyReason } from "../local-replies.ts";
+import type { LocalReplyReason } from "../composer/local-replies.ts";
 
 export interface HeadFilter extends Disposable {
   /**

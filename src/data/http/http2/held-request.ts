@@ -8,7 +8,7 @@ import type { HeadWriter } from "../http1/head-writer.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { layOutRequest } from "../http1/staged-head.ts";
 import { writeUpgrade } from "../http1/upgrade-lines.ts";
-import { asksForTunnel, noUpgrade } from "../upgrade.ts";
+import { asksForTunnel, noUpgrade } from "../request/upgrade.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 import type { ServerStream } from "./server-stream.ts";
 

@@ -4,7 +4,7 @@
  * goes out as one or two of them; strings are written as they are, for Huffman costs more than it saves here.
  */
 import { latin1 } from "../http1/ascii.ts";
-import { connectType, noUpgrade } from "../upgrade.ts";
+import { connectType, noUpgrade } from "../request/upgrade.ts";
 import { staticCount, staticNames } from "./static-table.ts";
 
 /** How a first byte begins, and what is left of it (§6). */

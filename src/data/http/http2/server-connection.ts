@@ -10,7 +10,7 @@ import type { CloseReason } from "../../../shared/io/reactor.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { NetworkFilter } from "../../network/network-filter.ts";
-import type { ActiveRequestPool } from "../active-request-pool.ts";
+import type { ActiveRequestPool } from "../request/active-request-pool.ts";
 import type { HttpContext } from "../http-context.ts";
 import { PartialHead } from "../http1/partial-head.ts";
 import { http2Stat, httpStat } from "../stat-offsets.ts";

@@ -6,9 +6,9 @@
  */
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
-import type { ActiveRequestPool } from "../active-request-pool.ts";
+import type { ActiveRequestPool } from "../request/active-request-pool.ts";
 import { never } from "../deadline-timer.ts";
-import { takeExpectation } from "../expectation.ts";
+import { takeExpectation } from "../request/expectation.ts";
 import type { HttpContext } from "../http-context.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";

@@ -2,8 +2,8 @@
  * One stream of a client's connection: a request on its way in, its response on its way out (RFC 9113 §5.1). What
  * is not there any more (no entry in the connection's map) is idle or closed.
  */
-import type { ActiveRequest } from "../active-request.ts";
-import type { ResponseSink } from "../response-sink.ts";
+import type { ActiveRequest } from "../request/active-request.ts";
+import type { ResponseSink } from "../request/response-sink.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 import { ReceiveWindow } from "./flow-window.ts";
 import { SendQueue } from "./send-queue.ts";

@@ -1,6 +1,6 @@
 /** The answer of a route that leads to no cluster (docs: `DirectResponseAction`, `RedirectAction`). */
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
-import type { LocalReply } from "../response-composer.ts";
+import type { LocalReply } from "../composer/response-composer.ts";
 import type { RoutedRequest } from "./compiled-route.ts";
 import { redirectLocation, type Rewrite } from "./rewrite.ts";
 

@@ -3,7 +3,7 @@
  * next request in it, one that no route and no filter has seen.
  */
 import type { HeadWriter } from "../http1/head-writer.ts";
-import { sendThroughScratch } from "../scratch-parts.ts";
+import { sendThroughScratch } from "../composer/scratch-parts.ts";
 import type { BodyPart, UpstreamConnection } from "./upstream-request.ts";
 
 export class EarlyBytes {

@@ -19,7 +19,7 @@ import { properCaseHead, properCaseLines } from "../http1/proper-case.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
-import { isGranted, noUpgrade } from "../upgrade.ts";
+import { isGranted, noUpgrade } from "../request/upgrade.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";

@@ -19,7 +19,7 @@ import type { StreamOutput } from "../http2/stream-output.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, http2Stat } from "../stat-offsets.ts";
-import { connectType, isGranted, noUpgrade } from "../upgrade.ts";
+import { connectType, isGranted, noUpgrade } from "../request/upgrade.ts";
 import type { ConnectionCounts } from "./connection-counts.ts";
 import { type ClientStreamOwner, Http2ClientStream } from "./http2-client-stream.ts";
 import type { ConnectionOwner } from "./pooled-connection.ts";

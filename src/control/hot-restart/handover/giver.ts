@@ -1,0 +1,196 @@
+/**
+ * The process that serves, waiting for the one that shall take over (MOSN: `reconfigure`'s old side).
+ *
+ *     idle ──dialed──▶ giving ──it serves──▶ given
+ *       ▲                 │
+ *       └── it is gone, late, or talks nonsense: nothing has happened
+ *
+ * What a newcomer would get wrong: sockets that were sent are taken from nobody. This process accepts on them until the new
+ * one says that it serves, and for good if it never does.
+ */
+import {
+  DescriptorServer,
+  type DescriptorStream,
+  type StreamPeer,
+  descriptorsPerSendMax,
+} from "../../../shared/io/descriptor-stream.ts";
+import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
+import { strerror } from "../../../shared/io/syscalls.ts";
+import {
+  type HandoverParts,
+  greeting,
+  handoverSocketMode,
+  isTrusted,
+  listenPath,
+  reconfigPath,
+  servesByte,
+  takeOverMsMax,
+} from "./directory.ts";
+import { type PassedSocket, encodeMessage, handoverVersion, socketsPerFrame } from "./messages.ts";
+import { HandoverSuccessor } from "./successor.ts";
+import { sendAll } from "../patient-sender.ts";
+
+export interface OwnSocket extends PassedSocket {
+  /** Stays ours. */
+  readonly descriptor: number;
+}
+
+/** What the server does for its successor. */
+export interface GiverDuties {
+  /** All that it listens on; `isShared` says from then on whether another process has them, too. */
+  sockets(isShared: () => boolean): readonly OwnSocket[];
+  /** The new process is about to have its own. */
+  closeAdmin(): Promise<void>;
+  /** The new process serves: stop accepting, finish what is under way, end. */
+  drainAndEnd(successor: HandoverSuccessor): void;
+}
+
+/** What belongs to one try. */
+interface Giving {
+  readonly kind: "giving";
+  readonly owned: DisposableStack;
+}
+
+type GiverState =
+  | { readonly kind: "idle" }
+  | Giving
+  /** Connections may go on to the new process for as long as this one drains. */
+  | { readonly kind: "given"; readonly owned: DisposableStack };
+
+export class HandoverGiver implements Disposable {
+  readonly #parts: HandoverParts;
+  readonly #duties: GiverDuties;
+  readonly #server: DescriptorServer;
+  #state: GiverState = { kind: "idle" };
+
+  private constructor(parts: HandoverParts, duties: GiverDuties, server: DescriptorServer) {
+    this.#parts = parts;
+    this.#duties = duties;
+    this.#server = server;
+  }
+
+  /** `takes`: what another process has at reconfig.sock is ours now. A text: why nobody can take over. */
+  static open(parts: HandoverParts, duties: GiverDuties, takes: boolean): HandoverGiver | string {
+    const path = reconfigPath(parts.options);
+    const server = DescriptorServer.listen(path, handoverSocketMode, takes);
+    if (typeof server === "number") return `cannot bind '${path}': ${strerror(server)}`;
+    const giver = new HandoverGiver(parts, duties, server);
+    server.onStream((stream) => {
+      void giver.#answer(stream).catch((error: unknown) => giver.#giveUp(String(error)));
+    });
+    return giver;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#state.kind !== "idle") this.#become({ kind: "idle" });
+    this.#server[Symbol.dispose]();
+  }
+
+  /** The one door: what belongs to a try that was given up ends with it. */
+  #become(next: GiverState): void {
+    const last = this.#state;
+    this.#state = next;
+    if (last.kind !== "idle" && next.kind === "idle") last.owned.dispose();
+  }
+
+  async #answer(caller: DescriptorStream): Promise<void> {
+    const { peer } = caller;
+    if (!isTrusted(peer, this.#parts.uid)) {
+      this.#parts.log.warning(`hand-over: refused user ${peer?.uid ?? "unknown"}`);
+      return caller[Symbol.dispose]();
+    }
+    const isFree = this.#state.kind === "idle";
+    caller.send(Uint8Array.of(isFree ? greeting.yours : greeting.taken));
+    if (!isFree || !peer) return caller[Symbol.dispose]();
+    const owned = new DisposableStack();
+    const giving: Giving = { kind: "giving", owned };
+    this.#become(giving);
+    owned.use(caller);
+    caller.onPiece((piece) => {
+      if (piece.kind === "bytes") closeDescriptors(piece.descriptors);
+    });
+    owned.use(
+      this.#parts.clock.startTimer(takeOverMsMax, () =>
+        this.#giveUp(`it does not serve after ${takeOverMsMax / 1000} s`),
+      ),
+    );
+    this.#parts.log.info(`hand-over: process ${peer.pid} takes over`);
+    const refused = await this.#give(giving, peer);
+    if (refused !== undefined && this.#state === giving) this.#giveUp(refused);
+  }
+
+  /** Sends all sockets; a text: why it cannot. */
+  async #give(giving: Giving, peer: StreamPeer): Promise<string | undefined> {
+    const { clock, uid, options } = this.#parts;
+    const stream = this.#server.connect(listenPath(options));
+    if (typeof stream === "number") return `cannot dial listen.sock: ${strerror(stream)}`;
+    giving.owned.use(stream);
+    // Another one than has dialed may have put its socket there.
+    if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
+      return `listen.sock is not process ${peer.pid}'s`;
+    const successor = new HandoverSuccessor(stream, clock);
+    stream.onPiece((piece) => {
+      if (this.#state.kind === "given") return successor.read(piece);
+      if (this.#state !== giving) return;
+      if (piece.kind === "end") return this.#giveUp("it has ended before it served");
+      closeDescriptors(piece.descriptors);
+      if (piece.bytes[0] !== servesByte) return this.#giveUp("what it said is no acknowledgement");
+      successor.read({ ...piece, bytes: piece.bytes.subarray(1), descriptors: [] });
+      void this.#finish(giving, stream, successor).catch((error: unknown) =>
+        this.#parts.log.error(`hand-over: ${String(error)}`),
+      );
+    });
+    const sockets = this.#duties.sockets(
+      () => this.#state === giving || this.#state.kind === "given",
+    );
+    for (const frame of framesOf(sockets)) {
+      const error = await sendAll(stream, frame.bytes, frame.descriptors, clock);
+      if (error !== 0) return strerror(error);
+    }
+    return undefined;
+  }
+
+  /** From here on the new process has it all. Its name goes first: the new one puts its own there. */
+  async #finish(
+    { owned }: Giving,
+    stream: DescriptorStream,
+    successor: HandoverSuccessor,
+  ): Promise<void> {
+    const { log, clock } = this.#parts;
+    this.#become({ kind: "given", owned });
+    this.#server[Symbol.dispose]();
+    await this.#duties.closeAdmin();
+    await sendAll(stream, encodeMessage({ kind: "released" }), [], clock);
+    log.info("hand-over: the new process serves");
+    await successor.whenMarked();
+    this.#duties.drainAndEnd(successor);
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#state.kind !== "giving") return;
+    this.#parts.log.warning(`hand-over: given up, this process serves on: ${reason}`);
+    this.#become({ kind: "idle" });
+  }
+}
+
+interface SocketFrame {
+  readonly bytes: Uint8Array;
+  readonly descriptors: readonly number[];
+}
+
+/** One at least, so that no sockets are an answer, too. */
+function* framesOf(sockets: readonly OwnSocket[]): Iterable<SocketFrame> {
+  const perFrame = Math.min(socketsPerFrame, descriptorsPerSendMax);
+  for (let at = 0; at === 0 || at < sockets.length; at += perFrame) {
+    const some = sockets.slice(at, at + perFrame);
+    yield {
+      bytes: encodeMessage({
+        kind: "sockets",
+        version: handoverVersion,
+        total: sockets.length,
+        sockets: some.map(({ address, worker, role }) => ({ address, worker, role })),
+      }),
+      descriptors: some.map(({ descriptor }) => descriptor),
+    };
+  }
+}

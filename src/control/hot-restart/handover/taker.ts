@@ -1,0 +1,292 @@
+/**
+ * The process that takes over, up to the moment that it serves (MOSN: `reconfigure`'s new side). It holds the same sockets
+ * as the old one and may end at any time as if it had never been; the old one is asked to drain by `commit` alone.
+ */
+import type { SocketAddress } from "../../../shared/common/address.ts";
+import { formatIp, parseIp } from "../../../shared/common/ip-address.ts";
+import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
+import {
+  DescriptorServer,
+  type DescriptorStream,
+  type StreamPeer,
+  duplicate,
+} from "../../../shared/io/descriptor-stream.ts";
+import { errnoOf, strerror } from "../../../shared/io/syscalls.ts";
+import {
+  type HandoverParts,
+  answerMsMax,
+  greeting,
+  handoverSocketMode,
+  isTrusted,
+  listenPath,
+  reconfigPath,
+  servesByte,
+} from "./directory.ts";
+import {
+  type ListenerMark,
+  type PassedSocket,
+  MessageReader,
+  encodeMessage,
+  socketsMax,
+  socketsPerFrame,
+} from "./messages.ts";
+import { sendAll } from "../patient-sender.ts";
+import { addressText, readAddress } from "../socket-names.ts";
+import type { SocketTransfer } from "../socket-transfer.ts";
+
+export type TakerResult =
+  | { readonly ok: true; readonly taker: HandoverTaker }
+  /** Nothing is held then. */
+  | { readonly ok: false; readonly error: string };
+
+/** This process, once it serves. */
+export interface TakenService {
+  readonly marks: readonly ListenerMark[];
+  /** Connections of the old process, as if they had been accepted here; false: there is no such listener. */
+  adopt(address: SocketAddress, descriptors: readonly number[]): boolean;
+}
+
+interface Received {
+  readonly sockets: PassedSocket[];
+  readonly descriptors: number[];
+}
+
+/** Of what is awaited now; with the reason where it does not come. */
+type EndWait = (reason: string | undefined) => void;
+
+export class HandoverTaker implements SocketTransfer, Disposable {
+  readonly #parts: HandoverParts;
+  readonly #server: DescriptorServer;
+  /** By role and address, for each of the old process's workers. */
+  readonly #sockets = new Map<string, number[]>();
+  readonly #received: Received = { sockets: [], descriptors: [] };
+  readonly #reader = new MessageReader();
+  #total = Number.POSITIVE_INFINITY;
+  #stream: DescriptorStream | undefined;
+  #caller: DescriptorStream | undefined;
+  #wait: EndWait | undefined;
+  /** All sockets are there; what comes now are connections. */
+  #isComplete = false;
+  #isReleased = false;
+  #service: TakenService | undefined;
+
+  private constructor(parts: HandoverParts, server: DescriptorServer) {
+    this.#parts = parts;
+    this.#server = server;
+  }
+
+  /** Takes the directory's turn, and the sockets of whoever serves there. */
+  static async open(parts: HandoverParts): Promise<TakerResult> {
+    const path = listenPath(parts.options);
+    const server = DescriptorServer.listen(path, handoverSocketMode);
+    if (server === errnoOf.EADDRINUSE)
+      return { ok: false, error: `another process is starting at '${path}'` };
+    if (typeof server === "number")
+      return { ok: false, error: `cannot bind '${path}': ${strerror(server)}` };
+    const taker = new HandoverTaker(parts, server);
+    const error = await taker.#take();
+    if (error === undefined) return { ok: true, taker };
+    taker[Symbol.dispose]();
+    return { ok: false, error };
+  }
+
+  /** An old process serves, which would go on if this one ended. */
+  get hasParent(): boolean {
+    return this.#stream !== undefined && !this.#isReleased;
+  }
+
+  takeListenSockets(
+    address: SocketAddress,
+    worker: number,
+    isLast: boolean,
+  ): Promise<readonly number[]> {
+    return Promise.resolve(this.#takeListenSockets(`proxy ${keyOf(address)}`, worker, isLast));
+  }
+
+  /** Of the old process's admin, if it is at that address; the caller's from now on. */
+  takeAdminSocket(address: SocketAddress): number | undefined {
+    return this.#takeListenSockets(`admin ${keyOf(address)}`, 0, true)[0];
+  }
+
+  /**
+   * This process serves: the old one gives up its admin and drains. A text: why it must not, as another process serves
+   * that does not know of it.
+   */
+  async commit(service: TakenService): Promise<string | undefined> {
+    const stream = this.#stream;
+    if (!stream) return this.#otherServes();
+    this.#service = service;
+    stream.send(Uint8Array.of(servesByte));
+    void this.#mark(stream, service.marks);
+    const late = await this.#await("it does not answer");
+    if (!this.#isReleased && late === endReason) return this.#otherServes();
+    if (!this.#isReleased)
+      this.#parts.log.warning("hand-over: the old process has not said that it drains");
+    this.#isReleased = true;
+    return undefined;
+  }
+
+  /** Others may start here; sockets that nobody has taken are closed. Connections go on coming. */
+  endStart(): void {
+    this.#caller?.[Symbol.dispose]();
+    this.#closeUnwanted();
+    this.#server[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#lose(endReason);
+    this.endStart();
+  }
+
+  /** Says whose connections this process serves on. */
+  async #mark(stream: DescriptorStream, marks: readonly ListenerMark[]): Promise<void> {
+    const { clock } = this.#parts;
+    for (let at = 0; at === 0 || at < marks.length; at += socketsPerFrame) {
+      const listeners = marks.slice(at, at + socketsPerFrame);
+      const isLast = at + socketsPerFrame >= marks.length;
+      const frame = encodeMessage({ kind: "accepts", listeners, isLast });
+      if ((await sendAll(stream, frame, [], clock)) !== 0) return;
+    }
+  }
+
+  #adopt(address: string, count: number): void {
+    const descriptors = this.#received.descriptors.splice(0, count);
+    const at = readAddress(address);
+    if (at && this.#service?.adopt(at, descriptors)) return;
+    closeDescriptors(descriptors);
+  }
+
+  async #take(): Promise<string | undefined> {
+    const { options, uid, log, clock } = this.#parts;
+    const path = reconfigPath(options);
+    const startMs = clock.now();
+    const caller = this.#server.connect(path);
+    if (caller === errnoOf.ENOENT || caller === errnoOf.ECONNREFUSED) return undefined;
+    if (typeof caller === "number") return `cannot dial '${path}': ${strerror(caller)}`;
+    this.#caller = caller;
+    const { peer } = caller;
+    if (!peer || !isTrusted(peer, uid)) return `'${path}' is of user ${peer?.uid ?? "unknown"}`;
+    this.#acceptFrom(peer);
+    let isTaken = false;
+    caller.onPiece((piece) => {
+      if (piece.kind === "end") return this.#end(`${endReason} at '${path}'`);
+      closeDescriptors(piece.descriptors);
+      isTaken ||= piece.bytes[0] === greeting.taken;
+      if (isTaken) this.#end("taken");
+    });
+    const failed = await this.#await("it has not sent its sockets");
+    if (isTaken) return `the process at '${path}' is being taken over by another one`;
+    if (failed === undefined) {
+      const tookMs = Math.ceil(clock.now() - startMs);
+      log.info(`hand-over: ${this.#total} sockets of process ${peer.pid} in ${tookMs} ms`);
+      return undefined;
+    }
+    log.warning(`hand-over: the old process is lost, starting without it: ${failed}`);
+    this.#lose(failed);
+    closeDescriptors(this.#received.descriptors.splice(0));
+    return undefined;
+  }
+
+  /** Of whoever dials, the process that was dialed is the only one that is heard. */
+  #acceptFrom(peer: StreamPeer): void {
+    this.#server.onStream((stream) => {
+      if (this.#stream || stream.peer?.pid !== peer.pid) return stream[Symbol.dispose]();
+      this.#stream = stream;
+      stream.onPiece((piece) => {
+        if (piece.kind === "end") return this.#lose(endReason);
+        this.#received.descriptors.push(...piece.descriptors);
+        this.#read(piece.bytes);
+      });
+    });
+  }
+
+  #read(bytes: Uint8Array): void {
+    const read = this.#reader.read(bytes);
+    if (!read.ok) return this.#lose(read.reason);
+    for (const message of read.messages) {
+      if (message.kind === "released") {
+        this.#isReleased = true;
+        this.#end(undefined);
+        continue;
+      }
+      if (message.kind === "connections") {
+        this.#adopt(message.address, message.count);
+        continue;
+      }
+      if (message.kind !== "sockets") continue;
+      this.#total = Math.min(message.total, socketsMax);
+      this.#received.sockets.push(...message.sockets);
+    }
+    this.#sort();
+  }
+
+  /** All are there: each to its address. */
+  #sort(): void {
+    const { sockets, descriptors } = this.#received;
+    if (this.#isComplete || sockets.length < this.#total) return;
+    this.#isComplete = true;
+    if (sockets.length !== this.#total || descriptors.length !== this.#total)
+      return this.#lose(`${descriptors.length} descriptors came for ${this.#total} sockets`);
+    for (const [i, descriptor] of descriptors.splice(0).entries()) {
+      const { role = "proxy", address = "" } = sockets[i] ?? {};
+      const key = `${role} ${address}`;
+      this.#sockets.set(key, [...(this.#sockets.get(key) ?? []), descriptor]);
+    }
+    this.#end(undefined);
+  }
+
+  #takeListenSockets(key: string, worker: number, isLast: boolean): readonly number[] {
+    const all = this.#sockets.get(key) ?? [];
+    const [first] = all;
+    if (first === undefined) return [];
+    if (isLast) {
+      this.#sockets.delete(key);
+      return all;
+    }
+    // The first in line; where there is one for all workers, each has a descriptor of it.
+    if (all.length > 1) return [all.shift() ?? first];
+    const copy = duplicate(first);
+    return copy === undefined || worker < 0 ? [] : [copy];
+  }
+
+  /** Whether the directory is another's, who has given up on this process or never knew it. */
+  #otherServes(): string | undefined {
+    const path = reconfigPath(this.#parts.options);
+    const probe = this.#server.connect(path);
+    if (typeof probe === "number") return undefined;
+    probe[Symbol.dispose]();
+    return `another process serves at '${path}'`;
+  }
+
+  #closeUnwanted(): void {
+    for (const descriptors of this.#sockets.values()) closeDescriptors(descriptors);
+    this.#sockets.clear();
+    closeDescriptors(this.#received.descriptors.splice(0));
+  }
+
+  async #await(lateReason: string): Promise<string | undefined> {
+    const ended = Promise.withResolvers<string | undefined>();
+    this.#wait = ended.resolve;
+    using _timer = this.#parts.clock.startTimer(answerMsMax, () => ended.resolve(lateReason));
+    return await ended.promise;
+  }
+
+  #end(reason: string | undefined): void {
+    this.#wait?.(reason);
+    this.#wait = undefined;
+  }
+
+  #lose(reason: string): void {
+    this.#stream?.[Symbol.dispose]();
+    this.#stream = undefined;
+    this.#end(reason);
+  }
+}
+
+const endReason = "it has ended";
+
+/** As the old process writes it, who says where each socket is bound. */
+function keyOf(address: SocketAddress): string {
+  const ip = address.kind === "ip" ? parseIp(address.ip) : undefined;
+  return addressText(ip && address.kind === "ip" ? { ...address, ip: formatIp(ip) } : address);
+}

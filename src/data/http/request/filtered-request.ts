@@ -1,0 +1,144 @@
+/** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
+import type { FilterReply, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
+import { judgeField } from "../filters/field-map.ts";
+import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
+import type { FilteredWay } from "../filters/filter-passage.ts";
+import type { FilterPlace } from "../filters/http-filter.ts";
+import type { HttpContext } from "../http-context.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
+import type { LocalReplyReason } from "../composer/local-replies.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { LocalReply } from "../composer/response-composer.ts";
+import type { CompiledRoute } from "../router/compiled-route.ts";
+
+/** What was found for a request before its filters saw it. */
+export interface Found {
+  readonly route: CompiledRoute | undefined;
+  readonly cluster: string;
+}
+
+/** What the request does for its filters. */
+export interface FilteredOwner {
+  readonly info: RequestInfo;
+  isSending(): boolean;
+  isResponseHeadSent(): boolean;
+  /** It is answered, or over. */
+  isSettled(): boolean;
+  /** The head lies in the table again: on by its route, without a body so far. */
+  release(found: Found, isEnd: boolean): void;
+  sendRequest(start: number, end: number, isEnd: boolean): void;
+  sendRequestTrailers(start: number, end: number): void;
+  /** False: it was answered otherwise. */
+  composeHeld(isEnd: boolean): boolean;
+  sendResponse(start: number, end: number, isEnd: boolean): void;
+  sendResponseTrailers(start: number, end: number): void;
+  reply(reply: LocalReply, details: string): void;
+  refuse(reason: LocalReplyReason): void;
+  /** Of the client's side. */
+  setRequestReading(on: boolean): void;
+  onResponseHeldChanged(): void;
+}
+
+export interface FilteredOptions {
+  readonly places: readonly FilterPlace[];
+  readonly facts: RequestFacts;
+  readonly bytesMax: number;
+  readonly found: Found;
+}
+
+export class FilteredRequest implements FilteredStream {
+  readonly info: RequestInfo;
+  readonly manager: FilterManager;
+  readonly decoded: FilteredWay;
+  readonly encoded: FilteredWay;
+  isResponseHeld = false;
+  readonly #owner: FilteredOwner;
+  #isHeldByFilter = false;
+  #isExchangeFull = false;
+  #isPaused = false;
+
+  constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
+    this.#owner = owner;
+    this.info = owner.info;
+    this.decoded = this.#decodedWay(options.found);
+    this.encoded = this.#encodedWay(context.writer);
+    this.manager = new FilterManager(context, this, options);
+  }
+
+  /** The exchange takes more of the request, or no more. */
+  setRequestReading(on: boolean): void {
+    this.#isExchangeFull = !on;
+    this.#updateReading();
+  }
+
+  /** The request is over, whatever its end was. */
+  end(): void {
+    this.#isHeldByFilter = false;
+    this.#isExchangeFull = false;
+    this.#updateReading();
+    this.manager.end();
+  }
+
+  #updateReading(): void {
+    const isPaused = this.#isExchangeFull || this.#isHeldByFilter;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#owner.setRequestReading(!isPaused);
+  }
+
+  /** The status stands; what is no field is left out of the answer with the reason in its place. */
+  replyByFilter({ status, body = "", fields = {} }: FilterReply, filter: string): void {
+    if (!Number.isInteger(status) || status < 200 || status > 599)
+      return this.#owner.refuse("filterFailed");
+    const own: (readonly [string, string])[] = [];
+    for (const [name, value] of Object.entries(fields)) {
+      try {
+        own.push([judgeField(name, value), value]);
+      } catch {
+        return this.#owner.refuse("filterFailed");
+      }
+    }
+    const details = `filter_reply{${filter.replaceAll(/\s/g, "_")}}`;
+    this.#owner.reply({ status, body, fields: own }, details);
+  }
+
+  refuseByFilter(reason: LocalReplyReason): void {
+    this.#owner.refuse(reason);
+  }
+
+  #decodedWay(found: Found): FilteredWay {
+    const owner = this.#owner;
+    const isHeld = (): boolean => this.manager.isRequestHeld;
+    return {
+      get isHeadWaiting() {
+        return !isHeld() && !owner.isSending() && !owner.isSettled();
+      },
+      onReleased: (isEnd) => owner.release(found, isEnd),
+      send: (start, end, isEnd) => owner.sendRequest(start, end, isEnd),
+      sendTrailers: (start, end) => owner.sendRequestTrailers(start, end),
+      setHeld: (held) => {
+        this.#isHeldByFilter = held;
+        this.#updateReading();
+      },
+    };
+  }
+
+  #encodedWay({ start: scratchStart }: HeadWriter): FilteredWay {
+    const owner = this.#owner;
+    const isHeld = (): boolean => this.manager.isResponseHeld;
+    return {
+      get isHeadWaiting() {
+        return !isHeld() && !owner.isResponseHeadSent();
+      },
+      onReleased: (isEnd) => {
+        if (owner.composeHeld(isEnd)) owner.sendResponse(scratchStart, scratchStart, isEnd);
+      },
+      send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
+      sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),
+      setHeld: (held) => {
+        this.isResponseHeld = held;
+        owner.onResponseHeldChanged();
+      },
+    };
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * A request on its way to its host: what was chosen for it, and how it is handed to the exchange. One a request object,
+ * begun anew for each request.
+ */
+import type {
+  ClusterAction,
+  RouteAction,
+  UpgradeConfig,
+} from "../../../shared/config/route-config.ts";
+import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { UpstreamCluster, UpstreamHost, HostRequest } from "../../upstream/cluster-table.ts";
+import { hostRequestOf } from "./host-request.ts";
+import type { HttpContext } from "../http-context.ts";
+import { isGrpcRequest } from "../grpc.ts";
+import { noLimits, requestLimits } from "./grpc-timeouts.ts";
+import { HeaderName, headerValue } from "../http1/header-table.ts";
+import { requestHead } from "../http1/request-head.ts";
+import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
+import { isHeadMethod, isPostMethod, isRepeatableMethod } from "../upstream/repeatable-methods.ts";
+import type { CompiledRoute } from "../router/compiled-route.ts";
+import { httpStat } from "../stat-offsets.ts";
+import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
+import type { Exchange } from "../upstream/exchange.ts";
+
+const grpcTimeout = new HeaderName("grpc-timeout");
+
+export class OutgoingRequest {
+  isHead = false;
+  /** Its body has no length. */
+  isChunked = false;
+  /** What it asks for and may have, as in `upgrade.ts`. */
+  upgradeType = noUpgrade;
+  limits = noLimits;
+  /** Of a request whose route follows redirects. */
+  trail: RedirectTrail | undefined;
+  readonly #context: HttpContext;
+  readonly #exchange: Exchange;
+  #isPost = false;
+  #isRepeatable = false;
+  #action: ClusterAction | undefined;
+  #cluster: UpstreamCluster | undefined;
+  #firstHost: UpstreamHost | undefined;
+  #hostRequest: HostRequest | undefined;
+  #isSending = false;
+
+  constructor(context: HttpContext, exchange: Exchange) {
+    this.#context = context;
+    this.#exchange = exchange;
+  }
+
+  get action(): ClusterAction | undefined {
+    return this.#action;
+  }
+
+  /** The exchange has its head. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
+  /** With the hostname of the host that is chosen for it already, empty if there is none. */
+  get hostname(): string {
+    return this.#firstHost?.config.hostname ?? "";
+  }
+
+  /** By the head that was parsed last. */
+  begin(): void {
+    const { bytes } = this.#context.reactor.arena;
+    const { methodStart, methodEnd } = requestHead;
+    this.forget();
+    this.limits = noLimits;
+    this.upgradeType = noUpgrade;
+    this.isChunked = requestHead.fields.isChunked;
+    this.isHead = isHeadMethod(bytes, methodStart, methodEnd);
+    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
+    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
+  }
+
+  /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
+  admitsUpgrade(action: RouteAction | undefined, ofManager: readonly UpgradeConfig[]): boolean {
+    const { reactor, view } = this.#context;
+    const { buffer } = reactor.arena;
+    const { isConnect } = view.target;
+    if (requestHead.upgradeIndex < 0 && !isConnect) return true;
+    if (!asksForTunnel(requestHead, buffer)) return true;
+    const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
+    this.upgradeType = admittedType(requestHead, buffer, ofManager, ofRoute);
+    // Envoy says of CONNECT, and of that alone, that no route is there before it says that it may not be.
+    if (this.upgradeType === noUpgrade) return isConnect && action === undefined;
+    this.#context.count(httpStat.cxUpgradesTotal);
+    this.#context.add(httpStat.cxUpgradesActive, 1);
+    return true;
+  }
+
+  aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
+    this.#action = action;
+    this.#cluster = cluster;
+    if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
+      this.#limit(action);
+    this.#hostRequest = hostRequestOf(cluster, this.#context.view, facts);
+    this.#firstHost =
+      action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
+  }
+
+  #limit(action: ClusterAction): void {
+    const { buffer, bytes } = this.#context.reactor.arena;
+    this.limits = requestLimits(action, isGrpcRequest(bytes), headerValue(buffer, grpcTimeout));
+  }
+
+  /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
+  send(start: number, end: number, isEnd: boolean): void {
+    if (this.#isSending) {
+      this.trail?.keepBody(this.#context.writer.buffer, start, end);
+      return this.#exchange.sendBody({ start, end, isEnd });
+    }
+    const action = this.#action;
+    const cluster = this.#cluster;
+    if (action === undefined || cluster === undefined) return;
+    this.#isSending = true;
+    this.trail?.keepBody(this.#context.writer.buffer, start, end);
+    const plan = {
+      cluster,
+      action,
+      timeoutMs: this.limits.timeoutMs ?? action.timeoutMs,
+      firstHost: this.#firstHost,
+      isHeadRequest: this.isHead,
+      hostRequest: this.#hostRequest,
+      isRepeatable: this.#isRepeatable && isEnd && start === end,
+      isChunked: this.isChunked,
+      upgradeType: this.upgradeType,
+      endsTunnel: this.#endsTunnel(action),
+    };
+    this.#exchange.start(plan, { start, end, isEnd });
+  }
+
+  get isRedirected(): boolean {
+    return (this.trail?.redirects ?? 0) > 0;
+  }
+
+  /** Its head is composed. */
+  keepTrail({ config }: UpstreamCluster, { internalRedirect }: ClusterAction): void {
+    const { writer, isTls, view } = this.#context;
+    if (internalRedirect === undefined || view.target.isConnect) return;
+    if (this.upgradeType !== noUpgrade) return;
+    this.trail ??= new RedirectTrail(config.perConnectionBufferLimitBytes);
+    this.trail.keepHead(writer, isTls && view.scheme() === "https");
+  }
+
+  /** Whether the response whose head was parsed last leads elsewhere, and is followed. */
+  redirect(route: CompiledRoute | undefined, downstream: RedirectedDownstream): Redirect {
+    return this.trail?.judge(route, downstream, this.#context) ?? "none";
+  }
+
+  /** It goes on with the next request. */
+  takeTrail(): RedirectTrail | undefined {
+    const { trail } = this;
+    this.trail = undefined;
+    return trail;
+  }
+
+  sendTrailers(start: number, end: number): void {
+    if (this.#isSending) this.#exchange.sendTrailers(start, end);
+  }
+
+  /** It goes to no host. */
+  forget(): void {
+    this.#isSending = false;
+    this.#action = undefined;
+    this.#cluster = undefined;
+    this.#firstHost = undefined;
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.forget();
+    this.trail = undefined;
+    if (this.upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
+    this.upgradeType = noUpgrade;
+  }
+
+  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
+    if (tunnelEnd === undefined) return false;
+    return this.upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
+  }
+}

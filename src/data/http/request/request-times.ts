@@ -1,0 +1,48 @@
+/** When a request has been quiet, or has lasted, for too long. One a request object. */
+import { instantAfter, never } from "../deadline-timer.ts";
+import type { LiveConfig } from "../live-config.ts";
+import type { OutgoingRequest } from "./outgoing-request.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { ResponseSink } from "./response-sink.ts";
+import { noUpgrade } from "./upgrade.ts";
+
+/** As in `local-replies.ts`. */
+export type Overdue = "streamIdle" | "maxDuration" | "requestTimeout";
+
+export class RequestTimes {
+  lastActivityMs = 0;
+  readonly #info: RequestInfo;
+  readonly #outgoing: OutgoingRequest;
+
+  constructor(info: RequestInfo, outgoing: OutgoingRequest) {
+    this.#info = info;
+    this.#outgoing = outgoing;
+  }
+
+  nextMs(live: LiveConfig, sink: ResponseSink): number {
+    return Math.min(this.#idleAtMs(live), this.#endsAtMs(live), this.#requestDueMs(live, sink));
+  }
+
+  overdue(nowMs: number, live: LiveConfig, sink: ResponseSink): Overdue | undefined {
+    if (nowMs >= this.#idleAtMs(live)) return "streamIdle";
+    if (nowMs >= this.#endsAtMs(live)) return "maxDuration";
+    return nowMs >= this.#requestDueMs(live, sink) ? "requestTimeout" : undefined;
+  }
+
+  #endsAtMs({ config }: LiveConfig): number {
+    const { startMs } = this.#info;
+    const { durationMs } = this.#outgoing.limits;
+    if (durationMs === undefined) return instantAfter(startMs, config.maxStreamDurationMs);
+    return durationMs === "none" ? never : startMs + durationMs;
+  }
+
+  #idleAtMs({ config }: LiveConfig): number {
+    const limitMs = this.#outgoing.action?.idleTimeoutMs ?? config.streamIdleTimeoutMs;
+    return instantAfter(this.lastActivityMs, limitMs);
+  }
+
+  #requestDueMs({ config }: LiveConfig, { isRequestComplete }: ResponseSink): number {
+    if (isRequestComplete || this.#outgoing.upgradeType !== noUpgrade) return never;
+    return instantAfter(this.#info.startMs, config.requestTimeoutMs);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * A request's answer on its way to the client: how it is framed, composed and sent, whether it is an upstream's or our
+ * own. One a request object, begun anew for each request.
+ *
+ * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
+ */
+import { grpcReply, grpcStatus, grpcStatusOfHttp, grpcStatusOfReply } from "../grpc.ts";
+import type { HeadChange } from "../headers/header-mutations.ts";
+import type { HttpContext } from "../http-context.ts";
+import { responseHead } from "../http1/response-head.ts";
+import type { LiveConfig } from "../live-config.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { LocalReply } from "../composer/response-composer.ts";
+import type { ResponseSink } from "./response-sink.ts";
+import { isGranted, noUpgrade } from "./upgrade.ts";
+
+/** Of an upstream's head, which was parsed last. */
+export interface ComposedResponse {
+  /** -1: nobody knows. */
+  readonly contentLength: number;
+  /** It has come whole, without a body. */
+  readonly isEmpty: boolean;
+  /** What the request asked for, as in `upgrade.ts`. */
+  readonly upgradeType: string;
+  readonly live: LiveConfig;
+  readonly changes: readonly HeadChange[];
+}
+
+export class ResponseWay {
+  /** Of a request by HEAD. */
+  isHead = false;
+  /** Of one that speaks gRPC. */
+  isGrpc = false;
+  readonly #context: HttpContext;
+  readonly #info: RequestInfo;
+  readonly #framing;
+  #sink: ResponseSink;
+  #isHeadSent = false;
+
+  constructor(context: HttpContext, info: RequestInfo, sink: ResponseSink) {
+    this.#context = context;
+    this.#info = info;
+    this.#sink = sink;
+    this.#framing = {
+      isHttp10: false,
+      isHttp2: false,
+      upgradeType: noUpgrade,
+      isChunked: false,
+      isEmpty: false,
+      closes: false,
+      isHeadRequest: false,
+      live: context.live,
+    };
+  }
+
+  bind(sink: ResponseSink): void {
+    this.#sink = sink;
+  }
+
+  begin(): void {
+    this.#isHeadSent = false;
+  }
+
+  get isHeadSent(): boolean {
+    return this.#isHeadSent;
+  }
+
+  /** The client will notice from the bytes where it breaks off. */
+  get isFramed(): boolean {
+    return !(this.#info.minorVersion === 0 && !this.#framing.isChunked);
+  }
+
+  get hasNoBody(): boolean {
+    return this.isHead || responseHead.isBodyless;
+  }
+
+  /** False: the head is too large. */
+  compose({ contentLength, isEmpty, upgradeType, live, changes }: ComposedResponse): boolean {
+    const info = this.#info;
+    const framing = this.#framing;
+    const sink = this.#sink;
+    const isHttp10 = info.minorVersion === 0;
+    const isTunnel = isGranted(upgradeType, responseHead.status);
+    const hasNoLength = !isTunnel && !this.hasNoBody && contentLength < 0 && !sink.isHttp2;
+    info.responseCode = responseHead.status;
+    info.responseCodeDetails = "via_upstream";
+    framing.isHttp10 = isHttp10;
+    framing.isHttp2 = sink.isHttp2;
+    framing.live = live;
+    framing.isEmpty = hasNoLength && isEmpty;
+    framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
+    framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    // One that was declined has no end that the next request could follow.
+    if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();
+    const isUnframed = hasNoLength && !isEmpty && isHttp10;
+    framing.closes = !isTunnel && (sink.decidesToClose() || isUnframed);
+    const isComposed = this.#context.responseComposer.compose(info, changes, framing);
+    // Filters may have said another one.
+    info.responseCode = responseHead.status;
+    if (this.isGrpc) this.#noteGrpcStatus(responseHead.status);
+    return isComposed;
+  }
+
+  /** A further part of the body; the first one with the head. */
+  send(start: number, end: number, isEnd: boolean): void {
+    this.#info.bytesSent += end - start;
+    if (this.#isHeadSent) return this.#sink.sendBody(start, end, isEnd);
+    this.#isHeadSent = true;
+    const { upgradeType, isChunked } = this.#framing;
+    if (upgradeType !== noUpgrade) this.#sink.onTunnel(upgradeType);
+    this.#sink.sendHead({ start, end, isEnd }, isChunked);
+  }
+
+  /** The header table holds them, too. */
+  sendTrailers(start: number, end: number): void {
+    const { trailerCapture, reactor } = this.#context;
+    const { buffer } = reactor.arena;
+    if (!trailerCapture.isEmpty) trailerCapture.capture(buffer, this.#info.trailerValues);
+    if (this.isGrpc) this.#info.grpcStatus = grpcStatus(buffer) ?? this.#info.grpcStatus;
+    this.#sink.sendTrailers(start, end);
+  }
+
+  /** Trailers outrank it. */
+  #noteGrpcStatus(status: number): void {
+    const said = grpcStatus(this.#context.reactor.arena.buffer);
+    this.#info.grpcStatus = said ?? grpcStatusOfHttp(status);
+  }
+
+  /** What is sent in the place of an answer of our own, where its client speaks gRPC. */
+  ownReply(reply: LocalReply): LocalReply {
+    if (!this.isGrpc) return reply;
+    this.#info.grpcStatus = grpcStatusOfReply(reply);
+    return grpcReply(reply, this.isHead);
+  }
+
+  /** Head and body of our own, at once. */
+  sendLocal(reply: LocalReply, live: LiveConfig, changes: readonly HeadChange[]): void {
+    const info = this.#info;
+    const framing = this.#framing;
+    const { responseComposer, writer } = this.#context;
+    info.responseCode = reply.status;
+    framing.live = live;
+    framing.isHttp10 = info.minorVersion === 0 && live.config.acceptHttp10;
+    framing.isHttp2 = this.#sink.isHttp2;
+    framing.isChunked = false;
+    framing.isEmpty = false;
+    framing.upgradeType = noUpgrade;
+    framing.isHeadRequest = this.isHead;
+    framing.closes = this.#sink.decidesToClose() || !this.#sink.isRequestComplete;
+    const end = responseComposer.composeLocal(info, reply, framing, changes);
+    this.send(writer.at, end, true);
+  }
+}
