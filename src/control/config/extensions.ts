@@ -10,6 +10,7 @@ export type ExtensionCategory =
   | "access log filter"
   | "access logger"
   | "certificate validator"
+  | "header formatter"
   | "HTTP filter"
   | "injected credential"
   | "internal redirect predicate"
@@ -64,6 +65,7 @@ export type ExtensionKind =
   | "onDemand"
   | "originalDestination"
   | "originalSource"
+  | "preserveCase"
   | "previousRoutes"
   | "proxyProtocol"
   | "random"
@@ -272,6 +274,13 @@ const extensions: readonly Extension[] = [
     name: "envoy.internal_redirect_predicates.safe_cross_scheme",
     typeName: "envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig",
     kind: "safeCrossScheme",
+  },
+  {
+    category: "header formatter",
+    name: "envoy.http.stateful_header_formatters.preserve_case",
+    typeName:
+      "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig",
+    kind: "preserveCase",
   },
   {
     category: "upstream HTTP filter",

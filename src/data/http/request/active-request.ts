@@ -21,7 +21,7 @@ import type { HttpContext } from "../http-context.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { LiveConfig } from "../live-config.ts";
-import { localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
+import { leavesOpen, localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "../composer/request-composer.ts";
 import { type Overdue, RequestTimes } from "./request-times.ts";
@@ -193,8 +193,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = takeIn(this.info, this.#context, this.#live, this.#connection);
     if (problem === undefined) return this.#routeRequest();
-    // What is refused for want of room may be asked again on the same connection.
-    if (problem !== "overload") this.#sink.closeAfterResponse();
+    if (!leavesOpen(problem, this.#live.config.http1)) this.#sink.closeAfterResponse();
     this.#reply(problem);
   }
 

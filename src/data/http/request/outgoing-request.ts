@@ -15,8 +15,9 @@ import { isGrpcRequest } from "../grpc.ts";
 import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
-import { isHeadMethod, isPostMethod, isRepeatableMethod } from "../upstream/repeatable-methods.ts";
+import { isRepeatable, method } from "../http1/request-method.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
@@ -35,6 +36,8 @@ export class OutgoingRequest {
   trail: RedirectTrail | undefined;
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
+  #spelledNames: SpelledNames | undefined;
+  #isSecured = false;
   #isPost = false;
   #isRepeatable = false;
   #action: ClusterAction | undefined;
@@ -64,21 +67,22 @@ export class OutgoingRequest {
 
   /** By the head that was parsed last. */
   begin(): void {
-    const { bytes } = this.#context.reactor.arena;
-    const { methodStart, methodEnd } = requestHead;
     this.forget();
     this.limits = noLimits;
     this.upgradeType = noUpgrade;
     this.isChunked = requestHead.fields.isChunked;
-    this.isHead = isHeadMethod(bytes, methodStart, methodEnd);
-    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
-    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
+    this.isHead = requestHead.method === method.head;
+    // A redirect is laid out from what was sent.
+    if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.#isPost = requestHead.method === method.post;
+    this.#isRepeatable = isRepeatable(requestHead.method);
   }
 
   /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
   admitsUpgrade(action: RouteAction | undefined, ofManager: readonly UpgradeConfig[]): boolean {
     const { reactor, view } = this.#context;
     const { buffer } = reactor.arena;
+    this.#isSecured = view.ownScheme() === "https";
     const { isConnect } = view.target;
     if (requestHead.upgradeIndex < 0 && !isConnect) return true;
     if (!asksForTunnel(requestHead, buffer)) return true;
@@ -126,6 +130,8 @@ export class OutgoingRequest {
       hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
       isChunked: this.isChunked,
+      isSecured: this.#isSecured,
+      spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       endsTunnel: this.#endsTunnel(action),
     };
