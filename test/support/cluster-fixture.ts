@@ -62,6 +62,8 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
     runtime: new WorkerRuntime(),
     timers: { arm: () => {}, cancel: () => {} },
     onHostsFull: () => {},
+    wantGrpcStats: () => {},
+    onGrpcNamesFull: () => {},
   };
 }
 
