@@ -63,6 +63,8 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
     runtime: new WorkerRuntime(),
     timers: { arm: () => {}, cancel: () => {} },
     onHostsFull: () => {},
+    wantGrpcStats: () => {},
+    onGrpcNamesFull: () => {},
   };
 }
 

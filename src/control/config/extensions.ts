@@ -52,6 +52,7 @@ export type ExtensionKind =
   | "fileAccessLog"
   | "fixedHeap"
   | "genericCredential"
+  | "grpcStats"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
@@ -250,6 +251,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.header_mutation",
     typeName: "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
     kind: "headerMutation",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_stats",
+    typeName: "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
+    kind: "grpcStats",
   },
   {
     category: "injected credential",

@@ -144,6 +144,16 @@ export type PlainHttpFilterConfig =
       /** Undefined: clusters are not waited for. */
       readonly clusters: OnDemandClusters | undefined;
     }
+  /** `envoy.filters.http.grpc_stats`. */
+  | {
+      readonly kind: "grpcStats";
+      /** `service/method` of those that are counted apart; the others are counted together. */
+      readonly methods: "all" | readonly string[];
+      /** `enable_upstream_stats`. */
+      readonly measuresUpstream: boolean;
+      /** Of services, where all are counted apart. */
+      readonly replacesDots: boolean;
+    }
   /** Of a file that `--http-filter` names. */
   | {
       readonly kind: "module";

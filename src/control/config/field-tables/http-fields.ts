@@ -166,6 +166,16 @@ export const httpFields: FieldTables = {
   "envoy.extensions.http.injected_credentials.generic.v3.Generic": {
     honoured: ["credential", "header", "header_value_prefix"],
   },
+  "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": {
+    honoured: [
+      "individual_method_stats_allowlist",
+      "stats_for_all_methods",
+      "enable_upstream_stats",
+      "replace_dots_in_grpc_service_name",
+    ],
+    warned: { emit_filter_state: "nothing here reads the message counts of a request" },
+  },
+  "envoy.config.core.v3.GrpcMethodList": "whole",
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],
     refused: { strict_check_headers: "other requests would pass" },

@@ -11,7 +11,7 @@ import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
-import { firstRefusal, noHttpFilters } from "../filters/http-filter.ts";
+import { firstRefusal, hasWholeFilterFor, noHttpFilters } from "../filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
@@ -419,7 +419,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    if (this.#filters.places.length > 0) {
+    if (hasWholeFilterFor(this.#filters, context.reactor.arena.bytes)) {
       if (!this.#enterFilters({ route, cluster })) return;
     } else if (this.#filters.ofRequests.length > 0) {
       const refusal = this.#filterRequest();
@@ -461,7 +461,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#filteredOwner ??= this.#makeFilteredOwner();
     const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
       places: this.#filters.places,
-      facts: requestFacts(this.info, view, this.#connection.facts),
+      facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
       bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
       found,
     });
