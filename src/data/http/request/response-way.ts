@@ -13,6 +13,7 @@ import type { RequestInfo } from "./request-info.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { isGranted, noUpgrade } from "./upgrade.ts";
+import type { WebSocketRelay } from "../web-socket/relay.ts";
 
 /** Of an upstream's head, which was parsed last. */
 export interface ComposedResponse {
@@ -22,6 +23,8 @@ export interface ComposedResponse {
   readonly isEmpty: boolean;
   /** What the request asked for, as in `upgrade.ts`. */
   readonly upgradeType: string;
+  /** Through which its bytes pass once it is granted, if it is one. */
+  readonly webSocket: WebSocketRelay | undefined;
   readonly live: LiveConfig;
   readonly changes: readonly HeadChange[];
 }
@@ -36,6 +39,7 @@ export class ResponseWay {
   readonly #framing;
   #sink: ResponseSink;
   #isHeadSent = false;
+  #webSocket: WebSocketRelay | undefined;
 
   constructor(context: HttpContext, info: RequestInfo, sink: ResponseSink) {
     this.#context = context;
@@ -59,6 +63,7 @@ export class ResponseWay {
 
   begin(): void {
     this.#isHeadSent = false;
+    this.#webSocket = undefined;
   }
 
   get isHeadSent(): boolean {
@@ -75,7 +80,8 @@ export class ResponseWay {
   }
 
   /** False: the head is too large. */
-  compose({ contentLength, isEmpty, upgradeType, live, changes }: ComposedResponse): boolean {
+  compose(response: ComposedResponse): boolean {
+    const { contentLength, isEmpty, upgradeType, live, changes } = response;
     const info = this.#info;
     const framing = this.#framing;
     const sink = this.#sink;
@@ -90,6 +96,7 @@ export class ResponseWay {
     framing.isEmpty = hasNoLength && isEmpty;
     framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
     framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    this.#webSocket = isTunnel ? response.webSocket : undefined;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();
     const isUnframed = hasNoLength && !isEmpty && isHttp10;
@@ -103,12 +110,24 @@ export class ResponseWay {
 
   /** A further part of the body; the first one with the head. */
   send(start: number, end: number, isEnd: boolean): void {
-    this.#info.bytesSent += end - start;
-    if (this.#isHeadSent) return this.#sink.sendBody(start, end, isEnd);
+    const webSocket = this.#webSocket;
+    if (this.#isHeadSent) {
+      if (webSocket === undefined) this.sendBody(start, end, isEnd);
+      else webSocket.fromHost(start, end, isEnd);
+      return;
+    }
     this.#isHeadSent = true;
+    this.#info.bytesSent += end - start;
     const { upgradeType, isChunked } = this.#framing;
     if (upgradeType !== noUpgrade) this.#sink.onTunnel(upgradeType);
+    webSocket?.onGranted(start, end);
     this.#sink.sendHead({ start, end, isEnd }, isChunked);
+  }
+
+  /** Behind the head. */
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#info.bytesSent += end - start;
+    this.#sink.sendBody(start, end, isEnd);
   }
 
   /** The header table holds them, too. */
