@@ -133,6 +133,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onDrain(drain: DrainStart): void {
     this.#life.onDrain(drain);
+    this.#request?.onDrain(drain);
     this.#timer.atLatest(this.#nextDeadlineMs());
   }
 

@@ -4,6 +4,7 @@
  * What a newcomer would get wrong: an answer may be complete within the call that feeds its request. The stream is
  * settled after that call, never inside it.
  */
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
@@ -175,6 +176,11 @@ export class ServerRequests implements StreamOwner {
     for (const stream of this.#streams.values()) {
       if (!on || stream.queue.isEmpty) stream.request?.setResponseReading(on);
     }
+  }
+
+  /** WebSockets hear of it, too. */
+  onDrain(drain: DrainStart): void {
+    for (const stream of this.#streams.values()) stream.request?.onDrain(drain);
   }
 
   /** Gives the stream up, for what its client sent or because it has to end. */

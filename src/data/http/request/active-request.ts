@@ -7,6 +7,7 @@
  */
 import { assert } from "../../../shared/common/assert.ts";
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
@@ -24,7 +25,7 @@ import type { LiveConfig } from "../live-config.ts";
 import { leavesOpen, localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "../composer/request-composer.ts";
-import { type Overdue, RequestTimes } from "./request-times.ts";
+import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import type { FilterManager } from "../filters/filter-manager.ts";
@@ -43,11 +44,6 @@ import { Exchange, type ExchangeOwner } from "../upstream/exchange.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
 
 const noChanges: readonly HeadChange[] = [];
-const overdueStats: Readonly<Record<Overdue, number>> = {
-  streamIdle: httpStat.rqIdleTimeout,
-  maxDuration: httpStat.rqMaxDuration,
-  requestTimeout: httpStat.rqTimeout,
-};
 
 /** `waiting`: for something that main was asked for; the connection keeps its bytes. */
 type Phase = "none" | "active" | "waiting" | "answering";
@@ -83,7 +79,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info = new RequestInfo(context, connection);
     this.#response = new ResponseWay(context, this.info, sink);
     this.#exchange = new Exchange(context, this);
-    this.#outgoing = new OutgoingRequest(context, this.#exchange);
+    this.#outgoing = new OutgoingRequest(context, this, this.#exchange, this.#response);
     this.#times = new RequestTimes(this.info, this.#outgoing);
   }
 
@@ -268,6 +264,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#finish();
   }
 
+  /** Its connection is told: only a WebSocket has a word for that. */
+  onDrain(drain: DrainStart): void {
+    this.#outgoing.webSocket?.goAway(drain);
+  }
+
   setResponseReading(on: boolean): void {
     this.#exchange.setResponseReading(on && this.#filtered?.isResponseHeld !== true);
   }
@@ -279,6 +280,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
+    this.#outgoing.webSocket?.onDeadline(nowMs);
     if (this.#phase === "none") return;
     // What is due next may be the exchange's again: a retry without delay.
     const reason = this.#times.overdue(nowMs, this.#live, this.#sink);
@@ -303,6 +305,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       contentLength: this.#contentLength,
       isEmpty,
       upgradeType: this.#outgoing.upgradeType,
+      webSocket: this.#outgoing.webSocket,
       live: this.#live,
       changes: this.#responseChanges,
     });
@@ -409,7 +412,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
-    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config.upgrades)) {
+    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }

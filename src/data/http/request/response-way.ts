@@ -14,6 +14,7 @@ import type { RequestInfo } from "./request-info.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { isGranted, noUpgrade } from "./upgrade.ts";
+import type { WebSocketRelay } from "../web-socket/relay.ts";
 
 /** Of an upstream's head, which was parsed last. */
 export interface ComposedResponse {
@@ -23,6 +24,8 @@ export interface ComposedResponse {
   readonly isEmpty: boolean;
   /** What the request asked for, as in `upgrade.ts`. */
   readonly upgradeType: string;
+  /** Through which its bytes pass once it is granted, if it is one. */
+  readonly webSocket: WebSocketRelay | undefined;
   readonly live: LiveConfig;
   readonly changes: readonly HeadChange[];
 }
@@ -38,6 +41,7 @@ export class ResponseWay {
   #sink: ResponseSink;
   #isHeadSent = false;
   #names: SpelledNames | undefined;
+  #webSocket: WebSocketRelay | undefined;
 
   constructor(context: HttpContext, info: RequestInfo, sink: ResponseSink) {
     this.#context = context;
@@ -61,6 +65,7 @@ export class ResponseWay {
 
   begin(): void {
     this.#isHeadSent = false;
+    this.#webSocket = undefined;
   }
 
   get isHeadSent(): boolean {
@@ -77,7 +82,8 @@ export class ResponseWay {
   }
 
   /** False: the head is too large. */
-  compose({ contentLength, isEmpty, upgradeType, live, changes }: ComposedResponse): boolean {
+  compose(response: ComposedResponse): boolean {
+    const { contentLength, isEmpty, upgradeType, live, changes } = response;
     const info = this.#info;
     const framing = this.#framing;
     const sink = this.#sink;
@@ -93,6 +99,7 @@ export class ResponseWay {
     framing.isEmpty = hasNoLength && isEmpty;
     framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
     framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    this.#webSocket = isTunnel ? response.webSocket : undefined;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();
     const isUnframed = hasNoLength && !isEmpty && isHttp10;
@@ -106,12 +113,24 @@ export class ResponseWay {
 
   /** A further part of the body; the first one with the head. */
   send(start: number, end: number, isEnd: boolean): void {
-    this.#info.bytesSent += end - start;
-    if (this.#isHeadSent) return this.#sink.sendBody(start, end, isEnd);
+    const webSocket = this.#webSocket;
+    if (this.#isHeadSent) {
+      if (webSocket === undefined) this.sendBody(start, end, isEnd);
+      else webSocket.fromHost(start, end, isEnd);
+      return;
+    }
     this.#isHeadSent = true;
+    this.#info.bytesSent += end - start;
     const { upgradeType, isChunked } = this.#framing;
     if (upgradeType !== noUpgrade) this.#sink.onTunnel(upgradeType);
+    webSocket?.onGranted(start, end);
     this.#sink.sendHead({ start, end, isEnd }, isChunked, this.#names);
+  }
+
+  /** Behind the head. */
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#info.bytesSent += end - start;
+    this.#sink.sendBody(start, end, isEnd);
   }
 
   /** The header table holds them, too. */
