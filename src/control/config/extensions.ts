@@ -53,6 +53,7 @@ export type ExtensionKind =
   | "fixedHeap"
   | "genericCredential"
   | "grpcStats"
+  | "grpcWeb"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
@@ -257,6 +258,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.grpc_stats",
     typeName: "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
     kind: "grpcStats",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_web",
+    typeName: "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
+    kind: "grpcWeb",
   },
   {
     category: "injected credential",

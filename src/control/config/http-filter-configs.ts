@@ -58,6 +58,7 @@ export function decodeHttpFilterConfig(
     const stats = context.read(config, context.protos.schema<FilterConfig>(grpcStatsTypeName));
     return stats && decodeGrpcStats(stats);
   }
+  if (extension.kind === "grpcWeb") return { kind: "grpcWeb" };
   return { kind: "noop", name };
 }
 
