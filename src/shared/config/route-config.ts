@@ -198,6 +198,8 @@ export interface RetryPolicy {
   readonly retriableStatusCodes: readonly number[];
   readonly numRetries: number;
   readonly perTryTimeoutMs: number;
+  /** 0: none. */
+  readonly perTryIdleTimeoutMs: number;
 }
 
 export interface HeaderMutations {
