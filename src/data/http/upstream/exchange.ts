@@ -70,8 +70,8 @@ export interface ExchangePlan {
   readonly isRepeatable: boolean;
   /** What it asks for, as in `upgrade.ts`. */
   readonly upgradeType: string;
-  /** What it carries goes to the host in TCP, as it is. */
-  readonly endsTunnel: boolean;
+  /** Set: what it carries goes to the host in TCP, as it is, behind these bytes. */
+  readonly tunnelPreface: Uint8Array | undefined;
   /** Its body has no length. */
   readonly isChunked: boolean;
 }
@@ -326,7 +326,8 @@ export class Exchange implements UpstreamRequest {
 
   #poolOf(host: UpstreamHost): RequestPool {
     const { upstream } = this.#context;
-    if (this.#thePlan().endsTunnel) return new TunnelPool(host, upstream);
+    const { tunnelPreface } = this.#thePlan();
+    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
     return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
   }
 
