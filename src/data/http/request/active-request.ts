@@ -12,7 +12,7 @@ import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
-import { firstRefusal, noHttpFilters } from "../filters/http-filter.ts";
+import { firstRefusal, hasWholeFilterFor, noHttpFilters } from "../filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
@@ -22,7 +22,7 @@ import type { HttpContext } from "../http-context.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { LiveConfig } from "../live-config.ts";
-import { localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
+import { leavesOpen, localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "../composer/request-composer.ts";
 import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
@@ -189,8 +189,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = takeIn(this.info, this.#context, this.#live, this.#connection);
     if (problem === undefined) return this.#routeRequest();
-    // What is refused for want of room may be asked again on the same connection.
-    if (problem !== "overload") this.#sink.closeAfterResponse();
+    if (!leavesOpen(problem, this.#live.config.http1)) this.#sink.closeAfterResponse();
     this.#reply(problem);
   }
 
@@ -423,7 +422,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    if (this.#filters.places.length > 0) {
+    if (hasWholeFilterFor(this.#filters, context.reactor.arena.bytes)) {
       if (!this.#enterFilters({ route, cluster })) return;
     } else if (this.#filters.ofRequests.length > 0) {
       const refusal = this.#filterRequest();
@@ -465,7 +464,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#filteredOwner ??= this.#makeFilteredOwner();
     const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
       places: this.#filters.places,
-      facts: requestFacts(this.info, view, this.#connection.facts),
+      facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
       bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
       found,
     });

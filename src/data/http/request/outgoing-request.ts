@@ -14,8 +14,9 @@ import { isGrpcRequest } from "../grpc.ts";
 import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
-import { isHeadMethod, isPostMethod, isRepeatableMethod } from "../upstream/repeatable-methods.ts";
+import { isRepeatable, method } from "../http1/request-method.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
@@ -41,6 +42,8 @@ export class OutgoingRequest implements WebSocketEnds {
   readonly #owner: ExchangeOwner;
   readonly #exchange: Exchange;
   readonly #response: ResponseWay;
+  #spelledNames: SpelledNames | undefined;
+  #isSecured = false;
   #isPost = false;
   #isRepeatable = false;
   #action: ClusterAction | undefined;
@@ -78,16 +81,16 @@ export class OutgoingRequest implements WebSocketEnds {
 
   /** By the head that was parsed last. */
   begin(): void {
-    const { bytes } = this.#context.reactor.arena;
-    const { methodStart, methodEnd } = requestHead;
     this.forget();
     this.limits = noLimits;
     this.upgradeType = noUpgrade;
     this.webSocket = undefined;
     this.isChunked = requestHead.fields.isChunked;
-    this.isHead = isHeadMethod(bytes, methodStart, methodEnd);
-    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
-    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
+    this.isHead = requestHead.method === method.head;
+    // A redirect is laid out from what was sent.
+    if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.#isPost = requestHead.method === method.post;
+    this.#isRepeatable = isRepeatable(requestHead.method);
   }
 
   /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
@@ -98,6 +101,7 @@ export class OutgoingRequest implements WebSocketEnds {
   ): boolean {
     const { reactor, view } = this.#context;
     const { buffer } = reactor.arena;
+    this.#isSecured = view.ownScheme() === "https";
     const { isConnect } = view.target;
     if (requestHead.upgradeIndex < 0 && !isConnect) return true;
     if (!asksForTunnel(requestHead, buffer)) return true;
@@ -149,6 +153,8 @@ export class OutgoingRequest implements WebSocketEnds {
       hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
       isChunked: this.isChunked,
+      isSecured: this.#isSecured,
+      spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
     };

@@ -8,6 +8,7 @@ import { grpcReply, grpcStatus, grpcStatusOfHttp, grpcStatusOfReply } from "../g
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { HttpContext } from "../http-context.ts";
 import { responseHead } from "../http1/response-head.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { LiveConfig } from "../live-config.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
@@ -39,6 +40,7 @@ export class ResponseWay {
   readonly #framing;
   #sink: ResponseSink;
   #isHeadSent = false;
+  #names: SpelledNames | undefined;
   #webSocket: WebSocketRelay | undefined;
 
   constructor(context: HttpContext, info: RequestInfo, sink: ResponseSink) {
@@ -90,6 +92,7 @@ export class ResponseWay {
     const hasNoLength = !isTunnel && !this.hasNoBody && contentLength < 0 && !sink.isHttp2;
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
+    this.#names = responseHead.spelledNames;
     framing.isHttp10 = isHttp10;
     framing.isHttp2 = sink.isHttp2;
     framing.live = live;
@@ -121,7 +124,7 @@ export class ResponseWay {
     const { upgradeType, isChunked } = this.#framing;
     if (upgradeType !== noUpgrade) this.#sink.onTunnel(upgradeType);
     webSocket?.onGranted(start, end);
-    this.#sink.sendHead({ start, end, isEnd }, isChunked);
+    this.#sink.sendHead({ start, end, isEnd }, isChunked, this.#names);
   }
 
   /** Behind the head. */
@@ -158,8 +161,9 @@ export class ResponseWay {
     const framing = this.#framing;
     const { responseComposer, writer } = this.#context;
     info.responseCode = reply.status;
+    this.#names = undefined;
     framing.live = live;
-    framing.isHttp10 = info.minorVersion === 0 && live.config.acceptHttp10;
+    framing.isHttp10 = info.minorVersion === 0 && live.config.http1.acceptsHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
     framing.isEmpty = false;
