@@ -93,7 +93,11 @@ export interface UpgradeConfig {
 export interface TunnelEnd {
   /** The body of a POST does so, too. */
   readonly allowsPost: boolean;
+  /** Of the PROXY header that the host reads first; absent: none. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
 }
+
+export type ProxyProtocolVersion = "v1" | "v2";
 
 /** In milliseconds. */
 export interface StreamDuration {

@@ -69,8 +69,8 @@ export interface ExchangePlan extends RequestForm {
   readonly hostRequest: HostRequest | undefined;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-  /** What it carries goes to the host in TCP, as it is. */
-  readonly endsTunnel: boolean;
+  /** Set: what it carries goes to the host in TCP, as it is, behind these bytes. */
+  readonly tunnelPreface: Uint8Array | undefined;
   /** Its body has no length. */
   readonly isChunked: boolean;
 }
@@ -336,7 +336,8 @@ export class Exchange implements UpstreamRequest {
 
   #poolOf(host: UpstreamHost): RequestPool {
     const { upstream } = this.#context;
-    if (this.#thePlan().endsTunnel) return new TunnelPool(host, upstream);
+    const { tunnelPreface } = this.#thePlan();
+    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
     return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
   }
 

@@ -84,7 +84,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.#isCounted = isCounted;
     const { reactor } = pool.environment;
     this.#sender = new MessageSender(this, pool.writer, reactor.arena);
-    this.#output = new GatheredOutput(reactor, () => this.socket);
+    this.#output = new GatheredOutput(reactor, this);
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
     const { config } = this.host.cluster;
