@@ -1,7 +1,7 @@
 /** By timeout and by what a client does meanwhile, with what Envoy 1.40 makes of it. */
-const soon = "0.4s";
+const soon = "1s";
 /** Of connections: their request has to be answered before. */
-const later = "1.5s";
+const later = "3s";
 
 /** What a client does; `/silent` is never answered, of `/begun` the answer never ends. */
 export type Act =
@@ -55,7 +55,7 @@ export const cases: Readonly<Record<string, Case>> = {
   "idle_timeout, and a request under way": {
     act: "asks /silent",
     manager: { ...common({ idle_timeout: later }), drain_timeout: "0.1s" },
-    route: { timeout: "3s" },
+    route: { timeout: "6s" },
     http1: [
       "504 upstream request timeout ends",
       "UT response_timeout",
@@ -84,7 +84,7 @@ export const cases: Readonly<Record<string, Case>> = {
   "max_connection_duration, and a request under way": {
     act: "asks /silent",
     manager: { ...common({ max_connection_duration: later }), drain_timeout: "0.1s" },
-    route: { timeout: "3s" },
+    route: { timeout: "6s" },
     http1: [
       "504 upstream request timeout close ends",
       "UT response_timeout",
