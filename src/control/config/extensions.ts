@@ -52,6 +52,7 @@ export type ExtensionKind =
   | "fileAccessLog"
   | "fixedHeap"
   | "genericCredential"
+  | "grpcHttp1Bridge"
   | "grpcStats"
   | "grpcWeb"
   | "headerMutation"
@@ -258,6 +259,12 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.grpc_stats",
     typeName: "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
     kind: "grpcStats",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_http1_bridge",
+    typeName: "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config",
+    kind: "grpcHttp1Bridge",
   },
   {
     category: "HTTP filter",

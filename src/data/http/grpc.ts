@@ -9,6 +9,7 @@ import type { LocalReply } from "./composer/response-composer.ts";
 
 const contentType = latin1("application/grpc");
 const webContentType = latin1("application/grpc-web");
+const protobufContentType = latin1("application/x-protobuf");
 const plus = 0x2b;
 const statusName = new HeaderName("grpc-status");
 
@@ -31,6 +32,11 @@ export function isGrpcLikeRequest(bytes: Uint8Array): boolean {
 /** `application/grpc-web`, and all that begin like it. */
 export function isGrpcWebRequest(bytes: Uint8Array): boolean {
   return typeBegins(bytes, webContentType);
+}
+
+/** `application/x-protobuf`, and all that begin like it. */
+export function isProtobufRequest(bytes: Uint8Array): boolean {
+  return typeBegins(bytes, protobufContentType);
 }
 
 function typeBegins(bytes: Uint8Array, beginning: Uint8Array): boolean {

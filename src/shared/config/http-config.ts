@@ -161,6 +161,12 @@ export type PlainHttpFilterConfig =
       /** Of services, where all are counted apart. */
       readonly replacesDots: boolean;
     }
+  /** `envoy.filters.http.grpc_http1_bridge`. */
+  | {
+      readonly kind: "grpcHttp1Bridge";
+      /** `upgrade_protobuf_to_grpc`. */
+      readonly upgradesProtobuf: boolean;
+    }
   /** `envoy.filters.http.grpc_web`. */
   | { readonly kind: "grpcWeb" }
   /** Of a file that `--http-filter` names. */

@@ -13,7 +13,8 @@ import type { WorkerContext } from "../../network/worker-context.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
 import { CredentialInjector } from "./credential-injector.ts";
-import { isGrpcLikeRequest, isGrpcWebRequest } from "../grpc.ts";
+import { isGrpcLikeRequest, isGrpcRequest, isGrpcWebRequest, isProtobufRequest } from "../grpc.ts";
+import { GrpcHttp1Bridge } from "./grpc-http1-bridge.ts";
 import { GrpcStats } from "./grpc-stats.ts";
 import { GrpcWeb } from "./grpc-web.ts";
 import { HeaderMutationFilter } from "./header-mutation.ts";
@@ -150,6 +151,12 @@ export class HttpFilterChain implements Disposable {
         return ownWhole("grpc_stats", new GrpcStats(config, worker), isGrpcLikeRequest);
       case "grpcWeb":
         return ownWhole("grpc_web", new GrpcWeb(worker), isGrpcWebRequest);
+      case "grpcHttp1Bridge":
+        return ownWhole(
+          "grpc_http1_bridge",
+          new GrpcHttp1Bridge(config),
+          (bytes) => isGrpcRequest(bytes) || (config.upgradesProtobuf && isProtobufRequest(bytes)),
+        );
       case "module":
         return this.#createWhole(config);
       case "router":

@@ -113,9 +113,12 @@ export class FilterTrain {
 
   #enter(item: Item): boolean {
     if (this.#isOver) return false;
+    const source = item.kind === "data" ? item.bytes : undefined;
     if (this.#items.length === 0 && this.#advance(item, undefined)) return true;
     if (this.#isOver) return false;
-    if (item.kind === "data") item.bytes = new Uint8Array(item.bytes);
+    // What lies where it came from is written over; what a filter has made stays the filter's.
+    if (item.kind === "data" && item.bytes.buffer === source?.buffer)
+      item.bytes = new Uint8Array(item.bytes);
     this.#items.push(item);
     this.#pump();
     this.#bound();
