@@ -264,9 +264,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#finish();
   }
 
-  /** Its connection is told: only a WebSocket has a word for that. */
+  /** Its connection is told. */
   onDrain(drain: DrainStart): void {
-    this.#outgoing.webSocket?.goAway(drain);
+    this.#outgoing.onDrain(drain);
   }
 
   setResponseReading(on: boolean): void {
