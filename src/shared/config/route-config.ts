@@ -202,6 +202,8 @@ export interface RetryPolicy {
   readonly retriableStatusCodes: readonly number[];
   readonly numRetries: number;
   readonly perTryTimeoutMs: number;
+  /** 0: none. */
+  readonly perTryIdleTimeoutMs: number;
 }
 
 export interface HeaderMutations {

@@ -103,6 +103,7 @@ test("a route without a retry policy takes its virtual host's", () => {
     retriableStatusCodes: [],
     numRetries: 7,
     perTryTimeoutMs: 0,
+    perTryIdleTimeoutMs: 0,
   });
 });
 

@@ -222,9 +222,14 @@ export const routeFields: FieldTables = {
     },
   },
   "envoy.config.route.v3.RetryPolicy": {
-    honoured: ["retry_on", "num_retries", "per_try_timeout", "retriable_status_codes"],
+    honoured: [
+      "retry_on",
+      "num_retries",
+      "per_try_timeout",
+      "per_try_idle_timeout",
+      "retriable_status_codes",
+    ],
     warned: {
-      per_try_idle_timeout: "the route's idle timeout holds",
       retry_priority: "any priority is tried again",
       retry_host_predicate: "any host is tried again",
       retry_options_predicates: "every try is like the first",

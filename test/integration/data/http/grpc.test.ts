@@ -216,6 +216,7 @@ forEachWorkerKind("a call is tried again by its grpc-status", {}, async (workers
       retriableStatusCodes: [],
       numRetries: 1,
       perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
     },
   });
   const proxy = await startProxy(workers, server.port, {
