@@ -10,7 +10,7 @@ import {
   type FilterDecoder,
 } from "./discovered-filters.ts";
 import { findExtension, hasExtension } from "./extensions.ts";
-import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
+import { type FilterChainKind, judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
 import { decodeModuleFilter, findModuleFilter, type ModuleFilter } from "./module-filters.ts";
 import {
   type BuiltFilter,
@@ -22,13 +22,14 @@ export function decodeHttpFilters(
   messages: readonly HttpFilter[],
   needs: ListenerNeeds,
   context: DecodeContext,
+  chain: FilterChainKind = "http",
 ): readonly HttpFilterConfig[] {
   const found = messages.flatMap((message, index) => {
     const isLast = index === messages.length - 1;
     return findFilter(message, isLast, context) ?? [];
   });
   // An unknown filter was refused; its place in the order says nothing any more.
-  if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "http", context);
+  if (found.length === messages.length) judgeFilterOrder(found.map(ordered), chain, context);
   return found.flatMap((filter) => {
     if ("module" in filter) return decodeModuleFilter(filter, context) ?? [];
     if ("source" in filter) return decodeDiscovered(filter, needs, context) ?? [];

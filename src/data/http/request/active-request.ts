@@ -418,6 +418,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
+    this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType);
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
@@ -438,8 +439,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     context.count(httpStat.routerRqTotal);
     if (route === undefined) {
       context.count(httpStat.noRoute);
-      this.#reply("noRoute");
-      return;
+      return this.#reply("noRoute");
     }
     this.#route = route;
     const { action } = route;
