@@ -6,7 +6,12 @@ import { type SocketAddress, formatAddress } from "../../src/shared/common/addre
 export class FakeSockets {
   readonly open = new Map<
     number,
-    { readonly address: string; isListening: boolean; isDisowned: boolean }
+    {
+      readonly address: string;
+      isListening: boolean;
+      isDisowned: boolean;
+      isShared: () => boolean;
+    }
   >();
   /** Addresses that cannot be bound, and those that can but cannot listen. */
   readonly unbindable = new Set<string>();
@@ -23,7 +28,12 @@ export class FakeSockets {
       return { ok: false, error: `cannot bind '${text}': Address already in use` };
     }
     const handle = this.#nextHandle++;
-    const socket = { address: text, isListening: false, isDisowned: false };
+    const socket = {
+      address: text,
+      isListening: false,
+      isDisowned: false,
+      isShared: () => false,
+    };
     this.open.set(handle, socket);
     return {
       ok: true,
@@ -35,8 +45,12 @@ export class FakeSockets {
           socket.isListening = true;
           return undefined;
         },
-        disown: () => (socket.isDisowned = true),
-        shareWhile: () => {},
+        disown: () => (socket.isDisowned = !socket.isShared()),
+        shareWhile: (isShared) => (socket.isShared = isShared),
+        get isShared() {
+          return socket.isShared();
+        },
+        listenAgain: () => assert(socket.isListening),
         close: () => {
           if (!socket.isDisowned) assert(this.open.delete(handle), `${text} is closed twice`);
         },

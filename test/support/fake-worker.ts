@@ -306,6 +306,9 @@ export class FakeWorker implements WorkerPort {
       case "setAccepting":
       case "shrinkHeap":
         return;
+      case "pauseAccepting":
+        for (const listener of this.listeners.values()) listener.isAccepting = !command.isPaused;
+        break;
       case "ping":
         break;
       case "shutdown":

@@ -38,7 +38,7 @@ export class GenerationStage implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "sluice-generations-"));
   readonly port: number;
   readonly admin: string;
-  readonly #baseId: number;
+  readonly baseId: number;
   readonly #started: Generation[] = [];
   readonly #owned: AsyncDisposableStack;
 
@@ -49,7 +49,7 @@ export class GenerationStage implements AsyncDisposable {
   ) {
     this.port = places.port;
     this.admin = `http://127.0.0.1:${places.adminPort}`;
-    this.#baseId = baseId;
+    this.baseId = baseId;
     this.#owned = owned;
     this.write("good.json", bootstrap(places));
   }
@@ -78,7 +78,7 @@ export class GenerationStage implements AsyncDisposable {
     } = {},
   ): Generation {
     const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
-    const place = ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)];
+    const place = ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)];
     const times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "20"];
     const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
     this.#started.push(generation);

@@ -1,9 +1,11 @@
 /**
  * The next generation, as its parent sees it: answers in the order of the questions, at the one name that the next epoch
- * has. Until it says DrainListeners nothing here changes who is served: a child that dies before leaves no trace.
+ * has. A child that dies leaves no trace: what it was given is taken back.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
+import type { Clock } from "../../shared/common/clock.ts";
 import { closeDescriptors } from "../../shared/io/descriptor-socket.ts";
+import { ChildWatch } from "./child-watch.ts";
 import type { HotRestartMessage, MessageCodec } from "./message-codec.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import { readAddress } from "./socket-names.ts";
@@ -22,45 +24,73 @@ export interface ParentDuties {
   /** When the first generation started, in seconds since 1970, once the admin is closed. */
   shutdownAdmin(): Promise<number>;
   stats(): CarriedStats;
+  /** Connections drain and accepting ends, but so that it can begin again. */
   drainListeners(): void;
+  /** It accepts for good no more. */
+  letGo(): void;
+  /** The child is gone before its time: admin and accepting are as they were before it came. */
+  takeBack(): void;
   terminate(): void;
 }
 
 export interface ChildLinkParts {
   readonly socket: MessageSocket;
   readonly codec: MessageCodec;
+  readonly clock: Clock;
   /** Where the next epoch listens. */
   readonly name: string;
   readonly duties: ParentDuties;
 }
 
-export class ChildLink {
+export class ChildLink implements Disposable {
   readonly #parts: ChildLinkParts;
+  readonly #watch: ChildWatch;
 
   constructor(parts: ChildLinkParts) {
     this.#parts = parts;
-  }
-
-  start(): void {
-    this.#parts.socket.onMessage((message, descriptors) => {
-      closeDescriptors(descriptors);
-      void this.#answer(message);
+    const { clock, duties } = parts;
+    this.#watch = new ChildWatch({
+      clock,
+      isThere: () => this.isThere,
+      onGone: () => duties.takeBack(),
+      onSettled: () => duties.letGo(),
     });
   }
 
-  async #answer({ requestreply }: HotRestartMessage): Promise<void> {
+  /** A child, and with it whatever it was given. */
+  get isThere(): boolean {
+    return this.#parts.socket.isThere(this.#parts.name);
+  }
+
+  start(): void {
+    this.#parts.socket.onMessage((message, descriptors, pid) => {
+      closeDescriptors(descriptors);
+      this.#watch.heard(pid);
+      void this.#answer(message, pid);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  async #answer({ requestreply }: HotRestartMessage, pid: number): Promise<void> {
     const { codec, duties } = this.#parts;
     const request = requestreply.case === "request" ? requestreply.value.request : undefined;
     switch (request?.case) {
       case "passListenSocket":
         return this.#pass(request.value);
       case "shutdownAdmin":
+        this.#watch.hold(pid);
         return this.#reply(codec.shutdownAdminReply(await duties.shutdownAdmin()));
       case "stats":
         return this.#reply(codec.statsReply(duties.stats()));
       case "drainListeners":
+        this.#watch.hold(pid);
+        this.#watch.settleLater();
         return duties.drainListeners();
       case "terminate":
+        this.#watch[Symbol.dispose]();
         return duties.terminate();
       case "testConnection":
         return undefined;

@@ -9,7 +9,6 @@ import { assert } from "../../shared/common/assert.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
-import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { DecodedListener, ListenerDependency } from "../config/decoded-listener.ts";
@@ -20,6 +19,7 @@ import type { DrainError } from "./drain-desk.ts";
 import { noSuchListener } from "./drain-errors.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
+import { AcceptStop } from "./accept-stop.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { type ConnectionDrainOrder, ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
@@ -90,7 +90,7 @@ export class ListenerManager {
   readonly #sets = new ListenerSets();
   readonly #errors = new ListenerErrors();
   #version = "";
-  #stopped: DrainDirection | undefined;
+  readonly #stop = new AcceptStop();
 
   constructor(context: ListenerManagerContext) {
     this.#context = context;
@@ -103,7 +103,7 @@ export class ListenerManager {
       refusalOf,
       knowsRedirects,
       versionsOf: (name) => this.#sets.versionsOf(name),
-      isStopped: (facts) => this.#isStopped(facts),
+      isStopped: (facts) => this.#stop.covers(facts),
     };
     this.#planner = new ListenerPlanner(context, this.#rules, this.#sets);
     this.#workers = new ListenerWorkers(context, this.#stats);
@@ -180,21 +180,29 @@ export class ListenerManager {
    */
   stopListeners(direction: DrainDirection): Promise<void> {
     return this.#run(async () => {
-      if (this.#stopped !== "all") this.#stopped = direction;
-      for (const listener of this.#sets.warming.values()) {
-        if (!this.#isStopped(listener.facts)) continue;
-        this.#errors.skip(listener.resource, stoppedReason);
-        this.#dropWarming(listener);
-      }
-      const stopping = [...this.#sets.active.values()].filter(
-        (listener) => this.#isStopped(listener.facts) && !listener.isStopped,
-      );
-      await Promise.all(stopping.map((listener) => this.#workers.stop(listener)));
-      for (const listener of stopping) {
-        listener.markStopped();
-        listener.releaseSockets();
-        this.#stats.count("listener_stopped");
-      }
+      this.#stop.stop(direction);
+      await this.#stopWhere(() => true);
+    });
+  }
+
+  /**
+   * Stops accepting: what another generation of the process has too until `resumeListeners`, its sockets open meanwhile; the
+   * rest for good. Updates are skipped.
+   */
+  pauseListeners(): Promise<void> {
+    return this.#run(async () => {
+      this.#stop.isPaused = true;
+      await this.#workers.pause(true);
+      await this.#stopWhere(({ sockets }) => !sockets.every((lease) => lease.isShared));
+    });
+  }
+
+  resumeListeners(): Promise<void> {
+    return this.#run(async () => {
+      this.#stop.isPaused = false;
+      for (const { sockets } of this.#sets.active.values())
+        for (const lease of sockets) lease.listenAgain();
+      await this.#workers.pause(false);
     });
   }
 
@@ -250,6 +258,24 @@ export class ListenerManager {
         this.#warmup.settle(warming.values());
       }
     });
+  }
+
+  /** Of those that may not accept any more. */
+  async #stopWhere(isMeant: (listener: Listener) => boolean): Promise<void> {
+    for (const listener of this.#sets.warming.values()) {
+      if (!this.#stop.covers(listener.facts)) continue;
+      this.#errors.skip(listener.resource, stoppedReason);
+      this.#dropWarming(listener);
+    }
+    const stopping = [...this.#sets.active.values()].filter(
+      (listener) => this.#stop.covers(listener.facts) && !listener.isStopped && isMeant(listener),
+    );
+    await Promise.all(stopping.map((listener) => this.#workers.stop(listener)));
+    for (const listener of stopping) {
+      listener.markStopped();
+      listener.releaseSockets();
+      this.#stats.count("listener_stopped");
+    }
   }
 
   async #remove(names: readonly string[]): Promise<boolean> {
@@ -469,10 +495,5 @@ export class ListenerManager {
 
   #isEager(): boolean {
     return this.#sets.held.size <= (this.#context.lazyThreshold ?? lazyThresholdDefault);
-  }
-
-  #isStopped(facts: Pick<ListenerConfig, "trafficDirection">): boolean {
-    if (this.#stopped === "inboundOnly") return facts.trafficDirection === "inbound";
-    return this.#stopped === "all";
   }
 }

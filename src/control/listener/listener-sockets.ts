@@ -31,6 +31,8 @@ export interface BoundSocket {
   disown(): boolean;
   /** See `OwnedListenSocket`. */
   shareWhile(isShared: () => boolean): void;
+  readonly isShared: boolean;
+  listenAgain(): void;
   close(): void;
 }
 
@@ -81,6 +83,10 @@ export interface SocketLease extends Disposable {
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
+  /** Another generation of the process has all of its sockets. */
+  readonly isShared: boolean;
+  /** See `OwnedListenSocket`. */
+  listenAgain(): void;
   /** True when this is the last lease and workers are to close what they get by `refsFor`. */
   disown(): boolean;
   startListening(): string | undefined;
@@ -232,6 +238,14 @@ class EntryLease implements SocketLease {
 
   isSharedWith(other: SocketLease): boolean {
     return this.#entry.leases.has(other);
+  }
+
+  get isShared(): boolean {
+    return this.#entry.sockets.every((socket) => socket.isShared);
+  }
+
+  listenAgain(): void {
+    for (const socket of this.#entry.sockets) socket.listenAgain();
   }
 
   disown(): boolean {

@@ -16,7 +16,7 @@ export interface ServerDrainContext {
   /** The root of the tree. */
   readonly drainManager: DrainManager;
   readonly drainDefaults: DrainPolicy;
-  readonly manager: Pick<ListenerManager, "stopListeners">;
+  readonly manager: Pick<ListenerManager, "stopListeners" | "pauseListeners" | "resumeListeners">;
   /** Sets what the root's `isHealthCheckFailed` reads, and the server's phase. */
   readonly setHealthCheckFailed: (isFailed: boolean) => void;
 }
@@ -31,6 +31,8 @@ export interface DrainListenersOrder {
   /** In place of the process's. */
   readonly timeMs?: number | undefined;
   readonly strategy?: DrainStrategy | undefined;
+  /** What another generation of the process has too stops so that it can begin again (`takeBack`). */
+  readonly isHeld?: boolean;
   /** By default the admin's. */
   readonly cause?: "admin" | "hot-restart";
 }
@@ -47,6 +49,7 @@ export class ServerDrain {
   #stops = false;
   /** Listeners of which directions accept no more, all workers having said so. */
   #stopped: DrainDirection | undefined;
+  #isHeld = false;
   /** The widest one since the server last served. */
   #latest: DrainRecord | undefined;
   /** Of narrower directions, replaced by `#latest`; workers know them still. */
@@ -66,8 +69,30 @@ export class ServerDrain {
     const keepsAccepting = order.graceful || order.skipExit;
     const underWay = drainManager.isDraining(direction) ? this.#latest : undefined;
     const record = underWay ?? this.#begin(direction, order);
-    if (!keepsAccepting) await this.#stop(direction);
+    if (order.isHeld) await this.#hold();
+    else if (!keepsAccepting) await this.#stop(direction);
     return { record, isNew: underWay === undefined };
+  }
+
+  /** What was held stops for good. */
+  async letGo(): Promise<void> {
+    if (this.#isHeld) await this.#stop("all");
+    this.#isHeld = false;
+  }
+
+  /** What was held accepts again, and who comes is in no drain. Who was told of the drain stays told. */
+  async takeBack(): Promise<void> {
+    const { drains, drainManager, manager } = this.#context;
+    const record = this.#latest;
+    if (!this.#isHeld || !record) return;
+    this.#isHeld = false;
+    if (drains.whyNotCancellable(record) === undefined) await drains.cancel(record);
+    else {
+      drainManager.cancelDrainSequence();
+      this.#replaced.push(record.start.id);
+      this.#forgetReplaced();
+    }
+    await manager.resumeListeners();
   }
 
   failHealthCheck(): void {
@@ -104,18 +129,26 @@ export class ServerDrain {
           scope: order.inboundOnly ? "inbound" : "all",
         }),
       // While it accepts, a moment without connections is not the end.
-      mayEndEarly: () => this.#stopped !== undefined && covers(this.#stopped, direction),
+      mayEndEarly: () =>
+        this.#isHeld || (this.#stopped !== undefined && covers(this.#stopped, direction)),
       finish: async () => {
         if (order.graceful && !order.skipExit) await this.#stop(direction);
         return "kept";
       },
-      whyNotCancellable: () =>
-        this.#stops ? "listeners have stopped, and do not accept again" : undefined,
+      whyNotCancellable: () => {
+        if (this.#isHeld) return "the next generation of the process serves";
+        return this.#stops ? "listeners have stopped, and do not accept again" : undefined;
+      },
       onCancelled: () => this.#forgetReplaced(),
     });
     this.#latest = record;
     drains.tell(record);
     return record;
+  }
+
+  async #hold(): Promise<void> {
+    await this.#context.manager.pauseListeners();
+    this.#isHeld = true;
   }
 
   async #stop(direction: DrainDirection): Promise<void> {

@@ -3,8 +3,9 @@
  * stats of both. What goes over the wire, and in which order, is in `control/hot-restart`.
  *
  * What a newcomer would get wrong: a child takes nothing away from its parent before its own workers serve. Until then it
- * only holds the same sockets, and may end as if it had never been.
+ * only holds the same sockets, and may end as if it had never been; for a while afterwards its parent can begin again.
  */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
@@ -21,7 +22,12 @@ interface GenerationsParts {
 }
 
 /** What the server does on its successor's word. */
-export interface Succession extends Pick<ParentDuties, "share" | "drainListeners" | "terminate"> {
+export interface Succession extends Pick<
+  ParentDuties,
+  "drainListeners" | "letGo" | "takeBack" | "terminate"
+> {
+  /** See `ListenerSockets.share`. */
+  share(address: SocketAddress, worker: number, isShared: () => boolean): number | undefined;
   closeAdmin(): Promise<void>;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
 }
@@ -30,7 +36,7 @@ export class Generations {
   readonly #hotRestart: HotRestart | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
-  readonly #exporter: StatExporter;
+  #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
   #generation = 1;
@@ -57,11 +63,11 @@ export class Generations {
   async succeed(openAdmin: () => Promise<string | undefined>): Promise<string | undefined> {
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
-    if (!hotRestart?.hasParent) return undefined;
-    const startS = await hotRestart.takeAdmin();
+    const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
+    // Also where the parent was lost on the way.
     const refused = await openAdmin();
-    if (refused !== undefined) return refused;
+    if (refused !== undefined || !hotRestart?.hasParent) return refused;
     const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
     await hotRestart.drainParent({
       merge: (carried) => merger.merge(carried),
@@ -79,8 +85,9 @@ export class Generations {
 
   /** From now on a next generation is answered. */
   awaitSuccessor(succession: Succession): void {
-    this.#hotRestart?.serveChild({
-      share: (address, worker) => succession.share(address, worker),
+    const hotRestart = this.#hotRestart;
+    hotRestart?.serveChild({
+      share: (address, worker) => succession.share(address, worker, () => hotRestart.hasChild),
       shutdownAdmin: async () => {
         await succession.closeAdmin();
         return this.#firstStartS;
@@ -94,6 +101,12 @@ export class Generations {
         };
       },
       drainListeners: () => succession.drainListeners(),
+      letGo: () => succession.letGo(),
+      takeBack: () => {
+        // What the one that is gone was told has gone with it.
+        this.#exporter = new StatExporter(this.#slabs.store);
+        succession.takeBack();
+      },
       terminate: () => succession.terminate(),
     });
   }

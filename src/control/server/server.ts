@@ -225,7 +225,8 @@ export class Server {
     const refused = await this.#generations.succeed(() => this.#openAdmin());
     if (refused !== undefined) return refused;
     this.#generations.awaitSuccessor({
-      share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
+      share: (address, worker, isShared) =>
+        listenerSockets.share(address, worker, isShared)?.handle,
       closeAdmin: () => this.#closeAdmin(),
       figures: () => ({
         allocatedBytes: memoryUse().allocated,
@@ -233,11 +234,22 @@ export class Server {
       }),
       drainListeners: () => {
         const order = { graceful: false, skipExit: false, inboundOnly: false };
-        void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
+        void serverDrain.drainListeners({ ...order, isHeld: true, cause: "hot-restart" });
       },
+      letGo: () => void serverDrain.letGo(),
+      takeBack: () => void this.#takeBack(),
       terminate: () => this.end("a new generation serves"),
     });
     return undefined;
+  }
+
+  /** The next generation is gone before its time. */
+  async #takeBack(): Promise<void> {
+    const log = this.#parts.log.loggerOf("main");
+    log.warning("the child process is gone: this one serves on");
+    await this.#plane.serverDrain.takeBack();
+    const refused = await this.#openAdmin();
+    if (refused !== undefined) log.error(refused);
   }
 
   #drainThenEnd(): void {
@@ -292,6 +304,7 @@ export class Server {
 
   /** Why it cannot be opened; undefined: it is, as far as one is configured. */
   async #openAdmin(): Promise<string | undefined> {
+    if (this.#admin) return undefined;
     const admin = await this.#startAdmin();
     if (typeof admin === "string") return admin;
     this.#admin = admin;

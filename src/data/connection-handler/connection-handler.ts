@@ -74,6 +74,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #drainOrders: DrainOrders;
   #isHealthCheckFailed = false;
   #isAccepting = true;
+  #isPaused = false;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -88,8 +89,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
-  get isAccepting(): boolean {
-    return this.#isAccepting;
+  mayAccept(bypassesOverload: boolean): boolean {
+    return !this.#isPaused && (this.#isAccepting || bypassesOverload);
   }
 
   /** All commands but those that are the thread's. */
@@ -127,8 +128,11 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         return;
       case "setAccepting":
         this.#isAccepting = command.isAccepting;
-        for (const listener of this.#listeners.values()) listener.setAccepting(this.#isAccepting);
-        return;
+        return this.#followAccepting();
+      case "pauseAccepting":
+        this.#isPaused = command.isPaused;
+        this.#followAccepting();
+        return this.balancer.whenTaken(() => this.#done(command.reply));
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -245,6 +249,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.worker.reactor.discard(connection.descriptor);
     releaseAccepted(this.worker.limits, connection.connectionCount);
     this.balancer.closed();
+  }
+
+  #followAccepting(): void {
+    for (const listener of this.#listeners.values()) listener.followAccepting();
   }
 
   #addListener(command: AddListener): void {

@@ -40,8 +40,8 @@ export interface Datagram {
   readonly bytes: Uint8Array;
   /** The receiver's to close. */
   readonly descriptors: readonly number[];
-  /** Undefined where the kernel did not say. */
-  readonly uid: number | undefined;
+  /** Who sent it; undefined where the kernel did not say. */
+  readonly sender: { readonly pid: number; readonly uid: number } | undefined;
   /** Longer than `datagramBytesMax`, or with more descriptors than were asked for. */
   readonly isCut: boolean;
 }
@@ -107,6 +107,11 @@ export class DescriptorSocket implements Disposable {
     return sent < 0 ? errno() : 0;
   }
 
+  /** Whether a socket is bound to `path`; nothing is sent. */
+  isThere(path: string): boolean {
+    return this.#setName(path) > 0 && this.#isAnswered();
+  }
+
   [Symbol.dispose](): void {
     this.#watch?.close();
     this.#watch = undefined;
@@ -132,10 +137,9 @@ export class DescriptorSocket implements Disposable {
   /** A socket file outlives its socket: then nobody can be called there. */
   #isAnswered(): boolean {
     const probe = socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_OURS, 0);
-    const isRefused =
-      connect(probe, this.#base + layout.name, nameBytes) !== 0 && errno() === errnoOf.ECONNREFUSED;
+    const error = connect(probe, this.#base + layout.name, nameBytes) === 0 ? 0 : errno();
     close(probe);
-    return !isRefused;
+    return error !== errnoOf.ECONNREFUSED && error !== errnoOf.ENOENT;
   }
 
   /** Its length; 0 where it is too long. */
@@ -176,26 +180,30 @@ export class DescriptorSocket implements Disposable {
   }
 
   /** cmsg(3): each with its length, level and kind, aligned to eight bytes. */
-  #readControl(): Pick<Datagram, "descriptors" | "uid"> {
+  #readControl(): Pick<Datagram, "descriptors" | "sender"> {
     const length = Math.min(
       Number(this.#view.getBigUint64(layout.message + 40, true)),
       controlBytes,
     );
     const descriptors: number[] = [];
-    let uid: number | undefined;
+    let sender: Datagram["sender"];
     for (let at = 0; at + controlHeaderBytes <= length;) {
       const start = layout.control + at;
       const size = Math.min(Number(this.#view.getBigUint64(start, true)), length - at);
       if (size < controlHeaderBytes) break;
       const kind = this.#view.getInt32(start + 12, true);
       const body = start + controlHeaderBytes;
-      if (kind === linux.SCM_CREDENTIALS) uid = this.#view.getUint32(body + 4, true);
+      if (kind === linux.SCM_CREDENTIALS)
+        sender = {
+          pid: this.#view.getInt32(body, true),
+          uid: this.#view.getUint32(body + 4, true),
+        };
       if (kind === linux.SCM_RIGHTS)
         for (let i = 0; i < (size - controlHeaderBytes) >> 2; i++)
           descriptors.push(this.#view.getInt32(body + i * 4, true));
       at += (size + 7) & ~7;
     }
-    return { descriptors, uid };
+    return { descriptors, sender };
   }
 }
 

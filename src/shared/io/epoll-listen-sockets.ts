@@ -85,6 +85,16 @@ class EpollListenSocket implements OwnedListenSocket {
     this.#isShared = isShared;
   }
 
+  get isShared(): boolean {
+    return this.#isShared();
+  }
+
+  listenAgain(): void {
+    if (this.#state !== "listening") return;
+    this.#area.acceptHandshakes(this.ref.handle);
+    listen(this.ref.handle, this.#options.backlog);
+  }
+
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";

@@ -52,6 +52,9 @@ export interface OwnedListenSocket {
    * the other would feel, and this side only closes its descriptor.
    */
   shareWhile(isShared: () => boolean): void;
+  readonly isShared: boolean;
+  /** The other process, which is gone, may have ended the listening of the socket that both had. */
+  listenAgain(): void;
   /** Workers must have stopped first. What still waits in the queue is reset (`drainQueue` before). */
   close(): void;
 }

@@ -51,6 +51,8 @@ export class NodeListenSockets implements ListenSockets {
       disown: () => false,
       // Descriptors are not passed on this reactor.
       shareWhile: () => {},
+      isShared: false,
+      listenAgain: () => {},
       close: () => {
         this.#entries.delete(handle);
         entry.close();
