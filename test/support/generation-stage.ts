@@ -39,7 +39,7 @@ export class GenerationStage implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "sluice-generations-"));
   readonly port: number;
   readonly admin: string;
-  readonly #baseId: number;
+  readonly baseId: number;
   readonly #started: Generation[] = [];
   readonly #owned: AsyncDisposableStack;
 
@@ -50,7 +50,7 @@ export class GenerationStage implements AsyncDisposable {
   ) {
     this.port = places.port;
     this.admin = `http://127.0.0.1:${places.adminPort}`;
-    this.#baseId = baseId;
+    this.baseId = baseId;
     this.#owned = owned;
     this.write("good.json", bootstrap(places));
   }
@@ -83,7 +83,7 @@ export class GenerationStage implements AsyncDisposable {
     const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
     const place =
       handoverDir === undefined
-        ? ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)]
+        ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
         : ["--handover-dir", handoverDir, "--handover-drain-s", "5", "--service-node", `n${epoch}`];
     const times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "20"];
     const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
@@ -120,11 +120,12 @@ export class GenerationStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#owned.disposeAsync();
+    // First: clients of one that does not answer would wait for ever.
     for (const generation of this.#started) {
       if (!generation.hasEnded) generation.process.kill("SIGKILL");
       await generation.exit;
     }
+    await this.#owned.disposeAsync();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
