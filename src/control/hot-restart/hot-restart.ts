@@ -11,6 +11,8 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import { DescriptorSocket, closeDescriptors } from "../../shared/io/descriptor-socket.ts";
+import { type SocketHolder, holderWhile } from "../../shared/io/listen-sockets.ts";
+import { strerror } from "../../shared/io/syscalls.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { ChildLink, type ParentDuties } from "./child-link.ts";
 import type { HotRestartOptions } from "./hot-restart-options.ts";
@@ -51,6 +53,7 @@ interface BoundNames {
 }
 
 export class HotRestart implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent && !this.#isParentDrained);
   readonly #parts: HotRestartParts;
   readonly #bound: BoundNames;
   readonly #codec: MessageCodec;
@@ -59,6 +62,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   #watch: ParentWatch | undefined;
   #child: ChildLink | undefined;
   #isSucceeded = false;
+  #isParentDrained = false;
 
   private constructor(
     parts: HotRestartParts,
@@ -103,6 +107,12 @@ export class HotRestart implements SocketTransfer, Disposable {
   /** There is a generation before, which serves, or drains. */
   get hasParent(): boolean {
     return this.#parent !== undefined && !this.#parent.isLost;
+  }
+
+  async whenAlone(): Promise<void> {
+    const { clock } = this.#parts;
+    while (this.#parent && !this.#parent.hasEnded)
+      await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
   }
 
   /** The parent's sockets for one worker; with the last worker, those of workers that only the parent has. */
@@ -167,6 +177,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
+    this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
       ...parts,
@@ -252,7 +263,7 @@ function bindAs(
       continue;
     }
     for (const socket of bound) socket[Symbol.dispose]();
-    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option)`;
+    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option): '${name}': ${strerror(result.errno)}`;
   }
   const [parent, child, ...rest] = bound as [DescriptorSocket, DescriptorSocket];
   for (const socket of rest as DescriptorSocket[])

@@ -14,12 +14,14 @@
  * serves by then; here the acknowledgement is the serving.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { type HandoverParts, prepareDir } from "./directory.ts";
 import { type GiverDuties, HandoverGiver } from "./giver.ts";
 import { HandoverTaker, type TakenService } from "./taker.ts";
 import type { SocketTransfer } from "../socket-transfer.ts";
 
 export class Handover implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent);
   readonly #parts: HandoverParts;
   readonly #taker: HandoverTaker;
   #giver: HandoverGiver | undefined;
@@ -39,6 +41,10 @@ export class Handover implements SocketTransfer, Disposable {
 
   get hasParent(): boolean {
     return this.#taker.hasParent;
+  }
+
+  whenAlone(): Promise<void> {
+    return this.#taker.whenAlone();
   }
 
   takeListenSockets(
