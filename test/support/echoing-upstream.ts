@@ -1,4 +1,5 @@
 /** Answers requests with `fine`, and echoes what comes over an upgraded connection, or over plain TCP. */
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import net, { type AddressInfo } from "node:net";
@@ -17,10 +18,8 @@ export class EchoingUpstream implements Disposable {
       socket.pipe(socket);
     };
     const http = createServer((_, response) => response.end("fine"));
-    http.on("upgrade", (_, socket: net.Socket) => {
-      socket.write(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
-      );
+    http.on("upgrade", ({ headers }, socket: net.Socket) => {
+      socket.write(agreement(headers["sec-websocket-key"] ?? ""));
       echo(socket);
     });
     const tcp = net.createServer(echo);
@@ -48,4 +47,15 @@ export class EchoingUpstream implements Disposable {
 
 function portOf(server: net.Server): number {
   return (server.address() as AddressInfo).port;
+}
+
+/** RFC 6455 §4.2.2; HAProxy looks at it. */
+function agreement(key: string): string {
+  const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+  const fields = [
+    "connection: upgrade",
+    "upgrade: websocket",
+    `sec-websocket-accept: ${accept.digest("base64")}`,
+  ];
+  return ["HTTP/1.1 101 Switching Protocols", ...fields, "", ""].join("\r\n");
 }
