@@ -158,6 +158,7 @@ export const linux = {
   SCM_CREDENTIALS: 2,
   SO_PASSCRED: 16,
   SO_PEERCRED: 17,
+  SHUT_RD: 0,
   SHUT_WR: 1,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
