@@ -12,8 +12,8 @@ export const socketsPerFrame = 200;
 export const socketsMax = 100_000;
 
 const lengthBytes = 4;
-/** Two hundred of the longest paths. */
-const frameBytesMax = 64 * 1024;
+/** Two hundred of the longest paths, or fifty connections with the longest names, all escaped. */
+const frameBytesMax = 128 * 1024;
 
 /** A listening socket that is handed over. */
 export interface PassedSocket {
