@@ -59,6 +59,8 @@ const newerFields = {
     ],
   },
   "envoy/config/core/v3/protocol": {
+    imports: ["envoy/type/matcher/v3/string"],
+    Http1ProtocolOptions: ["repeated type.matcher.v3.StringMatcher ignore_http_11_upgrade = 11"],
     HttpProtocolOptions: [
       "google.protobuf.UInt32Value max_response_headers_kb = 7",
       "type.v3.Percent max_connection_duration_jitter = 8",

@@ -1,4 +1,5 @@
 /** Views of managers as the admin sees them, with everything set that a test does not care about. */
+import { clientHttp1 } from "./http1-options.ts";
 import { http2Options } from "./http2-options.ts";
 import type { ClusterView } from "../../src/control/cluster/cluster-view.ts";
 import type { ListenerView } from "../../src/control/listener/listener-view.ts";
@@ -55,7 +56,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       failTrafficOnPanic: false,
       closeConnectionsOnHealthFailure: false,
       protocol: "http1",
-      http1Trailers: false,
+      http1: clientHttp1(),
       http2: http2Options(),
       transportSocket: { kind: "rawBuffer" },
     },

@@ -1,3 +1,4 @@
+import { clientHttp1 } from "./http1-options.ts";
 import { http2Options } from "./http2-options.ts";
 import type {
   ClusterHealthConfig,
@@ -46,7 +47,7 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
       failTrafficOnPanic: false,
       closeConnectionsOnHealthFailure: false,
       protocol: "http1",
-      http1Trailers: false,
+      http1: clientHttp1(),
       http2: http2Options(),
       transportSocket: { kind: "rawBuffer" },
     },

@@ -1,4 +1,5 @@
 /** Clusters and hosts for tests, with defaults for all that a test does not care about. */
+import { clientHttp1 } from "./http1-options.ts";
 import { http2Options } from "./http2-options.ts";
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { SetCluster, SetHosts } from "../../src/shared/protocol/worker-command.ts";
@@ -34,7 +35,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
-    http1Trailers: false,
+    http1: clientHttp1(),
     http2: http2Options(),
     transportSocket: { kind: "rawBuffer" },
     ...overrides,
@@ -62,6 +63,8 @@ export function clusterEnvironment(seed = 1): ClusterEnvironment {
     runtime: new WorkerRuntime(),
     timers: { arm: () => {}, cancel: () => {} },
     onHostsFull: () => {},
+    wantGrpcStats: () => {},
+    onGrpcNamesFull: () => {},
   };
 }
 

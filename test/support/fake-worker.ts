@@ -304,6 +304,7 @@ export class FakeWorker implements WorkerPort {
       case "reopenLogs":
       case "giveConnections":
       case "adoptConnections":
+      case "setGrpcStats":
       case "workerLost":
       case "setAccepting":
       case "shrinkHeap":

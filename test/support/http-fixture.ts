@@ -8,6 +8,7 @@ import {
   type RouteConfig,
   type VirtualHost,
 } from "../../src/shared/config/route-config.ts";
+import { serverHttp1 } from "./http1-options.ts";
 import { http2Options } from "./http2-options.ts";
 import { filterChain, noClientCert } from "./listener-fixture.ts";
 
@@ -107,10 +108,7 @@ export function httpConfig(
     normalizePath: false,
     mergeSlashes: false,
     stripPort: "none",
-    acceptHttp10: false,
-    defaultHostForHttp10: "",
-    allowAbsoluteUrl: true,
-    http1Trailers: false,
+    http1: serverHttp1(),
     http2: http2Options(),
     upgrades: [],
     headersWithUnderscores: "allow",

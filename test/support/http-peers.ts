@@ -57,7 +57,8 @@ function parseResponse(
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const [, name = "", value = ""] = /^([^:]+): ?(.*)$/.exec(line) ?? [];
-    headers[name] = name in headers ? `${headers[name]},${value}` : value;
+    const key = name.toLowerCase();
+    headers[key] = key in headers ? `${headers[key]},${value}` : value;
   }
   const status = Number(statusLine.split(" ")[1]);
   const bodyStart = headEnd + 4;

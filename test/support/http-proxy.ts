@@ -2,6 +2,7 @@
 import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-config.ts";
 import type { HttpConnectionManagerConfig } from "../../src/shared/config/http-config.ts";
 import type { Route } from "../../src/shared/config/route-config.ts";
+import type { DrainPolicy } from "../../src/shared/drain/drain.ts";
 import { clusterStats, httpStats } from "../../src/shared/stats/stat-names.ts";
 import type { StatBlock } from "../../src/shared/stats/stat-group.ts";
 import { clusterConfig, hostConfig } from "./cluster-fixture.ts";
@@ -30,6 +31,7 @@ export interface TestProxyOptions {
   readonly cluster?: Partial<ClusterConfig>;
   readonly hosts?: readonly HostConfig[];
   readonly bufferLimitBytes?: number;
+  readonly drainPolicy?: Partial<DrainPolicy>;
 }
 
 export async function startProxy(
@@ -43,6 +45,7 @@ export async function startProxy(
   const chain = httpChain(options.routes ?? [route("/")], options.manager);
   const config = listenerConfig({
     filterChains: [chain],
+    drainPolicy: options.drainPolicy ?? {},
     ...(options.bufferLimitBytes === undefined
       ? {}
       : { perConnectionBufferLimitBytes: options.bufferLimitBytes }),

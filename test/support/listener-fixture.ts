@@ -1,4 +1,5 @@
 /** Listener configurations for tests, with defaults for all that a test does not care about. */
+import { serverHttp1 } from "./http1-options.ts";
 import { http2Options } from "./http2-options.ts";
 import type {
   FilterChainConfig,
@@ -134,10 +135,7 @@ export function httpConnectionManagerConfig(
     normalizePath: false,
     mergeSlashes: false,
     stripPort: "none",
-    acceptHttp10: false,
-    defaultHostForHttp10: "",
-    allowAbsoluteUrl: true,
-    http1Trailers: false,
+    http1: serverHttp1(),
     http2: http2Options(),
     upgrades: [],
     headersWithUnderscores: "allow",

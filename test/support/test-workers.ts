@@ -12,8 +12,10 @@ import type { ClusterConfig, HostConfig } from "../../src/shared/config/cluster-
 import type { ListenerConfig } from "../../src/shared/config/listener-config.ts";
 import {
   type DrainCounts,
+  type DrainedProtocol,
   type DrainStart,
   drainPolicyDefaults,
+  noDrainCounts,
 } from "../../src/shared/drain/drain.ts";
 import {
   type HttpFilterModules,
@@ -55,6 +57,7 @@ import { loopback, plainListen } from "./reactors.ts";
 import { destroyClients } from "./tcp-peers.ts";
 import { noOverloadSlots } from "../../src/shared/protocol/overload.ts";
 
+type CountsByProtocol = Extract<WorkerEvent, { kind: "drainProgress" }>["counts"];
 export type ReactorKind = "epoll" | "node";
 
 export interface TestWorkerOptions {
@@ -366,19 +369,22 @@ export class TestWorkers {
   }
 
   /** The latest counts of all workers, summed over protocols; undefined until each has reported. */
-  drainCounts({ id }: DrainStart): DrainCounts | undefined {
-    const latest = new Map<number, readonly DrainCounts[]>();
+  drainCounts(drain: DrainStart): DrainCounts | undefined {
+    const latest = this.#latestCounts(drain);
+    return latest.length < this.concurrency ? undefined : sumOf(latest.flatMap(Object.values));
+  }
+
+  /** The same of one protocol, by what has been reported so far. */
+  drainCountsOf(drain: DrainStart, protocol: DrainedProtocol): DrainCounts {
+    return sumOf(this.#latestCounts(drain).flatMap((counts) => counts[protocol] ?? []));
+  }
+
+  #latestCounts({ id }: DrainStart): CountsByProtocol[] {
+    const latest = new Map<number, CountsByProtocol>();
     for (const { worker, event } of this.events) {
-      if (event.kind !== "drainProgress" || event.drain !== id) continue;
-      latest.set(worker, Object.values(event.counts));
+      if (event.kind === "drainProgress" && event.drain === id) latest.set(worker, event.counts);
     }
-    if (latest.size < this.concurrency) return undefined;
-    const sum = { atStart: 0, notified: 0, finished: 0, closedByPeer: 0, forced: 0, remaining: 0 };
-    for (const counts of [...latest.values()].flat()) {
-      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += counts[key];
-    }
-    assert.equal(sum.atStart, sum.finished + sum.closedByPeer + sum.forced + sum.remaining);
-    return sum;
+    return [...latest.values()];
   }
 
   async end(): Promise<void> {
@@ -460,4 +466,13 @@ function inProcess(
     exited: exited.promise,
     terminate: () => Promise.resolve(worker[Symbol.dispose]()),
   };
+}
+
+function sumOf(counts: readonly DrainCounts[]): DrainCounts {
+  const sum: { -readonly [key in keyof DrainCounts]: number } = { ...noDrainCounts };
+  for (const each of counts) {
+    for (const key of Object.keys(sum) as (keyof DrainCounts)[]) sum[key] += each[key];
+  }
+  assert.equal(sum.atStart, sum.finished + sum.closedByPeer + sum.forced + sum.remaining);
+  return sum;
 }

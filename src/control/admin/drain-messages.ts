@@ -11,6 +11,7 @@ import type {
   DrainPolicy_Strategy,
   DrainPolicy_Streams,
   DrainPolicy_Tcp,
+  DrainPolicy_Websocket,
 } from "../../../gen/es/sluice/drain/v1/drain_policy_pb.d.ts";
 import type {
   ConnectionCounts,
@@ -75,6 +76,10 @@ const streams: Numbers<DrainPolicyView["streams"], DrainPolicy_Streams> = {
   finish: 1,
   deadline: 2,
 };
+const webSockets: Numbers<DrainPolicyView["websocket"], DrainPolicy_Websocket> = {
+  deadline: 1,
+  close: 2,
+};
 const tcps: Numbers<DrainPolicyView["tcp"], DrainPolicy_Tcp> = { deadline: 1, spread: 2, keep: 3 };
 
 export function drainMessage(view: DrainView): Init<Drain> {
@@ -132,6 +137,7 @@ function policyMessage(view: DrainPolicyView): Init<DrainPolicy> {
     idle: idles[view.idle],
     streams: streams[view.streams],
     tcp: tcps[view.tcp],
+    websocket: webSockets[view.websocket],
     idleGrace: duration(view.idle_grace),
     maxGenerations: view.max_generations,
   };

@@ -9,6 +9,7 @@ import type { Random } from "../../shared/common/random.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import { noTlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
+import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats } from "../../shared/stats/stat-names.ts";
 import type { DecodedCluster } from "../config/decoded-cluster.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
@@ -128,6 +129,12 @@ export class ClusterManager {
   /** The hosts that workers have now; undefined for a cluster that is not active. */
   hosts(name: string): readonly HostConfig[] | undefined {
     return this.#active.get(name)?.hosts;
+  }
+
+  /** Where a call of gRPC to an active cluster is counted (`grpcCallStats`); undefined: it is not active. */
+  grpcCallBlock(name: string, call: string): StatBlock | undefined {
+    const cluster = this.#active.get(name);
+    return cluster?.slots.grpcCallBlock(cluster.decoded.config.statName, call);
   }
 
   /** Resolves when every cluster that start-up waits for (`wait_for_warm_on_init`) is warm. */

@@ -5,7 +5,7 @@
 import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
-import { clusterStats, http2Stats } from "../../shared/stats/stat-names.ts";
+import { clusterStats, grpcCallStats, http2Stats } from "../../shared/stats/stat-names.ts";
 import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { CircuitBreakerStats } from "./circuit-breaker-stats.ts";
@@ -31,6 +31,8 @@ export class ClusterSlots {
   readonly #tls = new Map<string, TlsBlocks>();
   /** Of versions that speak HTTP/2. */
   readonly #http2 = new Map<string, StatBlock>();
+  /** Of calls of gRPC, by their whole prefix. */
+  readonly #grpcCalls = new Map<string, StatBlock>();
 
   private constructor(limits: number, shared: ClusterLimits, stats: MainStats) {
     this.limits = limits;
@@ -80,6 +82,16 @@ export class ClusterSlots {
     return block;
   }
 
+  /** `call`: `<service>.<method>`; empty: all that are not counted apart. */
+  grpcCallBlock(statName: string, call: string): StatBlock {
+    const prefix = `cluster.${statName}.grpc.${call === "" ? "" : `${call}.`}`;
+    const known = this.#grpcCalls.get(prefix);
+    if (known !== undefined) return known;
+    const block = this.#stats.allocator.allocate(grpcCallStats, prefix);
+    this.#grpcCalls.set(prefix, block);
+    return block;
+  }
+
   /** Gives everything back once no worker counts anything any more; false: ask again later. */
   releaseIfUnused(): boolean {
     if (!this.#shared.isZero(this.limits, clusterLimitSlots)) return false;
@@ -94,7 +106,9 @@ export class ClusterSlots {
       this.#stats.allocator.release(connection);
       this.#stats.allocator.release(factory);
     }
-    for (const block of this.#http2.values()) this.#stats.allocator.release(block);
+    for (const block of [...this.#http2.values(), ...this.#grpcCalls.values()])
+      this.#stats.allocator.release(block);
+    this.#grpcCalls.clear();
     this.#http2.clear();
     this.#blocks.clear();
     this.#tls.clear();

@@ -17,7 +17,7 @@ import type {
 import type { ClusterConfig } from "../../shared/config/cluster-config.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { isProperCase } from "./http1-options.ts";
+import { decodeClientHttp1 } from "./http1-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { judgeUpstreamFilters } from "./http-filter-configs.ts";
 
@@ -29,8 +29,7 @@ const idleTimeoutMsDefault = 3_600_000;
 type ProtocolConfig = Pick<
   ClusterConfig,
   | "protocol"
-  | "http1Trailers"
-  | "http1ProperCase"
+  | "http1"
   | "http2"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
@@ -101,8 +100,7 @@ function protocolConfig(
     );
   return {
     protocol,
-    http1Trailers: http1?.enableTrailers ?? false,
-    ...(isProperCase(http1) && { http1ProperCase: true }),
+    http1: decodeClientHttp1(http1, context),
     http2: decodeHttp2Options(http2, undefined, context),
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),

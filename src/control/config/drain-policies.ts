@@ -18,12 +18,14 @@ const strategies = [undefined, "gradual", "immediate"] as const;
 const idles = [undefined, "close", "spread", "keep"] as const;
 const streams = [undefined, "finish", "deadline"] as const;
 const tcps = [undefined, "deadline", "spread", "keep"] as const;
+const webSockets = [undefined, "deadline", "close"] as const;
 /** Fields whose values are names of constants, with what stands before the word in each. */
 const constantPrefixes: Readonly<Record<string, string>> = {
   strategy: "",
   idle: "IDLE_",
   streams: "STREAMS_",
   tcp: "TCP_",
+  websocket: "WEBSOCKET_",
 };
 
 export function decodeDrainPolicy(
@@ -57,6 +59,7 @@ function fromMessage(message: PolicyMessage, context: DecodeContext): Partial<Dr
   const idle = idles[message.idle];
   const ofStreams = streams[message.streams];
   const tcp = tcps[message.tcp];
+  const webSocket = webSockets[message.websocket];
   const problem = problemOf(message);
   if (problem !== undefined) context.refuse(`metadata '${drainMetadataKey}': ${problem}`);
   return {
@@ -66,6 +69,7 @@ function fromMessage(message: PolicyMessage, context: DecodeContext): Partial<Dr
     ...(idleGrace && { idleGraceMs: durationMs(idleGrace) }),
     ...(ofStreams && { streams: ofStreams }),
     ...(tcp && { tcp }),
+    ...(webSocket && { webSocket }),
     ...(maxGenerations !== undefined && { maxGenerations }),
   };
 }

@@ -10,6 +10,7 @@ export type ExtensionCategory =
   | "access log filter"
   | "access logger"
   | "certificate validator"
+  | "header formatter"
   | "HTTP filter"
   | "injected credential"
   | "internal redirect predicate"
@@ -51,6 +52,7 @@ export type ExtensionKind =
   | "fileAccessLog"
   | "fixedHeap"
   | "genericCredential"
+  | "grpcStats"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
@@ -64,6 +66,7 @@ export type ExtensionKind =
   | "onDemand"
   | "originalDestination"
   | "originalSource"
+  | "preserveCase"
   | "previousRoutes"
   | "proxyProtocol"
   | "random"
@@ -250,6 +253,12 @@ const extensions: readonly Extension[] = [
     kind: "headerMutation",
   },
   {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_stats",
+    typeName: "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
+    kind: "grpcStats",
+  },
+  {
     category: "injected credential",
     name: "envoy.http.injected_credentials.generic",
     typeName: "envoy.extensions.http.injected_credentials.generic.v3.Generic",
@@ -272,6 +281,13 @@ const extensions: readonly Extension[] = [
     name: "envoy.internal_redirect_predicates.safe_cross_scheme",
     typeName: "envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig",
     kind: "safeCrossScheme",
+  },
+  {
+    category: "header formatter",
+    name: "envoy.http.stateful_header_formatters.preserve_case",
+    typeName:
+      "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig",
+    kind: "preserveCase",
   },
   {
     category: "upstream HTTP filter",

@@ -10,7 +10,7 @@ import { decodeConfigSource } from "./config-sources.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
-import { isProperCase } from "./http1-options.ts";
+import { decodeServerHttp1 } from "./http1-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
@@ -31,7 +31,7 @@ export function decodeHttpConnectionManager(
   needs: ListenerNeeds,
   context: DecodeContext,
 ): HttpConnectionManagerConfig {
-  const { commonHttpProtocolOptions: common, httpProtocolOptions: http1 } = message;
+  const { commonHttpProtocolOptions: common } = message;
   judge(message, context);
   return {
     statPrefix: message.statPrefix,
@@ -65,11 +65,11 @@ export function decodeHttpConnectionManager(
     normalizePath: message.normalizePath ?? false,
     mergeSlashes: message.mergeSlashes,
     stripPort: decodeStripPort(message),
-    acceptHttp10: http1?.acceptHttp10 ?? false,
-    http1Trailers: http1?.enableTrailers ?? false,
-    ...(isProperCase(http1) && { http1ProperCase: true }),
-    defaultHostForHttp10: http1?.defaultHostForHttp10 ?? "",
-    allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+    http1: decodeServerHttp1(
+      message.httpProtocolOptions,
+      message.streamErrorOnInvalidHttpMessage,
+      context,
+    ),
     upgrades: decodeManagerUpgrades(message.upgradeConfigs, context),
     http2: decodeHttp2Options(
       message.http2ProtocolOptions,

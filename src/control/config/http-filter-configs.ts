@@ -1,5 +1,6 @@
 /** The configuration of one HTTP filter, whether it stands in a listener or comes by ECDS. */
 import type { CredentialInjector } from "../../../gen/es/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.d.ts";
+import type { FilterConfig } from "../../../gen/es/envoy/extensions/filters/http/grpc_stats/v3/config_pb.d.ts";
 import type { HeaderMutation } from "../../../gen/es/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.d.ts";
 import type { OnDemand } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
 import type { Router } from "../../../gen/es/envoy/extensions/filters/http/router/v3/router_pb.d.ts";
@@ -10,6 +11,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { decodeOnDemandClusters, feedDependency } from "./on-demand-clusters.ts";
 import { type Extension, type FoundExtension, findExtension } from "./extensions.ts";
+import { decodeGrpcStats, grpcStatsTypeName } from "./grpc-filters.ts";
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
 const routerTypeName = "envoy.extensions.filters.http.router.v3.Router" as const;
@@ -51,6 +53,10 @@ export function decodeHttpFilterConfig(
     const schema = context.protos.schema<HeaderMutation>(headerMutationTypeName);
     const mutation = context.read(config, schema);
     return mutation && decodeHeaderMutationFilter(mutation, context);
+  }
+  if (extension.kind === "grpcStats") {
+    const stats = context.read(config, context.protos.schema<FilterConfig>(grpcStatsTypeName));
+    return stats && decodeGrpcStats(stats);
   }
   return { kind: "noop", name };
 }

@@ -25,7 +25,6 @@ interface LiveField {
 }
 
 const common = "common_http_protocol_options";
-const http1 = "http_protocol_options";
 const headRead = "read while a request's head is looked at";
 const headWritten = "read while a head is written";
 const requestTimer = "a request keeps those of its beginning";
@@ -58,9 +57,10 @@ const liveManagerFields: Partial<Record<ManagerKey, LiveField>> = {
     fields: ["strip_matching_host_port", "strip_any_host_port"],
     reason: headRead,
   },
-  acceptHttp10: { fields: [`${http1}.accept_http_10`], reason: headRead },
-  defaultHostForHttp10: { fields: [`${http1}.default_host_for_http_10`], reason: headRead },
-  allowAbsoluteUrl: { fields: [`${http1}.allow_absolute_url`], reason: headRead },
+  http1: {
+    fields: ["http_protocol_options"],
+    reason: "read while a head is looked at, or a head or trailers are written",
+  },
   headersWithUnderscores: {
     fields: [`${common}.headers_with_underscores_action`],
     reason: headRead,

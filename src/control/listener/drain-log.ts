@@ -9,7 +9,8 @@ export function drainBeganText(drain: DrainView): string {
   return (
     `drain ${drain.id} begins: ${causeText(drain)}; ${policy.strategy} over ${policy.time}, ` +
     `until ${drain.deadline}; idle ${policy.idle} (grace ${policy.idle_grace}), ` +
-    `streams ${policy.streams}, tcp ${policy.tcp}, max_generations ${policy.max_generations}`
+    `streams ${policy.streams}, tcp ${policy.tcp}, websocket ${policy.websocket}, ` +
+    `max_generations ${policy.max_generations}`
   );
 }
 

@@ -187,6 +187,7 @@ function policyView(policy: DrainPolicy): DrainPolicyView {
     idle: policy.idle,
     streams: policy.streams,
     tcp: policy.tcp,
+    websocket: policy.webSocket,
     idle_grace: durationText(policy.idleGraceMs),
     max_generations: policy.maxGenerations,
   };

@@ -4,6 +4,7 @@
  */
 import type {
   DrainCause,
+  DrainPolicy,
   DrainStrategy,
   DrainTreatment,
   DrainedProtocol,
@@ -72,6 +73,8 @@ export interface DrainPolicyView {
   readonly idle: DrainTreatment["idle"];
   readonly streams: DrainTreatment["streams"];
   readonly tcp: DrainTreatment["tcp"];
+  /** Of the server's drains each listener's own holds. */
+  readonly websocket: DrainPolicy["webSocket"];
   readonly idle_grace: string;
   readonly max_generations: number;
 }

@@ -5,6 +5,7 @@
 import { type DrainPolicy, drainPolicyDefaults } from "../../shared/drain/drain.ts";
 import { DrainManager } from "../../shared/drain/drain-manager.ts";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
+import { answerGrpcStats } from "../cluster/grpc-stats-desk.ts";
 import type { ClusterTls } from "../cluster/cluster-sockets.ts";
 import { withDeadline } from "../cluster/dns-deadline.ts";
 import { systemDns } from "../cluster/dns-resolver.ts";
@@ -79,6 +80,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const runtime = createRuntime(parts, sources);
   const contexts = createTlsContexts(parts, secrets, files);
   const clusters = createClusters(parts, sources, clusterTls(parts, { contexts, secrets, files }));
+  answerGrpcStats(pool, clusters);
   const managers = { clusters, secrets, tls: contexts, files };
   const dependencies = createListenerDependencies(parts, sources, managers);
   const { routes, scopedRoutes, extensions } = dependencies;

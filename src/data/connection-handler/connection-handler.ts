@@ -59,6 +59,7 @@ type Lesson = Extract<
     kind:
       | `${"set" | "remove"}${"Cluster" | "Routes" | "Secret" | "Scopes" | "Tls"}`
       | "setHosts"
+      | "setGrpcStats"
       | "setVirtualHosts";
   }
 >;
@@ -144,6 +145,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setCluster":
       case "setHosts":
       case "removeCluster":
+      case "setGrpcStats":
       case "setSecret":
       case "removeSecret":
       case "setTls":
@@ -194,6 +196,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "removeCluster":
         this.#parts.clusters.remove(command.name);
         return this.#done(command.reply);
+      case "setGrpcStats":
+        return this.#parts.clusters.setGrpcStats(command);
       case "setSecret":
         return this.#parts.secrets.set(command.id, command.text);
       case "removeSecret":

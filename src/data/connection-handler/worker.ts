@@ -53,6 +53,7 @@ const bugs = sluiceWorkerStats.offset("connection_bugs");
 const onDemandOverflow = sluiceWorkerStats.offset("on_demand_overflow");
 const onDemandWaiting = sluiceWorkerStats.offset("on_demand_waiting");
 const originalDstOverflow = sluiceWorkerStats.offset("original_dst_hosts_overflow");
+const grpcMethodsOverflow = sluiceWorkerStats.offset("grpc_methods_overflow");
 const arenaExhausted = sluiceWorkerStats.offset("arena_exhausted");
 
 /**
@@ -135,6 +136,8 @@ function assemble({ post, ...foundation }: Foundation) {
     runtime,
     timers: foundation.reactor.timers,
     onHostsFull: () => slab.add(sluice, originalDstOverflow),
+    wantGrpcStats: (cluster, name) => post({ kind: "grpcStatsWanted", cluster, name }),
+    onGrpcNamesFull: () => slab.add(sluice, grpcMethodsOverflow),
   });
   const routes = new WorkerRouteTable();
   const scopes = new WorkerScopeTable();

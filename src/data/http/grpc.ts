@@ -22,6 +22,11 @@ export function isGrpcRequest(bytes: Uint8Array): boolean {
   return equalsIgnoringCase(bytes, start, Math.min(end, typeEnd), contentType);
 }
 
+/** The same of a field that is text. */
+export function isGrpcType(value: string | undefined): boolean {
+  return value !== undefined && /^application\/grpc(?:\+|$)/i.test(value);
+}
+
 /** `grpc-status` of the head or the trailers that were parsed last; undefined: there is none that is a number. */
 export function grpcStatus(buffer: Buffer): number | undefined {
   const index = findHeader(buffer, statusName);

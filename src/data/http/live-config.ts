@@ -22,6 +22,8 @@ import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import type { RequestView } from "./request/request-view.ts";
+import { dropUpgrades } from "./http1/ignored-upgrades.ts";
+import { compileStringMatcher, type TextTest } from "./router/compiled-matchers.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { ScopedRouteTables } from "./router/scoped-route-tables.ts";
@@ -46,6 +48,7 @@ export class LiveConfig implements LiveFields {
   /** Undefined: no `access_log`, so nothing is captured for one. */
   readonly accessLogger: (AccessLogger & Disposable) | undefined;
   readonly #parts: LiveConfigParts;
+  readonly #ignoredUpgrades: readonly TextTest[];
   readonly #routesWatch: Disposable | undefined;
   /** Undefined: routes have no scopes, and `#table` is all there is. */
   #scoped: ScopedRouteTables | undefined;
@@ -66,6 +69,7 @@ export class LiveConfig implements LiveFields {
     });
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
+    this.#ignoredUpgrades = config.http1.ignoredUpgrades.map(compileStringMatcher);
     this.clientCertificates = new ClientCertificates(config.clientCert);
     if (config.accessLog.length > 0) {
       this.accessLogger = worker.createAccessLogger(config.accessLog, "downstreamEnd");
@@ -103,6 +107,11 @@ export class LiveConfig implements LiveFields {
     if (cluster === "" || cluster.length > clusterNameMax) return undefined;
     const clusters = route.onDemandClusters(onDemand, cluster);
     return clusters && { kind: "cluster", ...clusters, cluster };
+  }
+
+  /** Of the head that was parsed last, which has an Upgrade field. */
+  ignoreUpgrades(buffer: Buffer): void {
+    if (this.#ignoredUpgrades.length > 0) dropUpgrades(buffer, this.#ignoredUpgrades);
   }
 
   requestBegan(): void {

@@ -5,6 +5,7 @@ import type { TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { CircuitBreakers } from "./circuit-breakers.ts";
 import type { ClusterActivity } from "./cluster-activity.ts";
+import type { GrpcCalls } from "./grpc-calls.ts";
 
 export interface ClusterTable {
   get(name: string): UpstreamCluster | undefined;
@@ -16,6 +17,8 @@ export interface UpstreamCluster {
   readonly tls: TlsBlocks;
   /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
   readonly http2: StatBlock;
+  /** What `grpc_stats` counts. */
+  readonly grpcCalls: GrpcCalls;
   /** Of the default priority. */
   readonly breakers: CircuitBreakers;
   /** Of routes whose priority is high. */

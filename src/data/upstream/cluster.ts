@@ -10,6 +10,7 @@ import { CircuitBreakers } from "./circuit-breakers.ts";
 import type { ClusterActivity } from "./cluster-activity.ts";
 import type { HostRequest, UpstreamCluster } from "./cluster-table.ts";
 import type { Host } from "./host.ts";
+import type { GrpcCalls } from "./grpc-calls.ts";
 import { HostSet } from "./host-set.ts";
 import { OriginalDestinationHosts } from "./original-destination-hosts.ts";
 import type { Runtime } from "./worker-runtime.ts";
@@ -29,6 +30,7 @@ export interface ClusterParts {
   /** First of the cluster's shared counters. */
   readonly limits: number;
   readonly activity: ClusterActivity;
+  readonly grpcCalls: GrpcCalls;
 }
 
 /** What clusters share of their worker. */
@@ -40,6 +42,10 @@ export interface ClusterEnvironment {
   readonly timers: TimerWheel;
   /** As many hosts were made as may be. */
   onHostsFull(): void;
+  /** Of calls of gRPC: `setGrpcStats` follows. */
+  wantGrpcStats(cluster: string, name: string): void;
+  /** As many calls have a name of their own as may. */
+  onGrpcNamesFull(): void;
 }
 
 export class Cluster implements UpstreamCluster {
@@ -50,6 +56,7 @@ export class Cluster implements UpstreamCluster {
   readonly breakers: CircuitBreakers;
   readonly highBreakers: CircuitBreakers;
   readonly activity: ClusterActivity;
+  readonly grpcCalls: GrpcCalls;
   readonly #hostSet: HostSet;
   readonly #runtime: Runtime;
   /** Of original destinations. */
@@ -61,6 +68,7 @@ export class Cluster implements UpstreamCluster {
     this.tls = parts.tls;
     this.http2 = parts.http2;
     this.activity = parts.activity;
+    this.grpcCalls = parts.grpcCalls;
     const { default: normal, high } = parts.config.circuitBreakers;
     const { limits, slab, random, runtime } = environment;
     const keyPrefix = `circuit_breakers.${parts.config.name}.`;

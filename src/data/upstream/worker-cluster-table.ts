@@ -1,8 +1,9 @@
 /** The clusters of one worker, as main's commands change them (Envoy: `ThreadLocalClusterManagerImpl`). */
-import type { SetCluster, SetHosts } from "../../shared/protocol/worker-command.ts";
+import type { SetCluster, SetGrpcStats, SetHosts } from "../../shared/protocol/worker-command.ts";
 import { Cluster, type ClusterEnvironment } from "./cluster.ts";
 import { ClusterActivity } from "./cluster-activity.ts";
 import type { ClusterTable } from "./cluster-table.ts";
+import { GrpcCalls } from "./grpc-calls.ts";
 
 export class WorkerClusterTable implements ClusterTable {
   readonly #environment: ClusterEnvironment;
@@ -20,11 +21,9 @@ export class WorkerClusterTable implements ClusterTable {
   set(command: SetCluster): void {
     const before = this.#clusters.get(command.config.name);
     // Connections of the old one are still counted under the same gauges.
-    const activity =
-      before?.stats === command.stats
-        ? before.activity
-        : new ClusterActivity(this.#environment.slab, command.stats);
-    const cluster = new Cluster({ ...command, activity }, this.#environment);
+    const { activity, grpcCalls } =
+      before?.stats === command.stats ? before : this.#counters(command);
+    const cluster = new Cluster({ ...command, activity, grpcCalls }, this.#environment);
     cluster.setHosts(command.hosts, command.hostBlocks);
     this.#clusters.set(command.config.name, cluster);
     before?.leave();
@@ -33,6 +32,11 @@ export class WorkerClusterTable implements ClusterTable {
   /** Does nothing for a cluster that is not there: it was removed while the hosts were under way. */
   setHosts({ cluster, hosts, hostBlocks }: SetHosts): void {
     this.#clusters.get(cluster)?.setHosts(hosts, hostBlocks);
+  }
+
+  /** Does nothing for a cluster that is not there, as above. */
+  setGrpcStats({ cluster, name, block }: SetGrpcStats): void {
+    this.#clusters.get(cluster)?.grpcCalls.setBlock(name, block);
   }
 
   /** A runtime key may override a limit of a cluster. */
@@ -44,5 +48,19 @@ export class WorkerClusterTable implements ClusterTable {
     const cluster = this.#clusters.get(name);
     this.#clusters.delete(name);
     cluster?.leave();
+    cluster?.grpcCalls.retire();
+  }
+
+  #counters({ config, stats }: SetCluster): Pick<Cluster, "activity" | "grpcCalls"> {
+    const environment = this.#environment;
+    const { slab } = environment;
+    return {
+      activity: new ClusterActivity(slab, stats),
+      grpcCalls: new GrpcCalls({
+        slab,
+        want: (name) => environment.wantGrpcStats(config.name, name),
+        countOverflow: () => environment.onGrpcNamesFull(),
+      }),
+    };
   }
 }

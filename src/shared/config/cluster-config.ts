@@ -1,5 +1,6 @@
 /** A cluster as workers want it: `envoy.config.cluster.v3.Cluster`, resolved and defaulted. */
 import type { SocketAddress } from "../common/address.ts";
+import type { ClientHttp1Options } from "./http1-options.ts";
 import type { Http2Options } from "./http-config.ts";
 
 export interface ClusterConfig {
@@ -34,10 +35,7 @@ export interface ClusterConfig {
   readonly closeConnectionsOnHealthFailure: boolean;
   /** Of HTTP: `downstream`: each request's own; `alpn`: what the host chooses in its handshake. */
   readonly protocol: "http1" | "http2" | "downstream" | "alpn";
-  /** Trailers of chunked bodies are passed on, both ways. */
-  readonly http1Trailers: boolean;
-  /** `proper_case_words`: names of fields are written `Like-This` over HTTP/1. Absent: no. */
-  readonly http1ProperCase?: boolean;
+  readonly http1: ClientHttp1Options;
   readonly http2: Http2Options;
   /** Of hosts that have none of their own. */
   readonly transportSocket: UpstreamSocketConfig;

@@ -1,5 +1,6 @@
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. */
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { ServerHttp1Options } from "./http1-options.ts";
 import type {
   HeaderMutations,
   OnDemandClusters,
@@ -45,13 +46,7 @@ export interface HttpConnectionManagerConfig {
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
   readonly stripPort: "none" | "matching" | "any";
-  readonly acceptHttp10: boolean;
-  readonly defaultHostForHttp10: string;
-  readonly allowAbsoluteUrl: boolean;
-  /** Trailers of chunked bodies are passed on, both ways. */
-  readonly http1Trailers: boolean;
-  /** `proper_case_words`: names of fields are written `Like-This` over HTTP/1. Absent: no. */
-  readonly http1ProperCase?: boolean;
+  readonly http1: ServerHttp1Options;
   readonly http2: Http2Options;
   readonly upgrades: readonly UpgradeConfig[];
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";
@@ -148,6 +143,16 @@ export type PlainHttpFilterConfig =
       readonly name: string;
       /** Undefined: clusters are not waited for. */
       readonly clusters: OnDemandClusters | undefined;
+    }
+  /** `envoy.filters.http.grpc_stats`. */
+  | {
+      readonly kind: "grpcStats";
+      /** `service/method` of those that are counted apart; the others are counted together. */
+      readonly methods: "all" | readonly string[];
+      /** `enable_upstream_stats`. */
+      readonly measuresUpstream: boolean;
+      /** Of services, where all are counted apart. */
+      readonly replacesDots: boolean;
     }
   /** Of a file that `--http-filter` names. */
   | {

@@ -41,6 +41,11 @@ export interface DrainPolicy extends DrainTreatment {
   readonly timeMs: number;
   /** Versions of one listener that may drain at their own pace; beyond it the oldest is forced. At least 1. */
   readonly maxGenerations: number;
+  /**
+   * WebSockets: cut at the deadline with nothing said, or each end hears a Close when the connection is told. Whichever
+   * drain it is, that of their own listener's policy holds: frames are followed from the first on, or not at all.
+   */
+  readonly webSocket: "deadline" | "close";
 }
 
 /** What the flags do not say. */
@@ -50,6 +55,7 @@ export const drainPolicyDefaults: Omit<DrainPolicy, "timeMs" | "strategy"> = {
   streams: "deadline",
   tcp: "deadline",
   maxGenerations: 4,
+  webSocket: "deadline",
 };
 
 /** What workers need of a drain. Instants are on the process's monotonic clock. */

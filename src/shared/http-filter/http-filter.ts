@@ -65,6 +65,8 @@ export interface RequestFacts {
   readonly remoteAddress: string;
   /** Empty: it has none. */
   readonly routeName: string;
+  /** Where its route leads; empty: to no cluster. */
+  readonly clusterName: string;
 }
 
 /** Of one filter in one connection manager: makes a filter for each request. */

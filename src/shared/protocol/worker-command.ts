@@ -52,6 +52,7 @@ export type WorkerCommand =
   | SetCluster
   | SetHosts
   | { readonly kind: "removeCluster"; readonly name: string; readonly reply: ReplyId }
+  | SetGrpcStats
   | { readonly kind: "setRoutes"; readonly config: RouteConfig }
   | { readonly kind: "removeRoutes"; readonly name: string }
   /**
@@ -270,6 +271,15 @@ export interface SetHosts {
   readonly cluster: string;
   readonly hosts: readonly HostConfig[];
   readonly hostBlocks: readonly StatBlock[];
+}
+
+/** Answers the event `grpcStatsWanted`. */
+export interface SetGrpcStats {
+  readonly kind: "setGrpcStats";
+  readonly cluster: string;
+  readonly name: string;
+  /** `grpcCallStats`. */
+  readonly block: StatBlock;
 }
 
 /**

@@ -38,18 +38,21 @@ export function defineStats<
   const Gauge extends string = never,
   const Histogram extends string = never,
   const OnceCounted extends string = never,
+  const OnceRecorded extends string = never,
 >(names: {
   readonly counters?: readonly Counter[];
   readonly gauges?: readonly Gauge[];
   readonly histograms?: readonly Histogram[];
   /** Counters that are shown once they are not zero. */
   readonly onceCounted?: readonly OnceCounted[];
-}): StatGroup<Counter | Gauge | Histogram | OnceCounted> {
+  /** Histograms that are shown once they have a value. */
+  readonly onceRecorded?: readonly OnceRecorded[];
+}): StatGroup<Counter | Gauge | Histogram | OnceCounted | OnceRecorded> {
   const members: StatMember[] = [];
   let size = 0;
   const add = (kind: StatKind, list: readonly string[] | undefined, slots: number): void => {
     for (const name of list ?? []) {
-      const isShownOnceCounted = list === names.onceCounted;
+      const isShownOnceCounted = list === names.onceCounted || list === names.onceRecorded;
       members.push({ name, kind, offset: size, isShownOnceCounted });
       size += slots;
     }
@@ -58,6 +61,7 @@ export function defineStats<
   add("gauge", names.gauges, 1);
   add("histogram", names.histograms, histogramSlots);
   add("counter", names.onceCounted, 1);
+  add("histogram", names.onceRecorded, histogramSlots);
   const offsets = new Map(members.map((member) => [member.name, member.offset]));
   return { members, size, offset: (name) => offsets.get(name) as number };
 }

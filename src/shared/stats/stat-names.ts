@@ -174,6 +174,27 @@ export const countedStatusCodes = [
   422, 423, 424, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511,
 ] as const;
 
+/** Of gRPC, as numbers: each has a counter; others count as failures alone. */
+const grpcStatuses = [
+  "0",
+  "1",
+  "2",
+  "3",
+  "4",
+  "5",
+  "6",
+  "7",
+  "8",
+  "9",
+  "10",
+  "11",
+  "12",
+  "13",
+  "14",
+  "15",
+  "16",
+] as const;
+
 /** `cluster.<name>.`; counts of hosts and warming are main's (`control/cluster`). */
 export const clusterStats = defineStats({
   counters: [
@@ -233,6 +254,19 @@ export const clusterStats = defineStats({
   ],
   gauges: ["upstream_cx_active", "upstream_rq_active", "upstream_rq_pending_active"],
   histograms: ["upstream_cx_connect_ms", "upstream_cx_length_ms", "upstream_rq_time"],
+});
+
+/** `cluster.<name>.grpc.<service>.<method>.`, and `cluster.<name>.grpc.` of all that are not counted apart. */
+export const grpcCallStats = defineStats({
+  onceCounted: [
+    ...grpcStatuses,
+    "success",
+    "failure",
+    "total",
+    "request_message_count",
+    "response_message_count",
+  ],
+  onceRecorded: ["upstream_rq_time"],
 });
 
 /** `cluster.<name>.`: hosts and warming. */
@@ -300,6 +334,7 @@ export const sluiceWorkerStats = defineStats({
     "on_demand_overflow",
     "original_dst_hosts_overflow",
     "http_filter_failures",
+    "grpc_methods_overflow",
   ],
   gauges: ["arena_bytes", "on_demand_waiting"],
 });

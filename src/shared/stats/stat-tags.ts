@@ -60,6 +60,16 @@ const rules: readonly TagRule[] = [
   { tag: "envoy_ssl_sigalg", needs: ".ssl.sigalgs.", pattern: /(\.ssl\.sigalgs)(\.([^.]+))$/ },
   { tag: "envoy_ssl_version", needs: ".ssl.versions.", pattern: /(\.ssl\.versions)(\.(.+))$/ },
   { tag: "envoy_tcp_prefix", needs: "tcp.", pattern: /^(tcp\.)(([^.]+)\.)/ },
+  {
+    tag: "envoy_grpc_bridge_method",
+    needs: ".grpc.",
+    pattern: /^(cluster\.[^.]+\.grpc\.[^.]+)(\.([^.]+))\../,
+  },
+  {
+    tag: "envoy_grpc_bridge_service",
+    needs: ".grpc.",
+    pattern: /^(cluster\.[^.]+\.grpc)(\.([^.]+))\../,
+  },
   { tag: "envoy_cluster_name", needs: "cluster.", pattern: /^(cluster\.)(([^.]+)\.)/ },
   {
     tag: "envoy_listener_address",

@@ -42,6 +42,7 @@ const view: DrainView = {
     idle: "close",
     streams: "finish",
     tcp: "keep",
+    websocket: "close",
     idle_grace: "0.250s",
     max_generations: 4,
   },
@@ -76,6 +77,7 @@ test("a drain as its message has it, field by field", () => {
       idle: "IDLE_CLOSE",
       streams: "STREAMS_FINISH",
       tcp: "TCP_KEEP",
+      websocket: "WEBSOCKET_CLOSE",
       idleGrace: "0.250s",
       maxGenerations: 4,
     },
@@ -132,6 +134,7 @@ test("every word of the view is the constant of the same name", () => {
     [policy({ streams: "deadline" }), named("STREAMS", "deadline")],
     [policy({ tcp: "deadline" }), named("TCP", "deadline")],
     [policy({ tcp: "spread" }), named("TCP", "spread")],
+    [policy({ websocket: "deadline" }), named("WEBSOCKET", "deadline")],
     ...(["http1", "http2", "websocket"] as const).map(
       (protocol) => [{ by_protocol: { [protocol]: counts } }, named("PROTOCOL", protocol)] as const,
     ),

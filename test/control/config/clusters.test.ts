@@ -7,6 +7,7 @@ import {
   errorsOf,
   valueOf,
 } from "../../support/config-tools.ts";
+import { clientHttp1 } from "../../support/http1-options.ts";
 import { http2Options } from "../../support/http2-options.ts";
 
 const endpoint = (address: string): string =>
@@ -36,7 +37,7 @@ test("decode() fills in Envoy's defaults", () => {
     failTrafficOnPanic: false,
     closeConnectionsOnHealthFailure: false,
     protocol: "http1",
-    http1Trailers: false,
+    http1: clientHttp1(),
     http2: http2Options(),
     transportSocket: { kind: "rawBuffer" },
   });

@@ -24,6 +24,7 @@ test("a control plane says in metadata how a listener drains", () => {
     idle_grace: "2.5s",
     streams: "finish",
     tcp: "TCP_SPREAD",
+    websocket: "close",
     max_generations: 2,
   };
   const expected = {
@@ -33,6 +34,7 @@ test("a control plane says in metadata how a listener drains", () => {
     idleGraceMs: 2_500,
     streams: "finish",
     tcp: "spread",
+    webSocket: "close",
     maxGenerations: 2,
   };
   assert.deepEqual(decode(policy), { ok: true, value: expected, warnings: [] });
@@ -47,6 +49,7 @@ test("a policy with mistakes is refused, with the key that it stands under", () 
     { strategy: "LATER" },
     { streams: "keep" },
     { tcp: "cut" },
+    { websocket: "keep" },
     { idle_grace: "-1s" },
     { time: "86401s" },
     { idle_grace: "86401s" },

@@ -39,7 +39,7 @@ test("the line at the beginning names what drains, why, how and until when", () 
     drainBeganText(record("shop").view()),
     "drain 7 begins: lds-replace of 25 percent of filter chains tls of listener 'shop' (generation 3, version '41'), " +
       "full update, changed: socket_options, name; gradual over 30.500s, until 2026-01-01T00:00:30.500Z; " +
-      "idle spread (grace 5s), streams deadline, tcp deadline, max_generations 4",
+      "idle spread (grace 5s), streams deadline, tcp deadline, websocket deadline, max_generations 4",
   );
 });
 

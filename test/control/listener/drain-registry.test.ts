@@ -62,6 +62,7 @@ test("view() has the shape of GET /drains", async () => {
       idle: "spread",
       streams: "deadline",
       tcp: "deadline",
+      websocket: "deadline",
       idle_grace: "5s",
       max_generations: 4,
     },

@@ -9,7 +9,6 @@ export const notBuilt: ReadonlySet<string> = new Set([
   "envoy.extensions.filters.http.cors.v3.CorsPolicy",
   "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
   "envoy.extensions.filters.http.fault.v3.HTTPFault",
-  "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
   "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   "envoy.extensions.filters.http.lua.v3.Lua",

@@ -65,8 +65,6 @@ export const httpFields: FieldTables = {
       proxy_100_continue: "100-continue is answered here",
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: "addresses are shown as they are",
       local_reply_config: "local replies are Envoy's own",
-      stream_error_on_invalid_http_message:
-        "of HTTP/2 alone: an invalid HTTP/1 message ends its connection",
       proxy_status_config: "no proxy-status header is written",
       append_x_forwarded_port: "no x-forwarded-port header is written",
       append_local_overload: "no header tells of overload",
@@ -142,19 +140,19 @@ export const httpFields: FieldTables = {
       "default_host_for_http_10",
       "enable_trailers",
       "header_key_format",
+      "allow_chunked_length",
+      "override_stream_error_on_invalid_http_message",
+      "send_fully_qualified_url",
+      "allow_custom_methods",
+      "ignore_http_11_upgrade",
     ],
-    refused: { allow_chunked_length: "a message with both lengths is how requests are smuggled" },
-    warned: {
-      override_stream_error_on_invalid_http_message: "an invalid message ends its connection",
-      send_fully_qualified_url: "requests go upstream with a path",
-      use_balsa_parser: "there is one parser",
-      allow_custom_methods: "only the methods of Envoy's codec are served",
-    },
+    warned: { use_balsa_parser: "there is one parser" },
   },
   "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": {
-    honoured: ["proper_case_words"],
-    warned: { stateful_formatter: "names of fields are in lower case" },
+    honoured: ["proper_case_words", "stateful_formatter"],
   },
+  // A reason is passed on in any case.
+  "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig": "whole",
   "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords": "whole",
   "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": {
     honoured: ["mutations"],
@@ -168,6 +166,16 @@ export const httpFields: FieldTables = {
   "envoy.extensions.http.injected_credentials.generic.v3.Generic": {
     honoured: ["credential", "header", "header_value_prefix"],
   },
+  "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": {
+    honoured: [
+      "individual_method_stats_allowlist",
+      "stats_for_all_methods",
+      "enable_upstream_stats",
+      "replace_dots_in_grpc_service_name",
+    ],
+    warned: { emit_filter_state: "nothing here reads the message counts of a request" },
+  },
+  "envoy.config.core.v3.GrpcMethodList": "whole",
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],
     refused: { strict_check_headers: "other requests would pass" },

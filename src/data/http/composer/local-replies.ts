@@ -3,6 +3,7 @@
  * docs: configuration/http/http_conn_man/response_code_details). Failures of the upstream are in
  * `upstream/exchange-failure.ts`.
  */
+import type { ServerHttp1Options } from "../../../shared/config/http1-options.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 
 interface Answer {
@@ -66,6 +67,19 @@ export const localReplies = {
 } as const satisfies Readonly<Record<string, Answer>>;
 
 export type LocalReplyReason = keyof typeof localReplies;
+
+/** Of requests that were well-formed, and yet end their connection unless the configuration lets it stay. */
+const ofMessage: ReadonlySet<LocalReplyReason> = new Set(["missingHost", "fragment"]);
+
+/** Its request was refused, and the next one may come on the same connection. */
+export function leavesOpen(
+  reason: LocalReplyReason,
+  { keepsConnectionOnError }: ServerHttp1Options,
+): boolean {
+  // What is refused for want of room, or of a path, may be asked again.
+  if (reason === "overload" || reason === "notRelative") return true;
+  return keepsConnectionOnError && ofMessage.has(reason);
+}
 
 function answer(
   status: number,

@@ -130,9 +130,9 @@ export class RequestComposer {
     const { writer } = this.#context;
     if (upgradeType === connectType) return;
     if (upgradeType !== noUpgrade) return writeUpgrade(writer, upgradeType);
-    const { fields, methodStart, methodEnd } = requestHead;
+    const { fields, method } = requestHead;
     if (fields.isChunked) writer.put(lines.chunked);
-    else if (fields.contentLength < 0 && expectsBody(writer.buffer, methodStart, methodEnd)) {
+    else if (fields.contentLength < 0 && expectsBody(method)) {
       writer.put(lines.noBody);
     }
   }

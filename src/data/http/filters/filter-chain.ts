@@ -11,11 +11,12 @@ import { blockOf, type ListenerSlots } from "../../../shared/protocol/worker-com
 import type { WorkerContext } from "../../network/worker-context.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
 import { CredentialInjector } from "./credential-injector.ts";
+import { isGrpcRequest } from "../grpc.ts";
+import { GrpcStats } from "./grpc-stats.ts";
 import { HeaderMutationFilter } from "./header-mutation.ts";
 import {
   type FilterPlace,
   type HttpFilters,
-  noHttpFilters,
   type HeadFilter,
   type WholeFilter,
 } from "./http-filter.ts";
@@ -111,6 +112,13 @@ export class HttpFilterChain implements Disposable {
         onHeadersUsed(all.flatMap(requestHeadersUsed));
         return new HeaderMutationFilter(config);
       }
+      case "grpcStats":
+        return {
+          kind: "whole",
+          name: "envoy.filters.http.grpc_stats",
+          factory: new GrpcStats(config, worker),
+          isFor: isGrpcRequest,
+        };
       case "module":
         return this.#createWhole(config);
       case "router":
@@ -138,11 +146,8 @@ function filtersOf(places: readonly Place[]): HttpFilters {
   const onDemand = places.map(({ config }) => config).find((config) => config?.kind === "onDemand");
   const all = places.flatMap(({ filter }) => (filter ? placeOf(filter) : []));
   const filters = all.flatMap((place) => (place.kind === "heads" ? place.filter : []));
-  if (filters.length < all.length)
-    return { ...noHttpFilters, places: all, suppressesEnvoyHeaders, onDemand };
-  if (filters.length === 0) return { ...noHttpFilters, suppressesEnvoyHeaders, onDemand };
   return {
-    places: [],
+    places: filters.length < all.length ? all : [],
     ofRequests: filters.filter((filter) => filter.onRequest !== undefined),
     ofResponses: filters.flatMap((filter) => filter.responseChange ?? []).toReversed(),
     suppressesEnvoyHeaders,

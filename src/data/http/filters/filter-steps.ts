@@ -39,7 +39,7 @@ export function filterSteps(places: readonly FilterPlace[], parts: StepParts): F
       continue;
     }
     const { name, factory } = place;
-    const filter = created(() => factory.create(parts.facts));
+    const filter = created(() => factory.create(parts.facts, parts.info));
     if ("error" in filter) {
       decode.push({ name, head: () => rethrow(filter.error) });
       continue;

@@ -51,6 +51,7 @@ export class HeldRequestHead {
 
 export class HeldResponseHead {
   readonly #text: string;
+  readonly #names = responseHead.spelledNames;
 
   /** Of the head that was parsed last. */
   constructor(buffer: Buffer) {
@@ -62,6 +63,7 @@ export class HeldResponseHead {
 
   restore(arena: Arena): void {
     layOutResponse(arena, this.#text);
+    responseHead.spelledNames = this.#names;
   }
 }
 

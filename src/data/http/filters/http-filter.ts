@@ -3,7 +3,11 @@
  * connection manager, so it holds nothing of one. A whole filter is made for each request (`shared/http-filter`).
  */
 import type { PlainHttpFilterConfig } from "../../../shared/config/http-config.ts";
-import type { HttpFilterFactory } from "../../../shared/http-filter/http-filter.ts";
+import type {
+  HttpFilter,
+  HttpFilterFactory,
+  RequestFacts,
+} from "../../../shared/http-filter/http-filter.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
@@ -19,10 +23,17 @@ export interface HeadFilter extends Disposable {
   readonly responseChange?: HeadChange;
 }
 
+/** One of ours may ask what nobody else is told. */
+export interface FilterFactory extends Omit<HttpFilterFactory, "create"> {
+  create(request: RequestFacts, info: StreamInfo): HttpFilter;
+}
+
 export interface WholeFilter {
   readonly kind: "whole";
   readonly name: string;
-  readonly factory: HttpFilterFactory;
+  readonly factory: FilterFactory;
+  /** The head that was parsed last is one that it would look at; absent: it looks at all. */
+  isFor?(bytes: Uint8Array): boolean;
 }
 
 export type FilterPlace = { readonly kind: "heads"; readonly filter: HeadFilter } | WholeFilter;
@@ -31,11 +42,11 @@ export type OnDemandFilter = Extract<PlainHttpFilterConfig, { readonly kind: "on
 
 /** The filters of a connection manager at one moment: a request keeps those that it began with. */
 export interface HttpFilters {
-  /** In the order of the chain; those that look at requests. */
+  /** In the order of the chain; those that look at heads of requests alone. */
   readonly ofRequests: readonly HeadFilter[];
   /** In the reverse order, as Envoy's encoder filters. */
   readonly ofResponses: readonly HeadChange[];
-  /** All of them in their order, if any is whole; then the two lists above are empty. */
+  /** All of them in their order, if any is whole: for requests that one of these looks at. */
   readonly places: readonly FilterPlace[];
   readonly suppressesEnvoyHeaders: boolean;
   /** Requests may wait for what nobody asked for before. */
@@ -49,6 +60,13 @@ export const noHttpFilters: HttpFilters = {
   suppressesEnvoyHeaders: false,
   onDemand: undefined,
 };
+
+/** The head that was parsed last is one for filters that see more than heads. */
+export function hasWholeFilterFor({ places }: HttpFilters, bytes: Uint8Array): boolean {
+  for (const place of places)
+    if (place.kind === "whole" && place.isFor?.(bytes) !== false) return true;
+  return false;
+}
 
 /** Of filters that see heads alone, in their order; undefined: all let it pass. */
 export function firstRefusal(

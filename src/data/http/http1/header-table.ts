@@ -38,6 +38,11 @@ export class HeaderTable {
 /** The thread's table. */
 export const headers = new HeaderTable();
 
+/** Behind the blank line that ends the fields of the head that was parsed last. */
+export function fieldsEnd(): number {
+  return (headers.lineEnd[headers.count - 1] as number) + "\r\n".length;
+}
+
 /** A name from configuration, ready to be looked for. */
 export class HeaderName {
   readonly text: string;

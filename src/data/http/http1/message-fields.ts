@@ -6,7 +6,7 @@
  */
 import { comma, equalsIgnoringCase, isTargetByte, latin1, listHasToken } from "./ascii.ts";
 import { parseDecimal, trimmedEnd } from "./ascii.ts";
-import { findHeader, HeaderName, headers } from "./header-table.ts";
+import { dropFields, findHeader, HeaderName, headers } from "./header-table.ts";
 import { knownHeader, knownHeaderIdOf } from "./known-headers.ts";
 
 /** Results of reading the fields. */
@@ -45,6 +45,12 @@ export class MessageFields {
       if (problem !== fieldsOk) return problem;
     }
     return this.isChunked && this.contentLength >= 0 ? lengthAndChunked : fieldsOk;
+  }
+
+  /** Of chunks and a length the chunks count, and the length goes no further. */
+  forgetLength(): void {
+    this.contentLength = -1;
+    dropFields(knownHeader["content-length"]);
   }
 
   /** As if there were no fields. */
@@ -94,15 +100,12 @@ export class MessageFields {
   }
 }
 
-/** What a Connection field may not take away: those that decide the route, the framing or the trust. */
+/** What a Connection field may not take away: what decides the framing or the trust. Host it may, as in Envoy: a request without is refused. */
 const neverNominated = new Set([
-  "host",
   "content-length",
-  "cache-control",
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-proto",
-  "x-request-id",
 ]);
 
 /** Drops the fields that a Connection field names (Envoy: `Utility::sanitizeConnectionHeader`). */
@@ -112,7 +115,7 @@ function dropNominated(bytes: Uint8Array, start: number, end: number): number {
     let tokenEnd = at;
     while (tokenEnd < end && bytes[tokenEnd] !== comma) tokenEnd++;
     const name = nominatedName(bytes, at, tokenEnd);
-    if (neverNominated.has(name)) return badNominatedHeader;
+    if (neverNominated.has(name) || name.startsWith(":")) return badNominatedHeader;
     if (name !== "" && !isOfThisHop(name)) dropAll(bytes, new HeaderName(name));
     at = tokenEnd + 1;
   }

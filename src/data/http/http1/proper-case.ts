@@ -7,28 +7,41 @@
 import { colon, lineFeed } from "./ascii.ts";
 import type { HeadWriter } from "./head-writer.ts";
 
-/** Of the head that the writer holds: all lines but the first. */
-export function properCaseHead({ bytes, start, at: end }: HeadWriter): void {
+/** Where the fields of the head begin that the writer holds: behind its first line. */
+export function fieldsStart({ bytes, start, at: end }: HeadWriter): number {
   let at = start;
   while (at < end && bytes[at] !== lineFeed) at++;
-  properCaseLines(bytes, at + 1, end);
+  return at + 1;
 }
 
 /** Of the lines bytes[start, end), each `name: value` CRLF. */
 export function properCaseLines(bytes: Uint8Array, start: number, end: number): void {
-  let isName = true;
+  eachName(bytes, start, end, (from, to) => properCaseName(bytes, from, to));
+}
+
+export function eachName(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  visit: (nameStart: number, nameEnd: number) => void,
+): void {
+  let at = start;
+  while (at < end) {
+    const nameStart = at;
+    while (at < end && bytes[at] !== colon && bytes[at] !== lineFeed) at++;
+    if (bytes[at] === colon) visit(nameStart, at);
+    while (at < end && bytes[at] !== lineFeed) at++;
+    at++;
+  }
+}
+
+export function properCaseName(bytes: Uint8Array, start: number, end: number): void {
   let isFirst = true;
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
-    if (byte === lineFeed) {
-      isName = true;
-      isFirst = true;
-    } else if (byte === colon) isName = false;
-    else if (isName) {
-      const isLower = byte >= 0x61 && byte <= 0x7a;
-      if (isFirst && isLower) bytes[at] = byte - 0x20;
-      isFirst = !isLower && !isUpperOrDigit(byte);
-    }
+    const isLower = byte >= 0x61 && byte <= 0x7a;
+    if (isFirst && isLower) bytes[at] = byte - 0x20;
+    isFirst = !isLower && !isUpperOrDigit(byte);
   }
 }
 

@@ -6,7 +6,7 @@
  * of CONNECT is accepted here and finds no route later.
  */
 import { isTargetByte, latin1, space, tokenLower } from "./ascii.ts";
-import { headers } from "./header-table.ts";
+import { fieldsEnd, headers } from "./header-table.ts";
 import { knownHeader } from "./known-headers.ts";
 import {
   badContentLength,
@@ -17,6 +17,8 @@ import {
   MessageFields,
 } from "./message-fields.ts";
 import { incomplete, malformed, parseHeaders, tooMany } from "./parse-headers.ts";
+import { method, methodOf } from "./request-method.ts";
+import type { SpelledNames } from "./spelled-names.ts";
 
 /** Refusals beside those of `parse-headers.ts`, all negative as those. */
 export const headProblem = {
@@ -31,16 +33,21 @@ export const headProblem = {
 } as const;
 
 const versionPrefix = latin1(" HTTP/1.");
+const hash = 0x23;
 /** Most blank lines before a request line that are skipped (RFC 9112 §2.2). */
 const leadingBytesMax = 4;
 
 export class RequestHead {
   methodStart = 0;
   methodEnd = 0;
+  /** One of `method`. */
+  method: number = method.custom;
   targetStart = 0;
   targetEnd = 0;
   /** 0 or 1, as in HTTP/1.x; 2: the request came by HTTP/2. */
   minorVersion = 1;
+  /** Of the target, which is thus none (RFC 9112 §3.2). */
+  hasFragment = false;
   /** Index in the header table; -1: none. */
   hostIndex = -1;
   forwardedForIndex = -1;
@@ -53,6 +60,8 @@ export class RequestHead {
   contentTypeIndex = -1;
   /** Any field that only a trusted peer may send (`x-envoy-…`) is there. */
   hasEnvoyFields = false;
+  /** Set by a codec that keeps them, for this head alone. */
+  spelledNames: SpelledNames | undefined;
   readonly fields = new MessageFields();
 
   /** The connection may be used again when the request and its response are over. */
@@ -75,6 +84,12 @@ export class RequestHead {
     return this.locate() ? headEnd : headProblem.host;
   }
 
+  /** After `lengthAndChunked`: the length is forgotten (RFC 9112 §6.3). As `parse`. */
+  forgetLength(): number {
+    this.fields.forgetLength();
+    return this.locate() ? fieldsEnd() : headProblem.host;
+  }
+
   #parseLine(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end && at - start < leadingBytesMax && isLineBreak(bytes[at] as number)) at++;
@@ -83,8 +98,11 @@ export class RequestHead {
     this.methodEnd = at;
     if (at >= end) return incomplete;
     if (bytes[at] !== space || at === this.methodStart) return malformed;
+    this.method = methodOf(bytes, this.methodStart, at);
     this.targetStart = ++at;
     while (at < end && isTargetByte[bytes[at] as number] === 1) at++;
+    this.hasFragment = bytes[at] === hash && at < end;
+    if (this.hasFragment) at = fragmentEnd(bytes, at, end);
     this.targetEnd = at;
     if (at >= end) return incomplete;
     if (at === this.targetStart) return malformed;
@@ -115,6 +133,7 @@ export class RequestHead {
 
   /** Notes where the fields are that forwarding needs; false when Host is there twice. */
   locate(): boolean {
+    this.spelledNames = undefined;
     this.hostIndex = -1;
     this.forwardedForIndex = -1;
     this.forwardedProtoIndex = -1;
@@ -129,6 +148,7 @@ export class RequestHead {
       const id = ids[i] as number;
       if (id < knownHeader.upgrade) continue;
       if (id === knownHeader.host) {
+        if (headers.isDropped[i] === 1) continue;
         if (this.hostIndex >= 0) return false;
         this.hostIndex = i;
       } else this.#locateField(i, id);
@@ -198,6 +218,12 @@ function isVersion11(bytes: Uint8Array, at: number): boolean {
     bytes[at + 6] === 0x31 &&
     bytes[at + 7] === 0x2e
   );
+}
+
+function fragmentEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && (isTargetByte[bytes[at] as number] === 1 || bytes[at] === hash)) at++;
+  return at;
 }
 
 function isLineBreak(byte: number): boolean {

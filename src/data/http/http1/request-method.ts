@@ -1,54 +1,75 @@
 /**
- * The methods that are served: those of Envoy's HTTP/1 codec (field `allow_custom_methods` left at false).
- * Any other one is refused, so that a rule written for the known methods cannot be passed under a name
- * that an upstream reads in its own way (`get`, `GETX`).
+ * What a request's method is to the proxy. Those of Envoy's HTTP/1 codec are served; any other one is refused, unless
+ * `allow_custom_methods` lets it pass, so that a rule written for the known methods cannot be passed under a name that
+ * an upstream reads in its own way (`get`, `GETX`).
  */
-import { latin1Text } from "./ascii.ts";
 
-const letter = { c: 0x43, d: 0x44, e: 0x45, g: 0x47, h: 0x48, o: 0x4f, t: 0x54 } as const;
+/** `known` stands for those that are served and no different from one another; `custom` for all the rest. */
+export const method = {
+  custom: 0,
+  known: 1,
+  get: 2,
+  head: 3,
+  post: 4,
+  put: 5,
+  delete: 6,
+  connect: 7,
+  options: 8,
+  trace: 9,
+} as const;
 
-const known: ReadonlySet<string> = new Set(
-  (
-    "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE " +
-    "MSEARCH NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE " +
-    "TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"
-  ).split(" "),
-);
+const letter = { e: 0x45, g: 0x47, o: 0x4f, p: 0x50, s: 0x53, t: 0x54 } as const;
+/** Of the longest one that is known, `UNSUBSCRIBE`. */
+const lengthMax = 11;
 
-/** Of the method in bytes [start, end). GET is told without making text. */
-export function isKnownMethod(buffer: Buffer, start: number, end: number): boolean {
+const known = new Map<string, number>();
+for (const name of [
+  "ACL BIND CHECKOUT COPY LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY PATCH PROPFIND",
+  "PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE",
+].flatMap((names) => names.split(" ")))
+  known.set(name, method.known);
+for (const [name, value] of Object.entries(method))
+  if (value > method.known) known.set(name.toUpperCase(), value);
+
+/** Of the method in bytes [start, end). The common ones are told without making text. */
+export function methodOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (length === 3 && buffer[start] === letter.g) {
-    return buffer[start + 1] === letter.e && buffer[start + 2] === letter.t;
+  const first = bytes[start];
+  if (length === 3 && first === letter.g) {
+    if (bytes[start + 1] === letter.e && bytes[start + 2] === letter.t) return method.get;
+  } else if (length === 4 && first === letter.p && bytes[start + 1] === letter.o) {
+    if (bytes[start + 2] === letter.s && bytes[start + 3] === letter.t) return method.post;
   }
-  return known.has(latin1Text(buffer, start, end));
+  if (length > lengthMax) return method.custom;
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] as number);
+  return known.get(text) ?? method.custom;
 }
 
-/** Of a known method: CONNECT alone has seven letters and begins with C. */
-export function isConnect(buffer: Buffer, start: number, end: number): boolean {
-  return end - start === 7 && buffer[start] === letter.c;
-}
-
-/** Of a known method: OPTIONS alone has seven letters and begins with O. */
-export function isOptions(buffer: Buffer, start: number, end: number): boolean {
-  return end - start === 7 && buffer[start] === letter.o;
-}
-
-/**
- * Of a known method: a request without a body still says `content-length: 0`, for the method expects one
- * (RFC 9110 §8.6). Not so GET, HEAD, DELETE, TRACE, CONNECT.
- */
-export function expectsBody(buffer: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  switch (buffer[start] ?? 0) {
-    case letter.g:
-    case letter.h:
-    case letter.t:
+/** It may be sent again: GET, HEAD, OPTIONS, TRACE; PUT and DELETE are idempotent as well (RFC 9110 §9.2.2). */
+export function isRepeatable(value: number): boolean {
+  switch (value) {
+    case method.get:
+    case method.head:
+    case method.options:
+    case method.trace:
+    case method.put:
+    case method.delete:
+      return true;
+    default:
       return false;
-    case letter.d:
-      return length !== 6;
-    case letter.c:
-      return length !== 7;
+  }
+}
+
+/** A request without a body still says `content-length: 0`, for the method expects one (RFC 9110 §8.6). */
+export function expectsBody(value: number): boolean {
+  switch (value) {
+    case method.get:
+    case method.head:
+    case method.delete:
+    case method.trace:
+    case method.connect:
+      return false;
     default:
       return true;
   }

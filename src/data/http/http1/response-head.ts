@@ -1,10 +1,11 @@
 /** The head of a response in the arena; the thread's, written over by every parse. */
 import { carriageReturn, isValueByte, latin1, lineFeed } from "./ascii.ts";
-import { headers } from "./header-table.ts";
+import { fieldsEnd, headers } from "./header-table.ts";
 import { knownHeader } from "./known-headers.ts";
 import { fieldsOk, MessageFields } from "./message-fields.ts";
 import { incomplete, malformed, parseHeaders } from "./parse-headers.ts";
 import { problemOf } from "./request-head.ts";
+import type { SpelledNames } from "./spelled-names.ts";
 
 const statusPrefix = latin1("HTTP/1.");
 
@@ -16,6 +17,8 @@ export class ResponseHead {
   statusEnd = 0;
   hasDate = false;
   serverIndex = -1;
+  /** Set by a codec that keeps them, for this head alone. */
+  spelledNames: SpelledNames | undefined;
   readonly fields = new MessageFields();
 
   /** RFC 9112 §6.3: these never have a body, whatever the fields say. */
@@ -39,6 +42,13 @@ export class ResponseHead {
     if (problem !== fieldsOk) return problemOf(problem);
     this.locate();
     return headEnd;
+  }
+
+  /** As `RequestHead.forgetLength`. */
+  forgetLength(): number {
+    this.fields.forgetLength();
+    this.locate();
+    return fieldsEnd();
   }
 
   #parseLine(bytes: Uint8Array, start: number, end: number): number {
@@ -75,6 +85,7 @@ export class ResponseHead {
   locate(): void {
     this.hasDate = false;
     this.serverIndex = -1;
+    this.spelledNames = undefined;
     for (let i = 0; i < headers.count; i++) {
       const id = headers.id[i] as number;
       if (id === knownHeader.date) this.hasDate = true;

@@ -24,9 +24,11 @@ import type { HttpContext } from "../http-context.ts";
 import { latin1 } from "./ascii.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { PartialHead } from "./partial-head.ts";
-import { properCaseHead, properCaseLines } from "./proper-case.ts";
+import { writeNames } from "./name-case.ts";
+import { properCaseLines } from "./proper-case.ts";
 import { headProblem, requestHead } from "./request-head.ts";
 import { MessageSender } from "./message-sender.ts";
+import { HeadSpelling, type SpelledNames } from "./spelled-names.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { stageTrailers } from "./trailer-lines.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
@@ -63,6 +65,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #request: ActiveRequest | undefined;
   readonly #partial = new PartialHead();
   #decoder: ChunkedDecoder | undefined;
+  /** Made where names are kept as they are spelled. */
+  #spelling: HeadSpelling | undefined;
   #state: State = "head";
   #remaining = 0;
   /** `onResponseEnd` only notes the end: bytes are being fed further up the stack. */
@@ -129,6 +133,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onDrain(drain: DrainStart): void {
     this.#life.onDrain(drain);
+    this.#request?.onDrain(drain);
     this.#timer.atLatest(this.#nextDeadlineMs());
   }
 
@@ -176,9 +181,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#connection.socket.write(start, end);
   }
 
-  sendHead(body: BodyPart, isChunked: boolean): void {
+  sendHead(body: BodyPart, isChunked: boolean, names: SpelledNames | undefined): void {
     const { writer, config } = this.#context;
-    if (config.http1ProperCase === true) properCaseHead(writer);
+    const { headerCase } = config.http1;
+    if (names !== undefined || headerCase.kind !== "lower") writeNames(writer, headerCase, names);
     this.#sender.sendHead(writer, body, isChunked);
   }
 
@@ -192,8 +198,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   sendTrailers(start: number, end: number): void {
     const { config, reactor } = this.#context;
-    if (config.http1ProperCase === true) properCaseLines(reactor.arena.bytes, start, end);
-    if (config.http1Trailers) this.#sender.sendTrailers(start, end);
+    const { headerCase, trailers } = config.http1;
+    if (headerCase.kind === "proper") properCaseLines(reactor.arena.bytes, start, end);
+    if (trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
   }
 
@@ -308,8 +315,13 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   #onHead(start: number, end: number): number {
     const { reactor, config } = this.#context;
-    const { bytes } = reactor.arena;
-    const headEnd = requestHead.parse(bytes, start, end, config.maxRequestHeadersCount);
+    const { bytes, buffer } = reactor.arena;
+    const { headerCase, allowsChunkedLength } = config.http1;
+    if (headerCase.kind === "preserve")
+      (this.#spelling ??= new HeadSpelling()).see(buffer, start, end);
+    let headEnd = requestHead.parse(bytes, start, end, config.maxRequestHeadersCount);
+    if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
+      headEnd = requestHead.forgetLength();
     const size = (headEnd < 0 ? end : headEnd) - start;
     if (size > Math.min(config.maxRequestHeadersKb * 1024, headBytesMax)) {
       this.#refuse("headTooLarge");
@@ -325,6 +337,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       this.#refuse(refusals.get(headEnd) ?? "malformed");
       return end;
     }
+    requestHead.spelledNames = this.#spelling?.take(buffer, start, headerCase);
+    if (requestHead.upgradeIndex >= 0) this.#context.live.ignoreUpgrades(buffer);
     if (this.#request?.isWaiting !== true) this.#life.onRequest();
     this.#isPersistent = requestHead.isPersistent;
     this.#closesAfter = false;
@@ -367,7 +381,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       ? this.#context.reactor.arena.bytes.slice(start, end)
       : undefined;
     const decoder = (this.#decoder ??= new ChunkedDecoder());
-    decoder.reset(this.#context.config.http1Trailers);
+    decoder.reset(this.#context.config.http1.trailers);
     const bodyEnd = decoder.decode(this.#context.reactor.arena.bytes, bodyStart, end);
     if (bodyEnd < 0) {
       this.#refuse("malformed");
@@ -473,6 +487,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.isRequestComplete = false;
     this.#isResponseEnded = false;
     this.#partial.clear();
+    this.#spelling?.clear();
     this.#state = "awaiting";
     this.#takeRequest().refuse(reason);
     if (!this.#isFeeding && this.#isResponseEnded) this.#afterResponse();

@@ -65,6 +65,7 @@ export class ConnectionEnd {
   onDrain(drain: DrainStart): void {
     this.#context.count(httpStat.cxDrainClose);
     this.#notice(drain.deadlineMs);
+    this.#parts.requests.onDrain(drain);
   }
 
   /** The client sent something. */

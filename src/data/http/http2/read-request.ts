@@ -9,17 +9,12 @@ import { isTargetByte, latin1, parseDecimal, tokenLower } from "../http1/ascii.t
 import { headers } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import { requestHead } from "../http1/request-head.ts";
-import { isConnect, isOptions } from "../http1/request-method.ts";
+import { method, methodOf } from "../http1/request-method.ts";
 import { pseudo } from "./header-entry.ts";
 import type { HeaderStage } from "./header-stage.ts";
 
 /** Rows before those of the fields: `host`. */
 export const requestRows = 1;
-
-export type RequestProblem =
-  | "malformed"
-  /** A fragment in the path: not malformed to Envoy, but refused with 400. */
-  | "fragment";
 
 const hostName = latin1("host: ");
 const getMethod = latin1("GET");
@@ -32,40 +27,36 @@ const asterisk = 0x2a;
 const hash = 0x23;
 
 /**
- * After `stage.finish`. `isEnd`: no body follows; `allowsConnect`: our SETTINGS say that `:protocol` is understood, and
- * without that it is malformed as whatever is not known (RFC 8441 §3).
+ * After `stage.finish`. False: it is malformed. `isEnd`: no body follows; `allowsConnect`: our SETTINGS say that
+ * `:protocol` is understood, and without that it is malformed as whatever is not known (RFC 8441 §3).
  */
-export function readRequest(
-  stage: HeaderStage,
-  isEnd: boolean,
-  allowsConnect: boolean,
-): RequestProblem | undefined {
-  const { bytes, buffer } = stage;
-  if (stage.isMalformed || !isToken(stage, pseudo.method)) return "malformed";
-  if (has(stage, pseudo.status)) return "malformed";
+export function readRequest(stage: HeaderStage, isEnd: boolean, allowsConnect: boolean): boolean {
+  const { bytes } = stage;
+  if (stage.isMalformed || !isToken(stage, pseudo.method)) return false;
+  if (has(stage, pseudo.status)) return false;
   const form = formOf(stage, allowsConnect);
-  if (form === "malformed") return "malformed";
-  const tunnels = form === "connect";
+  if (form === "malformed") return false;
   if (form === "upgrade") writeProtocol(stage);
   writeTarget(stage, form);
   writeHost(stage);
   if (stage.cookieCount > 1) joinCookies(stage);
   // Twice Host is for the table's rows to tell: the first is ours, made of the authority.
-  if (!requestHead.locate() || !readLength(bytes, isEnd)) return "malformed";
+  if (!requestHead.locate() || !readLength(bytes, isEnd)) return false;
   if (form !== "plain") {
     requestHead.fields.isChunked = false;
     requestHead.fields.saysUpgrade = form === "upgrade";
   }
-  return tunnels ? undefined : targetProblem(bytes, buffer);
+  return form === "connect" || readsTarget(bytes);
 }
 
 type Form = "plain" | "connect" | "upgrade";
 
 /** Which pseudo-headers there have to be, and which may not (RFC 9113 §8.3.1, §8.5; RFC 8441 §4). */
 function formOf(stage: HeaderStage, allowsConnect: boolean): Form | "malformed" {
-  const { buffer, pseudoStart, pseudoEnd } = stage;
+  const { bytes, pseudoStart, pseudoEnd } = stage;
   const hasPath = isToken(stage, pseudo.scheme) && has(stage, pseudo.path);
-  if (!isConnect(buffer, at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method)))
+  const start = at(pseudoStart, pseudo.method);
+  if (methodOf(bytes, start, at(pseudoEnd, pseudo.method)) !== method.connect)
     return hasPath && !has(stage, pseudo.protocol) ? "plain" : "malformed";
   if (!has(stage, pseudo.authority)) return "malformed";
   if (has(stage, pseudo.protocol)) {
@@ -97,11 +88,13 @@ function writeTarget(stage: HeaderStage, form: Form): void {
   if (form === "upgrade") stage.put(getMethod);
   else stage.append(at(pseudoStart, pseudo.method), at(pseudoEnd, pseudo.method));
   requestHead.methodEnd = stage.at;
+  requestHead.method = methodOf(bytes, requestHead.methodStart, stage.at);
   bytes[stage.at++] = 0x20;
   requestHead.targetStart = stage.at;
   stage.append(at(pseudoStart, target), at(pseudoEnd, target));
   requestHead.targetEnd = stage.at;
   requestHead.minorVersion = 2;
+  requestHead.hasFragment = false;
 }
 
 /** The authority is the host; a Host field beside it is dropped (RFC 9113 §8.3.1). */
@@ -157,16 +150,18 @@ function readLength(bytes: Uint8Array, isEnd: boolean): boolean {
   return !isEnd || fields.contentLength <= 0;
 }
 
-function targetProblem(bytes: Uint8Array, buffer: Buffer): RequestProblem | undefined {
-  const { targetStart: start, targetEnd: end, methodStart, methodEnd } = requestHead;
+/** Notes a fragment, which is not malformed to Envoy, but refused with 400. */
+function readsTarget(bytes: Uint8Array): boolean {
+  const { targetStart: start, targetEnd: end } = requestHead;
   const isAsterisk = end - start === 1 && bytes[start] === asterisk;
-  if (isAsterisk && !isOptions(buffer, methodStart, methodEnd)) return "malformed";
-  if (!isAsterisk && bytes[start] !== slash) return "malformed";
+  if (isAsterisk) return requestHead.method === method.options;
+  if (bytes[start] !== slash) return false;
   for (let i = start; i < end; i++) {
     if (isTargetByte[bytes[i] as number] === 1) continue;
-    return bytes[i] === hash ? "fragment" : "malformed";
+    if (bytes[i] !== hash) return false;
+    requestHead.hasFragment = true;
   }
-  return undefined;
+  return true;
 }
 
 function has({ pseudoStart }: HeaderStage, kind: number): boolean {

@@ -4,6 +4,7 @@
  * What a newcomer would get wrong: an answer may be complete within the call that feeds its request. The stream is
  * settled after that call, never inside it.
  */
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
@@ -21,7 +22,7 @@ import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
-import { readRequest, requestRows, type RequestProblem } from "./read-request.ts";
+import { readRequest, requestRows } from "./read-request.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
 import type { StreamOutput } from "./stream-output.ts";
 import { StreamTable } from "./stream-table.ts";
@@ -177,6 +178,11 @@ export class ServerRequests implements StreamOwner {
     }
   }
 
+  /** WebSockets hear of it, too. */
+  onDrain(drain: DrainStart): void {
+    for (const stream of this.#streams.values()) stream.request?.onDrain(drain);
+  }
+
   /** Gives the stream up, for what its client sent or because it has to end. */
   reset(stream: ServerStream, code: number, details: string): void {
     stream.request?.onResetByCodec(details);
@@ -311,11 +317,11 @@ export class ServerRequests implements StreamOwner {
     this.#owner.floods.streamOpened();
     this.#context.addHttp2(http2Stat.streamsActive, 1);
     stream.request = this.#pool.take(this.#connection, stream);
-    if (head.isSelfDependent) return this.#refuse(stream, "malformed", rest.at);
+    if (head.isSelfDependent) return this.#refuse(stream, rest.at);
     const { isMalformed, isTooLarge, hasTooMany } = this.#stage;
     if (!isMalformed && (isTooLarge || hasTooMany)) return this.#refuseLarge(stream, rest.at);
-    const problem = readRequest(this.#stage, isEnd, this.#context.config.http2.allowsConnect);
-    if (problem !== undefined) return this.#refuse(stream, problem, rest.at);
+    if (!readRequest(this.#stage, isEnd, this.#context.config.http2.allowsConnect))
+      return this.#refuse(stream, rest.at);
     stream.bodyLeft = requestHead.fields.contentLength;
     return this.#begin(stream, isEnd, rest);
   }
@@ -407,14 +413,7 @@ export class ServerRequests implements StreamOwner {
     this.reset(stream, errorCode.protocolError, "http2.violation.of.messaging.rule");
   }
 
-  #refuse(stream: ServerStream, problem: RequestProblem, at: number): number {
-    if (problem === "fragment") {
-      stream.isRequestComplete = true;
-      this.#fed = stream;
-      stream.request?.refuse("fragment");
-      this.#afterFeed(stream);
-      return at;
-    }
+  #refuse(stream: ServerStream, at: number): number {
     stream.request?.refuseSilently();
     this.#malformed(stream);
     if (!this.#context.config.http2.streamErrorOnInvalidMessage) {

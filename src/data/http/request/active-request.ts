@@ -7,11 +7,12 @@
  */
 import { assert } from "../../../shared/common/assert.ts";
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
-import { firstRefusal, noHttpFilters } from "../filters/http-filter.ts";
+import { firstRefusal, hasWholeFilterFor, noHttpFilters } from "../filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
@@ -21,10 +22,10 @@ import type { HttpContext } from "../http-context.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { LiveConfig } from "../live-config.ts";
-import { localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
+import { leavesOpen, localReplies, type LocalReplyReason } from "../composer/local-replies.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "../composer/request-composer.ts";
-import { type Overdue, RequestTimes } from "./request-times.ts";
+import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import type { FilterManager } from "../filters/filter-manager.ts";
@@ -43,11 +44,6 @@ import { Exchange, type ExchangeOwner } from "../upstream/exchange.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
 
 const noChanges: readonly HeadChange[] = [];
-const overdueStats: Readonly<Record<Overdue, number>> = {
-  streamIdle: httpStat.rqIdleTimeout,
-  maxDuration: httpStat.rqMaxDuration,
-  requestTimeout: httpStat.rqTimeout,
-};
 
 /** `waiting`: for something that main was asked for; the connection keeps its bytes. */
 type Phase = "none" | "active" | "waiting" | "answering";
@@ -83,7 +79,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.info = new RequestInfo(context, connection);
     this.#response = new ResponseWay(context, this.info, sink);
     this.#exchange = new Exchange(context, this);
-    this.#outgoing = new OutgoingRequest(context, this.#exchange);
+    this.#outgoing = new OutgoingRequest(context, this, this.#exchange, this.#response);
     this.#times = new RequestTimes(this.info, this.#outgoing);
   }
 
@@ -193,8 +189,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#sink.isRequestComplete) this.info.requestEndAtMs = this.#context.reactor.nowMs;
     const problem = takeIn(this.info, this.#context, this.#live, this.#connection);
     if (problem === undefined) return this.#routeRequest();
-    // What is refused for want of room may be asked again on the same connection.
-    if (problem !== "overload") this.#sink.closeAfterResponse();
+    if (!leavesOpen(problem, this.#live.config.http1)) this.#sink.closeAfterResponse();
     this.#reply(problem);
   }
 
@@ -269,6 +264,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#finish();
   }
 
+  /** Its connection is told: only a WebSocket has a word for that. */
+  onDrain(drain: DrainStart): void {
+    this.#outgoing.webSocket?.goAway(drain);
+  }
+
   setResponseReading(on: boolean): void {
     this.#exchange.setResponseReading(on && this.#filtered?.isResponseHeld !== true);
   }
@@ -280,6 +280,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#exchange.nextDeadlineMs()) this.#exchange.onDeadline(nowMs);
+    this.#outgoing.webSocket?.onDeadline(nowMs);
     if (this.#phase === "none") return;
     // What is due next may be the exchange's again: a retry without delay.
     const reason = this.#times.overdue(nowMs, this.#live, this.#sink);
@@ -304,6 +305,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       contentLength: this.#contentLength,
       isEmpty,
       upgradeType: this.#outgoing.upgradeType,
+      webSocket: this.#outgoing.webSocket,
       live: this.#live,
       changes: this.#responseChanges,
     });
@@ -410,7 +412,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
     // Filters see it once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
-    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config.upgrades)) {
+    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
@@ -420,7 +422,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    if (this.#filters.places.length > 0) {
+    if (hasWholeFilterFor(this.#filters, context.reactor.arena.bytes)) {
       if (!this.#enterFilters({ route, cluster })) return;
     } else if (this.#filters.ofRequests.length > 0) {
       const refusal = this.#filterRequest();
@@ -462,7 +464,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#filteredOwner ??= this.#makeFilteredOwner();
     const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
       places: this.#filters.places,
-      facts: requestFacts(this.info, view, this.#connection.facts),
+      facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
       bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
       found,
     });

@@ -2,11 +2,8 @@
  * A request on its way to its host: what was chosen for it, and how it is handed to the exchange. One a request object,
  * begun anew for each request.
  */
-import type {
-  ClusterAction,
-  RouteAction,
-  UpgradeConfig,
-} from "../../../shared/config/route-config.ts";
+import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
+import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { UpstreamCluster, UpstreamHost, HostRequest } from "../../upstream/cluster-table.ts";
 import { hostRequestOf } from "./host-request.ts";
@@ -15,16 +12,19 @@ import { isGrpcRequest } from "../grpc.ts";
 import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
-import { isHeadMethod, isPostMethod, isRepeatableMethod } from "../upstream/repeatable-methods.ts";
+import { isRepeatable, method } from "../http1/request-method.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
-import type { Exchange } from "../upstream/exchange.ts";
+import type { Exchange, ExchangeOwner } from "../upstream/exchange.ts";
+import { type WebSocketEnds, webSocketOf, type WebSocketRelay } from "../web-socket/relay.ts";
+import type { ResponseWay } from "./response-way.ts";
 
 const grpcTimeout = new HeaderName("grpc-timeout");
 
-export class OutgoingRequest {
+export class OutgoingRequest implements WebSocketEnds {
   isHead = false;
   /** Its body has no length. */
   isChunked = false;
@@ -33,8 +33,14 @@ export class OutgoingRequest {
   limits = noLimits;
   /** Of a request whose route follows redirects. */
   trail: RedirectTrail | undefined;
+  /** Of one that is told to go by a drain. */
+  webSocket: WebSocketRelay | undefined;
   readonly #context: HttpContext;
+  readonly #owner: ExchangeOwner;
   readonly #exchange: Exchange;
+  readonly #response: ResponseWay;
+  #spelledNames: SpelledNames | undefined;
+  #isSecured = false;
   #isPost = false;
   #isRepeatable = false;
   #action: ClusterAction | undefined;
@@ -43,9 +49,16 @@ export class OutgoingRequest {
   #hostRequest: HostRequest | undefined;
   #isSending = false;
 
-  constructor(context: HttpContext, exchange: Exchange) {
+  constructor(
+    context: HttpContext,
+    owner: ExchangeOwner,
+    exchange: Exchange,
+    response: ResponseWay,
+  ) {
     this.#context = context;
+    this.#owner = owner;
     this.#exchange = exchange;
+    this.#response = response;
   }
 
   get action(): ClusterAction | undefined {
@@ -64,21 +77,27 @@ export class OutgoingRequest {
 
   /** By the head that was parsed last. */
   begin(): void {
-    const { bytes } = this.#context.reactor.arena;
-    const { methodStart, methodEnd } = requestHead;
     this.forget();
     this.limits = noLimits;
     this.upgradeType = noUpgrade;
+    this.webSocket = undefined;
     this.isChunked = requestHead.fields.isChunked;
-    this.isHead = isHeadMethod(bytes, methodStart, methodEnd);
-    this.#isPost = isPostMethod(bytes, methodStart, methodEnd);
-    this.#isRepeatable = isRepeatableMethod(bytes, methodStart, methodEnd);
+    this.isHead = requestHead.method === method.head;
+    // A redirect is laid out from what was sent.
+    if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.#isPost = requestHead.method === method.post;
+    this.#isRepeatable = isRepeatable(requestHead.method);
   }
 
   /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
-  admitsUpgrade(action: RouteAction | undefined, ofManager: readonly UpgradeConfig[]): boolean {
+  admitsUpgrade(
+    action: RouteAction | undefined,
+    { upgrades: ofManager }: HttpConnectionManagerConfig,
+    connection: DownstreamConnection,
+  ): boolean {
     const { reactor, view } = this.#context;
     const { buffer } = reactor.arena;
+    this.#isSecured = view.ownScheme() === "https";
     const { isConnect } = view.target;
     if (requestHead.upgradeIndex < 0 && !isConnect) return true;
     if (!asksForTunnel(requestHead, buffer)) return true;
@@ -88,6 +107,7 @@ export class OutgoingRequest {
     if (this.upgradeType === noUpgrade) return isConnect && action === undefined;
     this.#context.count(httpStat.cxUpgradesTotal);
     this.#context.add(httpStat.cxUpgradesActive, 1);
+    this.webSocket = webSocketOf(this.upgradeType, connection, this.#context, this);
     return true;
   }
 
@@ -109,14 +129,16 @@ export class OutgoingRequest {
   /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
   send(start: number, end: number, isEnd: boolean): void {
     if (this.#isSending) {
-      this.trail?.keepBody(this.#context.writer.buffer, start, end);
-      return this.#exchange.sendBody({ start, end, isEnd });
+      if (this.webSocket === undefined) this.toHost(start, end, isEnd);
+      else this.webSocket.fromClient(start, end, isEnd);
+      return;
     }
     const action = this.#action;
     const cluster = this.#cluster;
     if (action === undefined || cluster === undefined) return;
     this.#isSending = true;
     this.trail?.keepBody(this.#context.writer.buffer, start, end);
+    this.webSocket?.onSent(start, end);
     const plan = {
       cluster,
       action,
@@ -126,10 +148,30 @@ export class OutgoingRequest {
       hostRequest: this.#hostRequest,
       isRepeatable: this.#isRepeatable && isEnd && start === end,
       isChunked: this.isChunked,
+      isSecured: this.#isSecured,
+      spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       endsTunnel: this.#endsTunnel(action),
     };
     this.#exchange.start(plan, { start, end, isEnd });
+  }
+
+  toHost(start: number, end: number, isEnd: boolean): void {
+    this.trail?.keepBody(this.#context.writer.buffer, start, end);
+    this.#exchange.sendBody({ start, end, isEnd });
+  }
+
+  toClient(start: number, end: number, isEnd: boolean): void {
+    this.#response.sendBody(start, end, isEnd);
+  }
+
+  atLatest(dueMs: number): void {
+    this.#owner.atLatest(dueMs);
+  }
+
+  onUnanswered(): void {
+    this.#exchange.cancel();
+    this.#owner.onResponseBody(0, 0, true);
   }
 
   get isRedirected(): boolean {
@@ -175,6 +217,7 @@ export class OutgoingRequest {
     this.trail = undefined;
     if (this.upgradeType !== noUpgrade) this.#context.add(httpStat.cxUpgradesActive, -1);
     this.upgradeType = noUpgrade;
+    this.webSocket = undefined;
   }
 
   #endsTunnel({ tunnelEnd }: ClusterAction): boolean {

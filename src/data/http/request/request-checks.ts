@@ -3,7 +3,7 @@ import type { ComposerContext } from "../composer/composer-context.ts";
 import { dropFields, headers } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { isConnect } from "../http1/request-method.ts";
+import { method } from "../http1/request-method.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { asksForUpgrade } from "./upgrade.ts";
 
@@ -16,13 +16,14 @@ export function checkRequest(
 ): LocalReplyReason | undefined {
   const { config } = context;
   const { bytes } = context.reactor.arena;
-  if (head.minorVersion === 0 && !config.acceptHttp10) return "lowVersion";
-  if (isConnect(context.reactor.arena.buffer, head.methodStart, head.methodEnd)) {
+  if (head.hasFragment) return "fragment";
+  if (head.minorVersion === 0 && !config.http1.acceptsHttp10) return "lowVersion";
+  if (head.method === method.connect) {
     // What follows the head is the tunnel's, so it can have neither.
     if (head.fields.contentLength > 0) return "contentLength";
     if (head.fields.isChunked) return "transferEncoding";
   } else if (head.hostIndex < 0) {
-    const isNamed = head.minorVersion === 0 && config.defaultHostForHttp10 !== "";
+    const isNamed = head.minorVersion === 0 && config.http1.defaultHostForHttp10 !== "";
     if (!isNamed) return "missingHost";
   }
   // An offer of h2c is declined by answering in HTTP/1.1: what belongs to it goes no further.

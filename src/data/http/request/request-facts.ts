@@ -10,6 +10,7 @@ export function requestFacts(
   info: RequestInfo,
   view: RequestView,
   { remoteAddress }: ConnectionFacts,
+  clusterName: string,
 ): RequestFacts {
   return {
     method: view.pseudoHeader(":method") ?? "",
@@ -18,5 +19,6 @@ export function requestFacts(
     protocol: info.protocol,
     remoteAddress: formatAddress(remoteAddress),
     routeName: info.routeName ?? "",
+    clusterName,
   };
 }

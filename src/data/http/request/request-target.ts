@@ -7,7 +7,7 @@ import type { HttpConnectionManagerConfig } from "../../../shared/config/http-co
 import { latin1Text, questionMark } from "../http1/ascii.ts";
 import { headers, headerText } from "../http1/header-table.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { isConnect, isKnownMethod, isOptions } from "../http1/request-method.ts";
+import { method } from "../http1/request-method.ts";
 import { normalizePath } from "./normalize-path.ts";
 import { withoutPort } from "../router/virtual-host-index.ts";
 
@@ -40,6 +40,8 @@ export class RequestTarget {
   pathStart = 0;
   pathEnd = 0;
   end = 0;
+  /** Of the absolute form, in lower case; else empty. */
+  scheme = "";
   /** Replaces the Host field; undefined: the field stands. */
   authority: string | undefined;
   /** Of CONNECT, as it came: a port that is stripped for routing still goes upstream (docs: `strip_any_host_port`). */
@@ -52,20 +54,21 @@ export class RequestTarget {
     listenerPort: number,
   ): TargetProblem | undefined {
     this.authority = undefined;
+    this.scheme = "";
     this.isPathChanged = false;
     this.isConnect = false;
     this.pathStart = head.targetStart;
     this.end = head.targetEnd;
-    const { methodStart, methodEnd } = head;
-    if (!isKnownMethod(buffer, methodStart, methodEnd)) {
+    const isCustom = head.method === method.custom;
+    if (isCustom && head.minorVersion !== 2 && !config.http1.allowsCustomMethods) {
       this.#readPath(buffer);
       return "malformed";
     }
-    this.isConnect = isConnect(buffer, methodStart, methodEnd);
+    this.isConnect = head.method === method.connect;
     if (this.isConnect) return this.#readConnect(buffer, head, config, listenerPort);
     const isRelative = buffer[head.targetStart] === slash;
     if (!isRelative) {
-      const problem = this.#readOther(buffer, head, config.allowAbsoluteUrl);
+      const problem = this.#readOther(buffer, head, config.http1.allowsAbsoluteUrl);
       if (problem !== undefined) {
         this.#readPath(buffer);
         return problem;
@@ -114,11 +117,11 @@ export class RequestTarget {
   /** Whatever is not a path that begins with a slash. */
   #readOther(
     buffer: Buffer,
-    { methodStart, methodEnd }: RequestHead,
+    head: RequestHead,
     allowsAbsolute: boolean,
   ): TargetProblem | undefined {
     const isAsterisk = this.end - this.pathStart === 1 && buffer[this.pathStart] === asterisk;
-    if (isAsterisk) return isOptions(buffer, methodStart, methodEnd) ? "notRelative" : "malformed";
+    if (isAsterisk) return head.method === method.options ? "notRelative" : "malformed";
     return allowsAbsolute ? this.#readAbsolute(buffer) : "notRelative";
   }
 
@@ -129,6 +132,7 @@ export class RequestTarget {
     if (scheme === "") return "malformed";
     if (authority === "") return "malformed";
     this.authority = authority;
+    this.scheme = scheme.slice(0, -"://".length).toLowerCase();
     this.pathStart += scheme.length + authority.length;
     if (this.pathStart < this.end && buffer[this.pathStart] === slash) return undefined;
     // `http://host` and `http://host?query` mean the root.
@@ -144,8 +148,9 @@ export class RequestTarget {
     config: HttpConnectionManagerConfig,
     listenerPort: number,
   ): boolean {
-    if (head.hostIndex < 0 && head.minorVersion === 0 && config.defaultHostForHttp10 !== "") {
-      this.authority ??= config.defaultHostForHttp10;
+    const { defaultHostForHttp10 } = config.http1;
+    if (head.hostIndex < 0 && head.minorVersion === 0 && defaultHostForHttp10 !== "") {
+      this.authority ??= defaultHostForHttp10;
     }
     if (this.authority === undefined && config.stripPort === "none") {
       return head.hostIndex < 0 || isAuthorityField(buffer, head.hostIndex);

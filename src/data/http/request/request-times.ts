@@ -5,9 +5,15 @@ import type { OutgoingRequest } from "./outgoing-request.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { noUpgrade } from "./upgrade.ts";
+import { httpStat } from "../stat-offsets.ts";
 
 /** As in `local-replies.ts`. */
 export type Overdue = "streamIdle" | "maxDuration" | "requestTimeout";
+export const overdueStats: Readonly<Record<Overdue, number>> = {
+  streamIdle: httpStat.rqIdleTimeout,
+  maxDuration: httpStat.rqMaxDuration,
+  requestTimeout: httpStat.rqTimeout,
+};
 
 export class RequestTimes {
   lastActivityMs = 0;
@@ -20,7 +26,9 @@ export class RequestTimes {
   }
 
   nextMs(live: LiveConfig, sink: ResponseSink): number {
-    return Math.min(this.#idleAtMs(live), this.#endsAtMs(live), this.#requestDueMs(live, sink));
+    const overdueMs = Math.min(this.#idleAtMs(live), this.#endsAtMs(live));
+    const webSocketMs = this.#outgoing.webSocket?.dueMs ?? never;
+    return Math.min(overdueMs, this.#requestDueMs(live, sink), webSocketMs);
   }
 
   overdue(nowMs: number, live: LiveConfig, sink: ResponseSink): Overdue | undefined {

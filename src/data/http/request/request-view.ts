@@ -47,6 +47,11 @@ export class RequestView implements RoutedRequest {
     return this.target.authority ?? (hostIndex < 0 ? "" : headerText(this.buffer, hostIndex));
   }
 
+  /** Its URI's (RFC 9110 §4.2), where that was said. */
+  ownScheme(): string {
+    return this.target.scheme === "" ? this.scheme() : this.target.scheme;
+  }
+
   /** As x-forwarded-proto will say it. */
   scheme(): string {
     const { forwardedProtoIndex } = requestHead;
@@ -65,7 +70,7 @@ export class RequestView implements RoutedRequest {
       case ":authority":
         return this.authorityText();
       case ":scheme":
-        return this.scheme();
+        return this.ownScheme();
       default:
         return undefined;
     }

@@ -1,10 +1,11 @@
 /** The server side of the codec, as a request sees it: where answers go. */
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 
 export interface ResponseSink {
   readonly isHttp2: boolean;
-  /** Sends the head that the context's writer holds, and the first part of the body. */
-  sendHead(body: BodyPart, isChunked: boolean): void;
+  /** Sends the head that the context's writer holds, and the first part of the body. `names`: as a host spelled them. */
+  sendHead(body: BodyPart, isChunked: boolean, names: SpelledNames | undefined): void;
   /** A further part of the body, as it came. */
   sendBody(start: number, end: number, isEnd: boolean): void;
   /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the response is over. */

@@ -8,11 +8,13 @@ import { grpcReply, grpcStatus, grpcStatusOfHttp, grpcStatusOfReply } from "../g
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { HttpContext } from "../http-context.ts";
 import { responseHead } from "../http1/response-head.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { LiveConfig } from "../live-config.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import { isGranted, noUpgrade } from "./upgrade.ts";
+import type { WebSocketRelay } from "../web-socket/relay.ts";
 
 /** Of an upstream's head, which was parsed last. */
 export interface ComposedResponse {
@@ -22,6 +24,8 @@ export interface ComposedResponse {
   readonly isEmpty: boolean;
   /** What the request asked for, as in `upgrade.ts`. */
   readonly upgradeType: string;
+  /** Through which its bytes pass once it is granted, if it is one. */
+  readonly webSocket: WebSocketRelay | undefined;
   readonly live: LiveConfig;
   readonly changes: readonly HeadChange[];
 }
@@ -36,6 +40,8 @@ export class ResponseWay {
   readonly #framing;
   #sink: ResponseSink;
   #isHeadSent = false;
+  #names: SpelledNames | undefined;
+  #webSocket: WebSocketRelay | undefined;
 
   constructor(context: HttpContext, info: RequestInfo, sink: ResponseSink) {
     this.#context = context;
@@ -59,6 +65,7 @@ export class ResponseWay {
 
   begin(): void {
     this.#isHeadSent = false;
+    this.#webSocket = undefined;
   }
 
   get isHeadSent(): boolean {
@@ -75,7 +82,8 @@ export class ResponseWay {
   }
 
   /** False: the head is too large. */
-  compose({ contentLength, isEmpty, upgradeType, live, changes }: ComposedResponse): boolean {
+  compose(response: ComposedResponse): boolean {
+    const { contentLength, isEmpty, upgradeType, live, changes } = response;
     const info = this.#info;
     const framing = this.#framing;
     const sink = this.#sink;
@@ -84,12 +92,14 @@ export class ResponseWay {
     const hasNoLength = !isTunnel && !this.hasNoBody && contentLength < 0 && !sink.isHttp2;
     info.responseCode = responseHead.status;
     info.responseCodeDetails = "via_upstream";
+    this.#names = responseHead.spelledNames;
     framing.isHttp10 = isHttp10;
     framing.isHttp2 = sink.isHttp2;
     framing.live = live;
     framing.isEmpty = hasNoLength && isEmpty;
     framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
     framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    this.#webSocket = isTunnel ? response.webSocket : undefined;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();
     const isUnframed = hasNoLength && !isEmpty && isHttp10;
@@ -103,12 +113,24 @@ export class ResponseWay {
 
   /** A further part of the body; the first one with the head. */
   send(start: number, end: number, isEnd: boolean): void {
-    this.#info.bytesSent += end - start;
-    if (this.#isHeadSent) return this.#sink.sendBody(start, end, isEnd);
+    const webSocket = this.#webSocket;
+    if (this.#isHeadSent) {
+      if (webSocket === undefined) this.sendBody(start, end, isEnd);
+      else webSocket.fromHost(start, end, isEnd);
+      return;
+    }
     this.#isHeadSent = true;
+    this.#info.bytesSent += end - start;
     const { upgradeType, isChunked } = this.#framing;
     if (upgradeType !== noUpgrade) this.#sink.onTunnel(upgradeType);
-    this.#sink.sendHead({ start, end, isEnd }, isChunked);
+    webSocket?.onGranted(start, end);
+    this.#sink.sendHead({ start, end, isEnd }, isChunked, this.#names);
+  }
+
+  /** Behind the head. */
+  sendBody(start: number, end: number, isEnd: boolean): void {
+    this.#info.bytesSent += end - start;
+    this.#sink.sendBody(start, end, isEnd);
   }
 
   /** The header table holds them, too. */
@@ -139,8 +161,9 @@ export class ResponseWay {
     const framing = this.#framing;
     const { responseComposer, writer } = this.#context;
     info.responseCode = reply.status;
+    this.#names = undefined;
     framing.live = live;
-    framing.isHttp10 = info.minorVersion === 0 && live.config.acceptHttp10;
+    framing.isHttp10 = info.minorVersion === 0 && live.config.http1.acceptsHttp10;
     framing.isHttp2 = this.#sink.isHttp2;
     framing.isChunked = false;
     framing.isEmpty = false;

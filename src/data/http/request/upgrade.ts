@@ -11,7 +11,7 @@ import type { UpgradeConfig } from "../../../shared/config/route-config.ts";
 import { latin1, listHasToken } from "../http1/ascii.ts";
 import { headers, headerText } from "../http1/header-table.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { isConnect } from "../http1/request-method.ts";
+import { method } from "../http1/request-method.ts";
 
 /** The `upgrade_type` of CONNECT itself; of others it is what their Upgrade field says, as it was spelled. */
 export const connectType = "CONNECT";
@@ -30,7 +30,7 @@ export function asksForUpgrade(head: RequestHead, bytes: Uint8Array): boolean {
 
 /** Whatever comes behind the head is no body: it belongs to what is asked for. */
 export function asksForTunnel(head: RequestHead, buffer: Buffer): boolean {
-  if (isConnect(buffer, head.methodStart, head.methodEnd)) return true;
+  if (head.method === method.connect) return true;
   return asksForUpgrade(head, buffer);
 }
 
@@ -52,7 +52,7 @@ export function admittedType(
 }
 
 function upgradeTypeOf(head: RequestHead, buffer: Buffer): string {
-  if (isConnect(buffer, head.methodStart, head.methodEnd)) return connectType;
+  if (head.method === method.connect) return connectType;
   const type = headerText(buffer, head.upgradeIndex);
   // The word means the method in configurations, never a field that a client writes.
   return type.toUpperCase() === connectType ? noUpgrade : type;

@@ -31,6 +31,7 @@ import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
   BodyPart,
+  RequestForm,
   ResponseBody,
   UpstreamConnection,
   UpstreamRequest,
@@ -57,7 +58,7 @@ export interface ExchangeOwner {
 }
 
 /** What the router knows of a request when it sends it. */
-export interface ExchangePlan {
+export interface ExchangePlan extends RequestForm {
   readonly cluster: UpstreamCluster;
   readonly action: ClusterAction;
   /** From the end of the request; 0: none. */
@@ -65,11 +66,8 @@ export interface ExchangePlan {
   /** Chosen already, since the head names it; undefined: choose. */
   readonly firstHost: UpstreamHost | undefined;
   readonly hostRequest: HostRequest | undefined;
-  readonly isHeadRequest: boolean;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-  /** What it asks for, as in `upgrade.ts`. */
-  readonly upgradeType: string;
   /** What it carries goes to the host in TCP, as it is. */
   readonly endsTunnel: boolean;
   /** Its body has no length. */
@@ -81,7 +79,6 @@ type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
 type Grant = "none" | "asked" | "granted" | "declined";
 
 export class Exchange implements UpstreamRequest {
-  isHeadRequest = false;
   isSent = false;
   readonly #context: HttpContext;
   readonly #owner: ExchangeOwner;
@@ -119,12 +116,8 @@ export class Exchange implements UpstreamRequest {
     return action.priority === "high" ? cluster.highBreakers : cluster.breakers;
   }
 
-  get upgradeType(): string {
-    return this.#plan?.upgradeType ?? noUpgrade;
-  }
-
-  get isSecured(): boolean {
-    return this.#context.isTls;
+  get form(): RequestForm {
+    return this.#thePlan();
   }
 
   get wasRetried(): boolean {
@@ -135,7 +128,6 @@ export class Exchange implements UpstreamRequest {
   start(plan: ExchangePlan, first: BodyPart): void {
     this.#plan = plan;
     this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
-    this.isHeadRequest = plan.isHeadRequest;
     this.isSent = false;
     this.#isCopyWhole = true;
     this.#hasReplayed = false;
@@ -272,7 +264,7 @@ export class Exchange implements UpstreamRequest {
     if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
     info.responseStartAtMs = this.#context.reactor.nowMs;
     info.upstreamBytesReceived += body.end - body.start;
-    if (this.#grant === "asked") this.#onDecision(isGranted(this.upgradeType, status));
+    if (this.#grant === "asked") this.#onDecision(isGranted(this.form.upgradeType, status));
     if (body.isEnd) this.#complete();
     this.#owner.onResponseHead(body);
     if (this.#grant === "granted") this.#sendEarly();

@@ -15,8 +15,12 @@ import { incomplete } from "../http1/parse-headers.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { GatheredOutput } from "../http1/gathered-output.ts";
 import { MessageSender } from "../http1/message-sender.ts";
-import { properCaseHead, properCaseLines } from "../http1/proper-case.ts";
+import { writeNames } from "../http1/name-case.ts";
+import { properCaseLines } from "../http1/proper-case.ts";
+import { headProblem } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
+import { HeadSpelling } from "../http1/spelled-names.ts";
+import { writeFullUrl } from "../http1/full-url.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { isGranted, noUpgrade } from "../request/upgrade.ts";
@@ -63,6 +67,8 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   #state: State = "connecting";
   #request: UpstreamRequest | undefined;
   #decoder: ChunkedDecoder | undefined;
+  /** Made where names are kept as they are spelled. */
+  #spelling: HeadSpelling | undefined;
   #remaining = 0;
   #mayReuse = true;
   /** What is written is a head, and its body will follow. */
@@ -116,7 +122,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
     this.#isBodyDue = body.end === body.start && !body.isEnd;
-    if (this.host.cluster.config.http1ProperCase === true) properCaseHead(writer);
+    const { headerCase, sendsFullUrl } = this.host.cluster.config.http1;
+    const { spelledNames: names, isSecured = false } = this.#request?.form ?? {};
+    if (sendsFullUrl) writeFullUrl(writer, isSecured);
+    if (names !== undefined || headerCase.kind !== "lower") writeNames(writer, headerCase, names);
     this.#sender.sendHead(writer, body, isChunked);
     this.#isBodyDue = false;
   }
@@ -129,9 +138,9 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   sendTrailers(start: number, end: number): void {
-    const { http1Trailers, http1ProperCase } = this.host.cluster.config;
-    if (http1ProperCase === true) properCaseLines(this.#pool.writer.bytes, start, end);
-    if (http1Trailers) this.#sender.sendTrailers(start, end);
+    const { trailers, headerCase } = this.host.cluster.config.http1;
+    if (headerCase.kind === "proper") properCaseLines(this.#pool.writer.bytes, start, end);
+    if (trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
     this.#output.flushOutput();
   }
@@ -291,16 +300,22 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   }
 
   #onHeadData(from: number, end: number): void {
-    const { bytes } = this.#pool.environment.reactor.arena;
+    const { bytes, buffer } = this.#pool.environment.reactor.arena;
+    const { headerCase, allowsChunkedLength } = this.host.cluster.config.http1;
     let start = this.#partial.prepend(this.#pool.environment.reactor.arena, from);
     this.hasAnswered = true;
     for (;;) {
-      const headEnd = responseHead.parse(bytes, start, end, headersMax);
+      if (headerCase.kind === "preserve")
+        (this.#spelling ??= new HeadSpelling()).see(buffer, start, end);
+      let headEnd = responseHead.parse(bytes, start, end, headersMax);
+      if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
+        headEnd = responseHead.forgetLength();
       if (headEnd === incomplete) {
         if (end - start <= headBytesMax) this.#partial.keep(bytes, start, end);
         else this.#onMalformed();
         return;
       }
+      responseHead.spelledNames = this.#spelling?.take(buffer, start, headerCase);
       const isGranted = this.#isGranted;
       // A switch that nobody asked for.
       if (headEnd < 0 || (responseHead.status === 101 && !isGranted)) {
@@ -330,7 +345,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
       body.contentLength = -1;
       rest = this.#startUnframed(end);
       this.#state = "tunnel";
-    } else if (this.#request?.isHeadRequest === true || responseHead.isBodyless) {
+    } else if (this.#request?.form.isHeadRequest === true || responseHead.isBodyless) {
       body.isEnd = true;
     } else if (fields.isChunked) {
       rest = this.#startChunked(bodyStart, end);
@@ -350,7 +365,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   /** What was asked for may begin, whatever the fields say of a body. */
   get #isGranted(): boolean {
-    return isGranted(this.#request?.upgradeType ?? noUpgrade, responseHead.status);
+    return isGranted(this.#request?.form.upgradeType ?? noUpgrade, responseHead.status);
   }
 
   /** All that comes until the connection ends. */
@@ -364,7 +379,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   #startChunked(bodyStart: number, end: number): number {
     const decoder = (this.#decoder ??= new ChunkedDecoder());
-    decoder.reset(this.host.cluster.config.http1Trailers);
+    decoder.reset(this.host.cluster.config.http1.trailers);
     const rest = decoder.decode(this.#pool.environment.reactor.arena.bytes, bodyStart, end);
     if (rest < 0) {
       this.#onMalformed();

@@ -212,7 +212,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
 
   sendHead(stream: Http2ClientStream, writer: HeadWriter, body: BodyPart): void {
     const hasBody = body.end > body.start;
-    const { isSecured = false, upgradeType = noUpgrade } = stream.request ?? {};
+    const { isSecured = false, upgradeType = noUpgrade } = stream.request?.form ?? {};
     const asked = { isSecured, upgradeType };
     this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && !hasBody);
     if (hasBody) this.sendBody(stream, body);
@@ -259,10 +259,11 @@ export class Http2ClientStreams implements ClientStreamOwner {
     stream.hasAnswered = true;
     // Interim responses are for us: the client got its 100 from us already (RFC 9110 §15.2).
     if (responseHead.status < 200) return this.#owner.counts.interim(responseHead.status);
-    const isTunnel = takeGrant(request?.upgradeType ?? noUpgrade);
+    const isTunnel = takeGrant(request?.form.upgradeType ?? noUpgrade);
     const contentLength = isTunnel ? -1 : responseHead.fields.contentLength;
     stream.hasHead = true;
-    stream.isBodyless = !isTunnel && (request?.isHeadRequest === true || responseHead.isBodyless);
+    stream.isBodyless =
+      !isTunnel && (request?.form.isHeadRequest === true || responseHead.isBodyless);
     stream.bodyLeft = stream.isBodyless ? 0 : contentLength;
     if (isEnd && stream.bodyLeft > 0) return this.#malformed(stream);
     const body = this.#body;

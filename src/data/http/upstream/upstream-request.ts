@@ -5,19 +5,27 @@
  */
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
+import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { ResetReason } from "./reset-reason.ts";
 
-export interface UpstreamRequest {
-  /** Of the route's priority. */
-  readonly breakers: CircuitBreakers;
+/** What codecs must know of a request beside its head. */
+export interface RequestForm {
   /** No body follows the response's head, whatever it says. */
   readonly isHeadRequest: boolean;
   /** What it asks for, as in `upgrade.ts`: what follows an answer that grants it has no form. */
   readonly upgradeType: string;
-  /** Its client spoke TLS. */
+  /** Its scheme is https, as its client or a trusted proxy before us says. */
   readonly isSecured: boolean;
+  /** As its client spelled them, where that is kept. */
+  readonly spelledNames: SpelledNames | undefined;
+}
+
+export interface UpstreamRequest {
+  /** Of the route's priority. */
+  readonly breakers: CircuitBreakers;
+  readonly form: RequestForm;
   /** Every byte of the request was given to the connection. */
   readonly isSent: boolean;
   /** A connection came free for a request that waited: send it now. */

@@ -36,7 +36,6 @@ const refused: readonly (readonly [what: string, text: string, problem: number])
   ["two blanks after the method", head("GET  / HTTP/1.1"), headProblem.malformed],
   ["no target", head("GET HTTP/1.1"), headProblem.malformed],
   ["control byte in the target", head("GET /\x01 HTTP/1.1"), headProblem.malformed],
-  ["fragment in the target", head("GET /#a HTTP/1.1"), headProblem.malformed],
   ["HTTP/2.0", head("GET / HTTP/2.0"), headProblem.malformed],
   ["HTTP/1.2", head("GET / HTTP/1.2"), headProblem.malformed],
   ["blank after the version", head("GET / HTTP/1.1 "), headProblem.malformed],
@@ -85,8 +84,13 @@ const refused: readonly (readonly [what: string, text: string, problem: number])
     headProblem.transferEncoding,
   ],
   [
-    "Connection that takes Host away",
-    head("GET / HTTP/1.1", "Connection: host"),
+    "Connection that takes the client's address away",
+    head("GET / HTTP/1.1", "Connection: x-forwarded-for"),
+    headProblem.nominatedHeader,
+  ],
+  [
+    "Connection that names a pseudo-header",
+    head("GET / HTTP/1.1", "Connection: :path"),
     headProblem.nominatedHeader,
   ],
   [
@@ -102,6 +106,19 @@ for (const [what, text, problem] of refused) {
     assert.equal(parseRequest(text).end, problem);
   });
 }
+
+test("parse() tells of a fragment, which is for its reader to refuse", () => {
+  assert.ok(parseRequest(head("GET /a#b?c#d HTTP/1.1")).end > 0);
+  assert.equal(requestHead.hasFragment, true);
+  assert.equal(parseRequest(head("GET /#\x01 HTTP/1.1")).end, headProblem.malformed);
+  assert.ok(parseRequest(head("GET /a HTTP/1.1")).end > 0);
+  assert.equal(requestHead.hasFragment, false);
+});
+
+test("parse() lets a Connection field take Host away", () => {
+  assert.ok(parseRequest(head("GET / HTTP/1.1", "Connection: host")).end > 0);
+  assert.equal(requestHead.hostIndex, -1);
+});
 
 test("parse() stops at the most fields allowed", () => {
   const lines = Array.from({ length: 100 }, (_, i) => `A${i}: b`);

@@ -6,6 +6,7 @@ import { sluiceWorkerStats } from "../../../../src/shared/stats/stat-names.ts";
 import { route } from "../../../support/http-fixture.ts";
 import { startHttpUpstream } from "../../../support/http-peers.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
+import { clientHttp1 } from "../../../support/http1-options.ts";
 import { connectHttp2, request, responseOf } from "../../../support/http2-client.ts";
 import { http2Options } from "../../../support/http2-options.ts";
 import { frame, RawHttp2Client, requestBlock } from "../../../support/raw-http2.ts";
@@ -45,7 +46,7 @@ forEachWorkerKind("trailers and a body that came in parts", {}, async (workers) 
   });
   const proxy = await startProxy(workers, upstream.port, {
     manager: scoped,
-    cluster: { http1Trailers: true },
+    cluster: { http1: clientHttp1({ trailers: true }) },
   });
   setScope(workers, unloaded);
   const session = await connectHttp2(proxy.listener.port);

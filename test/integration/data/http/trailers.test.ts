@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { clientHttp1, serverHttp1 } from "../../../support/http1-options.ts";
 import { connectHttp2 } from "../../../support/http2-client.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
@@ -48,8 +49,8 @@ const chunkedPost = [
 forEachWorkerKind("trailers pass HTTP/1 where both sides enable them", {}, async (workers) => {
   await using upstream = await startTrailerUpstream();
   const proxy = await startProxy(workers, upstream.port, {
-    manager: { http1Trailers: true },
-    cluster: { http1Trailers: true },
+    manager: { http1: serverHttp1({ trailers: true }) },
+    cluster: { http1: clientHttp1({ trailers: true }) },
   });
   for (const cut of [0, chunkedPost.length - 30, chunkedPost.length - 2]) {
     const client = proxy.connect();
@@ -77,7 +78,9 @@ forEachWorkerKind("trailers are dropped where they are not enabled", {}, async (
 
 forEachWorkerKind("trailers pass from HTTP/2 to HTTP/1 and back", {}, async (workers) => {
   await using upstream = await startTrailerUpstream();
-  const proxy = await startProxy(workers, upstream.port, { cluster: { http1Trailers: true } });
+  const proxy = await startProxy(workers, upstream.port, {
+    cluster: { http1: clientHttp1({ trailers: true }) },
+  });
   const session = await connectHttp2(proxy.listener.port, {
     settings: { initialWindowSize: 4 },
   });

@@ -8,6 +8,7 @@ import {
   startHttpUpstream,
 } from "../../../support/http-peers.ts";
 import { startProxy, type TestProxy } from "../../../support/http-proxy.ts";
+import { clientHttp1, serverHttp1 } from "../../../support/http1-options.ts";
 import { connectHttp2, request, responseOf } from "../../../support/http2-client.ts";
 import type { TestFilterConfig } from "../../../support/test-filter.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../../support/test-workers.ts";
@@ -21,7 +22,7 @@ function managerOf(...configs: readonly TestFilterConfig[]): Partial<HttpConnect
     config: config as Readonly<Record<string, unknown>>,
   }));
   return {
-    http1Trailers: true,
+    http1: serverHttp1({ trailers: true }),
     filters: [...filters, { kind: "router", suppressEnvoyHeaders: false }],
   };
 }
@@ -31,7 +32,7 @@ interface Stage {
   readonly seen: readonly SeenRequest[];
 }
 
-const trailing = { http1Trailers: true };
+const trailing = { http1: clientHttp1({ trailers: true }) };
 
 function forEachFilter(
   name: string,
