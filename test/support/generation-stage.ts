@@ -51,7 +51,7 @@ export class GenerationStage implements AsyncDisposable {
   readonly port: number;
   readonly tcpPort: number;
   readonly admin: string;
-  readonly #baseId: number;
+  readonly baseId: number;
   readonly #started: Generation[] = [];
   readonly #owned: AsyncDisposableStack;
 
@@ -63,7 +63,7 @@ export class GenerationStage implements AsyncDisposable {
     this.port = places.http;
     this.tcpPort = places.tcp;
     this.admin = `http://127.0.0.1:${places.admin}`;
-    this.#baseId = baseId;
+    this.baseId = baseId;
     this.#owned = owned;
     this.write("good.json", servingBootstrap(places));
   }
@@ -86,7 +86,7 @@ export class GenerationStage implements AsyncDisposable {
     const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
     const place =
       handoverDir === undefined
-        ? ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)]
+        ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
         : ["--handover-dir", handoverDir, "--service-node", `n${epoch}`];
     const own = handoverDir === undefined ? [] : ["--handover-drain-s", `${endsAfterS}`];
     const times = [...own, "--drain-time-s", "2", "--parent-shutdown-time-s", `${endsAfterS}`];
@@ -129,11 +129,12 @@ export class GenerationStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#owned.disposeAsync();
+    // First: clients of one that does not answer would wait for ever.
     for (const generation of this.#started) {
       if (!generation.hasEnded) generation.process.kill("SIGKILL");
       await generation.exit;
     }
+    await this.#owned.disposeAsync();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

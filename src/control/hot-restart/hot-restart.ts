@@ -3,7 +3,7 @@
  *
  *     bind names ─▶ parent there? ─▶ take sockets ─▶ workers serve ─▶ its admin closes ─▶ it drains ─▶ empty or late: it ends
  *
- * Everything up to "it drains" can be given up by just ending; the parent serves on as if nothing had been.
+ * Everything can be given up by just ending: the parent serves on as if nothing had been, or, once it drains, begins again.
  */
 import { fstatSync } from "node:fs";
 import type { SocketAddress } from "../../shared/common/address.ts";
@@ -57,6 +57,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   readonly #segment: SharedSegment;
   readonly #parent: ParentLink | undefined;
   #watch: ParentWatch | undefined;
+  #child: ChildLink | undefined;
   #isSucceeded = false;
 
   private constructor(
@@ -80,10 +81,10 @@ export class HotRestart implements SocketTransfer, Disposable {
     if (typeof bound === "string") return { ok: false, error: bound };
     const parent = options.epoch === 0 ? undefined : linkTo(parts, bound, codec);
     const isThere = parent === undefined || (await find(parent, parts));
-    if (!isThere && !options.skipsOnNoParent) {
+    const refused = whyNotStart(bound.names, options, isThere);
+    if (refused !== undefined) {
       for (const each of bound.all) each[Symbol.dispose]();
-      const error = `no parent answers at ${socketName(bound.names, "parent", options.epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
-      return { ok: false, error };
+      return { ok: false, error: refused };
     }
     if (!isThere) log.info("no parent process, starting without one");
     const hotRestart = new HotRestart(parts, bound, codec, isThere ? parent : undefined);
@@ -132,9 +133,10 @@ export class HotRestart implements SocketTransfer, Disposable {
 
   /** From now on a next generation is answered. */
   serveChild(duties: ParentDuties): void {
-    const { options } = this.#parts;
+    const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    const link = new ChildLink({
+    this.#child = new ChildLink({
+      clock,
       socket: this.#bound.sockets.asParent,
       codec: this.#codec,
       name: socketName(this.#bound.names, "child", options.epoch + 1),
@@ -145,13 +147,18 @@ export class HotRestart implements SocketTransfer, Disposable {
           await this.#watch?.terminateNow("a third generation has started");
           return duties.shutdownAdmin();
         },
-        drainListeners: () => {
+        drainListeners: (child) => {
           this.#isSucceeded = true;
-          duties.drainListeners();
+          duties.drainListeners(child);
+        },
+        takeBack: () => {
+          this.#isSucceeded = false;
+          this.#clearSegmentFlags();
+          duties.takeBack();
         },
       },
     });
-    link.start();
+    this.#child.start();
   }
 
   /** Our workers serve: the parent drains, is asked for its stats, and ends when it is empty or late. */
@@ -174,6 +181,7 @@ export class HotRestart implements SocketTransfer, Disposable {
 
   [Symbol.dispose](): void {
     this.#watch?.[Symbol.dispose]();
+    this.#child?.[Symbol.dispose]();
     for (const each of this.#bound.all) each[Symbol.dispose]();
     if (!this.#isSucceeded && !this.hasParent) this.#segment.remove();
   }
@@ -193,6 +201,18 @@ export class HotRestart implements SocketTransfer, Disposable {
       // Said already when it was made.
     }
   }
+}
+
+/** Undefined: it may. */
+function whyNotStart(
+  names: HotRestartNames,
+  { epoch, skipsOnNoParent }: HotRestartOptions,
+  isParentThere: boolean,
+): string | undefined {
+  if (epoch === 0) return undefined;
+  if (isParentThere) return new SharedSegment(names.baseId).mismatch();
+  if (skipsOnNoParent) return undefined;
+  return `no parent answers at ${socketName(names, "parent", epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
 }
 
 function bindNames(parts: HotRestartParts, codec: MessageCodec): BoundNames | string {

@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { AddressOptions } from "../../shared/config/listener-config.ts";
+import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 
@@ -30,7 +31,9 @@ export interface BoundSocket {
   /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
   disown(): boolean;
   /** See `OwnedListenSocket`. */
-  shareWhile(isShared: () => boolean): void;
+  shareWith(holder: SocketHolder): void;
+  isHeldBy(holder: SocketHolder): boolean;
+  listenAgain(): void;
   close(): void;
 }
 
@@ -81,6 +84,10 @@ export interface SocketLease extends Disposable {
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
+  /** Another process was given all of its sockets. */
+  isHeldBy(holder: SocketHolder): boolean;
+  /** See `OwnedListenSocket`. */
+  listenAgain(): void;
   /** True when this is the last lease and workers are to close what they get by `refsFor`. */
   disown(): boolean;
   startListening(): string | undefined;
@@ -153,13 +160,9 @@ export class ListenerSockets {
 
   /**
    * What `worker` accepts on at `address`, for the next generation; undefined where nothing is bound there or no
-   * such worker has a socket. `isShared` as of `OwnedListenSocket.shareWhile`.
+   * such worker has a socket.
    */
-  share(
-    address: SocketAddress,
-    worker: number,
-    isShared: () => boolean,
-  ): ListenSocketRef | undefined {
+  share(address: SocketAddress, worker: number, holder: SocketHolder): ListenSocketRef | undefined {
     const wanted = formatAddress(address);
     const entry = [...this.#entries.values()].find(
       ({ sockets }) => formatAddress(firstOf({ sockets }).ref.localAddress) === wanted,
@@ -167,14 +170,14 @@ export class ListenerSockets {
     const { sockets = [] } = entry ?? {};
     const socket = sockets.length === 1 && worker < this.#workers ? sockets[0] : sockets[worker];
     if (!entry?.isListening) return undefined;
-    socket?.shareWhile(isShared);
+    socket?.shareWith(holder);
     return socket?.ref;
   }
 
-  /** All that is listened on, for a process that takes over at once; `isShared` as in `share`. */
-  shareAll(isShared: () => boolean): readonly SharedSocket[] {
+  /** All that is listened on, for a process that takes over at once. */
+  shareAll(holder: SocketHolder): readonly SharedSocket[] {
     const listening = [...this.#entries.values()].filter(({ isListening }) => isListening);
-    for (const socket of listening.flatMap(({ sockets }) => sockets)) socket.shareWhile(isShared);
+    for (const socket of listening.flatMap(({ sockets }) => sockets)) socket.shareWith(holder);
     return listening.flatMap(({ sockets }) => sockets.map(({ ref }, worker) => ({ ref, worker })));
   }
 
@@ -246,6 +249,14 @@ class EntryLease implements SocketLease {
 
   isSharedWith(other: SocketLease): boolean {
     return this.#entry.leases.has(other);
+  }
+
+  isHeldBy(holder: SocketHolder): boolean {
+    return this.#entry.sockets.every((socket) => socket.isHeldBy(holder));
+  }
+
+  listenAgain(): void {
+    for (const socket of this.#entry.sockets) socket.listenAgain();
   }
 
   disown(): boolean {

@@ -75,6 +75,13 @@ export class ListenerWorkers {
     return this.#stop(listener, () => {});
   }
 
+  /** Of all listeners; their sockets stay open, and who connects waits. Resolves when nobody is under way any more. */
+  async pause(isPaused: boolean): Promise<void> {
+    const ask = (worker: number): Promise<void> =>
+      this.#pool.request(worker, (reply) => ({ kind: "pauseAccepting", isPaused, reply }));
+    await Promise.all(this.#indexes().map((worker) => this.#withinBound(ask(worker), worker)));
+  }
+
   /** Cuts what is left. */
   remove(tag: ListenerTag): Promise<void> {
     return this.#pool.broadcast((reply) => ({ kind: "removeListener", tag, reply }));

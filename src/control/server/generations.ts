@@ -3,11 +3,11 @@
  * stats of both. What goes over the wire, and in which order, is in `control/hot-restart`.
  *
  * What a newcomer would get wrong: a child takes nothing away from its parent before its own workers serve. Until then it
- * only holds the same sockets, and may end as if it had never been.
+ * only holds the same sockets, and may end as if it had never been; for a while afterwards its parent can begin again.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
-import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
+import type { ListenSockets, SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { OwnSocket } from "../hot-restart/handover/giver.ts";
@@ -31,11 +31,14 @@ interface GenerationsParts {
 }
 
 /** What the server does on its successor's word. */
-export interface Succession extends Pick<ParentDuties, "share" | "drainListeners" | "terminate"> {
+export interface Succession extends Pick<
+  ParentDuties,
+  "share" | "drainListeners" | "letGo" | "takeBack" | "terminate"
+> {
   closeAdmin(): Promise<void>;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
   /** All at once, as a hand-over takes them. */
-  sockets(isShared: () => boolean): readonly OwnSocket[];
+  sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
   drainAndEnd(successor: ConnectionSender): void;
 }
@@ -45,7 +48,7 @@ export class Generations {
   readonly #handover: Handover | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
-  readonly #exporter: StatExporter;
+  #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
   /** At the start: this one's admin waits for that. */
@@ -89,11 +92,11 @@ export class Generations {
     if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
-    if (!hotRestart?.hasParent) return undefined;
-    const startS = await hotRestart.takeAdmin();
+    const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
+    // Also where the parent was lost on the way.
     const refused = await openAdmin();
-    if (refused !== undefined) return refused;
+    if (refused !== undefined || !hotRestart?.hasParent) return refused;
     const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
     await hotRestart.drainParent({
       merge: (carried) => merger.merge(carried),
@@ -113,7 +116,7 @@ export class Generations {
   awaitSuccessor(succession: Succession): void {
     this.#handover?.awaitSuccessor(succession);
     this.#hotRestart?.serveChild({
-      share: (address, worker) => succession.share(address, worker),
+      share: (address, worker, child) => succession.share(address, worker, child),
       shutdownAdmin: async () => {
         await succession.closeAdmin();
         return this.#firstStartS;
@@ -126,7 +129,13 @@ export class Generations {
           ...this.#exporter.next(),
         };
       },
-      drainListeners: () => succession.drainListeners(),
+      drainListeners: (child) => succession.drainListeners(child),
+      letGo: () => succession.letGo(),
+      takeBack: () => {
+        // What the one that is gone was told has gone with it.
+        this.#exporter = new StatExporter(this.#slabs.store);
+        succession.takeBack();
+      },
       terminate: () => succession.terminate(),
     });
   }
@@ -184,9 +193,9 @@ export function bindOrTake(
 export function socketsToGive(
   listenerSockets: Pick<ListenerSockets, "shareAll">,
   admin: { readonly address: SocketAddress; readonly descriptor: number | undefined } | undefined,
-  isShared: () => boolean,
+  holder: SocketHolder,
 ): readonly OwnSocket[] {
-  const own = listenerSockets.shareAll(isShared).map(({ ref, worker }) => ({
+  const own = listenerSockets.shareAll(holder).map(({ ref, worker }) => ({
     address: addressText(ref.localAddress),
     worker,
     role: "proxy" as const,

@@ -236,18 +236,20 @@ export class Server {
     const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
     if (refused !== undefined) return refused;
     this.#generations.awaitSuccessor({
-      share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
+      share: (address, worker, child) => listenerSockets.share(address, worker, child)?.handle,
       closeAdmin: () => this.#closeAdmin(),
       figures: () => ({
         allocatedBytes: memoryUse().allocated,
         connections: openConnections(this.#limits, this.#concurrency),
       }),
-      drainListeners: () => {
+      drainListeners: (child) => {
         const order = { graceful: false, skipExit: false, inboundOnly: false };
-        void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
+        void serverDrain.drainListeners({ ...order, heldFor: child, cause: "hot-restart" });
       },
+      letGo: () => void serverDrain.letGo(),
+      takeBack: () => void this.#takeBack(),
       terminate: () => this.end("a new generation serves"),
-      sockets: (isShared) => socketsToGive(listenerSockets, this.#admin, isShared),
+      sockets: (holder) => socketsToGive(listenerSockets, this.#admin, holder),
       drainAndEnd: (successor) => {
         const giving = moves?.give(successor);
         void this.#ended.promise.then(() => giving?.[Symbol.dispose]());
@@ -259,6 +261,15 @@ export class Server {
       },
     });
     return undefined;
+  }
+
+  /** The next generation is gone before its time. */
+  async #takeBack(): Promise<void> {
+    const log = this.#parts.log.loggerOf("main");
+    log.warning("the child process is gone: this one serves on");
+    await this.#plane.serverDrain.takeBack();
+    const refused = await this.#openAdmin();
+    if (refused !== undefined) log.error(refused);
   }
 
   #drainThenEnd(last: LastDrain = { timeMs: this.#parts.options.shutdownDrainMs }): void {
@@ -316,6 +327,7 @@ export class Server {
 
   /** Why it cannot be opened; undefined: it is, as far as one is configured. */
   async #openAdmin(): Promise<string | undefined> {
+    if (this.#admin) return undefined;
     const admin = await this.#startAdmin();
     if (typeof admin === "string") return admin;
     this.#admin = admin;

@@ -54,8 +54,8 @@ export interface ListenerEnvironment {
   readonly worker: WorkerContext;
   readonly balancer: ConnectionBalancer;
   readonly isHealthCheckFailed: boolean;
-  /** False: by the overload manager, for now. */
-  readonly isAccepting: boolean;
+  /** False for now: by the overload manager, or because the next generation of the process serves. */
+  mayAccept(bypassesOverload: boolean): boolean;
   nextConnectionId(): number;
   /** The listener that serves connections to the address: of exactly that one, or of all addresses of its port. */
   listenerAt(address: SocketAddress): ActiveListener | undefined;
@@ -126,7 +126,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       ...command.unboundAddresses,
     ];
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
-    if (!environment.isAccepting) this.setAccepting(false);
+    if (!this.#mayAccept) this.followAccepting();
   }
 
   get worker(): WorkerContext {
@@ -141,6 +141,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     return this.#environment.isHealthCheckFailed;
   }
 
+  get #mayAccept(): boolean {
+    return this.#environment.mayAccept(this.#slots.bypassesOverload);
+  }
+
   get acceptsPerEventMax(): number {
     const configured = this.#config?.acceptsPerEventMax ?? 0;
     return configured > 0 ? configured : acceptsUnlimited;
@@ -153,12 +157,11 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   // Commands.
 
-  /** By the overload manager. False: who connects waits in the accept queue. */
-  setAccepting(isAccepting: boolean): void {
-    const isOver = this.#isEmptying || this.#onEmpty !== undefined;
-    if (isOver || this.#slots.bypassesOverload) return;
+  /** What the environment says has changed. While it may not, who connects waits in the accept queue. */
+  followAccepting(): void {
+    if (this.#isEmptying || this.#onEmpty !== undefined) return;
     for (const registration of this.#registrations) registration[Symbol.dispose]();
-    if (isAccepting) this.#registrations = this.#sockets.map((socket) => this.#listen(socket));
+    if (this.#mayAccept) this.#registrations = this.#sockets.map((socket) => this.#listen(socket));
   }
 
   update(command: UpdateFilterChains): void {

@@ -64,6 +64,8 @@ type Lesson = Extract<
   }
 >;
 
+type SteerAccepting = Extract<WorkerCommand, { kind: "setAccepting" | "pauseAccepting" }>;
+
 type Move = Extract<WorkerCommand, { kind: "giveConnections" | "adoptConnections" }>;
 
 /** Commands that are answered by more than "done". */
@@ -80,6 +82,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #given: GivenConnections;
   #isHealthCheckFailed = false;
   #isAccepting = true;
+  #isPaused = false;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -95,8 +98,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     return this.#isHealthCheckFailed;
   }
 
-  get isAccepting(): boolean {
-    return this.#isAccepting;
+  mayAccept(bypassesOverload: boolean): boolean {
+    return !this.#isPaused && (this.#isAccepting || bypassesOverload);
   }
 
   /** All commands but those that are the thread's. */
@@ -133,7 +136,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         this.#isHealthCheckFailed = command.failed;
         return;
       case "setAccepting":
-        return this.#setAccepting(command.isAccepting);
+      case "pauseAccepting":
+        return this.#steerAccepting(command);
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
@@ -168,11 +172,6 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       default:
         return command satisfies never;
     }
-  }
-
-  #setAccepting(isAccepting: boolean): void {
-    this.#isAccepting = isAccepting;
-    for (const listener of this.#listeners.values()) listener.setAccepting(isAccepting);
   }
 
   /** Connections to another process, or from one. */
@@ -272,6 +271,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.worker.reactor.discard(connection.descriptor);
     releaseAccepted(this.worker.limits, connection.connectionCount);
     this.balancer.closed();
+  }
+
+  #steerAccepting(command: SteerAccepting): void {
+    const isPause = command.kind === "pauseAccepting";
+    if (isPause) this.#isPaused = command.isPaused;
+    else this.#isAccepting = command.isAccepting;
+    for (const listener of this.#listeners.values()) listener.followAccepting();
+    if (isPause) this.balancer.whenTaken(() => this.#done(command.reply));
   }
 
   #addListener(command: AddListener): void {

@@ -22,7 +22,7 @@ import {
   socket,
   watchReadable,
 } from "./syscalls.ts";
-import { MessageArea, nameBytes } from "./message-area.ts";
+import { MessageArea, type MessageSender, nameBytes } from "./message-area.ts";
 import { SystemArea } from "./system-area.ts";
 
 /** Longest datagram that is sent or taken. */
@@ -38,7 +38,7 @@ export interface Datagram {
   /** The receiver's to close. */
   readonly descriptors: readonly number[];
   /** Undefined where the kernel did not say. */
-  readonly uid: number | undefined;
+  readonly sender: MessageSender | undefined;
   /** Longer than `datagramBytesMax`, or with more descriptors than were asked for. */
   readonly isCut: boolean;
 }
@@ -90,6 +90,11 @@ export class DescriptorSocket implements Disposable {
     return sent < 0 ? errno() : 0;
   }
 
+  /** Whether a socket is bound to `path`; nothing is sent. */
+  isThere(path: string): boolean {
+    return this.#area.setName(path, isAbstract(path)) && this.#isAnswered();
+  }
+
   [Symbol.dispose](): void {
     this.#watch?.close();
     this.#watch = undefined;
@@ -114,10 +119,9 @@ export class DescriptorSocket implements Disposable {
   /** A socket file outlives its socket: then nobody can be called there. */
   #isAnswered(): boolean {
     const probe = socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_OURS, 0);
-    const isRefused =
-      connect(probe, this.#area.nameAddress, nameBytes) !== 0 && errno() === errnoOf.ECONNREFUSED;
+    const error = connect(probe, this.#area.nameAddress, nameBytes) === 0 ? 0 : errno();
     close(probe);
-    return !isRefused;
+    return error !== errnoOf.ECONNREFUSED && error !== errnoOf.ENOENT;
   }
 
   #receive(): Datagram | undefined {

@@ -11,6 +11,7 @@ import type {
   OpenListenSocketResult,
   OwnedListenSocket,
   RawSocketOption,
+  SocketHolder,
 } from "./listen-sockets.ts";
 import { encodeAddress, familyOf, localAddressOf } from "./socket-address.ts";
 import { bind, chmod, close, errno, linux, listen, socket, strerror } from "./syscalls.ts";
@@ -48,7 +49,7 @@ class EpollListenSocket implements OwnedListenSocket {
   readonly #area: SystemArea;
   readonly #options: ListenSocketOptions;
   #state: "bound" | "listening" | "closed" = "bound";
-  #isShared: () => boolean = () => false;
+  #holders: readonly SocketHolder[] = [];
 
   constructor(area: SystemArea, fd: number, address: SocketAddress, options: ListenSocketOptions) {
     this.#area = area;
@@ -75,14 +76,25 @@ class EpollListenSocket implements OwnedListenSocket {
    * A worker that closed before it stopped watching would go on being woken for it (epoll(7), Q6).
    */
   disown(): boolean {
-    if (this.#isShared()) return false;
+    if (this.#holders.some(({ isThere }) => isThere)) return false;
     if (this.ref.localAddress.kind === "ip") this.#area.refuseHandshakes(this.ref.handle);
     this.#state = "closed";
     return true;
   }
 
-  shareWhile(isShared: () => boolean): void {
-    this.#isShared = isShared;
+  shareWith(holder: SocketHolder): void {
+    if (this.#holders.includes(holder)) return;
+    this.#holders = [...this.#holders.filter(({ isThere }) => isThere), holder];
+  }
+
+  isHeldBy(holder: SocketHolder): boolean {
+    return this.#holders.includes(holder);
+  }
+
+  listenAgain(): void {
+    if (this.#state !== "listening") return;
+    this.#area.acceptHandshakes(this.ref.handle);
+    listen(this.ref.handle, this.#options.backlog);
   }
 
   close(): void {

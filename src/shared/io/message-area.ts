@@ -21,11 +21,17 @@ export interface AreaSizes {
   readonly descriptors: number;
 }
 
+/** A process, and the user that it runs as. */
+export interface MessageSender {
+  readonly pid: number;
+  readonly uid: number;
+}
+
 /** What came beside the bytes. */
 export interface ControlRead {
   readonly descriptors: readonly number[];
   /** Undefined where the kernel did not say. */
-  readonly uid: number | undefined;
+  readonly sender: MessageSender | undefined;
 }
 
 export class MessageArea {
@@ -115,20 +121,21 @@ export class MessageArea {
     const given = Number(view.getBigUint64(this.#message + 40, true));
     const length = Math.min(given, this.#controlMax);
     const descriptors: number[] = [];
-    let uid: number | undefined;
+    let sender: MessageSender | undefined;
     for (let at = 0; at + controlHeaderBytes <= length;) {
       const start = this.#control + at;
       const size = Math.min(Number(view.getBigUint64(start, true)), length - at);
       if (size < controlHeaderBytes) break;
       const kind = view.getInt32(start + 12, true);
       const body = start + controlHeaderBytes;
-      if (kind === linux.SCM_CREDENTIALS) uid = view.getUint32(body + 4, true);
+      if (kind === linux.SCM_CREDENTIALS)
+        sender = { pid: view.getInt32(body, true), uid: view.getUint32(body + 4, true) };
       if (kind === linux.SCM_RIGHTS)
         for (let i = 0; i < (size - controlHeaderBytes) >> 2; i++)
           descriptors.push(view.getInt32(body + i * 4, true));
       at += aligned(size);
     }
-    return { descriptors, uid };
+    return { descriptors, sender };
   }
 
   #describe(data: number, control: number, isNamed: boolean): number {

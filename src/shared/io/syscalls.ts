@@ -166,6 +166,7 @@ export const linux = {
   SO_KEEPALIVE: 9,
   SO_LINGER: 13,
   SO_ATTACH_FILTER: 26,
+  SO_DETACH_FILTER: 27,
   SO_MARK: 36,
   SO_REUSEPORT: 15,
   IPPROTO_IP: 0,

@@ -150,6 +150,11 @@ export class SystemArea {
     return setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, filterProgramBytes);
   }
 
+  /** Takes the filter of `refuseHandshakes` away, if there is one. */
+  acceptHandshakes(fd: number): void {
+    this.setOption(fd, linux.SOL_SOCKET, linux.SO_DETACH_FILTER, 0);
+  }
+
   /** The socket's pending error as an errno number, 0 for none; reading clears it. */
   takeError(fd: number): number {
     this.#words[layout.option >> 2] = 0;

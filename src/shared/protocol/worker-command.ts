@@ -89,6 +89,8 @@ export type WorkerCommand =
   | { readonly kind: "ping"; readonly reply: ReplyId }
   /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
   | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
+  /** Of all listeners, while the next generation of the process serves. Done when nobody is on the way to another worker. */
+  | { readonly kind: "pauseAccepting"; readonly isPaused: boolean; readonly reply: ReplyId }
   | { readonly kind: "shrinkHeap" }
   /** Answered by `connectionsGiven`, as each can leave: it is not the worker's any more then. */
   | { readonly kind: "giveConnections"; readonly tag: ListenerTag }

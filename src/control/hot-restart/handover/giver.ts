@@ -15,6 +15,7 @@ import {
   descriptorsPerSendMax,
 } from "../../../shared/io/descriptor-stream.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
+import type { SocketHolder } from "../../../shared/io/listen-sockets.ts";
 import { strerror } from "../../../shared/io/syscalls.ts";
 import {
   type HandoverParts,
@@ -37,8 +38,8 @@ export interface OwnSocket extends PassedSocket {
 
 /** What the server does for its successor. */
 export interface GiverDuties {
-  /** All that it listens on; `isShared` says from then on whether another process has them, too. */
-  sockets(isShared: () => boolean): readonly OwnSocket[];
+  /** All that it listens on, which `holder` has from then on, too. */
+  sockets(holder: SocketHolder): readonly OwnSocket[];
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
   /** The new process serves: stop accepting, finish what is under way, end. */
@@ -140,9 +141,12 @@ export class HandoverGiver implements Disposable {
         this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
-    const sockets = this.#duties.sockets(
-      () => this.#state === giving || this.#state.kind === "given",
-    );
+    const isThere = (): boolean => this.#state === giving || this.#state.kind === "given";
+    const sockets = this.#duties.sockets({
+      get isThere() {
+        return isThere();
+      },
+    });
     for (const frame of framesOf(sockets)) {
       const error = await sendAll(stream, frame.bytes, frame.descriptors, clock);
       if (error !== 0) return strerror(error);

@@ -43,13 +43,13 @@ test("whatever a new process does before it serves, the old one serves on", onLi
       await firstPiece(caller);
       await firstPiece(await came);
       (await came)?.send(Buffer.from("garbage"));
-      await until(() => !old.isShared(), "it is given up");
+      await until(() => !old.hasSuccessor(), "it is given up");
     },
     async (caller, came) => {
       await firstPiece(caller);
       await firstPiece(await came);
       (await came)?.send(Uint8Array.of(9));
-      await until(() => !old.isShared(), "it is given up");
+      await until(() => !old.hasSuccessor(), "it is given up");
     },
   ];
   for (const fault of faults) {
@@ -66,7 +66,7 @@ test("whatever a new process does before it serves, the old one serves on", onLi
     (await came.promise)?.[Symbol.dispose]();
     await until(() => openDescriptors() <= openBefore, "nothing is left open");
     assert.equal(old.drains, 0);
-    assert.equal(old.isShared(), false, "its sockets are its own again");
+    assert.equal(old.hasSuccessor(), false, "its sockets are its own again");
   }
   const taker = await place.taker();
   assert.equal(taker.hasParent, true);
@@ -183,12 +183,12 @@ class Place implements AsyncDisposable {
   }
 
   giver() {
-    const seen = { drains: 0, adminsClosed: 0, isShared: (): boolean => false };
+    const seen = { drains: 0, adminsClosed: 0, hasSuccessor: (): boolean => false };
     const giver = this.modules.HandoverGiver.open(
       this.parts,
       {
-        sockets: (isShared) => {
-          seen.isShared = isShared;
+        sockets: (holder) => {
+          seen.hasSuccessor = () => holder.isThere;
           const descriptor = this.#descriptor;
           return [{ address: "tcp://127.0.0.1:1", worker: 0, role: "proxy", descriptor }];
         },

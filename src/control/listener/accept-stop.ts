@@ -1,0 +1,113 @@
+/**
+ * Listeners that may accept no more: by order of the admin for the rest of the process, or for as long as the next
+ * generation of the process serves. The second can be taken back, so what was pushed meanwhile is kept and what was closed
+ * is remembered.
+ */
+import type { ListenerConfig } from "../../shared/config/listener-config.ts";
+import type { DrainDirection } from "../../shared/drain/drain.ts";
+import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
+import type { Listener, ListenerResource } from "./listener.ts";
+import type { ListenerErrors } from "./listener-errors.ts";
+import { stoppedReason } from "./listener-judge.ts";
+import type { ListenerSets } from "./listener-sets.ts";
+import type { ListenerManagerStats } from "./listener-stats.ts";
+import type { ListenerWorkers } from "./listener-workers.ts";
+
+export interface AcceptStopParts {
+  readonly sets: ListenerSets;
+  readonly workers: ListenerWorkers;
+  readonly stats: ListenerManagerStats;
+  readonly errors: ListenerErrors;
+  readonly dropWarming: (listener: Listener) => void;
+  /** One that was pushed while it could not be applied. */
+  readonly apply: (resource: ListenerResource, isStatic: boolean) => Promise<void>;
+  /** One whose sockets are closed. */
+  readonly reopen: (listener: Listener) => Promise<void>;
+}
+
+interface Missed {
+  readonly resource: ListenerResource;
+  readonly isStatic: boolean;
+}
+
+/** All but `covers` within the queue of the listener manager. */
+export class AcceptStop {
+  readonly #parts: AcceptStopParts;
+  /** Sticky (Envoy: `stopListeners`). */
+  #stopped: DrainDirection | undefined;
+  #isPaused = false;
+  /** By name: the last that came while paused. */
+  readonly #missed = new Map<string, Missed>();
+
+  constructor(parts: AcceptStopParts) {
+    this.#parts = parts;
+  }
+
+  covers(facts: Pick<ListenerConfig, "trafficDirection">): boolean {
+    return this.#isPaused || this.#isOver(facts);
+  }
+
+  /** For good. */
+  async stop(direction: DrainDirection): Promise<void> {
+    if (this.#stopped !== "all") this.#stopped = direction;
+    await this.#stopWhere(() => true);
+  }
+
+  /** Until `resume`. What `holder` was not given is closed: who dials there shall be refused, not wait. */
+  async pause(holder: SocketHolder): Promise<void> {
+    this.#isPaused = true;
+    await this.#parts.workers.pause(true);
+    await this.#stopWhere(({ sockets }) => !sockets.every((lease) => lease.isHeldBy(holder)));
+  }
+
+  async resume(): Promise<void> {
+    const { sets, workers, apply, reopen } = this.#parts;
+    this.#isPaused = false;
+    for (const { sockets } of sets.active.values())
+      for (const lease of sockets) lease.listenAgain();
+    await workers.pause(false);
+    const closed = [...sets.active.values()].filter(
+      ({ isStopped, facts }) => isStopped && !this.#isOver(facts),
+    );
+    for (const listener of closed) await reopen(listener);
+    for (const [name, { resource, isStatic }] of this.#missed) {
+      this.#missed.delete(name);
+      await apply(resource, isStatic);
+    }
+  }
+
+  /** It was skipped. */
+  miss(resource: ListenerResource, isStatic: boolean): void {
+    const { facts } = resource.decoded;
+    if (this.#isPaused) this.#missed.set(facts.name, { resource, isStatic });
+  }
+
+  /** The control plane has removed it. */
+  forget(name: string): void {
+    this.#missed.delete(name);
+  }
+
+  #isOver({ trafficDirection }: Pick<ListenerConfig, "trafficDirection">): boolean {
+    if (this.#stopped === "inboundOnly") return trafficDirection === "inbound";
+    return this.#stopped === "all";
+  }
+
+  async #stopWhere(isMeant: (listener: Listener) => boolean): Promise<void> {
+    const { sets, workers, stats, errors, dropWarming } = this.#parts;
+    for (const listener of sets.warming.values()) {
+      if (!this.covers(listener.facts)) continue;
+      errors.skip(listener.resource, stoppedReason);
+      this.miss(listener.resource, listener.isStatic);
+      dropWarming(listener);
+    }
+    const stopping = [...sets.active.values()].filter(
+      (listener) => this.covers(listener.facts) && !listener.isStopped && isMeant(listener),
+    );
+    await Promise.all(stopping.map((listener) => workers.stop(listener)));
+    for (const listener of stopping) {
+      listener.markStopped();
+      listener.releaseSockets();
+      stats.count("listener_stopped");
+    }
+  }
+}
