@@ -5,14 +5,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { EchoingUpstream } from "./echoing-upstream.ts";
 import { freePort } from "./free-port.ts";
+import { servingBootstrap } from "./serving-bootstrap.ts";
 import { SteadyClients } from "./steady-clients.ts";
-import { httpListener, routesTo, staticCluster } from "./truth-resources.ts";
 import { until } from "./until.ts";
+import { WholeLoad, type WholeLoadSize } from "./whole-load.ts";
 
 export class Generation {
   readonly process: ChildProcess;
@@ -35,35 +35,47 @@ export class Generation {
   }
 }
 
+export interface LaunchOptions {
+  readonly program?: string;
+  readonly flags?: readonly string[];
+  readonly config?: string;
+  /** In place of an epoch. */
+  readonly handoverDir?: string | undefined;
+  /** The one before has so long to drain. */
+  readonly endsAfterS?: number;
+  /** Workers. */
+  readonly concurrency?: number;
+}
+
 export class GenerationStage implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "sluice-generations-"));
+  /** HTTP of both versions, WebSockets. */
   readonly port: number;
+  readonly tcpPort: number;
   readonly admin: string;
   readonly baseId: number;
   readonly #started: Generation[] = [];
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
-    places: { readonly port: number; readonly adminPort: number; readonly upstream: number },
+    places: Parameters<typeof servingBootstrap>[0],
     baseId: number,
     owned: AsyncDisposableStack,
   ) {
-    this.port = places.port;
-    this.admin = `http://127.0.0.1:${places.adminPort}`;
+    this.port = places.http;
+    this.tcpPort = places.tcp;
+    this.admin = `http://127.0.0.1:${places.admin}`;
     this.baseId = baseId;
     this.#owned = owned;
-    this.write("good.json", bootstrap(places));
+    this.write("good.json", servingBootstrap(places));
   }
 
   static async start(): Promise<GenerationStage> {
     const owned = new AsyncDisposableStack();
-    const server = createServer((_, response) => response.end("fine"));
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    owned.defer(() => server.close().closeAllConnections());
-    const upstream = (server.address() as AddressInfo).port;
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const upstream = owned.use(await EchoingUpstream.start());
+    const [http, tcp, admin] = [await freePort(), await freePort(), await freePort()];
     // Nobody else's: the port is ours for now.
-    return new GenerationStage({ port, adminPort, upstream }, port, owned);
+    return new GenerationStage({ http, tcp, admin, upstream }, http, owned);
   }
 
   write(name: string, config: object): void {
@@ -76,24 +88,17 @@ export class GenerationStage implements AsyncDisposable {
     renameSync(path.join(this.folder, `${name}.next`), path.join(this.folder, name));
   }
 
-  launch(
-    epoch: number,
-    {
-      program = path.resolve("bin/sluice"),
-      flags = [] as readonly string[],
-      config = "good.json",
-      /** In place of an epoch. */
-      handoverDir = undefined as string | undefined,
-      concurrency = 2,
-    } = {},
-  ): Generation {
-    const workers = ["--concurrency", String(concurrency)];
+  launch(epoch: number, options: LaunchOptions = {}): Generation {
+    const { program = path.resolve("bin/sluice"), flags = [], config = "good.json" } = options;
+    const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 5 } = options;
+    const workers = ["--concurrency", String(options.concurrency ?? 2)];
     const common = ["-c", path.join(this.folder, config), "-l", "info", ...workers];
     const place =
       handoverDir === undefined
         ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
-        : ["--handover-dir", handoverDir, "--handover-drain-s", "5", "--service-node", `n${epoch}`];
-    const times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "20"];
+        : ["--handover-dir", handoverDir, "--service-node", `n${epoch}`];
+    const own = handoverDir === undefined ? [] : ["--handover-drain-s", `${endsAfterS}`];
+    const times = [...own, "--drain-time-s", "2", "--parent-shutdown-time-s", `${endsAfterS}`];
     const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
     this.#started.push(generation);
     return generation;
@@ -140,6 +145,11 @@ export class GenerationStage implements AsyncDisposable {
     return { kept, short: this.#owned.use(new SteadyClients(this.port, 2, short)) };
   }
 
+  wholeLoad(size: WholeLoadSize): WholeLoad {
+    const ports = { http: this.port, http2: this.port, tcp: this.tcpPort };
+    return this.#owned.use(new WholeLoad(ports, size));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // First: clients of one that does not answer would wait for ever.
     for (const generation of this.#started) {
@@ -157,28 +167,6 @@ interface ServerInfoJson {
   readonly command_line_options: {
     readonly restart_epoch?: number;
     readonly service_node?: string;
-  };
-}
-
-function bootstrap(places: {
-  readonly port: number;
-  readonly adminPort: number;
-  readonly upstream: number;
-}): object {
-  const loopback = (port: number): object => ({
-    socket_address: { address: "127.0.0.1", port_value: port },
-  });
-  return {
-    admin: { address: loopback(places.adminPort) },
-    static_resources: {
-      listeners: [
-        {
-          ...httpListener("web", { route_config: routesTo("up") }),
-          address: loopback(places.port),
-        },
-      ],
-      clusters: [staticCluster("up", places.upstream)],
-    },
   };
 }
 

@@ -1,13 +1,16 @@
 /**
- * Connections that go on in another process: idle HTTP/1 in plain text, of listeners that are the same there. On the side
- * that gives, asked for again and again while it drains, for a connection that is busy now is idle later; on the side that
- * takes, spread over the workers as if they had just been accepted.
+ * Connections that go on in another process: idle HTTP/1 and TCP proxies, in plain text, of listeners that are the same
+ * there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
+ * on the side that takes, spread over the workers as if they had just been accepted.
  *
  * What a newcomer would get wrong: a connection that was given is nobody's until the other process has it. If that fails
- * it goes back to the worker that it came from.
+ * it goes back to the worker that it came from, whoever gives by then.
  */
 import { formatAddress, type SocketAddress } from "../../shared/common/address.ts";
+import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { BoundListener, ListenerManager } from "./listener-manager.ts";
 
@@ -17,6 +20,8 @@ const roundMsMax = 1_000;
 export interface ConnectionMovesContext {
   readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "concurrency">;
   readonly manager: Pick<ListenerManager, "boundListeners">;
+  /** Undefined: there is no such cluster. */
+  readonly hostsOf: (cluster: string) => readonly HostConfig[] | undefined;
   readonly clock: Clock;
 }
 
@@ -24,8 +29,11 @@ export interface ConnectionMovesContext {
 export interface ConnectionTaker {
   /** What its listener at the address is; undefined: it has none, or takes no connections. */
   hashAt(address: SocketAddress): string | undefined;
-  /** How many, the first ones, are its own; the others are still open here. */
-  send(address: SocketAddress, descriptors: readonly number[]): Promise<number>;
+  /** Those that are not its own: still open here. */
+  send(
+    address: SocketAddress,
+    connections: readonly MovedConnection[],
+  ): Promise<readonly MovedConnection[]>;
 }
 
 export interface Giving extends Disposable {
@@ -58,17 +66,14 @@ export class ConnectionMoves {
     const subscription = pool.subscribe({
       onEvent: (worker, event) => {
         if (event.kind !== "connectionsGiven") return;
-        const { tag, descriptors } = event;
-        const back = (kept: readonly number[]): void =>
-          pool.postTo(worker, { kind: "adoptConnections", tag, descriptors: kept });
+        const { tag, connections } = event;
         const address = addresses.get(tag);
-        if (!address) return back(descriptors);
-        sent = Promise.all([
-          sent,
-          taker.send(address, descriptors).then((count) => {
-            if (count < descriptors.length) back(descriptors.slice(count));
-          }),
-        ]);
+        const send = address ? taker.send(address, connections) : Promise.resolve(connections);
+        const returned = send.then((kept) => {
+          if (kept.length === 0) return;
+          pool.postTo(worker, { kind: "adoptConnections", tag, connections: kept, isReturn: true });
+        });
+        sent = Promise.all([sent, returned]);
       },
     });
     let everyMs = firstRoundMs;
@@ -89,16 +94,37 @@ export class ConnectionMoves {
     };
   }
 
-  /** False: no listener is there any more. */
-  adopt(address: SocketAddress, descriptors: readonly number[]): boolean {
-    const { pool, manager } = this.#context;
+  /** Of each whether there is a listener at the address; and of a TCP proxy the host that it is connected to. */
+  canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[] {
+    const isThere = this.#listenerAt(address) !== undefined;
+    return connections.map(({ proxied }) => isThere && (!proxied || this.#hasHost(proxied)));
+  }
+
+  /** Those that `canServe`; of others that is too late, and they are closed. */
+  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void {
+    const { pool } = this.#context;
+    const tag = this.#listenerAt(address)?.tag ?? nobody;
+    const perWorker = Math.ceil(connections.length / pool.concurrency);
+    for (let at = 0; at < connections.length; at += perWorker) {
+      const some = connections.slice(at, at + perWorker);
+      const worker = this.#nextWorker++ % pool.concurrency;
+      pool.postTo(worker, { kind: "adoptConnections", tag, connections: some, isReturn: false });
+    }
+  }
+
+  #hasHost({ cluster, host }: ProxiedConnection): boolean {
+    const wanted = formatAddress(host);
+    const hosts = this.#context.hostsOf(cluster) ?? [];
+    return hosts.some(({ address }) => formatAddress(address) === wanted);
+  }
+
+  #listenerAt(address: SocketAddress): BoundListener | undefined {
     const wanted = formatAddress(address);
-    const listener = manager
+    return this.#context.manager
       .boundListeners()
       .find(({ localAddress }) => formatAddress(localAddress) === wanted);
-    if (!listener) return false;
-    const worker = this.#nextWorker++ % pool.concurrency;
-    pool.postTo(worker, { kind: "adoptConnections", tag: listener.tag, descriptors });
-    return true;
   }
 }
+
+/** No listener has it: whoever is to adopt something for it closes that. */
+const nobody = 0 as ListenerTag;

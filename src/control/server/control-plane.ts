@@ -117,6 +117,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     extensions,
     scopedRoutes,
     ...drainOrders,
+    moves: createMoves(parts, clusters, listeners),
     sources,
     runtime,
   };
@@ -179,7 +180,7 @@ function createDraining({ options, pool, clock, slabs, lifecycle, loggerOf }: Co
 
 /** Drains by order of the admin, of a client, of a signal; and what need not drain. */
 function createDrainOrders(
-  { pool, clock, lifecycle, options }: ControlPlaneParts,
+  { pool, clock, lifecycle }: ControlPlaneParts,
   { registry, runner, inquiry, drainManager, drainDefaults }: ReturnType<typeof createDraining>,
   listeners: ListenerManager,
 ) {
@@ -191,10 +192,17 @@ function createDrainOrders(
   const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
   const server = serverDrain;
   const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
-  const moves = options.movesConnections
-    ? new ConnectionMoves({ pool, manager: listeners, clock })
-    : undefined;
-  return { drains, serverDrain, shutdownDrain, moves };
+  return { drains, serverDrain, shutdownDrain };
+}
+
+/** Connections that another process takes, or gives. */
+function createMoves(
+  { pool, clock, options }: ControlPlaneParts,
+  clusters: ClusterManager,
+  manager: ListenerManager,
+): ConnectionMoves | undefined {
+  if (!options.movesConnections) return undefined;
+  return new ConnectionMoves({ pool, manager, clock, hostsOf: (name) => clusters.hosts(name) });
 }
 
 function disposeAll(parts: readonly Disposable[]): void {

@@ -11,9 +11,9 @@ import type { ListenSockets, SocketHolder } from "../../shared/io/listen-sockets
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { OwnSocket } from "../hot-restart/handover/giver.ts";
-import type { HandoverSuccessor } from "../hot-restart/handover/successor.ts";
-import type { TakenService } from "../hot-restart/handover/taker.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
+import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
+import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
@@ -40,7 +40,7 @@ export interface Succession extends Pick<
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
-  drainAndEnd(successor: HandoverSuccessor): void;
+  drainAndEnd(successor: ConnectionSender): void;
 }
 
 export class Generations {
@@ -156,10 +156,10 @@ export class Generations {
     const bound = moves?.boundListeners() ?? [];
     return {
       marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
-      adopt: (address, descriptors) => {
-        const isAdopted = moves?.adopt(address, descriptors) ?? false;
-        if (isAdopted) this.#stats.countMovedConnections(descriptors.length);
-        return isAdopted;
+      canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
+      adopt: (address, connections) => {
+        this.#stats.countMovedConnections(connections.length);
+        moves?.adopt(address, connections);
       },
     };
   }

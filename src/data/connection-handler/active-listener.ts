@@ -23,6 +23,7 @@ import type {
   StopListener,
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ConnectionFacts } from "../network/filter-chain-match.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
@@ -73,7 +74,7 @@ type State =
   /** No configuration here. `previous`: what an update without configuration replaces. */
   | {
       readonly kind: "lazy";
-      readonly waiting: Descriptor[];
+      readonly waiting: AcceptedDescriptor[];
       isAsked: boolean;
       readonly previous: ListenerChains | undefined;
       readonly onServed: (() => void)[];
@@ -239,13 +240,24 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /**
-   * Connections that another process can serve on, each with its descriptor. Where listener filters looked at the first
+   * Connections that another process can serve on, each when it can leave. Where listener filters looked at the first
    * bytes there are none: what they learned is not in the descriptor.
    */
-  giveConnections(): readonly Descriptor[] {
+  giveConnections(give: (moved: MovedConnection) => void): void {
     const chains = this.#chains;
-    if (!chains || chains.listenerFilters.length > 0) return [];
-    return [...this.#connections].flatMap((connection) => connection.giveAway() ?? []);
+    if (!chains || chains.listenerFilters.length > 0) return;
+    // Of a chain that has been replaced the other process knows nothing.
+    for (const connection of this.#connections)
+      if (chains.byId(connection.chain.config.id) === connection.chain) connection.giveAway(give);
+  }
+
+  /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
+  adopt({ descriptor, proxied }: MovedConnection, isReturn: boolean): void {
+    this.#counters.acquire();
+    this.#environment.balancer.opened();
+    const accepted = { descriptor, facts: undefined, moved: { proxied, isReturn } };
+    if (this.#state.kind === "lazy") this.#keepWaiting(accepted, this.#state);
+    else this.#open(accepted, this.#state.chains.config);
   }
 
   /** Cuts what is left; calls when the last connection has gone. */
@@ -291,7 +303,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   /** Serves a connection that is counted already: as this worker's, and towards the listener's limit. */
   serve(descriptor: Descriptor): void {
-    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    if (this.#state.kind === "lazy")
+      this.#keepWaiting({ descriptor, facts: undefined }, this.#state);
     else this.#inspect(descriptor, this.#state.chains);
   }
 
@@ -304,7 +317,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.worker.reactor.discard(descriptor);
       return this.#environment.balancer.closed();
     }
-    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    if (this.#state.kind === "lazy")
+      this.#keepWaiting({ descriptor, facts: undefined }, this.#state);
     else this.#inspect(descriptor, this.#state.chains, facts);
   }
 
@@ -319,7 +333,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   connectionClosed(connection: ActiveConnection): void {
-    this.#logger?.log(connection.streamInfo());
+    if (!connection.isGiven) this.#logger?.log(connection.streamInfo());
     if (!this.#unmatched.delete(connection)) {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
@@ -357,7 +371,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
     if (before.kind === "serving") return;
-    for (const descriptor of before.waiting.splice(0)) this.#inspect(descriptor, chains);
+    for (const accepted of before.waiting.splice(0))
+      if (accepted.moved) this.#open(accepted, chains.config);
+      else this.#inspect(accepted.descriptor, chains);
     for (const onServed of before.onServed) onServed();
   }
 
@@ -438,20 +454,21 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#environment.balancer.closed();
   }
 
-  #keepWaiting(descriptor: Descriptor, state: Extract<State, { kind: "lazy" }>): void {
+  #keepWaiting(accepted: AcceptedDescriptor, state: Extract<State, { kind: "lazy" }>): void {
     if (state.waiting.length >= waitingMax) {
       this.#counters.overflowed();
-      return this.#refuseWaiting([descriptor]);
+      return this.#refuseWaiting([accepted]);
     }
-    state.waiting.push(descriptor);
+    state.waiting.push(accepted);
     if (state.isAsked) return;
     state.isAsked = true;
     this.#environment.post({ kind: "listenerConfigWanted", tag: this.tag });
   }
 
-  #refuseWaiting(waiting: Descriptor[]): void {
-    for (const descriptor of waiting.splice(0)) {
+  #refuseWaiting(waiting: AcceptedDescriptor[]): void {
+    for (const { descriptor, moved } of waiting.splice(0)) {
       this.worker.reactor.discard(descriptor);
+      if (moved?.proxied) this.worker.reactor.discard(moved.proxied.upstream);
       this.#release();
     }
   }

@@ -18,6 +18,7 @@ import type {
   WorkerCommand,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import { descriptorsOf } from "../../shared/protocol/moved-connection.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
 import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -29,6 +30,7 @@ import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
 import type { FilterVersions } from "./filter-versions.ts";
+import { GivenConnections } from "./given-connections.ts";
 import { ListenerAddresses } from "./listener-addresses.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
@@ -77,6 +79,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #addresses = new ListenerAddresses<ActiveListener>();
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
+  readonly #given: GivenConnections;
   #isHealthCheckFailed = false;
   #isAccepting = true;
   #isPaused = false;
@@ -88,6 +91,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.balancer = new ConnectionBalancer(parts.worker.init, parts.worker.limits, this);
     this.#nextConnectionId = parts.worker.init.index;
     this.#drainOrders = new DrainOrders(this.#listeners, this.#serverDrains);
+    this.#given = new GivenConnections(parts.worker.reactor, parts.post);
   }
 
   get isHealthCheckFailed(): boolean {
@@ -174,14 +178,11 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #move(command: Move): void {
     const { tag } = command;
     const listener = this.#listeners.get(tag);
-    if (command.kind === "giveConnections") {
-      const descriptors = listener?.giveConnections() ?? [];
-      if (descriptors.length > 0) this.post({ kind: "connectionsGiven", tag, descriptors });
-      return;
-    }
-    for (const descriptor of command.descriptors)
-      if (listener) listener.onAccepted(descriptor);
-      else this.worker.reactor.discard(descriptor);
+    if (command.kind === "giveConnections")
+      return listener?.giveConnections((moved) => this.#given.add(tag, moved));
+    for (const moved of command.connections)
+      if (listener) listener.adopt(moved, command.isReturn);
+      else for (const each of descriptorsOf(moved)) this.worker.reactor.discard(each);
   }
 
   /** What main found out for those who look it up here. */

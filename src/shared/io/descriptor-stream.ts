@@ -22,6 +22,7 @@ import {
   listen,
   recvmsg,
   sendmsg,
+  shutdown,
   socket,
   watchReadable,
 } from "./syscalls.ts";
@@ -101,6 +102,11 @@ export class DescriptorStream implements Disposable {
         handle(piece);
       }
     });
+  }
+
+  /** The other can say nothing more; what it has said by now still comes, and then the end. */
+  stopReceiving(): void {
+    if (!this.#isClosed) shutdown(this.#fd, linux.SHUT_RD);
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,7 @@ import type { DrainStart } from "../drain/drain.ts";
 import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
+import type { MovedConnection } from "./moved-connection.ts";
 import type { OnDemandWant, WantOutcome } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
@@ -91,13 +92,15 @@ export type WorkerCommand =
   /** Of all listeners, while the next generation of the process serves. Done when nobody is on the way to another worker. */
   | { readonly kind: "pauseAccepting"; readonly isPaused: boolean; readonly reply: ReplyId }
   | { readonly kind: "shrinkHeap" }
-  /** Answered by `connectionsGiven`, if there are any: they are not the worker's any more. */
+  /** Answered by `connectionsGiven`, as each can leave: it is not the worker's any more then. */
   | { readonly kind: "giveConnections"; readonly tag: ListenerTag }
-  /** As if the listener had accepted them. */
+  /** As if the listener had accepted them, whatever the limits. */
   | {
       readonly kind: "adoptConnections";
       readonly tag: ListenerTag;
-      readonly descriptors: readonly number[];
+      readonly connections: readonly MovedConnection[];
+      /** The other process does not take them: they are not given again. */
+      readonly isReturn: boolean;
     }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };

@@ -28,7 +28,7 @@ import {
   takeOverMsMax,
 } from "./directory.ts";
 import { type PassedSocket, encodeMessage, handoverVersion, socketsPerFrame } from "./messages.ts";
-import { HandoverSuccessor } from "./successor.ts";
+import { ConnectionSender } from "../moves/connection-sender.ts";
 import { sendAll } from "../patient-sender.ts";
 
 export interface OwnSocket extends PassedSocket {
@@ -43,7 +43,7 @@ export interface GiverDuties {
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
   /** The new process serves: stop accepting, finish what is under way, end. */
-  drainAndEnd(successor: HandoverSuccessor): void;
+  drainAndEnd(successor: ConnectionSender): void;
 }
 
 /** What belongs to one try. */
@@ -129,7 +129,7 @@ export class HandoverGiver implements Disposable {
     // Another one than has dialed may have put its socket there.
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
-    const successor = new HandoverSuccessor(stream, clock);
+    const successor = new ConnectionSender(stream, clock);
     stream.onPiece((piece) => {
       if (this.#state.kind === "given") return successor.read(piece);
       if (this.#state !== giving) return;
@@ -154,7 +154,7 @@ export class HandoverGiver implements Disposable {
   async #finish(
     { owned }: Giving,
     stream: DescriptorStream,
-    successor: HandoverSuccessor,
+    successor: ConnectionSender,
   ): Promise<void> {
     const { log, clock } = this.#parts;
     this.#become({ kind: "given", owned });

@@ -17,7 +17,8 @@ import type { SocketAddress } from "../../../shared/common/address.ts";
 import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { type HandoverParts, prepareDir } from "./directory.ts";
 import { type GiverDuties, HandoverGiver } from "./giver.ts";
-import { HandoverTaker, type TakenService } from "./taker.ts";
+import { HandoverTaker } from "./taker.ts";
+import type { TakenService } from "../moves/connection-receiver.ts";
 import type { SocketTransfer } from "../socket-transfer.ts";
 
 export class Handover implements SocketTransfer, Disposable {

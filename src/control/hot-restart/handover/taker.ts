@@ -22,28 +22,15 @@ import {
   reconfigPath,
   servesByte,
 } from "./directory.ts";
-import {
-  type ListenerMark,
-  type PassedSocket,
-  MessageReader,
-  encodeMessage,
-  socketsMax,
-  socketsPerFrame,
-} from "./messages.ts";
-import { sendAll } from "../patient-sender.ts";
-import { addressText, readAddress } from "../socket-names.ts";
+import { ConnectionReceiver, type TakenService } from "../moves/connection-receiver.ts";
+import type { MoveMessage } from "../moves/move-messages.ts";
+import { type PassedSocket, MessageReader, socketsMax } from "./messages.ts";
+import { addressText } from "../socket-names.ts";
 
 export type TakerResult =
   | { readonly ok: true; readonly taker: HandoverTaker }
   /** Nothing is held then. */
   | { readonly ok: false; readonly error: string };
-
-/** This process, once it serves. */
-export interface TakenService {
-  readonly marks: readonly ListenerMark[];
-  /** Connections of the old process, as if they had been accepted here; false: there is no such listener. */
-  adopt(address: SocketAddress, descriptors: readonly number[]): boolean;
-}
 
 interface Received {
   readonly sockets: PassedSocket[];
@@ -68,7 +55,7 @@ export class HandoverTaker implements Disposable {
   /** All sockets are there; what comes now are connections. */
   #isComplete = false;
   #isReleased = false;
-  #service: TakenService | undefined;
+  #receiver: ConnectionReceiver | undefined;
 
   private constructor(parts: HandoverParts, server: DescriptorServer) {
     this.#parts = parts;
@@ -120,9 +107,10 @@ export class HandoverTaker implements Disposable {
   async commit(service: TakenService): Promise<string | undefined> {
     const stream = this.#stream;
     if (!stream) return this.#otherServes();
-    this.#service = service;
+    const receiver = new ConnectionReceiver(stream, this.#parts.clock, service);
+    this.#receiver = receiver;
     stream.send(Uint8Array.of(servesByte));
-    void this.#mark(stream, service.marks);
+    void receiver.mark();
     const late = await this.#await("it does not answer");
     if (!this.#isReleased && late === endReason) return this.#otherServes();
     if (!this.#isReleased)
@@ -141,24 +129,6 @@ export class HandoverTaker implements Disposable {
   [Symbol.dispose](): void {
     this.#lose(endReason);
     this.endStart();
-  }
-
-  /** Says whose connections this process serves on. */
-  async #mark(stream: DescriptorStream, marks: readonly ListenerMark[]): Promise<void> {
-    const { clock } = this.#parts;
-    for (let at = 0; at === 0 || at < marks.length; at += socketsPerFrame) {
-      const listeners = marks.slice(at, at + socketsPerFrame);
-      const isLast = at + socketsPerFrame >= marks.length;
-      const frame = encodeMessage({ kind: "accepts", listeners, isLast });
-      if ((await sendAll(stream, frame, [], clock)) !== 0) return;
-    }
-  }
-
-  #adopt(address: string, count: number): void {
-    const descriptors = this.#received.descriptors.splice(0, count);
-    const at = readAddress(address);
-    if (at && this.#service?.adopt(at, descriptors)) return;
-    closeDescriptors(descriptors);
   }
 
   async #take(): Promise<string | undefined> {
@@ -215,7 +185,7 @@ export class HandoverTaker implements Disposable {
         continue;
       }
       if (message.kind === "connections") {
-        this.#adopt(message.address, message.count);
+        this.#receive(message);
         continue;
       }
       if (message.kind !== "sockets") continue;
@@ -223,6 +193,15 @@ export class HandoverTaker implements Disposable {
       this.#received.sockets.push(...message.sockets);
     }
     this.#sort();
+  }
+
+  /** The next batch comes when this one is answered: all descriptors that are here are of this one. */
+  #receive(message: Extract<MoveMessage, { kind: "connections" }>): void {
+    const descriptors = this.#received.descriptors.splice(0);
+    if (!this.#receiver) return closeDescriptors(descriptors);
+    void this.#receiver
+      .receive(message, descriptors)
+      .catch((error: unknown) => this.#parts.log.error(`hand-over: ${String(error)}`));
   }
 
   /** All are there: each to its address. */
@@ -285,6 +264,8 @@ export class HandoverTaker implements Disposable {
     this.#stream?.[Symbol.dispose]();
     this.#stream = undefined;
     this.#alone.resolve();
+    // Of a message that did not come to its end.
+    if (this.#isComplete) closeDescriptors(this.#received.descriptors.splice(0));
     this.#end(reason);
   }
 }

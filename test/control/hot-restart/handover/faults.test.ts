@@ -16,7 +16,7 @@ import type { DescriptorStream } from "../../../../src/shared/io/descriptor-stre
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
-const noService = { marks: [], adopt: () => false };
+const noService = { marks: [], canServe: () => [], adopt: () => {} };
 const socketOptions = { ...plainListen, backlog: 16, ipv6Only: true } as const;
 
 test("whatever a new process does before it serves, the old one serves on", onLinux, async () => {
