@@ -18,6 +18,7 @@ import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
+import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -28,6 +29,12 @@ interface GenerationsParts {
   /** By a directory, in place of epochs; undefined: it has none. */
   readonly handover: Handover | undefined;
   readonly clock: Clock;
+}
+
+/** Where this process listens, and what it does with connections of the one before. */
+interface OwnService {
+  readonly listeners: Pick<ListenerManager, "boundListeners">;
+  readonly moves: ConnectionMoves | undefined;
 }
 
 /** What the server does on its successor's word. */
@@ -87,9 +94,9 @@ export class Generations {
   /** This process's workers serve: its parent closes its admin, which `openAdmin` opens here, and drains. */
   async succeed(
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
-    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
+    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
     const startS = await hotRestart?.takeAdmin();
@@ -143,19 +150,22 @@ export class Generations {
   async #takeOver(
     handover: Handover,
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
     const isFirst = !this.#hadParent;
-    const refused = await handover.commit(this.#serviceOf(moves));
+    const refused = await handover.commit(this.#serviceOf(service));
     if (refused !== undefined || isFirst) return refused;
     return await openAdmin();
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf(moves: ConnectionMoves | undefined): TakenService {
-    const bound = moves?.boundListeners() ?? [];
+  #serviceOf({ listeners, moves }: OwnService): TakenService {
     return {
-      marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
+      marks: listeners.boundListeners().map(({ localAddress, hash }) => ({
+        address: addressText(localAddress),
+        // It listens there, but takes no connections: no listener is the same.
+        hash: moves ? hash : "",
+      })),
       canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
       adopt: (address, connections) => {
         this.#stats.countMovedConnections(connections.length);
