@@ -93,7 +93,11 @@ export interface UpgradeConfig {
 export interface TunnelEnd {
   /** The body of a POST does so, too. */
   readonly allowsPost: boolean;
+  /** Of the PROXY header that the host reads first; absent: none. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
 }
+
+export type ProxyProtocolVersion = "v1" | "v2";
 
 /** In milliseconds. */
 export interface StreamDuration {
@@ -198,6 +202,8 @@ export interface RetryPolicy {
   readonly retriableStatusCodes: readonly number[];
   readonly numRetries: number;
   readonly perTryTimeoutMs: number;
+  /** 0: none. */
+  readonly perTryIdleTimeoutMs: number;
 }
 
 export interface HeaderMutations {

@@ -584,14 +584,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#exchange.cancel();
     if (flag !== undefined) this.info.addFlag(flag);
     this.info.responseCodeDetails = details;
-    this.#context.count(httpStat.rqTxReset);
+    this.#context.countReset();
     const { isFramed } = this.#response;
     this.#finish();
     this.#sink.onResponseBroken(isFramed);
   }
 
   #end(): void {
-    if (!this.#sink.isRequestComplete) this.#context.count(httpStat.rqResponseBeforeComplete);
+    if (!this.#sink.isRequestComplete) this.#context.countEarlyEnd();
     this.#finish();
     this.#sink.onResponseEnd();
   }

@@ -5,6 +5,8 @@
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { ConnectionFacts } from "../../network/filter-chain-match.ts";
+import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
 import type { UpstreamCluster, UpstreamHost, HostRequest } from "../../upstream/cluster-table.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "../http-context.ts";
@@ -22,6 +24,7 @@ import type { Exchange, ExchangeOwner } from "../upstream/exchange.ts";
 import { type WebSocketEnds, webSocketOf, type WebSocketRelay } from "../web-socket/relay.ts";
 import type { ResponseWay } from "./response-way.ts";
 
+const noPreface = new Uint8Array(0);
 const grpcTimeout = new HeaderName("grpc-timeout");
 
 export class OutgoingRequest implements WebSocketEnds {
@@ -47,6 +50,7 @@ export class OutgoingRequest implements WebSocketEnds {
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
   #hostRequest: HostRequest | undefined;
+  #facts: ConnectionFacts | undefined;
   #isSending = false;
 
   constructor(
@@ -114,6 +118,7 @@ export class OutgoingRequest implements WebSocketEnds {
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
     this.#action = action;
     this.#cluster = cluster;
+    this.#facts = facts;
     if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
       this.#limit(action);
     this.#hostRequest = hostRequestOf(cluster, this.#context.view, facts);
@@ -151,7 +156,7 @@ export class OutgoingRequest implements WebSocketEnds {
       isSecured: this.#isSecured,
       spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
-      endsTunnel: this.#endsTunnel(action),
+      tunnelPreface: this.#tunnelPreface(action),
     };
     this.#exchange.start(plan, { start, end, isEnd });
   }
@@ -209,6 +214,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#action = undefined;
     this.#cluster = undefined;
     this.#firstHost = undefined;
+    this.#facts = undefined;
   }
 
   /** The request is over. */
@@ -220,8 +226,13 @@ export class OutgoingRequest implements WebSocketEnds {
     this.webSocket = undefined;
   }
 
-  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
-    if (tunnelEnd === undefined) return false;
-    return this.upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
+  /** What its host reads first where it ends here, as in `ExchangePlan`. */
+  #tunnelPreface({ tunnelEnd }: ClusterAction): Uint8Array | undefined {
+    if (tunnelEnd === undefined) return undefined;
+    if (this.upgradeType !== connectType && !(tunnelEnd.allowsPost && this.#isPost))
+      return undefined;
+    const facts = this.#facts;
+    if (tunnelEnd.proxyProtocol === undefined || facts === undefined) return noPreface;
+    return proxyHeaderBytes(tunnelEnd.proxyProtocol, facts.remoteAddress, facts.localAddress);
   }
 }

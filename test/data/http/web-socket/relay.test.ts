@@ -120,6 +120,18 @@ test("an end that does not answer is waited for as long as the grace", () => {
   assert.equal(stage.relay.dueMs, Infinity);
 });
 
+test("a host that has answered and does not end is waited for no longer", () => {
+  const stage = open();
+  stage.relay.goAway(drain);
+  stage.says("client", closeFrame(1001, key));
+  stage.says("host", closeFrame(1001));
+  stage.relay.onDeadline(4_999);
+  assert.deepEqual([stage.ended.host, stage.unanswered], [1, 0]);
+  stage.relay.onDeadline(5_000);
+  stage.relay.onDeadline(6_000);
+  assert.deepEqual([stage.ended.host, stage.unanswered], [1, 1]);
+});
+
 test("the grace ends before the drain does", () => {
   const stage = open();
   stage.reactor.nowMs = 58_000;
