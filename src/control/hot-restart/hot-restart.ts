@@ -11,11 +11,15 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import { DescriptorSocket, closeDescriptors } from "../../shared/io/descriptor-socket.ts";
+import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { ChildLink, type ParentDuties } from "./child-link.ts";
 import type { HotRestartOptions } from "./hot-restart-options.ts";
 import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
+import type { TakenService } from "./moves/connection-receiver.ts";
+import type { ConnectionSender } from "./moves/connection-sender.ts";
+import { MovesOffer, takeMoves } from "./moves/epoch-moves.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
@@ -58,6 +62,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   readonly #parent: ParentLink | undefined;
   #watch: ParentWatch | undefined;
   #child: ChildLink | undefined;
+  #offer: MovesOffer | undefined;
+  /** Connections come by it for as long as the parent drains. */
+  #moves: Disposable | undefined;
   #isSucceeded = false;
 
   private constructor(
@@ -131,10 +138,11 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. */
-  serveChild(duties: ParentDuties): void {
+  /** From now on a next generation is answered. `give`: connections that can move; absent: they stay. */
+  serveChild(duties: ParentDuties, give?: (taker: ConnectionSender) => void): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
+    if (give) this.#offer = MovesOffer.open(this.#movesName(0), options.socketMode, this.#parts);
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -149,7 +157,7 @@ export class HotRestart implements SocketTransfer, Disposable {
         },
         drainListeners: (child) => {
           this.#isSucceeded = true;
-          duties.drainListeners(child);
+          void this.#giveThenDrain(child, duties, give);
         },
         takeBack: () => {
           this.#isSucceeded = false;
@@ -161,12 +169,14 @@ export class HotRestart implements SocketTransfer, Disposable {
     this.#child.start();
   }
 
-  /** Our workers serve: the parent drains, is asked for its stats, and ends when it is empty or late. */
+  /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
+    service: TakenService | undefined,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
+    if (service) this.#moves = await takeMoves(this.#movesName(-1), service, this.#parts);
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
       ...parts,
@@ -179,7 +189,28 @@ export class HotRestart implements SocketTransfer, Disposable {
     this.#watch.start();
   }
 
+  /** Connections move before they are told to go. */
+  async #giveThenDrain(
+    child: SocketHolder,
+    duties: ParentDuties,
+    give: ((taker: ConnectionSender) => void) | undefined,
+  ): Promise<void> {
+    const taker = this.#offer?.taker;
+    if (!taker || !give) return duties.drainListeners(child);
+    await taker.whenMarked();
+    // It may have died meanwhile, and all is taken back.
+    if (!child.isThere) return;
+    give(taker);
+    duties.drainListeners(child);
+  }
+
+  #movesName(fromHere: 0 | -1): string {
+    return socketName(this.#bound.names, "moves", this.epoch + fromHere);
+  }
+
   [Symbol.dispose](): void {
+    this.#moves?.[Symbol.dispose]();
+    this.#offer?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#child?.[Symbol.dispose]();
     for (const each of this.#bound.all) each[Symbol.dispose]();

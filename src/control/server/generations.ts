@@ -14,6 +14,7 @@ import type { OwnSocket } from "../hot-restart/handover/giver.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
+import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
@@ -36,12 +37,17 @@ export interface Succession extends Pick<
   "share" | "drainListeners" | "letGo" | "takeBack" | "terminate"
 > {
   closeAdmin(): Promise<void>;
+  /** To whoever takes over by epochs; absent: they stay. */
+  readonly giveConnections: ((taker: ConnectionSender) => void) | undefined;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
   drainAndEnd(successor: ConnectionSender): void;
 }
+
+/** No connection moves here. */
+const noService: TakenService = { marks: [], canServe: () => [], adopt: () => {} };
 
 export class Generations {
   readonly #hotRestart: HotRestart | undefined;
@@ -98,9 +104,9 @@ export class Generations {
     const refused = await openAdmin();
     if (refused !== undefined || !hotRestart?.hasParent) return refused;
     const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
-    await hotRestart.drainParent({
-      merge: (carried) => merger.merge(carried),
-      setParent: ({ connections, generation }) => {
+    const watching = {
+      merge: (carried: Parameters<StatMerger["merge"]>[0]) => merger.merge(carried),
+      setParent: ({ connections, generation }: ParentState) => {
         stats.setParentConnections(connections);
         if (generation > 0) this.#become(generation + 1);
       },
@@ -108,14 +114,15 @@ export class Generations {
         stats.setParentConnections(0);
         merger.forgetGauges();
       },
-    });
+    };
+    await hotRestart.drainParent(watching, moves && this.#serviceOf(moves));
     return undefined;
   }
 
   /** From now on a next generation is answered. */
   awaitSuccessor(succession: Succession): void {
     this.#handover?.awaitSuccessor(succession);
-    this.#hotRestart?.serveChild({
+    const duties: ParentDuties = {
       share: (address, worker, child) => succession.share(address, worker, child),
       shutdownAdmin: async () => {
         await succession.closeAdmin();
@@ -137,7 +144,8 @@ export class Generations {
         succession.takeBack();
       },
       terminate: () => succession.terminate(),
-    });
+    };
+    this.#hotRestart?.serveChild(duties, succession.giveConnections);
   }
 
   async #takeOver(
@@ -146,20 +154,20 @@ export class Generations {
     moves: ConnectionMoves | undefined,
   ): Promise<string | undefined> {
     const isFirst = !this.#hadParent;
-    const refused = await handover.commit(this.#serviceOf(moves));
+    const refused = await handover.commit(moves ? this.#serviceOf(moves) : noService);
     if (refused !== undefined || isFirst) return refused;
     return await openAdmin();
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf(moves: ConnectionMoves | undefined): TakenService {
-    const bound = moves?.boundListeners() ?? [];
+  #serviceOf(moves: ConnectionMoves): TakenService {
+    const bound = moves.boundListeners();
     return {
       marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
-      canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
+      canServe: (address, connections) => moves.canServe(address, connections),
       adopt: (address, connections) => {
         this.#stats.countMovedConnections(connections.length);
-        moves?.adopt(address, connections);
+        moves.adopt(address, connections);
       },
     };
   }

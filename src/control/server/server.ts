@@ -235,6 +235,7 @@ export class Server {
     const { listenerSockets, serverDrain, moves } = this.#plane;
     const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
     if (refused !== undefined) return refused;
+    const settled = async (): Promise<void> => await moves?.settled();
     this.#generations.awaitSuccessor({
       share: (address, worker, child) => listenerSockets.share(address, worker, child)?.handle,
       closeAdmin: () => this.#closeAdmin(),
@@ -248,15 +249,15 @@ export class Server {
       },
       letGo: () => void serverDrain.letGo(),
       takeBack: () => void this.#takeBack(),
-      terminate: () => this.end("a new generation serves"),
+      terminate: () => void settled().then(() => this.end("a new generation serves")),
+      giveConnections: moves && ((taker) => moves.give(taker)),
       sockets: (holder) => socketsToGive(listenerSockets, this.#admin, holder),
       drainAndEnd: (successor) => {
-        const giving = moves?.give(successor);
-        void this.#ended.promise.then(() => giving?.[Symbol.dispose]());
+        moves?.give(successor);
         this.#drainThenEnd({
           timeMs: this.#parts.options.handover?.drainMs ?? 0,
           cause: "hot-restart",
-          whenSettled: () => giving?.settled() ?? Promise.resolve(),
+          whenSettled: settled,
         });
       },
     });

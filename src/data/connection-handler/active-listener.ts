@@ -252,10 +252,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
-  adopt({ descriptor, proxied }: MovedConnection, isReturn: boolean): void {
-    this.#counters.acquire();
+  adopt(
+    { descriptor, proxied }: MovedConnection,
+    { countedAt, stays }: { readonly countedAt: number | undefined; readonly stays: boolean },
+  ): void {
+    if (countedAt === undefined) this.#counters.acquire();
     this.#environment.balancer.opened();
-    const accepted = { descriptor, facts: undefined, moved: { proxied, isReturn } };
+    const accepted = { descriptor, facts: undefined, moved: { proxied, stays } };
     if (this.#state.kind === "lazy") this.#keepWaiting(accepted, this.#state);
     else this.#open(accepted, this.#state.chains.config);
   }
@@ -338,7 +341,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
-    this.#release();
+    // Main counts it on until somebody has it.
+    if (connection.isGiven) this.#environment.balancer.closed();
+    else this.#release();
     if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
     this.#endIfEmpty();
   }

@@ -18,7 +18,7 @@ import type {
   WorkerCommand,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
-import { descriptorsOf } from "../../shared/protocol/moved-connection.ts";
+import { type MovedConnection, descriptorsOf } from "../../shared/protocol/moved-connection.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
 import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -179,10 +179,15 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     const { tag } = command;
     const listener = this.#listeners.get(tag);
     if (command.kind === "giveConnections")
-      return listener?.giveConnections((moved) => this.#given.add(tag, moved));
-    for (const moved of command.connections)
-      if (listener) listener.adopt(moved, command.isReturn);
-      else for (const each of descriptorsOf(moved)) this.worker.reactor.discard(each);
+      return listener?.giveConnections((moved) => this.#given.add(listener, moved));
+    const { connections, countedAt, stays } = command;
+    if (listener) for (const moved of connections) listener.adopt(moved, { countedAt, stays });
+    else for (const moved of connections) this.#discard(moved, countedAt);
+  }
+
+  #discard(moved: MovedConnection, countedAt: number | undefined): void {
+    for (const descriptor of descriptorsOf(moved)) this.worker.reactor.discard(descriptor);
+    if (countedAt !== undefined) releaseAccepted(this.worker.limits, countedAt);
   }
 
   /** What main found out for those who look it up here. */

@@ -99,8 +99,10 @@ export type WorkerCommand =
       readonly kind: "adoptConnections";
       readonly tag: ListenerTag;
       readonly connections: readonly MovedConnection[];
+      /** Undefined: they come from another process. Otherwise they are back, and counted there (`connectionsGiven`). */
+      readonly countedAt: number | undefined;
       /** The other process does not take them: they are not given again. */
-      readonly isReturn: boolean;
+      readonly stays: boolean;
     }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };
