@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { EchoingUpstream } from "./echoing-upstream.ts";
@@ -43,6 +43,8 @@ export interface LaunchOptions {
   readonly handoverDir?: string | undefined;
   /** The one before has so long to drain. */
   readonly endsAfterS?: number;
+  /** Workers. */
+  readonly concurrency?: number;
 }
 
 export class GenerationStage implements AsyncDisposable {
@@ -80,10 +82,17 @@ export class GenerationStage implements AsyncDisposable {
     writeFileSync(path.join(this.folder, name), JSON.stringify(config));
   }
 
+  /** At once, as whoever watches the file wants it. */
+  replace(name: string, config: object): void {
+    this.write(`${name}.next`, config);
+    renameSync(path.join(this.folder, `${name}.next`), path.join(this.folder, name));
+  }
+
   launch(epoch: number, options: LaunchOptions = {}): Generation {
     const { program = path.resolve("bin/sluice"), flags = [], config = "good.json" } = options;
     const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 5 } = options;
-    const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
+    const workers = ["--concurrency", String(options.concurrency ?? 2)];
+    const common = ["-c", path.join(this.folder, config), "-l", "info", ...workers];
     const place =
       handoverDir === undefined
         ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
@@ -117,9 +126,22 @@ export class GenerationStage implements AsyncDisposable {
     return Number(text.trim().split(": ")[1] ?? Number.NaN);
   }
 
-  load(): { readonly kept: SteadyClients; readonly short: SteadyClients } {
-    const kept = this.#owned.use(new SteadyClients(this.port, 8, { keepAlive: true }));
-    const short = { keepAlive: false, mayBeRefused: false };
+  /** Of the generations' sockets, in the kernel's table. */
+  namesBound(): readonly string[] {
+    const names = new RegExp(`@envoy_domain_socket\\w*_${this.baseId}\\d`, "g");
+    return [...new Set(readFileSync("/proc/net/unix", "utf8").match(names) ?? [])].sort();
+  }
+
+  /** What one generation binds. */
+  namesOf(epoch: number): readonly string[] {
+    const kinds = ["child", "parent", "sluice", "udp_child", "udp_parent"];
+    return kinds.map((kind) => `@envoy_domain_socket_${kind}_${this.baseId * 10 + epoch}`).sort();
+  }
+
+  /** `gapMs`: between a client's requests; without, they take all that there is. */
+  load(gapMs = 0): { readonly kept: SteadyClients; readonly short: SteadyClients } {
+    const kept = this.#owned.use(new SteadyClients(this.port, 8, { keepAlive: true, gapMs }));
+    const short = { keepAlive: false, mayBeRefused: false, gapMs };
     return { kept, short: this.#owned.use(new SteadyClients(this.port, 2, short)) };
   }
 

@@ -11,7 +11,8 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import { DescriptorSocket, closeDescriptors } from "../../shared/io/descriptor-socket.ts";
-import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
+import { type SocketHolder, holderWhile } from "../../shared/io/listen-sockets.ts";
+import { strerror } from "../../shared/io/syscalls.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { ChildLink, type ParentDuties } from "./child-link.ts";
 import type { HotRestartOptions } from "./hot-restart-options.ts";
@@ -19,7 +20,7 @@ import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
 import type { TakenService } from "./moves/connection-receiver.ts";
 import type { ConnectionSender } from "./moves/connection-sender.ts";
-import { MovesOffer, takeMoves } from "./moves/epoch-moves.ts";
+import { SiblingServer, dialSibling } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
@@ -55,6 +56,7 @@ interface BoundNames {
 }
 
 export class HotRestart implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent && !this.#isParentDrained);
   readonly #parts: HotRestartParts;
   readonly #bound: BoundNames;
   readonly #codec: MessageCodec;
@@ -62,10 +64,11 @@ export class HotRestart implements SocketTransfer, Disposable {
   readonly #parent: ParentLink | undefined;
   #watch: ParentWatch | undefined;
   #child: ChildLink | undefined;
-  #offer: MovesOffer | undefined;
+  #siblings: SiblingServer | undefined;
   /** Connections come by it for as long as the parent drains. */
-  #moves: Disposable | undefined;
+  #elder: Disposable | undefined;
   #isSucceeded = false;
+  #isParentDrained = false;
 
   private constructor(
     parts: HotRestartParts,
@@ -112,6 +115,12 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent !== undefined && !this.#parent.isLost;
   }
 
+  async whenAlone(): Promise<void> {
+    const { clock } = this.#parts;
+    while (this.#parent && !this.#parent.hasEnded)
+      await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
+  }
+
   /** The parent's sockets for one worker; with the last worker, those of workers that only the parent has. */
   async takeListenSockets(
     address: SocketAddress,
@@ -142,7 +151,8 @@ export class HotRestart implements SocketTransfer, Disposable {
   serveChild(duties: ParentDuties, give?: (taker: ConnectionSender) => void): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    if (give) this.#offer = MovesOffer.open(this.#movesName(0), options.socketMode, this.#parts);
+    if (give)
+      this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -176,7 +186,8 @@ export class HotRestart implements SocketTransfer, Disposable {
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
-    if (service) this.#moves = await takeMoves(this.#movesName(-1), service, this.#parts);
+    if (service) this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
+    this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
       ...parts,
@@ -195,7 +206,7 @@ export class HotRestart implements SocketTransfer, Disposable {
     duties: ParentDuties,
     give: ((taker: ConnectionSender) => void) | undefined,
   ): Promise<void> {
-    const taker = this.#offer?.taker;
+    const taker = this.#siblings?.taker;
     if (!taker || !give) return duties.drainListeners(child);
     await taker.whenMarked();
     // It may have died meanwhile, and all is taken back.
@@ -204,13 +215,13 @@ export class HotRestart implements SocketTransfer, Disposable {
     duties.drainListeners(child);
   }
 
-  #movesName(fromHere: 0 | -1): string {
-    return socketName(this.#bound.names, "moves", this.epoch + fromHere);
+  #siblingName(fromHere: 0 | -1): string {
+    return socketName(this.#bound.names, "sluice", this.epoch + fromHere);
   }
 
   [Symbol.dispose](): void {
-    this.#moves?.[Symbol.dispose]();
-    this.#offer?.[Symbol.dispose]();
+    this.#elder?.[Symbol.dispose]();
+    this.#siblings?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#child?.[Symbol.dispose]();
     for (const each of this.#bound.all) each[Symbol.dispose]();
@@ -283,7 +294,7 @@ function bindAs(
       continue;
     }
     for (const socket of bound) socket[Symbol.dispose]();
-    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option)`;
+    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option): '${name}': ${strerror(result.errno)}`;
   }
   const [parent, child, ...rest] = bound as [DescriptorSocket, DescriptorSocket];
   for (const socket of rest as DescriptorSocket[])

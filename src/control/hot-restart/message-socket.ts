@@ -17,8 +17,9 @@ import type { HotRestartMessage, MessageCodec } from "./message-codec.ts";
 const retryMs = 2;
 /** A peer that has not read for so long is not waited for any more. */
 const sendMsMax = 5_000;
-/** Between two warnings. */
-const quietMs = 1_000;
+/** Warnings in so much time at most: a sender of garbage must not fill the log. */
+const warningsMax = 16;
+const warningsMs = 1_000;
 
 /** `pid`: the sender's. */
 export type HandleMessage = (
@@ -41,7 +42,7 @@ export class MessageSocket implements Disposable {
   readonly #frames = new FrameReader();
   #sending: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  #quietUntilMs: number | undefined;
+  #warnings = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(socket: DescriptorSocket, parts: MessageSocketParts) {
     this.#socket = socket;
@@ -112,12 +113,11 @@ export class MessageSocket implements Disposable {
     handle(codec.empty(), [], sender.pid);
   }
 
-  /** Of many in a row, the first tells as much as all. */
   #sayRefused(reason: string): void {
     const { clock, log } = this.#parts;
     const now = clock.now();
-    if (this.#quietUntilMs !== undefined && now < this.#quietUntilMs) return;
-    this.#quietUntilMs = now + quietMs;
+    if (now >= this.#warnings.sinceMs + warningsMs) this.#warnings = { sinceMs: now, count: 0 };
+    if (++this.#warnings.count > warningsMax) return;
     log.warning(`hot restart: refused a message: ${reason}`);
   }
 }

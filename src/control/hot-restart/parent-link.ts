@@ -57,6 +57,12 @@ export class ParentLink {
     return this.#isLost;
   }
 
+  /** Asked for now, or lost already. */
+  get hasEnded(): boolean {
+    const { socket, name } = this.#parts;
+    return this.#isLost || !socket.isThere(name);
+  }
+
   /** Whether anybody is there. */
   async test(): Promise<boolean> {
     const { socket, codec, name } = this.#parts;

@@ -13,8 +13,8 @@ export interface HotRestartNames {
 /** Names are used again after as many epochs: that many generations can live. */
 const generationsMax = 3;
 
-/** `moves` is ours alone: where connections are taken from (`moves/epoch-moves.ts`). */
-export type HotRestartRole = "parent" | "child" | "moves";
+/** `sluice` is ours alone (`moves/sibling-stream.ts`). */
+export type HotRestartRole = "parent" | "child" | "sluice";
 
 export function socketName(names: HotRestartNames, role: HotRestartRole, epoch: number): string {
   return `${names.socketPath}_${role}_${names.baseId * 10 + (epoch % generationsMax)}`;

@@ -43,6 +43,8 @@ export type BindResult =
       readonly socket: BoundSocket;
       /** Of the generation before, for workers that this one does not have: bound to the same address. */
       readonly others?: readonly BoundSocket[];
+      /** It was not made here, and has other options than were asked for. */
+      readonly isOutdated?: boolean;
     }
   /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
   | { readonly ok: false; readonly error: string };
@@ -105,6 +107,8 @@ interface Entry {
   readonly options: BindOptions;
   readonly sockets: readonly BoundSocket[];
   readonly leases: Map<SocketLease, SocketOwner>;
+  /** Taken from another process, with other options. */
+  readonly isOutdated: boolean;
   isListening: boolean;
 }
 
@@ -152,7 +156,8 @@ export class ListenerSockets {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, kind: "unbound", error: entry };
       }
-      if (known && !isDeepStrictEqual(entry.options, options)) outdated.push(address);
+      const hasOthers = known ? !isDeepStrictEqual(entry.options, options) : entry.isOutdated;
+      if (hasOthers) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -192,6 +197,7 @@ export class ListenerSockets {
   async #open(key: string, address: SocketAddress, options: BindOptions): Promise<Entry | string> {
     const count = options.reusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
+    let isOutdated = false;
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
       const target = sockets[0]?.ref.localAddress ?? address;
@@ -201,8 +207,16 @@ export class ListenerSockets {
         return result.error;
       }
       sockets.push(result.socket, ...(result.others ?? []));
+      isOutdated ||= result.isOutdated === true;
     }
-    const entry: Entry = { key, options, sockets, leases: new Map(), isListening: false };
+    const entry: Entry = {
+      key,
+      options,
+      sockets,
+      leases: new Map(),
+      isOutdated,
+      isListening: false,
+    };
     this.#entries.set(key, entry);
     return entry;
   }

@@ -187,13 +187,17 @@ export function bindOrTake(
 ): BindSocket {
   return async (address, options, worker) => {
     const open = () => listenSockets.openListenSocket(address, options);
-    const adopt = listenSockets.adoptListenSocket;
+    const { adoptListenSocket: adopt, hasOtherOptions } = listenSockets;
     const isNamed = address.kind === "pipe" || address.port !== 0;
     if (!transfer?.hasParent || !adopt || !isNamed) return open();
     const isLast = !options.reusePort || worker === concurrency - 1;
     const taken = await transfer.takeListenSockets(address, worker, isLast);
     const [socket, ...others] = taken.map((fd) => adopt(fd, address, options));
-    return socket ? { ok: true, socket, others } : open();
+    if (!socket) return open();
+    // A listener that goes again before this process serves must not take the other's with it.
+    for (const each of [socket, ...others]) each.shareWith(transfer.parent);
+    const isOutdated = hasOtherOptions?.(socket.ref.handle, address, options) ?? false;
+    return { ok: true, socket, others, isOutdated };
   };
 }
 

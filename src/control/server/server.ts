@@ -158,6 +158,7 @@ export class Server {
       bootstrap: loaded.bootstrap,
       decoders: loaded.decoders,
       lifecycle: this.#lifecycle,
+      transfer: parts.hotRestart ?? parts.handover,
       log: main,
     });
   }

@@ -21,6 +21,10 @@ export function createEpollListenSockets(): ListenSockets {
   const area = new SystemArea();
   return {
     openListenSocket: (address, options) => Promise.resolve(open(area, address, options)),
+    hasOtherOptions: (fd, address, options) =>
+      valuesOf(address, options).some(
+        ([level, name, value]) => (area.getOption(fd, level, name) ?? value) !== value,
+      ),
     adoptListenSocket: (fd, address, options) => new EpollListenSocket(area, fd, address, options),
   };
 }
@@ -137,6 +141,34 @@ function applyBuiltIn(
   return failed || !setKeepAlive(area, fd, options.keepAlive)
     ? optionsFailed("prebind")
     : undefined;
+}
+
+/** What a socket that was made with the options says of itself: those that it can be asked for. */
+function valuesOf(
+  address: SocketAddress,
+  options: ListenSocketOptions,
+): readonly (readonly [level: number, name: number, value: number])[] {
+  const raw = options.socketOptions.flatMap(({ level, name, value, state }) =>
+    "int" in value && state !== "listening" && !isRounded(level, name)
+      ? [[level, name, value.int] as const]
+      : [],
+  );
+  if (address.kind === "pipe") return raw;
+  const isIpv6 = address.ip.includes(":");
+  const [level, freebind, transparent] = isIpv6
+    ? [linux.IPPROTO_IPV6, linux.IPV6_FREEBIND, linux.IPV6_TRANSPARENT]
+    : [linux.IPPROTO_IP, linux.IP_FREEBIND, linux.IP_TRANSPARENT];
+  return [
+    [level, freebind, Number(options.freebind)],
+    [level, transparent, Number(options.transparent)],
+    [linux.SOL_SOCKET, linux.SO_KEEPALIVE, Number(options.keepAlive !== undefined)],
+    ...raw,
+  ];
+}
+
+/** The kernel keeps another number than it was told (socket(7)). */
+function isRounded(level: number, name: number): boolean {
+  return level === linux.SOL_SOCKET && (name === linux.SO_SNDBUF || name === linux.SO_RCVBUF);
 }
 
 /** On a listening socket, for what is accepted there (tcp(7)). */

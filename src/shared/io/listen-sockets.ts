@@ -42,6 +42,14 @@ export interface SocketHolder {
   readonly isThere: boolean;
 }
 
+export function holderWhile(isThere: () => boolean): SocketHolder {
+  return {
+    get isThere() {
+      return isThere();
+    },
+  };
+}
+
 export interface OwnedListenSocket {
   /** The address is the one really bound: port 0 has become a port. */
   readonly ref: ListenSocketRef;
@@ -78,6 +86,12 @@ export interface ListenSockets {
     address: SocketAddress,
     options: ListenSocketOptions,
   ): Promise<OpenListenSocketResult>;
+  /** Whether a socket that another process has passed was made with other options; it keeps them. */
+  readonly hasOtherOptions?: (
+    fd: number,
+    address: SocketAddress,
+    options: ListenSocketOptions,
+  ) => boolean;
   /** Takes a listening socket that another process has passed; undefined where descriptors cannot be. */
   readonly adoptListenSocket?: (
     fd: number,

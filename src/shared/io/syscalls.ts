@@ -163,6 +163,8 @@ export const linux = {
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_ERROR: 4,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
   SO_KEEPALIVE: 9,
   SO_LINGER: 13,
   SO_ATTACH_FILTER: 26,

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { type Generation, GenerationStage } from "../../support/generation-stage.ts";
@@ -35,7 +34,7 @@ test("a child that is killed at any message leaves its parent serving", onLinux,
   await using stage = await GenerationStage.start();
   const parent = stage.launch(0);
   await stage.serves(parent, 0);
-  const { kept, short } = stage.load();
+  const { kept, short } = stage.load(5);
   const descriptors = heldDescriptors(pidOf(parent));
   for (const [diesAt, isAnswered] of childDeaths) {
     const where = `${diesAt}, ${isAnswered ? "answered" : "not answered"}`;
@@ -47,7 +46,7 @@ test("a child that is killed at any message leaves its parent serving", onLinux,
       `the parent serves after a death at ${where}`,
     );
     await stage.serves(parent, 0);
-    assert.deepEqual(namesBound(stage), namesOf(stage, 0), where);
+    assert.deepEqual(stage.namesBound(), stage.namesOf(0), where);
   }
   // What is just being closed under load counts now and then.
   await until(() => heldDescriptors(pidOf(parent)) <= descriptors, "no descriptor is left over");
@@ -87,7 +86,7 @@ test("a parent that is killed at any message leaves a child that serves", onLinu
     assert.equal(await response.text(), "fine", where);
     child.process.kill("SIGKILL");
     await child.exit;
-    assert.deepEqual(namesBound(stage), [], where);
+    assert.deepEqual(stage.namesBound(), [], where);
   }
 });
 
@@ -103,15 +102,4 @@ function play(stage: GenerationStage, part: Omit<MortalPart, "baseId" | "port">)
 function pidOf({ process: { pid } }: Generation): number {
   assert(pid !== undefined, "it has not started");
   return pid;
-}
-
-/** Of the generations' sockets, in the kernel's table. */
-function namesBound({ baseId }: GenerationStage): readonly string[] {
-  const names = new RegExp(`@envoy_domain_socket\\w*_${baseId}\\d`, "g");
-  return [...new Set(readFileSync("/proc/net/unix", "utf8").match(names) ?? [])].sort();
-}
-
-function namesOf({ baseId }: GenerationStage, epoch: number): readonly string[] {
-  const kinds = ["child", "parent", "udp_child", "udp_parent"];
-  return kinds.map((kind) => `@envoy_domain_socket_${kind}_${baseId * 10 + epoch}`).sort();
 }

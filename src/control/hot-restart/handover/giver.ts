@@ -15,7 +15,7 @@ import {
   descriptorsPerSendMax,
 } from "../../../shared/io/descriptor-stream.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
-import type { SocketHolder } from "../../../shared/io/listen-sockets.ts";
+import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { strerror } from "../../../shared/io/syscalls.ts";
 import {
   type HandoverParts,
@@ -142,11 +142,7 @@ export class HandoverGiver implements Disposable {
       );
     });
     const isThere = (): boolean => this.#state === giving || this.#state.kind === "given";
-    const sockets = this.#duties.sockets({
-      get isThere() {
-        return isThere();
-      },
-    });
+    const sockets = this.#duties.sockets(holderWhile(isThere));
     for (const frame of framesOf(sockets)) {
       const error = await sendAll(stream, frame.bytes, frame.descriptors, clock);
       if (error !== 0) return strerror(error);

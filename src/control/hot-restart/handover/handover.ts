@@ -14,6 +14,7 @@
  * serves by then; here the acknowledgement is the serving.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { type HandoverParts, prepareDir } from "./directory.ts";
 import { type GiverDuties, HandoverGiver } from "./giver.ts";
 import { HandoverTaker } from "./taker.ts";
@@ -21,6 +22,7 @@ import type { TakenService } from "../moves/connection-receiver.ts";
 import type { SocketTransfer } from "../socket-transfer.ts";
 
 export class Handover implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent);
   readonly #parts: HandoverParts;
   readonly #taker: HandoverTaker;
   #giver: HandoverGiver | undefined;
@@ -40,6 +42,10 @@ export class Handover implements SocketTransfer, Disposable {
 
   get hasParent(): boolean {
     return this.#taker.hasParent;
+  }
+
+  whenAlone(): Promise<void> {
+    return this.#taker.whenAlone();
   }
 
   takeListenSockets(

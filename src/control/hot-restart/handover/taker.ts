@@ -26,7 +26,6 @@ import { ConnectionReceiver, type TakenService } from "../moves/connection-recei
 import type { MoveMessage } from "../moves/move-messages.ts";
 import { type PassedSocket, MessageReader, socketsMax } from "./messages.ts";
 import { addressText } from "../socket-names.ts";
-import type { SocketTransfer } from "../socket-transfer.ts";
 
 export type TakerResult =
   | { readonly ok: true; readonly taker: HandoverTaker }
@@ -41,7 +40,7 @@ interface Received {
 /** Of what is awaited now; with the reason where it does not come. */
 type EndWait = (reason: string | undefined) => void;
 
-export class HandoverTaker implements SocketTransfer, Disposable {
+export class HandoverTaker implements Disposable {
   readonly #parts: HandoverParts;
   readonly #server: DescriptorServer;
   /** By role and address, for each of the old process's workers. */
@@ -52,6 +51,7 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   #stream: DescriptorStream | undefined;
   #caller: DescriptorStream | undefined;
   #wait: EndWait | undefined;
+  readonly #alone = Promise.withResolvers<void>();
   /** All sockets are there; what comes now are connections. */
   #isComplete = false;
   #isReleased = false;
@@ -80,6 +80,11 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   /** An old process serves, which would go on if this one ended. */
   get hasParent(): boolean {
     return this.#stream !== undefined && !this.#isReleased;
+  }
+
+  /** The old process has ended before it was asked to drain. */
+  whenAlone(): Promise<void> {
+    return this.#stream ? this.#alone.promise : Promise.resolve();
   }
 
   takeListenSockets(
@@ -258,6 +263,7 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   #lose(reason: string): void {
     this.#stream?.[Symbol.dispose]();
     this.#stream = undefined;
+    this.#alone.resolve();
     // Of a message that did not come to its end.
     if (this.#isComplete) closeDescriptors(this.#received.descriptors.splice(0));
     this.#end(reason);

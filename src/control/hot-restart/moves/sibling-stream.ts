@@ -1,6 +1,7 @@
 /**
- * Connections that move by epochs: over a stream of their own beside Envoy's datagrams, at a name that no Envoy has and none
- * calls. So an Envoy on either side never hears a word of it, and two Sluices say what they say by a directory, too.
+ * What generations say to each other by epochs that Envoy does not know, connections that move first of all: over a stream
+ * beside Envoy's datagrams, at a name that no Envoy has and none calls. So an Envoy on either side never hears a word of it,
+ * and two Sluices say what they say by a directory, too.
  */
 import type { Clock } from "../../../shared/common/clock.ts";
 import type { Logger } from "../../../shared/common/log.ts";
@@ -12,7 +13,7 @@ import { MessageReader } from "../handover/messages.ts";
 import { ConnectionReceiver, type TakenService } from "./connection-receiver.ts";
 import { ConnectionSender } from "./connection-sender.ts";
 
-export interface EpochMovesParts {
+export interface SiblingParts {
   readonly clock: Clock;
   readonly log: Logger;
   /** Of this process: whose peers are heard, besides the superuser's. */
@@ -20,26 +21,26 @@ export interface EpochMovesParts {
 }
 
 /** Where the next generation dials while this one serves. */
-export class MovesOffer implements Disposable {
-  readonly #parts: EpochMovesParts;
+export class SiblingServer implements Disposable {
+  readonly #parts: SiblingParts;
   readonly #server: DescriptorServer;
   #taker: ConnectionSender | undefined;
 
-  private constructor(server: DescriptorServer, parts: EpochMovesParts) {
+  private constructor(server: DescriptorServer, parts: SiblingParts) {
     this.#server = server;
     this.#parts = parts;
   }
 
   /** Undefined, and said in the log: connections stay. */
-  static open(name: string, mode: number, parts: EpochMovesParts): MovesOffer | undefined {
+  static open(name: string, mode: number, parts: SiblingParts): SiblingServer | undefined {
     const server = DescriptorServer.listen(name, mode);
     if (typeof server === "number") {
       parts.log.warning(`hot restart: no connection can move: '${name}': ${strerror(server)}`);
       return undefined;
     }
-    const offer = new MovesOffer(server, parts);
-    server.onStream((stream) => offer.#accept(stream));
-    return offer;
+    const siblings = new SiblingServer(server, parts);
+    server.onStream((stream) => siblings.#accept(stream));
+    return siblings;
   }
 
   /** The next generation, if it takes connections: an Envoy does not. */
@@ -64,10 +65,10 @@ export class MovesOffer implements Disposable {
 }
 
 /** Resolves when the parent knows whose connections are served on here. Undefined: it gives none. */
-export async function takeMoves(
+export async function dialSibling(
   name: string,
   service: TakenService,
-  { clock, log, uid }: EpochMovesParts,
+  { clock, log, uid }: SiblingParts,
 ): Promise<Disposable | undefined> {
   const stream = DescriptorStream.connect(name);
   if (typeof stream === "number") return undefined;
