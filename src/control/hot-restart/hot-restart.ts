@@ -147,12 +147,11 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. `give`: connections that can move; absent: they stay. */
-  serveChild(duties: ParentDuties, give?: (taker: ConnectionSender) => void): void {
+  /** From now on a next generation is answered. `give`: connections that can move, where it is a Sluice. */
+  serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    if (give)
-      this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -182,11 +181,11 @@ export class HotRestart implements SocketTransfer, Disposable {
   /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
-    service: TakenService | undefined,
+    service: TakenService,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
-    if (service) this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
+    this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
     this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
@@ -204,10 +203,10 @@ export class HotRestart implements SocketTransfer, Disposable {
   async #giveThenDrain(
     child: SocketHolder,
     duties: ParentDuties,
-    give: ((taker: ConnectionSender) => void) | undefined,
+    give: (taker: ConnectionSender) => void,
   ): Promise<void> {
     const taker = this.#siblings?.taker;
-    if (!taker || !give) return duties.drainListeners(child);
+    if (!taker) return duties.drainListeners(child);
     await taker.whenMarked();
     // It may have died meanwhile, and all is taken back.
     if (!child.isThere) return;

@@ -5,10 +5,10 @@
  */
 import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection } from "../../shared/drain/drain.ts";
-import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import type { ListenerErrors } from "./listener-errors.ts";
 import { stoppedReason } from "./listener-judge.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 import type { ListenerSets } from "./listener-sets.ts";
 import type { ListenerManagerStats } from "./listener-stats.ts";
 import type { ListenerWorkers } from "./listener-workers.ts";
@@ -53,11 +53,11 @@ export class AcceptStop {
     await this.#stopWhere(() => true);
   }
 
-  /** Until `resume`. What `holder` was not given is closed: who dials there shall be refused, not wait. */
-  async pause(holder: SocketHolder): Promise<void> {
+  /** Until `resume`. What is not kept is closed: who dials where nobody else listens shall be refused, not wait. */
+  async pause(keeps: (lease: SocketLease) => boolean): Promise<void> {
     this.#isPaused = true;
     await this.#parts.workers.pause(true);
-    await this.#stopWhere(({ sockets }) => !sockets.every((lease) => lease.isHeldBy(holder)));
+    await this.#stopWhere(({ sockets }) => !sockets.every(keeps));
   }
 
   async resume(): Promise<void> {

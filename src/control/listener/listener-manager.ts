@@ -12,7 +12,6 @@ import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
-import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { DecodedListener, ListenerDependency } from "../config/decoded-listener.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -29,6 +28,7 @@ import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
 import { type JudgeRules, judgeListener } from "./listener-judge.ts";
 import { ListenerPlanner } from "./listener-planner.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 import { ListenerSets } from "./listener-sets.ts";
 import { ListenerManagerStats } from "./listener-stats.ts";
 import {
@@ -205,9 +205,9 @@ export class ListenerManager {
     return this.#run(() => this.#stop.stop(direction));
   }
 
-  /** Stops accepting until `resumeListeners`: `holder` serves. Updates wait until then. */
-  pauseListeners(holder: SocketHolder): Promise<void> {
-    return this.#run(() => this.#stop.pause(holder));
+  /** Stops accepting until `resumeListeners`, as another process serves at what is kept. Updates wait until then. */
+  pauseListeners(keeps: (lease: SocketLease) => boolean): Promise<void> {
+    return this.#run(() => this.#stop.pause(keeps));
   }
 
   resumeListeners(): Promise<void> {

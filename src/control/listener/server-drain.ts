@@ -5,11 +5,11 @@
 import type { DrainId } from "../../shared/common/brand.ts";
 import type { DrainDirection, DrainPolicy, DrainStrategy } from "../../shared/drain/drain.ts";
 import { covers, type DrainManager } from "../../shared/drain/drain-manager.ts";
-import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { ListenerManager } from "./listener-manager.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 
 export interface ServerDrainContext {
   readonly pool: Pick<WorkerPool, "post">;
@@ -35,8 +35,8 @@ export interface DrainListenersOrder {
   /** In place of the process's. */
   readonly timeMs?: number | undefined;
   readonly strategy?: DrainStrategy | undefined;
-  /** The next generation, which serves: all stops so that it can begin again (`takeBack`). */
-  readonly heldFor?: SocketHolder;
+  /** Another generation serves at these: all stops so that it can begin again (`takeBack`). */
+  readonly keeps?: (lease: SocketLease) => boolean;
   /** By default the admin's. */
   readonly cause?: "admin" | "hot-restart";
 }
@@ -75,7 +75,7 @@ export class ServerDrain {
     const keepsAccepting = order.graceful || order.skipExit;
     const underWay = drainManager.isDraining(direction) ? this.#latest : undefined;
     const record = underWay ?? this.#begin(direction, order);
-    if (order.heldFor) await this.#hold(order.heldFor);
+    if (order.keeps) await this.#hold(order.keeps);
     else if (!keepsAccepting) await this.#stop(direction);
     return { record, isNew: underWay === undefined };
   }
@@ -156,10 +156,10 @@ export class ServerDrain {
     return record;
   }
 
-  async #hold(holder: SocketHolder): Promise<void> {
+  async #hold(keeps: (lease: SocketLease) => boolean): Promise<void> {
     // At once: the next generation may be gone before all workers have paused.
     this.#isHeld = true;
-    await this.#context.manager.pauseListeners(holder);
+    await this.#context.manager.pauseListeners(keeps);
     this.#isPaused = this.#isHeld;
   }
 

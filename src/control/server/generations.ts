@@ -19,6 +19,7 @@ import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
+import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
@@ -31,23 +32,26 @@ interface GenerationsParts {
   readonly clock: Clock;
 }
 
+/** Where this process listens, and what it does with connections of the one before. */
+interface OwnService {
+  readonly listeners: Pick<ListenerManager, "boundListeners">;
+  readonly moves: ConnectionMoves | undefined;
+}
+
 /** What the server does on its successor's word. */
 export interface Succession extends Pick<
   ParentDuties,
   "share" | "drainListeners" | "letGo" | "takeBack" | "terminate"
 > {
   closeAdmin(): Promise<void>;
-  /** To whoever takes over by epochs; absent: they stay. */
-  readonly giveConnections: ((taker: ConnectionSender) => void) | undefined;
+  /** Those that can move, to whoever takes over by epochs. */
+  giveConnections(taker: ConnectionSender): void;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
   drainAndEnd(successor: ConnectionSender): void;
 }
-
-/** No connection moves here. */
-const noService: TakenService = { marks: [], canServe: () => [], adopt: () => {} };
 
 export class Generations {
   readonly #hotRestart: HotRestart | undefined;
@@ -93,9 +97,9 @@ export class Generations {
   /** This process's workers serve: its parent closes its admin, which `openAdmin` opens here, and drains. */
   async succeed(
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
-    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
+    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
     const startS = await hotRestart?.takeAdmin();
@@ -115,7 +119,7 @@ export class Generations {
         merger.forgetGauges();
       },
     };
-    await hotRestart.drainParent(watching, moves && this.#serviceOf(moves));
+    await hotRestart.drainParent(watching, this.#serviceOf(service));
     return undefined;
   }
 
@@ -145,29 +149,32 @@ export class Generations {
       },
       terminate: () => succession.terminate(),
     };
-    this.#hotRestart?.serveChild(duties, succession.giveConnections);
+    this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
   }
 
   async #takeOver(
     handover: Handover,
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
     const isFirst = !this.#hadParent;
-    const refused = await handover.commit(moves ? this.#serviceOf(moves) : noService);
+    const refused = await handover.commit(this.#serviceOf(service));
     if (refused !== undefined || isFirst) return refused;
     return await openAdmin();
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf(moves: ConnectionMoves): TakenService {
-    const bound = moves.boundListeners();
+  #serviceOf({ listeners, moves }: OwnService): TakenService {
     return {
-      marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
-      canServe: (address, connections) => moves.canServe(address, connections),
+      marks: listeners.boundListeners().map(({ localAddress, hash }) => ({
+        address: addressText(localAddress),
+        // It listens there, but takes no connections: no listener is the same.
+        hash: moves ? hash : "",
+      })),
+      canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
       adopt: (address, connections) => {
         this.#stats.countMovedConnections(connections.length);
-        moves.adopt(address, connections);
+        moves?.adopt(address, connections);
       },
     };
   }

@@ -26,7 +26,7 @@ import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
-import { Generations, socketsToGive } from "./generations.ts";
+import { Generations } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
@@ -34,6 +34,7 @@ import type { ServerOptions } from "./options.ts";
 import { watchMain } from "./main-watch-thread.ts";
 import { ServerLifecycle } from "./server-phase.ts";
 import { ServerStats } from "./server-stats.ts";
+import { SuccessorDuties } from "./successor-duties.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
@@ -55,13 +56,6 @@ export interface ServerParts {
   readonly hotRestart: HotRestart | undefined;
   /** Undefined: nobody takes over by a directory. */
   readonly handover: Handover | undefined;
-}
-
-interface LastDrain {
-  readonly timeMs: number;
-  readonly cause?: "hot-restart";
-  /** Connections may be on their way to another process. */
-  readonly whenSettled?: () => Promise<void>;
 }
 
 export type ServerEnd =
@@ -87,6 +81,7 @@ export class Server {
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #generations: Generations;
+  readonly #duties: SuccessorDuties;
   #admin: AdminServer | undefined;
   #adminGrpc: AdminGrpcServer | undefined;
   readonly #ended = Promise.withResolvers<void>();
@@ -153,6 +148,7 @@ export class Server {
       loggerOf: log.loggerOf,
     });
     this.#generations = new Generations(parts, this.#slabs, this.#stats);
+    this.#duties = this.#createDuties();
     this.#initialization = new Initialization({
       plane: this.#plane,
       bootstrap: loaded.bootstrap,
@@ -233,53 +229,37 @@ export class Server {
 
   /** Takes over from the one before, if there is one, and is there for the one after. */
   async #joinGenerations(): Promise<string | undefined> {
-    const { listenerSockets, serverDrain, moves } = this.#plane;
-    const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
+    const refused = await this.#generations.succeed(() => this.#openAdmin(), this.#plane);
     if (refused !== undefined) return refused;
-    const settled = async (): Promise<void> => await moves?.settled();
-    this.#generations.awaitSuccessor({
-      share: (address, worker, child) => listenerSockets.share(address, worker, child)?.handle,
-      closeAdmin: () => this.#closeAdmin(),
+    this.#generations.awaitSuccessor(this.#duties);
+    return undefined;
+  }
+
+  #createDuties(): SuccessorDuties {
+    const { clock, log, options } = this.#parts;
+    return new SuccessorDuties({
+      plane: this.#plane,
+      clock,
+      log: log.loggerOf("main"),
+      handoverDrainMs: options.handover?.drainMs ?? 0,
       figures: () => ({
         allocatedBytes: memoryUse().allocated,
         connections: openConnections(this.#limits, this.#concurrency),
       }),
-      drainListeners: (child) => {
-        const order = { graceful: false, skipExit: false, inboundOnly: false };
-        void serverDrain.drainListeners({ ...order, heldFor: child, cause: "hot-restart" });
-      },
-      letGo: () => void serverDrain.letGo(),
-      takeBack: () => void this.#takeBack(),
-      terminate: () => void settled().then(() => this.end("a new generation serves")),
-      giveConnections: moves && ((taker) => moves.give(taker)),
-      sockets: (holder) => socketsToGive(listenerSockets, this.#admin, holder),
-      drainAndEnd: (successor) => {
-        moves?.give(successor);
-        this.#drainThenEnd({
-          timeMs: this.#parts.options.handover?.drainMs ?? 0,
-          cause: "hot-restart",
-          whenSettled: settled,
-        });
-      },
+      admin: () => this.#admin,
+      openAdmin: () => this.#openAdmin(),
+      closeAdmin: () => this.#closeAdmin(),
+      isEnding: () => this.#isEnding,
+      end: (reason) => this.end(reason),
     });
-    return undefined;
   }
 
-  /** The next generation is gone before its time. */
-  async #takeBack(): Promise<void> {
-    const log = this.#parts.log.loggerOf("main");
-    log.warning("the child process is gone: this one serves on");
-    await this.#plane.serverDrain.takeBack();
-    const refused = await this.#openAdmin();
-    if (refused !== undefined) log.error(refused);
-  }
-
-  #drainThenEnd(last: LastDrain = { timeMs: this.#parts.options.shutdownDrainMs }): void {
+  #drainThenEnd(): void {
     if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
     void this.#plane.shutdownDrain
-      .run(last.timeMs, last.cause)
-      .then(last.whenSettled)
+      .run(this.#parts.options.shutdownDrainMs)
+      .then(() => this.#duties.settled())
       .then(() => this.end("drained"));
   }
 

@@ -83,6 +83,11 @@ export class DescriptorStream implements Disposable {
     return { pid: view.getInt32(0, true), uid: view.getUint32(4, true) };
   }
 
+  /** By this side, or because the other's end was read. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** How many bytes were taken; below 0 the errno, negated: EAGAIN while the other does not read. */
   send(bytes: Uint8Array, descriptors: readonly number[] = []): number {
     assert(descriptors.length <= descriptorsPerSendMax, "too many descriptors at once");

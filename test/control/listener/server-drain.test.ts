@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SocketLease } from "../../../src/control/listener/listener-sockets.ts";
 import { ListenerHarness } from "../../support/listener-harness.ts";
 
 const plain = { graceful: false, skipExit: false, inboundOnly: false };
@@ -81,7 +82,11 @@ test("a drain of everything does not end early because inbound listeners alone h
 });
 
 const child = { isThere: true };
-const heldForChild = { ...plain, heldFor: child, cause: "hot-restart" as const };
+const heldForChild = {
+  ...plain,
+  keeps: (lease: SocketLease) => lease.isHeldBy(child),
+  cause: "hot-restart" as const,
+};
 
 test("what the next generation has is held, and accepts again when that is gone", async () => {
   const harness = await ListenerHarness.started();

@@ -2,8 +2,9 @@
  * The process that serves, waiting for the one that shall take over (MOSN: `reconfigure`'s old side).
  *
  *     idle ──dialed──▶ giving ──it serves──▶ given
- *       ▲                 │
- *       └── it is gone, late, or talks nonsense: nothing has happened
+ *       ▲                 │                    │
+ *       │                 └── it is gone, late, or talks nonsense: nothing has happened
+ *       └── it is gone, and this one has not ended yet: what was given is taken back
  *
  * What a newcomer would get wrong: sockets that were sent are taken from nobody. This process accepts on them until the new
  * one says that it serves, and for good if it never does.
@@ -27,6 +28,7 @@ import {
   servesByte,
   takeOverMsMax,
 } from "./directory.ts";
+import { isDeserted } from "./deserted.ts";
 import { type PassedSocket, encodeMessage, handoverVersion, socketsPerFrame } from "./messages.ts";
 import { ConnectionSender } from "../moves/connection-sender.ts";
 import { sendAll } from "../patient-sender.ts";
@@ -42,8 +44,12 @@ export interface GiverDuties {
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
-  /** The new process serves: stop accepting, finish what is under way, end. */
+  /** The new process serves: pause accepting, finish what is under way, end. */
   drainAndEnd(successor: ConnectionSender): void;
+  /** A third process serves: nothing is taken back any more. */
+  letGo(): void;
+  /** Nobody serves any more: accept again, with the admin. */
+  takeBack(): void;
 }
 
 /** What belongs to one try. */
@@ -61,7 +67,7 @@ type GiverState =
 export class HandoverGiver implements Disposable {
   readonly #parts: HandoverParts;
   readonly #duties: GiverDuties;
-  readonly #server: DescriptorServer;
+  #server: DescriptorServer;
   #state: GiverState = { kind: "idle" };
 
   private constructor(parts: HandoverParts, duties: GiverDuties, server: DescriptorServer) {
@@ -76,15 +82,20 @@ export class HandoverGiver implements Disposable {
     const server = DescriptorServer.listen(path, handoverSocketMode, takes);
     if (typeof server === "number") return `cannot bind '${path}': ${strerror(server)}`;
     const giver = new HandoverGiver(parts, duties, server);
-    server.onStream((stream) => {
-      void giver.#answer(stream).catch((error: unknown) => giver.#giveUp(String(error)));
-    });
+    giver.#listen(server);
     return giver;
   }
 
   [Symbol.dispose](): void {
     if (this.#state.kind !== "idle") this.#become({ kind: "idle" });
     this.#server[Symbol.dispose]();
+  }
+
+  #listen(server: DescriptorServer): void {
+    this.#server = server;
+    server.onStream((stream) => {
+      void this.#answer(stream).catch((error: unknown) => this.#giveUp(String(error)));
+    });
   }
 
   /** The one door: what belongs to a try that was given up ends with it. */
@@ -129,15 +140,20 @@ export class HandoverGiver implements Disposable {
     // Another one than has dialed may have put its socket there.
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
-    const successor = new ConnectionSender(stream, clock);
+    const successor = new ConnectionSender(stream, clock, () => this.#duties.letGo());
+    let finished = Promise.resolve();
     stream.onPiece((piece) => {
-      if (this.#state.kind === "given") return successor.read(piece);
+      if (this.#state.kind === "given") {
+        successor.read(piece);
+        if (piece.kind === "end") void finished.then(() => this.#return(peer.pid));
+        return;
+      }
       if (this.#state !== giving) return;
       if (piece.kind === "end") return this.#giveUp("it has ended before it served");
       closeDescriptors(piece.descriptors);
       if (piece.bytes[0] !== servesByte) return this.#giveUp("what it said is no acknowledgement");
       successor.read({ ...piece, bytes: piece.bytes.subarray(1), descriptors: [] });
-      void this.#finish(giving, stream, successor).catch((error: unknown) =>
+      finished = this.#finish(giving, stream, successor).catch((error: unknown) =>
         this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
@@ -163,7 +179,22 @@ export class HandoverGiver implements Disposable {
     await sendAll(stream, encodeMessage({ kind: "released" }), [], clock);
     log.info("hand-over: the new process serves");
     await successor.whenMarked();
-    this.#duties.drainAndEnd(successor);
+    // An empty process would end at once, and nobody be left.
+    if (!stream.isClosed) this.#duties.drainAndEnd(successor);
+  }
+
+  /** The line to process `pid`, which took over, has ended. */
+  async #return(pid: number): Promise<void> {
+    const { log, options } = this.#parts;
+    if (this.#state.kind !== "given") return;
+    if (!(await isDeserted(this.#parts, pid))) return this.#duties.letGo();
+    const path = reconfigPath(options);
+    const server = DescriptorServer.listen(path, handoverSocketMode);
+    if (typeof server === "number")
+      return log.error(`hand-over: not taken back: cannot bind '${path}': ${strerror(server)}`);
+    this.#become({ kind: "idle" });
+    this.#listen(server);
+    this.#duties.takeBack();
   }
 
   #giveUp(reason: string): void {

@@ -34,7 +34,9 @@ export type HandoverMessage =
     }
   | MoveMessage
   /** The directory is the new process's, and what was opened by name alone is free. */
-  | { readonly kind: "released" };
+  | { readonly kind: "released" }
+  /** The new process is being taken over from in turn: the old one takes nothing back any more. */
+  | { readonly kind: "succeeded" };
 
 export function encodeMessage(message: HandoverMessage): Uint8Array {
   const json = Buffer.from(JSON.stringify(message), "utf8");
@@ -80,6 +82,8 @@ function decode(bytes: Buffer): HandoverMessage | string {
   switch (value["kind"]) {
     case "released":
       return { kind: "released" };
+    case "succeeded":
+      return { kind: "succeeded" };
     case "sockets":
       return decodeSockets(value);
     default:

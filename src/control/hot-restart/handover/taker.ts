@@ -24,7 +24,7 @@ import {
 } from "./directory.ts";
 import { ConnectionReceiver, type TakenService } from "../moves/connection-receiver.ts";
 import type { MoveMessage } from "../moves/move-messages.ts";
-import { type PassedSocket, MessageReader, socketsMax } from "./messages.ts";
+import { type PassedSocket, MessageReader, encodeMessage, socketsMax } from "./messages.ts";
 import { addressText } from "../socket-names.ts";
 
 export type TakerResult =
@@ -117,6 +117,11 @@ export class HandoverTaker implements Disposable {
       this.#parts.log.warning("hand-over: the old process has not said that it drains");
     this.#isReleased = true;
     return undefined;
+  }
+
+  /** This process is being taken over from: the one before, if it drains yet, takes nothing back any more. */
+  succeeded(): void {
+    this.#stream?.send(encodeMessage({ kind: "succeeded" }));
   }
 
   /** Others may start here; sockets that nobody has taken are closed. Connections go on coming. */

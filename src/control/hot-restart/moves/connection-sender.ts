@@ -32,6 +32,7 @@ type Taken = ReadonlySet<number> | undefined;
 export class ConnectionSender {
   readonly #stream: DescriptorStream;
   readonly #clock: Clock;
+  readonly #onSucceeded: () => void;
   readonly #reader = new MessageReader();
   readonly #hashes = new Map<string, string>();
   readonly #marked = Promise.withResolvers<void>();
@@ -40,9 +41,11 @@ export class ConnectionSender {
   #onTaken: ((refused: Taken) => void) | undefined;
   #isLost = false;
 
-  constructor(stream: DescriptorStream, clock: Clock) {
+  /** `onSucceeded`: the other is taken over from in turn. */
+  constructor(stream: DescriptorStream, clock: Clock, onSucceeded: () => void = () => {}) {
     this.#stream = stream;
     this.#clock = clock;
+    this.#onSucceeded = onSucceeded;
   }
 
   read(piece: StreamPiece): void {
@@ -52,6 +55,7 @@ export class ConnectionSender {
     if (!read.ok) return this.#lose();
     for (const message of read.messages) {
       if (message.kind === "accepts") this.#mark(message);
+      if (message.kind === "succeeded") this.#onSucceeded();
       if (message.kind === "taken" && message.batch === this.#batch)
         this.#onTaken?.(new Set(message.refused));
     }

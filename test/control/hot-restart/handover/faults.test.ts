@@ -183,7 +183,13 @@ class Place implements AsyncDisposable {
   }
 
   giver() {
-    const seen = { drains: 0, adminsClosed: 0, hasSuccessor: (): boolean => false };
+    const seen = {
+      drains: 0,
+      letGo: 0,
+      takenBack: 0,
+      adminsClosed: 0,
+      hasSuccessor: (): boolean => false,
+    };
     const giver = this.modules.HandoverGiver.open(
       this.parts,
       {
@@ -194,6 +200,8 @@ class Place implements AsyncDisposable {
         },
         closeAdmin: () => Promise.resolve(void seen.adminsClosed++),
         drainAndEnd: () => void seen.drains++,
+        letGo: () => void seen.letGo++,
+        takeBack: () => void seen.takenBack++,
       },
       false,
     );
