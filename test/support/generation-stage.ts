@@ -143,7 +143,7 @@ export class GenerationStage implements AsyncDisposable {
 
   /** What one generation binds. */
   namesOf(epoch: number): readonly string[] {
-    const kinds = ["child", "parent", "udp_child", "udp_parent"];
+    const kinds = ["child", "parent", "sluice", "udp_child", "udp_parent"];
     return kinds.map((kind) => `@envoy_domain_socket_${kind}_${this.baseId * 10 + epoch}`).sort();
   }
 

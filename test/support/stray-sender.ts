@@ -14,7 +14,7 @@ export class StraySender {
 
   /** Abstract where it begins with `@`. */
   send(to: string, bytes: Uint8Array, descriptors: readonly number[] = []): void {
-    this.#area.setName(to, to.startsWith("@"));
+    this.#area.setName(to);
     const message = this.#area.outgoing(bytes, descriptors, true);
     if (sendmsg(this.#fd, message, linux.MSG_NOSIGNAL) < 0)
       throw new Error(`cannot send to ${to}: errno ${errno()}`);

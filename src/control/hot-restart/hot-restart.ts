@@ -18,6 +18,9 @@ import { ChildLink, type ParentDuties } from "./child-link.ts";
 import type { HotRestartOptions } from "./hot-restart-options.ts";
 import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
+import type { TakenService } from "./moves/connection-receiver.ts";
+import type { ConnectionSender } from "./moves/connection-sender.ts";
+import { SiblingServer, dialSibling } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
@@ -61,6 +64,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   readonly #parent: ParentLink | undefined;
   #watch: ParentWatch | undefined;
   #child: ChildLink | undefined;
+  #siblings: SiblingServer | undefined;
+  /** Connections come by it for as long as the parent drains. */
+  #elder: Disposable | undefined;
   #isSucceeded = false;
   #isParentDrained = false;
 
@@ -141,10 +147,11 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. */
-  serveChild(duties: ParentDuties): void {
+  /** From now on a next generation is answered. `give`: connections that can move, where it is a Sluice. */
+  serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -159,7 +166,7 @@ export class HotRestart implements SocketTransfer, Disposable {
         },
         drainListeners: (child) => {
           this.#isSucceeded = true;
-          duties.drainListeners(child);
+          void this.#giveThenDrain(child, duties, give);
         },
         takeBack: () => {
           this.#isSucceeded = false;
@@ -171,12 +178,14 @@ export class HotRestart implements SocketTransfer, Disposable {
     this.#child.start();
   }
 
-  /** Our workers serve: the parent drains, is asked for its stats, and ends when it is empty or late. */
+  /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
+    service: TakenService,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
+    this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
     this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
@@ -190,7 +199,28 @@ export class HotRestart implements SocketTransfer, Disposable {
     this.#watch.start();
   }
 
+  /** Connections move before they are told to go. */
+  async #giveThenDrain(
+    child: SocketHolder,
+    duties: ParentDuties,
+    give: (taker: ConnectionSender) => void,
+  ): Promise<void> {
+    const taker = this.#siblings?.taker;
+    if (!taker) return duties.drainListeners(child);
+    await taker.whenMarked();
+    // It may have died meanwhile, and all is taken back.
+    if (!child.isThere) return;
+    give(taker);
+    duties.drainListeners(child);
+  }
+
+  #siblingName(fromHere: 0 | -1): string {
+    return socketName(this.#bound.names, "sluice", this.epoch + fromHere);
+  }
+
   [Symbol.dispose](): void {
+    this.#elder?.[Symbol.dispose]();
+    this.#siblings?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#child?.[Symbol.dispose]();
     for (const each of this.#bound.all) each[Symbol.dispose]();

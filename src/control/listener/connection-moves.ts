@@ -11,6 +11,9 @@ import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import { limitLayout } from "../../shared/protocol/worker-init.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { BoundListener, ListenerManager } from "./listener-manager.ts";
 
@@ -20,13 +23,17 @@ const roundMsMax = 1_000;
 export interface ConnectionMovesContext {
   readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "concurrency">;
   readonly manager: Pick<ListenerManager, "boundListeners">;
+  readonly limits: Pick<SharedLimits, "subtract">;
   /** Undefined: there is no such cluster. */
   readonly hostsOf: (cluster: string) => readonly HostConfig[] | undefined;
   readonly clock: Clock;
 }
 
+type GivenConnections = Extract<WorkerEvent, { kind: "connectionsGiven" }>;
+
 /** The process that takes them. */
 export interface ConnectionTaker {
+  readonly isLost: boolean;
   /** What its listener at the address is; undefined: it has none, or takes no connections. */
   hashAt(address: SocketAddress): string | undefined;
   /** Those that are not its own: still open here. */
@@ -36,17 +43,33 @@ export interface ConnectionTaker {
   ): Promise<readonly MovedConnection[]>;
 }
 
-export interface Giving extends Disposable {
-  /** What workers have given by now is the other process's, or back. A process that ended before would cut it. */
-  settled(): Promise<void>;
+/** To one process; over when it is gone, or another takes its place. */
+interface Giving {
+  readonly taker: ConnectionTaker;
+  readonly addresses: ReadonlyMap<ListenerTag, SocketAddress>;
+  timer: Disposable | undefined;
+  everyMs: number;
 }
 
-export class ConnectionMoves {
+export class ConnectionMoves implements Disposable {
   readonly #context: ConnectionMovesContext;
+  readonly #subscription: Disposable;
+  #giving: Giving | undefined;
+  #sent: Promise<unknown> = Promise.resolve();
   #nextWorker = 0;
 
   constructor(context: ConnectionMovesContext) {
     this.#context = context;
+    this.#subscription = context.pool.subscribe({
+      onEvent: (worker, event) => {
+        if (event.kind === "connectionsGiven") this.#send(worker, event);
+      },
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#giving?.timer?.[Symbol.dispose]();
+    this.#subscription[Symbol.dispose]();
   }
 
   /** Whose connections this process could serve on. */
@@ -54,44 +77,47 @@ export class ConnectionMoves {
     return this.#context.manager.boundListeners();
   }
 
-  /** Until it is disposed. */
-  give(taker: ConnectionTaker): Giving {
-    const { pool, manager, clock } = this.#context;
+  /** For as long as the taker is there. */
+  give(taker: ConnectionTaker): void {
     // Where they are bound now: soon they are bound nowhere.
-    const bound = manager
-      .boundListeners()
-      .filter(({ localAddress, hash }) => taker.hashAt(localAddress) === hash);
+    const bound = this.boundListeners().filter(
+      ({ localAddress, hash }) => taker.hashAt(localAddress) === hash,
+    );
     const addresses = new Map(bound.map(({ tag, localAddress }) => [tag, localAddress]));
-    let sent: Promise<unknown> = Promise.resolve();
-    const subscription = pool.subscribe({
-      onEvent: (worker, event) => {
-        if (event.kind !== "connectionsGiven") return;
-        const { tag, connections } = event;
-        const address = addresses.get(tag);
-        const send = address ? taker.send(address, connections) : Promise.resolve(connections);
-        const returned = send.then((kept) => {
-          if (kept.length === 0) return;
-          pool.postTo(worker, { kind: "adoptConnections", tag, connections: kept, isReturn: true });
-        });
-        sent = Promise.all([sent, returned]);
-      },
+    this.#giving?.timer?.[Symbol.dispose]();
+    this.#giving = { taker, addresses, timer: undefined, everyMs: firstRoundMs };
+    this.#ask(this.#giving);
+  }
+
+  /** What workers have given by now is the other process's, or back. A process that ended before would cut it. */
+  async settled(): Promise<void> {
+    await this.#sent;
+  }
+
+  #ask(giving: Giving): void {
+    if (giving.taker.isLost) return;
+    const { pool, clock } = this.#context;
+    for (const tag of giving.addresses.keys()) pool.post({ kind: "giveConnections", tag });
+    giving.timer = clock.startTimer(giving.everyMs, () => this.#ask(giving));
+    giving.everyMs = Math.min(giving.everyMs * 2, roundMsMax);
+  }
+
+  #send(worker: number, { tag, connections, countedAt }: GivenConnections): void {
+    const { pool, limits } = this.#context;
+    const giving = this.#giving;
+    const address = giving?.addresses.get(tag);
+    const send =
+      giving && address ? giving.taker.send(address, connections) : Promise.resolve(connections);
+    const settled = send.then((kept) => {
+      const gone = connections.length - kept.length;
+      for (const index of [countedAt, limitLayout.acceptedConnections])
+        limits.subtract(index, gone);
+      // From one that is gone they may go to the next.
+      const stays = giving?.taker.isLost === false;
+      const back = { tag, connections: kept, countedAt, stays };
+      if (kept.length > 0) pool.postTo(worker, { kind: "adoptConnections", ...back });
     });
-    let everyMs = firstRoundMs;
-    let timer: Disposable;
-    const round = (): void => {
-      for (const [tag, address] of addresses)
-        if (taker.hashAt(address) !== undefined) pool.post({ kind: "giveConnections", tag });
-      timer = clock.startTimer(everyMs, round);
-      everyMs = Math.min(everyMs * 2, roundMsMax);
-    };
-    round();
-    return {
-      settled: async () => void (await sent),
-      [Symbol.dispose]: () => {
-        timer[Symbol.dispose]();
-        subscription[Symbol.dispose]();
-      },
-    };
+    this.#sent = Promise.all([this.#sent, settled]);
   }
 
   /** Of each whether there is a listener at the address; and of a TCP proxy the host that it is connected to. */
@@ -108,7 +134,8 @@ export class ConnectionMoves {
     for (let at = 0; at < connections.length; at += perWorker) {
       const some = connections.slice(at, at + perWorker);
       const worker = this.#nextWorker++ % pool.concurrency;
-      pool.postTo(worker, { kind: "adoptConnections", tag, connections: some, isReturn: false });
+      const command = { tag, connections: some, countedAt: undefined, stays: false };
+      pool.postTo(worker, { kind: "adoptConnections", ...command });
     }
   }
 

@@ -17,7 +17,10 @@ export interface ServerDrainContext {
   /** The root of the tree. */
   readonly drainManager: DrainManager;
   readonly drainDefaults: DrainPolicy;
-  readonly manager: Pick<ListenerManager, "stopListeners" | "pauseListeners" | "resumeListeners">;
+  readonly manager: Pick<
+    ListenerManager,
+    "stopListeners" | "pauseListeners" | "resumeListeners" | "hasTraffic"
+  >;
   /** Sets what the root's `isHealthCheckFailed` reads, and the server's phase. */
   readonly setHealthCheckFailed: (isFailed: boolean) => void;
 }
@@ -135,7 +138,9 @@ export class ServerDrain {
         }),
       // While it accepts, a moment without connections is not the end.
       mayEndEarly: () =>
-        this.#isPaused || (this.#stopped !== undefined && covers(this.#stopped, direction)),
+        // One that is offered to the next generation may come back.
+        (this.#isPaused && !this.#context.manager.hasTraffic) ||
+        (this.#stopped !== undefined && covers(this.#stopped, direction)),
       finish: async () => {
         if (order.graceful && !order.skipExit) await this.#stop(direction);
         return "kept";

@@ -121,10 +121,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     sources,
     runtime,
   };
+  const ended = [members.moves, reports, runtime, sources, tls, clusters, listeners, secrets];
   return Object.assign(members, {
     reports,
-    [Symbol.dispose]: () =>
-      disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
+    [Symbol.dispose]: () => disposeAll([...ended, drainManager]),
   });
 }
 
@@ -197,16 +197,17 @@ function createDrainOrders(
 
 /** Connections that another process takes, or gives. */
 function createMoves(
-  { pool, clock, options }: ControlPlaneParts,
+  { pool, limits, clock, options }: ControlPlaneParts,
   clusters: ClusterManager,
   manager: ListenerManager,
 ): ConnectionMoves | undefined {
   if (!options.movesConnections) return undefined;
-  return new ConnectionMoves({ pool, manager, clock, hostsOf: (name) => clusters.hosts(name) });
+  const hostsOf = (name: string) => clusters.hosts(name);
+  return new ConnectionMoves({ pool, manager, limits, clock, hostsOf });
 }
 
-function disposeAll(parts: readonly Disposable[]): void {
-  for (const part of parts) part[Symbol.dispose]();
+function disposeAll(parts: readonly (Disposable | undefined)[]): void {
+  for (const part of parts) part?.[Symbol.dispose]();
 }
 
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */

@@ -14,6 +14,7 @@ import type { OwnSocket } from "../hot-restart/handover/giver.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
+import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketSource, SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
@@ -46,6 +47,8 @@ export interface Succession extends Pick<
   "share" | "drainListeners" | "letGo" | "takeBack" | "terminate"
 > {
   closeAdmin(): Promise<void>;
+  /** Those that can move, to whoever takes over by epochs. */
+  giveConnections(taker: ConnectionSender): void;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
@@ -112,9 +115,9 @@ export class Generations {
     const refused = await openAdmin();
     if (refused !== undefined || !hotRestart?.hasParent) return refused;
     const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
-    await hotRestart.drainParent({
-      merge: (carried) => merger.merge(carried),
-      setParent: ({ connections, generation }) => {
+    const watching = {
+      merge: (carried: Parameters<StatMerger["merge"]>[0]) => merger.merge(carried),
+      setParent: ({ connections, generation }: ParentState) => {
         stats.setParentConnections(connections);
         if (generation > 0) this.#become(generation + 1);
       },
@@ -122,14 +125,15 @@ export class Generations {
         stats.setParentConnections(0);
         merger.forgetGauges();
       },
-    });
+    };
+    await hotRestart.drainParent(watching, this.#serviceOf(service));
     return undefined;
   }
 
   /** From now on a next generation is answered. */
   awaitSuccessor(succession: Succession): void {
     this.#handover?.awaitSuccessor(succession);
-    this.#hotRestart?.serveChild({
+    const duties: ParentDuties = {
       share: (address, worker, child) => succession.share(address, worker, child),
       shutdownAdmin: async () => {
         await succession.closeAdmin();
@@ -151,7 +155,8 @@ export class Generations {
         succession.takeBack();
       },
       terminate: () => succession.terminate(),
-    });
+    };
+    this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
   }
 
   async #takeOver(

@@ -318,7 +318,6 @@ export class Server {
     if (this.#lifecycle.phase !== "ending") this.#lifecycle.become("ending");
     const timedOut = Promise.withResolvers<void>();
     using _timer = this.#parts.clock.startTimer(shutdownMsMax, timedOut.resolve);
-    this.#duties[Symbol.dispose]();
     this.#plane[Symbol.dispose]();
     this.#pool.shutdown();
     await Promise.race([Promise.all([this.#closeAdmin(), this.#pool.exited]), timedOut.promise]);

@@ -9,7 +9,6 @@ import type { Logger } from "../../shared/common/log.ts";
 import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { OwnSocket } from "../hot-restart/handover/giver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
-import type { Giving } from "../listener/connection-moves.ts";
 import type { HandOverDrain } from "../listener/shutdown-drain.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { type Succession, socketsToGive } from "./generations.ts";
@@ -38,11 +37,12 @@ export interface SuccessorDutiesParts {
   readonly end: (reason: string) => void;
 }
 
-export class SuccessorDuties implements Succession, Disposable {
+export class SuccessorDuties implements Succession {
   readonly #parts: SuccessorDutiesParts;
   /** Another process serves. */
   #isSucceeded = false;
-  #handedOver: { readonly drain: HandOverDrain; readonly giving: Giving | undefined } | undefined;
+  /** By a directory. */
+  #handedOver: HandOverDrain | undefined;
 
   constructor(parts: SuccessorDutiesParts) {
     this.#parts = parts;
@@ -88,7 +88,7 @@ export class SuccessorDuties implements Succession, Disposable {
     const { plane, handoverDrainMs, service, end } = this.#parts;
     this.#isSucceeded = true;
     service?.notify("ready", `process ${pid} serves`, pid);
-    const giving = plane.moves?.give(successor);
+    plane.moves?.give(successor);
     // As it is now: it may be gone before all workers have paused.
     const kept = new Set(
       plane.listeners
@@ -99,7 +99,7 @@ export class SuccessorDuties implements Succession, Disposable {
     const drain = plane.shutdownDrain.handOver(handoverDrainMs, ({ localAddress }) =>
       kept.has(formatAddress(localAddress)),
     );
-    this.#handedOver = { drain, giving };
+    this.#handedOver = drain;
     void drain.whenOver.then(async (how) => {
       await this.settled();
       if (how === "ended") end("drained");
@@ -107,7 +107,7 @@ export class SuccessorDuties implements Succession, Disposable {
   }
 
   letGo(): void {
-    void (this.#handedOver?.drain ?? this.#parts.plane.serverDrain).letGo();
+    void (this.#handedOver ?? this.#parts.plane.serverDrain).letGo();
   }
 
   takeBack(): void {
@@ -115,17 +115,17 @@ export class SuccessorDuties implements Succession, Disposable {
     void this.#takeBack();
   }
 
+  giveConnections(taker: ConnectionSender): void {
+    this.#parts.plane.moves?.give(taker);
+  }
+
   terminate(): void {
-    this.#parts.end("a new generation serves");
+    void this.settled().then(() => this.#parts.end("a new generation serves"));
   }
 
   /** Connections that are on their way to another process are there, or back. */
   async settled(): Promise<void> {
-    await this.#handedOver?.giving?.settled();
-  }
-
-  [Symbol.dispose](): void {
-    this.#handedOver?.giving?.[Symbol.dispose]();
+    await this.#parts.plane.moves?.settled();
   }
 
   async #takeBack(): Promise<void> {
@@ -134,8 +134,7 @@ export class SuccessorDuties implements Succession, Disposable {
     service?.notify("ready", "serving again");
     const handedOver = this.#handedOver;
     this.#handedOver = undefined;
-    handedOver?.giving?.[Symbol.dispose]();
-    await (handedOver?.drain ?? plane.serverDrain).takeBack();
+    await (handedOver ?? plane.serverDrain).takeBack();
     for (let i = 0; !isEnding(); i++) {
       const refused = await openAdmin();
       if (refused === undefined) return;

@@ -53,7 +53,8 @@ export interface AcceptedDescriptor {
 /** Of a connection that comes from another process, or back from there. */
 export interface Arrival {
   readonly proxied: ProxiedConnection | undefined;
-  readonly isReturn: boolean;
+  /** It is not given again. */
+  readonly stays: boolean;
 }
 
 /** The listener, as its connections see it. */
@@ -209,7 +210,7 @@ export class ActiveConnection
 
   /** Calls when another process can serve it on, maybe at once: it is not ours any more then. May be asked again. */
   giveAway(give: (moved: MovedConnection) => void): void {
-    if (this.filterChain.transportSocket.kind === "tls" || this.#arrival?.isReturn === true) return;
+    if (this.filterChain.transportSocket.kind === "tls" || this.#arrival?.stays === true) return;
     const giveNow = (moved: MovedConnection): void => {
       this.#isGiven = true;
       give(moved);

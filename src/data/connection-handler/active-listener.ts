@@ -86,7 +86,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Where it is, bound or not. */
   readonly addresses: readonly SocketAddress[];
   readonly #environment: ListenerEnvironment;
-  readonly #sockets: readonly ListenSocketRef[];
+  #sockets: readonly ListenSocketRef[];
   /** In the order of the sockets; disposed while it does not accept. */
   #registrations: ListenRegistration[];
   readonly #connections = new Set<ActiveConnection>();
@@ -187,6 +187,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#environment.balancer.whenTaken(() => this.#whenServed(onStopped));
   }
 
+  /** After `stop`, on other sockets at the same addresses. */
+  reopen(sockets: readonly ListenSocketRef[]): void {
+    this.#isEmptying = false;
+    this.#sockets = sockets;
+    this.followAccepting();
+  }
+
   /** `chainIds`: undefined for the whole listener. */
   startDrain(start: DrainStart, chainIds: readonly string[] | undefined): void {
     const drain = new ActiveDrain(start, this.worker, (event) => this.#environment.post(event));
@@ -252,10 +259,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
-  adopt({ descriptor, proxied }: MovedConnection, isReturn: boolean): void {
-    this.#counters.acquire();
+  adopt(
+    { descriptor, proxied }: MovedConnection,
+    { countedAt, stays }: { readonly countedAt: number | undefined; readonly stays: boolean },
+  ): void {
+    if (countedAt === undefined) this.#counters.acquire();
     this.#environment.balancer.opened();
-    const accepted = { descriptor, facts: undefined, moved: { proxied, isReturn } };
+    const accepted = { descriptor, facts: undefined, moved: { proxied, stays } };
     if (this.#state.kind === "lazy") this.#keepWaiting(accepted, this.#state);
     else this.#open(accepted, this.#state.chains.config);
   }
@@ -338,7 +348,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
-    this.#release();
+    // Main counts it on until somebody has it.
+    if (connection.isGiven) this.#environment.balancer.closed();
+    else this.#release();
     if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
     this.#endIfEmpty();
   }

@@ -22,7 +22,7 @@ import {
   socket,
   watchReadable,
 } from "./syscalls.ts";
-import { MessageArea, type MessageSender, nameBytes } from "./message-area.ts";
+import { MessageArea, type MessageSender, isAbstract, nameBytes } from "./message-area.ts";
 import { SystemArea } from "./system-area.ts";
 
 /** Longest datagram that is sent or taken. */
@@ -83,7 +83,7 @@ export class DescriptorSocket implements Disposable {
   /** 0, or the errno: EAGAIN while the other's queue is full, ECONNREFUSED or ENOENT where nobody is. */
   send(to: string, bytes: Uint8Array, descriptor?: number): number {
     assert(bytes.length <= datagramBytesMax, "a datagram is too long");
-    if (!this.#area.setName(to, isAbstract(to))) return errnoOf.EINVAL;
+    if (!this.#area.setName(to)) return errnoOf.EINVAL;
     const descriptors = descriptor === undefined ? [] : [descriptor];
     const message = this.#area.outgoing(bytes, descriptors, true);
     const sent = sendmsg(this.#fd, message, linux.MSG_NOSIGNAL);
@@ -92,7 +92,7 @@ export class DescriptorSocket implements Disposable {
 
   /** Whether a socket is bound to `path`; nothing is sent. */
   isThere(path: string): boolean {
-    return this.#area.setName(path, isAbstract(path)) && this.#isAnswered();
+    return this.#area.setName(path) && this.#isAnswered();
   }
 
   [Symbol.dispose](): void {
@@ -105,7 +105,7 @@ export class DescriptorSocket implements Disposable {
   #bind(mode: number): number {
     new SystemArea().setOption(this.#fd, linux.SOL_SOCKET, linux.SO_PASSCRED, 1);
     const isFile = !isAbstract(this.#path);
-    if (!this.#area.setName(this.#path, !isFile)) return errnoOf.EINVAL;
+    if (!this.#area.setName(this.#path)) return errnoOf.EINVAL;
     const address = this.#area.nameAddress;
     if (bind(this.#fd, address, nameBytes) !== 0) {
       const error = errno();
@@ -129,10 +129,6 @@ export class DescriptorSocket implements Disposable {
     if (length < 0) return undefined;
     return { bytes: this.#area.data(length), ...this.#area.control(), isCut: this.#area.isCut };
   }
-}
-
-function isAbstract(path: string): boolean {
-  return path.startsWith("@");
 }
 
 /** Of descriptors that nobody wants. */

@@ -26,7 +26,7 @@ import {
   socket,
   watchReadable,
 } from "./syscalls.ts";
-import { MessageArea, nameBytes } from "./message-area.ts";
+import { MessageArea, isAbstract, nameBytes } from "./message-area.ts";
 
 /** The kernel takes 253 at once (SCM_MAX_FD). */
 export const descriptorsPerSendMax = 200;
@@ -135,7 +135,7 @@ export class DescriptorStream implements Disposable {
   }
 }
 
-/** Where others dial. Its file goes with it, unless another process has put its own there. */
+/** Where others dial. Its file, if it has one, goes with it, unless another process has put its own there. */
 export class DescriptorServer implements Disposable {
   readonly #fd: number;
   readonly #path: string;
@@ -152,17 +152,18 @@ export class DescriptorServer implements Disposable {
   }
 
   /**
-   * A file that nobody answers at is replaced; `takes`: one that somebody does, too. A number is the errno: EADDRINUSE
+   * `path` begins with `@` where it is abstract, and is of no file: `mode` is that of a file. A file that nobody answers at is replaced; `takes`: one that somebody does, too. A number is the errno: EADDRINUSE
    * where somebody answers.
    */
   static listen(path: string, mode: number, takes = false): DescriptorServer | number {
     const area = new MessageArea(sizes);
-    if (takes || isDead(path, area)) rmSync(path, { force: true });
+    const isFile = !isAbstract(path);
+    if (isFile && (takes || isDead(path, area))) rmSync(path, { force: true });
     if (!area.setName(path)) return errnoOf.EINVAL;
     const fd = socket(linux.AF_UNIX, linux.SOCK_STREAM | linux.SOCK_OURS, 0);
     if (fd < 0) return errno();
     if (bind(fd, area.nameAddress, nameBytes) === 0) {
-      if (chmod(path, mode) === 0 && listen(fd, backlog) === 0)
+      if ((!isFile || chmod(path, mode) === 0) && listen(fd, backlog) === 0)
         return new DescriptorServer(fd, path, area);
     }
     const error = errno();
@@ -190,7 +191,8 @@ export class DescriptorServer implements Disposable {
     this.#isClosed = true;
     this.#watch?.close();
     this.#watch = undefined;
-    if (inodeOf(this.#path) === this.#inode) rmSync(this.#path, { force: true });
+    if (this.#inode !== 0n && inodeOf(this.#path) === this.#inode)
+      rmSync(this.#path, { force: true });
     close(this.#fd);
   }
 }
@@ -210,5 +212,6 @@ function isDead(path: string, area: MessageArea): boolean {
 }
 
 function inodeOf(path: string): bigint {
+  if (isAbstract(path)) return 0n;
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
 }

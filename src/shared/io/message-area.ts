@@ -34,6 +34,11 @@ export interface ControlRead {
   readonly sender: MessageSender | undefined;
 }
 
+/** Of a name that begins with `@`: it is of no file, and gone with its socket. */
+export function isAbstract(path: string): boolean {
+  return path.startsWith("@");
+}
+
 export class MessageArea {
   readonly view: DataView;
   readonly #memory: Uint8Array;
@@ -73,14 +78,14 @@ export class MessageArea {
     return this.#name;
   }
 
-  /** False where it is too long. `isAbstract`: its first byte stands for a zero (unix(7)). */
-  setName(path: string, isAbstract = false): boolean {
+  /** False where it is too long. Of an abstract one the first byte stands for a zero (unix(7)). */
+  setName(path: string): boolean {
     const bytes = Buffer.from(path, "utf8");
     if (bytes.length >= pathBytes) return false;
     this.#memory.fill(0, this.#name, this.#name + nameBytes);
     this.view.setUint16(this.#name, linux.AF_UNIX, true);
     this.#memory.set(bytes, this.#name + 2);
-    if (isAbstract) this.view.setUint8(this.#name + 2, 0);
+    if (isAbstract(path)) this.view.setUint8(this.#name + 2, 0);
     return true;
   }
 

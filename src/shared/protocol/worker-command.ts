@@ -26,6 +26,7 @@ export type WorkerCommand =
   | UpdateFilterChains
   | ListenerConfigReply
   | StopListener
+  | ReopenListener
   | StartDrain
   | DrainConnections
   /** For all its connections. `tellsNow`: whoever was not told is; otherwise when each is told stays as it was. */
@@ -99,8 +100,10 @@ export type WorkerCommand =
       readonly kind: "adoptConnections";
       readonly tag: ListenerTag;
       readonly connections: readonly MovedConnection[];
+      /** Undefined: they come from another process. Otherwise they are back, and counted there (`connectionsGiven`). */
+      readonly countedAt: number | undefined;
       /** The other process does not take them: they are not given again. */
-      readonly isReturn: boolean;
+      readonly stays: boolean;
     }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };
@@ -214,6 +217,14 @@ export interface StopListener {
    * their queue is emptied, because a close from another thread comes late enough to reset connections.
    */
   readonly closing?: readonly number[];
+  readonly reply: ReplyId;
+}
+
+/** One that was stopped accepts again, on other sockets. */
+export interface ReopenListener {
+  readonly kind: "reopenListener";
+  readonly tag: ListenerTag;
+  readonly sockets: readonly ListenSocketRef[];
   readonly reply: ReplyId;
 }
 

@@ -31,6 +31,8 @@ export type WorkerEvent =
       readonly kind: "connectionsGiven";
       readonly tag: ListenerTag;
       readonly connections: readonly MovedConnection[];
+      /** Of the listener's connections: they are still counted there, so that nobody takes it for empty. */
+      readonly countedAt: number;
     }
   | { readonly kind: "log"; readonly record: LogRecord }
   /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */

@@ -61,6 +61,10 @@ export class ConnectionSender {
     }
   }
 
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** It has said which listeners it has, or does not say it. */
   async whenMarked(): Promise<void> {
     using _timer = this.#clock.startTimer(marksMsMax, this.#marked.resolve);
@@ -68,7 +72,7 @@ export class ConnectionSender {
   }
 
   hashAt(address: SocketAddress): string | undefined {
-    return this.#isLost ? undefined : this.#hashes.get(addressText(address));
+    return this.#hashes.get(addressText(address));
   }
 
   /** Those that are not the new process's: still open, and the caller's. */
