@@ -18,7 +18,6 @@ import {
   responseTrailersLogged,
 } from "./access-log/headers-used.ts";
 import { type FilterContext, HttpFilterChain } from "./filters/filter-chain.ts";
-import type { HttpFilters } from "./filters/http-filter.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
@@ -122,9 +121,9 @@ export class LiveConfig implements LiveFields {
   }
 
   /** What a request passes that is admitted to an upgrade, or asks for none; as in `upgrade.ts`. */
-  filtersFor(upgradeType: string): HttpFilters {
-    if (upgradeType === noUpgrade) return this.filters.current;
-    return (this.#upgradeFilters.get(upgradeType.toLowerCase()) ?? this.filters).current;
+  filtersFor(upgradeType: string): HttpFilterChain {
+    if (upgradeType === noUpgrade) return this.filters;
+    return this.#upgradeFilters.get(upgradeType.toLowerCase()) ?? this.filters;
   }
 
   requestBegan(): void {

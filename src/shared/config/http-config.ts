@@ -12,7 +12,7 @@ import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 /** Of a connection manager. */
 export interface ManagerUpgradeConfig extends UpgradeConfig {
   /** What asks for it passes these in place of the manager's; absent: it passes those. */
-  readonly filters?: readonly HttpFilterConfig[];
+  readonly filters?: readonly PlacedHttpFilter[];
 }
 
 export interface HttpConnectionManagerConfig {
@@ -22,7 +22,7 @@ export interface HttpConnectionManagerConfig {
     | { readonly kind: "inline"; readonly config: RouteConfig }
     | { readonly kind: "rds"; readonly name: string }
     | { readonly kind: "scoped"; readonly config: ScopedRoutesConfig };
-  readonly filters: readonly HttpFilterConfig[];
+  readonly filters: readonly PlacedHttpFilter[];
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "appendIfAbsent" | "passThrough";
   /** Empty: no `via`. */
@@ -109,6 +109,13 @@ export interface ClientCertConfig {
   };
 }
 
+export type PlacedHttpFilter = HttpFilterConfig & {
+  /** Under which routes turn it off, or on. Absent: they cannot. */
+  readonly filterName?: string;
+  /** `disabled`: off, unless a route turns it on. */
+  readonly isDisabled?: true;
+};
+
 export type HttpFilterConfig =
   | PlainHttpFilterConfig
   /** By ECDS: workers have it under its id (`setFilterConfig`), or the fallback; without any a request gets 500. */
@@ -160,6 +167,14 @@ export type PlainHttpFilterConfig =
       /** Of services, where all are counted apart. */
       readonly replacesDots: boolean;
     }
+  /** `envoy.filters.http.grpc_http1_bridge`. */
+  | {
+      readonly kind: "grpcHttp1Bridge";
+      /** `upgrade_protobuf_to_grpc`. */
+      readonly upgradesProtobuf: boolean;
+    }
+  /** `envoy.filters.http.grpc_web`. */
+  | { readonly kind: "grpcWeb" }
   /** Of a file that `--http-filter` names. */
   | {
       readonly kind: "module";

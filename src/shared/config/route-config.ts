@@ -19,6 +19,22 @@ export type OnDemandOverrides = readonly {
   readonly clusters: OnDemandClusters | undefined;
 }[];
 
+/** HTTP filters, by their names, that a route turns off, or on again. */
+export type FilterSwitches = readonly FilterSwitch[];
+
+export interface FilterSwitch {
+  readonly filter: string;
+  readonly isOn: boolean;
+  /** For a filter of `--http-filter`, in the place of its own; absent: it keeps that. */
+  readonly own?: ModuleConfig;
+}
+
+/** `kind: "module"` of HTTP filters. */
+export interface ModuleConfig {
+  readonly module: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
 export interface RouteConfig {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
@@ -27,6 +43,7 @@ export interface RouteConfig {
   readonly ignorePortInHostMatching: boolean;
   /** Absent: none. The same of virtual hosts and routes, of which the nearest counts. */
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
   /** By VHDS, beside `virtualHosts`; absent: they are not discovered. Names are unique, domains are over both. */
   readonly discovered?: readonly VirtualHost[];
 }
@@ -47,6 +64,7 @@ export interface VirtualHost {
   readonly responseHeaders: HeaderMutations;
   readonly requireTls: "none" | "externalOnly" | "all";
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface Route {
@@ -56,6 +74,7 @@ export interface Route {
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface RouteMatch {
@@ -163,6 +182,7 @@ export interface WeightedCluster {
   readonly weight: number;
   /** Nearer than the route's. */
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface RedirectAction {

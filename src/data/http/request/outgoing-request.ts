@@ -11,7 +11,9 @@ import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
 import type { UpstreamCluster, UpstreamHost, HostRequest } from "../../upstream/cluster-table.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "../http-context.ts";
-import { isGrpcRequest } from "../grpc.ts";
+import { FieldMap, noFields } from "../filters/field-map.ts";
+import { isGrpcType } from "../grpc.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
 import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
@@ -26,7 +28,6 @@ import { type WebSocketEnds, webSocketOf, type WebSocketRelay } from "../web-soc
 import type { ResponseWay } from "./response-way.ts";
 
 const noPreface = new Uint8Array(0);
-const grpcTimeout = new HeaderName("grpc-timeout");
 
 export class OutgoingRequest implements WebSocketEnds {
   isHead = false;
@@ -35,6 +36,8 @@ export class OutgoingRequest implements WebSocketEnds {
   /** What it asks for and may have, as in `upgrade.ts`. */
   upgradeType = noUpgrade;
   limits = noLimits;
+  /** What filters made of its fields, which the table has no more; undefined: the table has them. */
+  filteredFields: ExtraFields | undefined;
   /** Of a request whose route follows redirects. */
   trail: RedirectTrail | undefined;
   /** Of one that is told to go by a drain. */
@@ -83,6 +86,7 @@ export class OutgoingRequest implements WebSocketEnds {
   /** By the head that was parsed last. */
   begin(): void {
     this.forget();
+    this.filteredFields = undefined;
     this.limits = noLimits;
     this.upgradeType = noUpgrade;
     this.webSocket = undefined;
@@ -122,15 +126,23 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#facts = facts;
     if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
       this.#limit(action);
-    this.#hostRequest = hostRequestOf(cluster, this.#context.view, facts);
+    this.#hostRequest = hostRequestOf(cluster, facts, this.#fieldOf);
     this.#firstHost =
       action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
   }
 
   #limit(action: ClusterAction): void {
-    const { buffer, bytes } = this.#context.reactor.arena;
-    this.limits = requestLimits(action, isGrpcRequest(bytes), headerValue(buffer, grpcTimeout));
+    const isGrpc = isGrpcType(this.#fieldOf("content-type"));
+    this.limits = requestLimits(action, isGrpc, this.#fieldOf("grpc-timeout"));
   }
+
+  /** `name`: in lower case, maybe of a pseudo-header. */
+  readonly #fieldOf = (name: string): string | undefined => {
+    const { view } = this.#context;
+    if (name.startsWith(":")) return view.pseudoHeader(name);
+    if (this.filteredFields === undefined) return headerValue(view.buffer, new HeaderName(name));
+    return new FieldMap(this.filteredFields, noFields).get(name);
+  };
 
   /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
   send(start: number, end: number, isEnd: boolean): void {
