@@ -263,9 +263,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#finish();
   }
 
-  /** Its connection is told: only a WebSocket has a word for that. */
+  /** Its connection is told. */
   onDrain(drain: DrainStart): void {
-    this.#outgoing.webSocket?.goAway(drain);
+    this.#outgoing.onDrain(drain);
   }
 
   setResponseReading(on: boolean): void {
@@ -406,14 +406,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
-    // Filters see it once: when there is nothing left to wait for.
+    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
+    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
-    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
-    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;

@@ -2,6 +2,7 @@
  * A request on its way to its host: what was chosen for it, and how it is handed to the exchange. One a request object,
  * begun anew for each request.
  */
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
@@ -187,6 +188,17 @@ export class OutgoingRequest implements WebSocketEnds {
   }
 
   onUnanswered(): void {
+    this.#endTunnel();
+  }
+
+  /** Its connection is told: a WebSocket has a word for that, and a tunnel is TCP to whoever uses it. */
+  onDrain(drain: DrainStart): void {
+    this.webSocket?.goAway(drain);
+    if (drain.tcp === "spread" && this.#response.grantedType === connectType) this.#endTunnel();
+  }
+
+  /** In order: what was handed over still goes out, to both sides. */
+  #endTunnel(): void {
     this.#exchange.cancel();
     this.#owner.onResponseBody(0, 0, true);
   }

@@ -78,6 +78,11 @@ export class ResponseWay {
     return this.#isHeadSent;
   }
 
+  /** Of what was asked for beside an answer, and is granted; as in `upgrade.ts`. */
+  get grantedType(): string {
+    return this.#isHeadSent ? this.#framing.upgradeType : noUpgrade;
+  }
+
   /** The client will notice from the bytes where it breaks off. */
   get isFramed(): boolean {
     return !(this.#info.minorVersion === 0 && !this.#framing.isChunked);
