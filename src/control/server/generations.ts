@@ -17,7 +17,13 @@ import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts
 import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
-import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
+import { ElderListener } from "../hot-restart/reports/elder-listener.ts";
+import { ElderReports } from "../hot-restart/reports/elder-reports.ts";
+import type { ToldDrains, ToldStats } from "../hot-restart/reports/report-messages.ts";
+import { type CarriedNumbers, StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
+import type { DrainDesk } from "../listener/drain-desk.ts";
+import type { DrainsView } from "../listener/drain-view.ts";
+import type { ElderDrains } from "../listener/elder-drains.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
@@ -36,6 +42,12 @@ interface GenerationsParts {
 interface OwnService {
   readonly listeners: Pick<ListenerManager, "boundListeners">;
   readonly moves: ConnectionMoves | undefined;
+  readonly elderDrains: ElderDrains;
+}
+
+interface Figures {
+  readonly allocatedBytes: number;
+  readonly connections: number;
 }
 
 /** What the server does on its successor's word. */
@@ -46,7 +58,7 @@ export interface Succession extends Pick<
   closeAdmin(): Promise<void>;
   /** Those that can move, to whoever takes over by epochs. */
   giveConnections(taker: ConnectionSender): void;
-  figures(): { readonly allocatedBytes: number; readonly connections: number };
+  figures(): Figures;
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
@@ -58,6 +70,7 @@ export class Generations {
   readonly #handover: Handover | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
+  readonly #clock: Clock;
   #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
@@ -75,6 +88,7 @@ export class Generations {
     this.#hadParent = this.hasParent;
     this.#slabs = slabs;
     this.#stats = stats;
+    this.#clock = clock;
     this.#exporter = new StatExporter(slabs.store);
     this.#firstStartS = Math.floor(clock.wallTime() / 1000);
     stats.setGeneration({ epoch: hotRestart?.epoch ?? 0, generation: 1 });
@@ -101,25 +115,12 @@ export class Generations {
   ): Promise<string | undefined> {
     if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
-    const stats = this.#stats;
     const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
     // Also where the parent was lost on the way.
     const refused = await openAdmin();
     if (refused !== undefined || !hotRestart?.hasParent) return refused;
-    const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
-    const watching = {
-      merge: (carried: Parameters<StatMerger["merge"]>[0]) => merger.merge(carried),
-      setParent: ({ connections, generation }: ParentState) => {
-        stats.setParentConnections(connections);
-        if (generation > 0) this.#become(generation + 1);
-      },
-      onGone: () => {
-        stats.setParentConnections(0);
-        merger.forgetGauges();
-      },
-    };
-    await hotRestart.drainParent(watching, this.#serviceOf(service));
+    await hotRestart.drainParent(this.#parentFigures(), this.#serviceOf(service));
     return undefined;
   }
 
@@ -137,7 +138,7 @@ export class Generations {
         return {
           memoryAllocated: BigInt(allocatedBytes),
           numConnections: BigInt(connections),
-          ...this.#exporter.next(),
+          ...asIntegers(this.#exporter.next()),
         };
       },
       drainListeners: (child) => succession.drainListeners(child),
@@ -152,6 +153,43 @@ export class Generations {
     this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
   }
 
+  /** What a process that was taken over from tells its successor until it ends. */
+  reportTo(
+    sibling: ConnectionSender,
+    drains: Pick<DrainDesk, "list" | "subscribe">,
+    figures: Succession["figures"] | undefined,
+  ): ElderReports {
+    const exporter = new StatExporter(this.#slabs.store);
+    return new ElderReports({
+      sibling,
+      clock: this.#clock,
+      drains: () => byGeneration(drains.list(), this.#generation),
+      subscribe: (onChange) => drains.subscribe(onChange),
+      stats: figures && (() => this.#toldStats(exporter, figures())),
+    });
+  }
+
+  #toldStats(exporter: StatExporter, { connections }: Figures): ToldStats {
+    const about = { generation: this.#generation, startedS: this.#firstStartS };
+    return { ...exporter.next(), ...about, connections };
+  }
+
+  /** How the process before this one is, for as long as it is. */
+  #parentFigures() {
+    const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
+    return {
+      merge: (carried: CarriedNumbers) => merger.merge(carried),
+      setParent: ({ connections, generation }: ParentState) => {
+        this.#stats.setParentConnections(connections);
+        if (generation > 0) this.#become(generation + 1);
+      },
+      onGone: () => {
+        this.#stats.setParentConnections(0);
+        merger.forgetGauges();
+      },
+    };
+  }
+
   async #takeOver(
     handover: Handover,
     openAdmin: () => Promise<string | undefined>,
@@ -164,8 +202,23 @@ export class Generations {
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf({ listeners, moves }: OwnService): TakenService {
+  #serviceOf({ listeners, moves, elderDrains }: OwnService): TakenService {
+    const figures = this.#parentFigures();
+    const elder = new ElderListener({
+      onDrains: (generations) => elderDrains.tell(generations),
+      onStats: ({ startedS, ...told }) => {
+        if (startedS > 0) this.#firstStartS = Math.min(this.#firstStartS, startedS);
+        figures.merge(told);
+        figures.setParent(told);
+      },
+      onGone: () => {
+        elderDrains.gone();
+        // By epochs whoever asks it for its stats knows when it has ended.
+        if (this.#handover) figures.onGone();
+      },
+    });
     return {
+      elder,
       marks: listeners.boundListeners().map(({ localAddress, hash }) => ({
         address: addressText(localAddress),
         // It listens there, but takes no connections: no listener is the same.
@@ -184,6 +237,21 @@ export class Generations {
     this.#generation = generation;
     this.#stats.setGeneration({ epoch: this.#hotRestart?.epoch ?? 0, generation });
   }
+}
+
+/** The newest first, and of each what `list` has first. */
+function byGeneration({ drains }: DrainsView, own: number): readonly ToldDrains[] {
+  const groups = Map.groupBy(drains, ({ process_generation: elder }) => elder ?? own);
+  return [...groups]
+    .map(([generation, each]) => ({ generation, drains: each }))
+    .sort((a, b) => b.generation - a.generation);
+}
+
+/** As Envoy's messages have them. */
+function asIntegers({ counterDeltas, gauges }: CarriedNumbers) {
+  const integers = (numbers: Readonly<Record<string, number | bigint>>) =>
+    Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, BigInt(value)]));
+  return { counterDeltas: integers(counterDeltas), gauges: integers(gauges) };
 }
 
 /** Opens sockets, or takes them from the generation before where it has them. */

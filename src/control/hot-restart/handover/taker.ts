@@ -23,6 +23,7 @@ import {
   servesByte,
 } from "./directory.ts";
 import { ConnectionReceiver, type TakenService } from "../moves/connection-receiver.ts";
+import type { ElderListener } from "../reports/elder-listener.ts";
 import type { MoveMessage } from "../moves/move-messages.ts";
 import { type PassedSocket, MessageReader, encodeMessage, socketsMax } from "./messages.ts";
 import { addressText } from "../socket-names.ts";
@@ -56,6 +57,7 @@ export class HandoverTaker implements Disposable {
   #isComplete = false;
   #isReleased = false;
   #receiver: ConnectionReceiver | undefined;
+  #elder: ElderListener | undefined;
 
   private constructor(parts: HandoverParts, server: DescriptorServer) {
     this.#parts = parts;
@@ -109,6 +111,7 @@ export class HandoverTaker implements Disposable {
     if (!stream) return this.#otherServes();
     const receiver = new ConnectionReceiver(stream, this.#parts.clock, service);
     this.#receiver = receiver;
+    this.#elder = service.elder;
     stream.send(Uint8Array.of(servesByte));
     void receiver.mark();
     const late = await this.#await("it does not answer");
@@ -193,6 +196,7 @@ export class HandoverTaker implements Disposable {
         this.#receive(message);
         continue;
       }
+      if (message.kind === "drains" || message.kind === "stats") this.#elder?.hear(message);
       if (message.kind !== "sockets") continue;
       this.#total = Math.min(message.total, socketsMax);
       this.#received.sockets.push(...message.sockets);
@@ -269,6 +273,7 @@ export class HandoverTaker implements Disposable {
     this.#stream?.[Symbol.dispose]();
     this.#stream = undefined;
     this.#alone.resolve();
+    this.#elder?.gone();
     // Of a message that did not come to its end.
     if (this.#isComplete) closeDescriptors(this.#received.descriptors.splice(0));
     this.#end(reason);

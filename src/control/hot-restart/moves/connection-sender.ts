@@ -12,6 +12,7 @@ import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { type MovedConnection, descriptorsOf } from "../../../shared/protocol/moved-connection.ts";
 import { MessageReader, encodeMessage, socketsMax } from "../handover/messages.ts";
 import { sendAll } from "../patient-sender.ts";
+import type { ReportMessage } from "../reports/report-messages.ts";
 import { addressText } from "../socket-names.ts";
 import {
   type MoveMessage,
@@ -81,6 +82,17 @@ export class ConnectionSender {
     connections: readonly MovedConnection[],
   ): Promise<readonly MovedConnection[]> {
     const sent = this.#sending.then(() => this.#sendNow(address, connections));
+    this.#sending = sent;
+    return sent;
+  }
+
+  /** Between batches. Nothing happens where the other is lost. */
+  tell(message: ReportMessage): Promise<void> {
+    const sent = this.#sending.then(async () => {
+      if (this.#isLost) return;
+      const error = await sendAll(this.#stream, encodeMessage(message), [], this.#clock);
+      if (error !== 0) this.#lose();
+    });
     this.#sending = sent;
     return sent;
   }

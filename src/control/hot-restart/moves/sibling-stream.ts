@@ -81,16 +81,21 @@ export async function dialSibling(
   const reader = new MessageReader();
   const descriptors: number[] = [];
   stream.onPiece((piece) => {
-    if (piece.kind === "end") return closeDescriptors(descriptors.splice(0));
+    if (piece.kind === "end") {
+      closeDescriptors(descriptors.splice(0));
+      return service.elder.gone();
+    }
     descriptors.push(...piece.descriptors);
     const read = reader.read(piece.bytes);
     if (!read.ok) {
       log.warning(`hot restart: no more connections are taken: ${read.reason}`);
       closeDescriptors(descriptors.splice(0));
-      return stream[Symbol.dispose]();
+      stream[Symbol.dispose]();
+      return service.elder.gone();
     }
     for (const message of read.messages)
-      if (message.kind === "connections")
+      if (message.kind === "drains" || message.kind === "stats") service.elder.hear(message);
+      else if (message.kind === "connections")
         void receiver
           .receive(message, descriptors.splice(0))
           .catch((error: unknown) => log.error(`hot restart: ${String(error)}`));
