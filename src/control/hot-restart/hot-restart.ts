@@ -20,16 +20,18 @@ import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
 import type { TakenService } from "./moves/connection-receiver.ts";
 import type { ConnectionSender } from "./moves/connection-sender.ts";
-import { SiblingServer, dialSibling } from "./moves/sibling-stream.ts";
+import { SiblingServer, dialSibling, epochAt } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
 import type { SocketTransfer } from "./socket-transfer.ts";
-import { type HotRestartNames, addressText, socketName } from "./socket-names.ts";
+import { type HotRestartNames, addressText, generationsMax, socketName } from "./socket-names.ts";
 
 /** A parent that starts together with its child may be later. */
 const findTriesMax = 10;
 const findEveryMs = 200;
+/** For a process to end whose time is over. */
+const shutdownGraceMs = 10_000;
 /** Base ids that are tried before it is given up. */
 const dynamicTriesMax = 16;
 /** No Envoy has more workers. */
@@ -87,6 +89,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   static async open(parts: HotRestartParts): Promise<HotRestartResult> {
     const { options, log } = parts;
     const codec = new MessageCodec(parts.protos);
+    await whenNameless(parts);
     const bound = bindNames(parts, codec);
     if (typeof bound === "string") return { ok: false, error: bound };
     const parent = options.epoch === 0 ? undefined : linkTo(parts, bound, codec);
@@ -142,6 +145,12 @@ export class HotRestart implements SocketTransfer, Disposable {
     return taken;
   }
 
+  /** Before anything is asked of the parent: another Sluice knows then whom it has before it. */
+  async greet(service: TakenService): Promise<void> {
+    if (this.hasParent)
+      this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
+  }
+
   /** The parent's admin closes; when the first generation started, in seconds since 1970. */
   async takeAdmin(): Promise<number | undefined> {
     return this.#parent?.shutdownAdmin();
@@ -151,7 +160,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options, this.#parts);
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -160,13 +169,18 @@ export class HotRestart implements SocketTransfer, Disposable {
       duties: {
         ...duties,
         shutdownAdmin: async () => {
-          // Names are used again after three epochs: the one before the last must go (Envoy does the same).
-          await this.#watch?.terminateNow("a third generation has started");
+          // Names are used again after three epochs. A Sluice waits for them, an Envoy wants them at once.
+          if (!this.#siblings?.taker)
+            await this.#watch?.terminateNow("a third generation has started");
           return duties.shutdownAdmin();
         },
         drainListeners: (child) => {
           this.#isSucceeded = true;
           void this.#giveThenDrain(child, duties, give);
+        },
+        terminate: () => {
+          const ended = this.#watch?.terminateNow("its successor ends") ?? Promise.resolve();
+          void ended.then(() => duties.terminate());
         },
         takeBack: () => {
           this.#isSucceeded = false;
@@ -181,11 +195,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
-    service: TakenService,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
-    this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
     this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
@@ -254,6 +266,22 @@ function whyNotStart(
   if (isParentThere) return new SharedSegment(names.baseId).mismatch();
   if (skipsOnNoParent) return undefined;
   return `no parent answers at ${socketName(names, "parent", epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
+}
+
+/** As many generations can live as there are names: one more waits for the first of them, which may still drain. */
+async function whenNameless(parts: HotRestartParts): Promise<void> {
+  const { options, clock, log } = parts;
+  const { baseId, socketPath, epoch, parentShutdownMs } = options;
+  if (baseId === "dynamic" || epoch < generationsMax) return;
+  const name = socketName({ socketPath, baseId }, "sluice", epoch);
+  const before = epoch - generationsMax;
+  const deadline = clock.now() + parentShutdownMs + shutdownGraceMs;
+  let isTold = false;
+  while ((await epochAt(name, parts)) === before && clock.now() < deadline) {
+    if (!isTold) log.info(`hot restart: waiting for the process of epoch ${before} to end`);
+    isTold = true;
+    await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
+  }
 }
 
 function bindNames(parts: HotRestartParts, codec: MessageCodec): BoundNames | string {

@@ -77,6 +77,7 @@ export class Generations {
   /** At the start: this one's admin waits for that. */
   readonly #hadParent: boolean;
   #generation = 1;
+  #parentConnections = 0;
 
   constructor(
     { hotRestart, handover, clock }: GenerationsParts,
@@ -115,12 +116,13 @@ export class Generations {
   ): Promise<string | undefined> {
     if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
+    await hotRestart?.greet(this.#serviceOf(service));
     const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
     // Also where the parent was lost on the way.
     const refused = await openAdmin();
     if (refused !== undefined || !hotRestart?.hasParent) return refused;
-    await hotRestart.drainParent(this.#parentFigures(), this.#serviceOf(service));
+    await hotRestart.drainParent(this.#parentFigures());
     return undefined;
   }
 
@@ -137,7 +139,8 @@ export class Generations {
         const { allocatedBytes, connections } = succession.figures();
         return {
           memoryAllocated: BigInt(allocatedBytes),
-          numConnections: BigInt(connections),
+          // Whoever is before this one is kept for as long as it has any, and this one for its sake.
+          numConnections: BigInt(connections + this.#parentConnections),
           ...asIntegers(this.#exporter.next()),
         };
       },
@@ -171,7 +174,7 @@ export class Generations {
 
   #toldStats(exporter: StatExporter, { connections }: Figures): ToldStats {
     const about = { generation: this.#generation, startedS: this.#firstStartS };
-    return { ...exporter.next(), ...about, connections };
+    return { ...exporter.next(), ...about, connections: connections + this.#parentConnections };
   }
 
   /** How the process before this one is, for as long as it is. */
@@ -180,14 +183,19 @@ export class Generations {
     return {
       merge: (carried: CarriedNumbers) => merger.merge(carried),
       setParent: ({ connections, generation }: ParentState) => {
-        this.#stats.setParentConnections(connections);
+        this.#setParentConnections(connections);
         if (generation > 0) this.#become(generation + 1);
       },
       onGone: () => {
-        this.#stats.setParentConnections(0);
+        this.#setParentConnections(0);
         merger.forgetGauges();
       },
     };
+  }
+
+  #setParentConnections(count: number): void {
+    this.#parentConnections = count;
+    this.#stats.setParentConnections(count);
   }
 
   async #takeOver(

@@ -5,7 +5,11 @@ import path from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { DrainView } from "../../../src/control/listener/drain-view.ts";
-import { GenerationStage, type LaunchOptions } from "../../support/generation-stage.ts";
+import {
+  type Generation,
+  GenerationStage,
+  type LaunchOptions,
+} from "../../support/generation-stage.ts";
 import { get } from "../../support/http-client.ts";
 import { LastingStream, webSocketOpening } from "../../support/lasting-stream.ts";
 import { until } from "../../support/until.ts";
@@ -63,6 +67,45 @@ for (const how of ["epochs", "a directory"])
       "what it had open has gone with it",
     );
     assert.equal(await stage.stat("http.web.downstream_rq_total"), 6);
+  });
+
+for (const how of ["epochs", "a directory"])
+  test(`three generations live at once, each with its own drain, by ${how}`, onLinux, async () => {
+    await using stage = await GenerationStage.start();
+    const place: LaunchOptions =
+      how === "epochs" ? {} : { handoverDir: path.join(stage.folder, "handover"), endsAfterS: 20 };
+    const launched: Generation[] = [];
+    const held: LastingStream[] = [];
+    await using owned = new AsyncDisposableStack();
+    for (const number of [0, 1, 2]) {
+      const next = stage.launch(number, place);
+      launched.push(next);
+      await stage.serves(next, number);
+      const stream = owned.use(new LastingStream(stage.port, { opening: webSocketOpening }));
+      await until(() => stream.echoedBytes > 0, "it is open");
+      held.push(stream);
+    }
+    const drains = await until(async () => {
+      const elders = (await drainsOf(stage)).filter(
+        ({ process_generation: of, by_protocol: by }) => of !== null && by["websocket"],
+      );
+      return elders.length === 2 && elders;
+    }, "both drains are seen");
+    assert.deepEqual(new Set(drains.map(({ process_generation: of }) => of)), new Set([1, 2]));
+    assert.equal(launched[0]?.hasEnded, false);
+    const next = stage.launch(3, place);
+    if (how === "epochs")
+      await until(() => /waiting for the process of epoch 0/.test(next.log), "it waits for a name");
+    held[0]?.[Symbol.dispose]();
+    await launched[0]?.exit;
+    await stage.serves(next, 3);
+    assert.deepEqual(
+      held.map(({ cuts }) => cuts),
+      [0, 0, 0],
+    );
+    for (const stream of held) stream[Symbol.dispose]();
+    for (const generation of launched)
+      assert.deepEqual(await generation.exit, [0, null], generation.log);
   });
 
 async function drainsOf(stage: GenerationStage): Promise<readonly DrainView[]> {

@@ -27,6 +27,8 @@ export type WireConnection =
   | null;
 
 export type MoveMessage =
+  /** First of all, by epochs: whom one has dialled. */
+  | { readonly kind: "hello"; readonly epoch: number }
   /** Connections of which listeners the new process serves on: of those that are the same there. */
   | {
       readonly kind: "accepts";
@@ -62,6 +64,11 @@ export function fromWire(
 /** A text: why it is no such message. */
 export function decodeMove(value: JsonRecord): MoveMessage | string | undefined {
   switch (value["kind"]) {
+    case "hello": {
+      const { epoch } = value;
+      const isEpoch = isCount(epoch, Number.MAX_SAFE_INTEGER);
+      return isEpoch ? { kind: "hello", epoch } : "hello: no epoch";
+    }
     case "accepts":
       return decodeAccepts(value);
     case "connections":

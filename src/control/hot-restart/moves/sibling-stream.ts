@@ -8,8 +8,9 @@ import type { Logger } from "../../../shared/common/log.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { DescriptorServer, DescriptorStream } from "../../../shared/io/descriptor-stream.ts";
 import { strerror } from "../../../shared/io/syscalls.ts";
+import type { HotRestartOptions } from "../hot-restart-options.ts";
 import { isTrusted } from "../handover/directory.ts";
-import { MessageReader } from "../handover/messages.ts";
+import { MessageReader, encodeMessage } from "../handover/messages.ts";
 import { ConnectionReceiver, type TakenService } from "./connection-receiver.ts";
 import { ConnectionSender } from "./connection-sender.ts";
 
@@ -20,25 +21,34 @@ export interface SiblingParts {
   readonly uid: number;
 }
 
+/** For whoever is dialled to say which epoch it is. */
+const helloMsMax = 1_000;
+
 /** Where the next generation dials while this one serves. */
 export class SiblingServer implements Disposable {
   readonly #parts: SiblingParts;
+  readonly #hello: Uint8Array;
   readonly #server: DescriptorServer;
   #taker: ConnectionSender | undefined;
 
-  private constructor(server: DescriptorServer, parts: SiblingParts) {
+  private constructor(server: DescriptorServer, epoch: number, parts: SiblingParts) {
     this.#server = server;
     this.#parts = parts;
+    this.#hello = encodeMessage({ kind: "hello", epoch });
   }
 
   /** Undefined, and said in the log: connections stay. */
-  static open(name: string, mode: number, parts: SiblingParts): SiblingServer | undefined {
-    const server = DescriptorServer.listen(name, mode);
+  static open(
+    name: string,
+    { epoch, socketMode }: Pick<HotRestartOptions, "epoch" | "socketMode">,
+    parts: SiblingParts,
+  ): SiblingServer | undefined {
+    const server = DescriptorServer.listen(name, socketMode);
     if (typeof server === "number") {
       parts.log.warning(`hot restart: no connection can move: '${name}': ${strerror(server)}`);
       return undefined;
     }
-    const siblings = new SiblingServer(server, parts);
+    const siblings = new SiblingServer(server, epoch, parts);
     server.onStream((stream) => siblings.#accept(stream));
     return siblings;
   }
@@ -57,6 +67,7 @@ export class SiblingServer implements Disposable {
     const { peer } = stream;
     const isKnown = isTrusted(peer, uid);
     if (!isKnown) log.warning(`hot restart: refused user ${peer?.uid ?? "unknown"}`);
+    if (isKnown) stream.send(this.#hello);
     if (!isKnown || this.taker) return stream[Symbol.dispose]();
     const taker = new ConnectionSender(stream, clock);
     this.#taker = taker;
@@ -102,4 +113,26 @@ export async function dialSibling(
   });
   await receiver.mark();
   return stream;
+}
+
+/** Which epoch has the name; undefined: none, an Envoy, or nobody who says so. */
+export async function epochAt(
+  name: string,
+  { clock, uid }: SiblingParts,
+): Promise<number | undefined> {
+  const stream = DescriptorStream.connect(name);
+  if (typeof stream === "number") return undefined;
+  using _stream = stream;
+  if (!isTrusted(stream.peer, uid)) return undefined;
+  const said = Promise.withResolvers<number | undefined>();
+  using _timer = clock.startTimer(helloMsMax, () => said.resolve(undefined));
+  const reader = new MessageReader();
+  stream.onPiece((piece) => {
+    if (piece.kind === "end") return said.resolve(undefined);
+    closeDescriptors(piece.descriptors);
+    const read = reader.read(piece.bytes);
+    const hello = read.ok ? read.messages.find(({ kind }) => kind === "hello") : undefined;
+    said.resolve(hello?.kind === "hello" ? hello.epoch : undefined);
+  });
+  return await said.promise;
 }
