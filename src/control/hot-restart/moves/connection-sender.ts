@@ -52,6 +52,7 @@ export class ConnectionSender {
   read(piece: StreamPiece): void {
     if (piece.kind === "end") return this.#lose();
     closeDescriptors(piece.descriptors);
+    if (this.#isLost) return;
     const read = this.#reader.read(piece.bytes);
     if (!read.ok) return this.#lose();
     for (const message of read.messages) {
@@ -140,7 +141,8 @@ export class ConnectionSender {
   #lose(): void {
     this.#isLost = true;
     this.#marked.resolve();
-    this.#stream[Symbol.dispose]();
+    // Its end is still to come, for whoever waits for that.
+    this.#stream.stopReceiving();
     this.#onTaken?.(undefined);
   }
 }
