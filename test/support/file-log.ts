@@ -23,10 +23,19 @@ export class FileLog implements Disposable {
 
   /** All of them, once there are so many. */
   async lines(count: number): Promise<readonly string[]> {
-    const read = (): readonly string[] =>
-      existsSync(this.#file) ? readFileSync(this.#file, "utf8").split("\n").filter(Boolean) : [];
-    await until(() => read().length === count, "every line is written");
-    return read();
+    await until(() => this.#read().length === count, "every line is written");
+    return this.#read();
+  }
+
+  /** What stands so far behind the prefix, of all lines that begin with it. */
+  textBehind(prefix: string): string {
+    const lines = this.#read().filter((line) => line.startsWith(prefix));
+    return lines.map((line) => line.slice(prefix.length)).join("; ");
+  }
+
+  #read(): readonly string[] {
+    if (!existsSync(this.#file)) return [];
+    return readFileSync(this.#file, "utf8").split("\n").filter(Boolean);
   }
 
   [Symbol.dispose](): void {

@@ -58,9 +58,11 @@ export class RawHttp2Client {
   readonly #socket: net.Socket;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(port: number) {
-    this.#socket = net.connect({ port, host: "127.0.0.1" });
+  /** `staysOpen`: it does not end with its peer. */
+  constructor(port: number, { staysOpen = false } = {}) {
+    this.#socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: staysOpen });
     this.#socket.on("error", () => (this.hasEnded = true));
+    this.#socket.on("end", () => (this.hasEnded = true));
     this.#socket.on("close", () => (this.hasEnded = true));
     this.#socket.on("data", (data) => this.#onData(data));
     this.send(clientPreface, frame(frameType.settings, 0, 0));

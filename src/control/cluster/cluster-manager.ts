@@ -132,9 +132,9 @@ export class ClusterManager {
   }
 
   /** Where a call of gRPC to an active cluster is counted (`grpcCallStats`); undefined: it is not active. */
-  grpcCallBlock(name: string, call: string): StatBlock | undefined {
+  grpcCallBlock(name: string, prefix: string): StatBlock | undefined {
     const cluster = this.#active.get(name);
-    return cluster?.slots.grpcCallBlock(cluster.decoded.config.statName, call);
+    return cluster?.slots.grpcCallBlock(cluster.decoded.config.statName, prefix);
   }
 
   /** Resolves when every cluster that start-up waits for (`wait_for_warm_on_init`) is warm. */

@@ -82,13 +82,13 @@ export class ClusterSlots {
     return block;
   }
 
-  /** `call`: `<service>.<method>`; empty: all that are not counted apart. */
-  grpcCallBlock(statName: string, call: string): StatBlock {
-    const prefix = `cluster.${statName}.grpc.${call === "" ? "" : `${call}.`}`;
-    const known = this.#grpcCalls.get(prefix);
+  /** `prefix`: behind the cluster's own. */
+  grpcCallBlock(statName: string, prefix: string): StatBlock {
+    const whole = `cluster.${statName}.${prefix}`;
+    const known = this.#grpcCalls.get(whole);
     if (known !== undefined) return known;
-    const block = this.#stats.allocator.allocate(grpcCallStats, prefix);
-    this.#grpcCalls.set(prefix, block);
+    const block = this.#stats.allocator.allocate(grpcCallStats, whole);
+    this.#grpcCalls.set(whole, block);
     return block;
   }
 

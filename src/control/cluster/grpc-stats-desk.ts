@@ -9,10 +9,11 @@ export function answerGrpcStats(
   return pool.subscribe({
     onEvent(worker, event) {
       if (event.kind !== "grpcStatsWanted") return;
-      const { cluster, name } = event;
+      const { cluster, prefix } = event;
       // Gone meanwhile: so has what the worker counted.
-      const block = clusters.grpcCallBlock(cluster, name);
-      if (block !== undefined) pool.postTo(worker, { kind: "setGrpcStats", cluster, name, block });
+      const block = clusters.grpcCallBlock(cluster, prefix);
+      if (block !== undefined)
+        pool.postTo(worker, { kind: "setGrpcStats", cluster, prefix, block });
     },
   });
 }

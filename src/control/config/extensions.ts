@@ -52,7 +52,9 @@ export type ExtensionKind =
   | "fileAccessLog"
   | "fixedHeap"
   | "genericCredential"
+  | "grpcHttp1Bridge"
   | "grpcStats"
+  | "grpcWeb"
   | "headerMutation"
   | "httpConnectionManager"
   | "httpGrpcAccessLog"
@@ -257,6 +259,18 @@ const extensions: readonly Extension[] = [
     name: "envoy.filters.http.grpc_stats",
     typeName: "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
     kind: "grpcStats",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_http1_bridge",
+    typeName: "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config",
+    kind: "grpcHttp1Bridge",
+  },
+  {
+    category: "HTTP filter",
+    name: "envoy.filters.http.grpc_web",
+    typeName: "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
+    kind: "grpcWeb",
   },
   {
     category: "injected credential",

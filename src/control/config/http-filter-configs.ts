@@ -1,5 +1,6 @@
 /** The configuration of one HTTP filter, whether it stands in a listener or comes by ECDS. */
 import type { CredentialInjector } from "../../../gen/es/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.d.ts";
+import type { Config as BridgeConfig } from "../../../gen/es/envoy/extensions/filters/http/grpc_http1_bridge/v3/config_pb.d.ts";
 import type { FilterConfig } from "../../../gen/es/envoy/extensions/filters/http/grpc_stats/v3/config_pb.d.ts";
 import type { HeaderMutation } from "../../../gen/es/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.d.ts";
 import type { OnDemand } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
@@ -11,7 +12,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { decodeOnDemandClusters, feedDependency } from "./on-demand-clusters.ts";
 import { type Extension, type FoundExtension, findExtension } from "./extensions.ts";
-import { decodeGrpcStats, grpcStatsTypeName } from "./grpc-filters.ts";
+import { decodeGrpcStats, grpcBridgeTypeName, grpcStatsTypeName } from "./grpc-filters.ts";
 import { decodeHeaderMutationFilter, headerMutationTypeName } from "./header-mutation-filter.ts";
 
 const routerTypeName = "envoy.extensions.filters.http.router.v3.Router" as const;
@@ -57,6 +58,11 @@ export function decodeHttpFilterConfig(
   if (extension.kind === "grpcStats") {
     const stats = context.read(config, context.protos.schema<FilterConfig>(grpcStatsTypeName));
     return stats && decodeGrpcStats(stats);
+  }
+  if (extension.kind === "grpcWeb") return { kind: "grpcWeb" };
+  if (extension.kind === "grpcHttp1Bridge") {
+    const bridge = context.read(config, context.protos.schema<BridgeConfig>(grpcBridgeTypeName));
+    return bridge && { kind: "grpcHttp1Bridge", upgradesProtobuf: bridge.upgradeProtobufToGrpc };
   }
   return { kind: "noop", name };
 }

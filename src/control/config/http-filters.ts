@@ -1,6 +1,10 @@
 /** The HTTP filters of a connection manager, in their order. */
 import type { HttpFilter } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
-import type { HttpFilterConfig, PlainHttpFilterConfig } from "../../shared/config/http-config.ts";
+import type {
+  HttpFilterConfig,
+  PlacedHttpFilter,
+  PlainHttpFilterConfig,
+} from "../../shared/config/http-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { credentialInjectorTypeName } from "./credential-injectors.ts";
@@ -18,22 +22,40 @@ import {
   isTerminalFilter,
 } from "./http-filter-configs.ts";
 
+type FoundFilter = BuiltFilter | DiscoveredFilter | ModuleFilter;
+
 export function decodeHttpFilters(
   messages: readonly HttpFilter[],
   needs: ListenerNeeds,
   context: DecodeContext,
-): readonly HttpFilterConfig[] {
+): readonly PlacedHttpFilter[] {
   const found = messages.flatMap((message, index) => {
     const isLast = index === messages.length - 1;
-    return findFilter(message, isLast, context) ?? [];
+    const filter = findFilter(message, isLast, context);
+    return filter ? { filter, isDisabled: message.disabled } : [];
   });
   // An unknown filter was refused; its place in the order says nothing any more.
-  if (found.length === messages.length) judgeFilterOrder(found.map(ordered), "http", context);
-  return found.flatMap((filter) => {
-    if ("module" in filter) return decodeModuleFilter(filter, context) ?? [];
-    if ("source" in filter) return decodeDiscovered(filter, needs, context) ?? [];
-    return decodeHttpFilterConfig(filter, needs, context) ?? [];
+  if (found.length === messages.length)
+    judgeFilterOrder(
+      found.map(({ filter }) => ordered(filter)),
+      "http",
+      context,
+    );
+  return found.flatMap(({ filter, isDisabled }) => {
+    const config = decodeFilter(filter, needs, context);
+    if (!config || config.kind === "router") return config ?? [];
+    return { ...config, filterName: filter.name, ...(isDisabled && { isDisabled }) };
   });
+}
+
+function decodeFilter(
+  filter: FoundFilter,
+  needs: ListenerNeeds,
+  context: DecodeContext,
+): HttpFilterConfig | undefined {
+  if ("module" in filter) return decodeModuleFilter(filter, context);
+  if ("source" in filter) return decodeDiscovered(filter, needs, context);
+  return decodeHttpFilterConfig(filter, needs, context);
 }
 
 const httpFilters: FilterDecoder<PlainHttpFilterConfig> = {
@@ -57,9 +79,9 @@ function findFilter(
   { name, configType, isOptional, disabled }: HttpFilter,
   isLast: boolean,
   context: DecodeContext,
-): BuiltFilter | DiscoveredFilter | ModuleFilter | undefined {
-  if (disabled)
-    context.refuse(`HTTP filter '${name}': enabling a filter by route is not supported`);
+): FoundFilter | undefined {
+  if (disabled && isLast)
+    context.refuse(`HTTP filter '${name}': the last filter of a chain cannot be disabled`);
   if (configType.case === "configDiscovery") return { name, source: configType.value, isLast };
   const request = { name, any: configType.value };
   if (isOptional && !hasExtension("HTTP filter", request, context)) {
@@ -73,7 +95,7 @@ function findFilter(
 }
 
 /** One that is discovered is judged when it comes. */
-function ordered(filter: BuiltFilter | DiscoveredFilter | ModuleFilter): OrderedFilter {
+function ordered(filter: FoundFilter): OrderedFilter {
   const { name } = filter;
   if ("module" in filter) return { name, type: filter.module.name, isTerminal: false };
   if ("source" in filter) return { name, type: "", isTerminal: undefined };

@@ -1,11 +1,12 @@
 /**
- * `typed_per_filter_config`: what a route says to a filter. Of the filters that are built `on_demand` listens; another
- * configuration is refused unless its sender made it optional or the filter is one without effect.
+ * `typed_per_filter_config`: what a route says to a filter. Any filter is turned off by it, or on again; of the filters
+ * that are built `on_demand` listens to more. Another configuration is refused unless its sender made it optional or the
+ * filter is one without effect.
  */
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
 import type { PerRouteConfig } from "../../../gen/es/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.d.ts";
-import type { OnDemandOverrides } from "../../shared/config/route-config.ts";
+import type { FilterSwitches, OnDemandOverrides } from "../../shared/config/route-config.ts";
 import { readBinary } from "../proto/binary.ts";
 import { typeNameOf } from "../proto/type-url.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -18,6 +19,7 @@ const perRouteTypeName = "envoy.extensions.filters.http.on_demand.v3.PerRouteCon
 /** A part of a route, a virtual host or a route configuration; empty where it says nothing. */
 export interface PerFilterConfigs {
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 /** By the names of filters. */
@@ -25,11 +27,21 @@ export function decodePerFilterConfigs(
   configs: Readonly<Record<string, Any>>,
   context: DecodeContext,
 ): PerFilterConfigs {
-  const onDemand = Object.entries(configs).flatMap(([filter, any]) => {
-    const config = typeNameOf(any.typeUrl) === wrapper ? unwrapped(filter, any, context) : any;
-    return config ? decodeOne(filter, config, context) : [];
-  });
-  return onDemand.length > 0 ? { onDemand } : {};
+  const onDemand: OnDemandOverrides[number][] = [];
+  const filterSwitches: FilterSwitches[number][] = [];
+  for (const [filter, any] of Object.entries(configs)) {
+    let config: Any | undefined = any;
+    if (typeNameOf(any.typeUrl) === wrapper) {
+      const read = unwrapped(filter, any, context);
+      if (read) filterSwitches.push({ filter, isOn: read.isOn });
+      config = read?.config;
+    }
+    if (config) onDemand.push(...decodeOne(filter, config, context));
+  }
+  return {
+    ...(onDemand.length > 0 && { onDemand }),
+    ...(filterSwitches.length > 0 && { filterSwitches }),
+  };
 }
 
 function decodeOne(filter: string, any: Any, context: DecodeContext): OnDemandOverrides {
@@ -43,21 +55,23 @@ function decodeOne(filter: string, any: Any, context: DecodeContext): OnDemandOv
   return [{ filter, clusters: message.odcds && decodeOnDemandClusters(message.odcds, context) }];
 }
 
-/** Undefined: there is nothing in it to obey. */
-function unwrapped(name: string, any: Any, context: DecodeContext): Any | undefined {
+/** Undefined: it could not be read. */
+function unwrapped(
+  name: string,
+  any: Any,
+  context: DecodeContext,
+): { readonly isOn: boolean; readonly config: Any | undefined } | undefined {
   const read = readBinary(context.protos.schema<FilterConfig>(wrapper), any.value);
   if (!read.ok) {
     context.refuse(read.errors.join("; "));
     return undefined;
   }
   const { isOptional, disabled, config } = read.value;
-  if (disabled) {
-    context.refuse(
-      `typed_per_filter_config '${name}': disabling a filter by route is not supported`,
-    );
-    return undefined;
-  }
-  if (!isOptional || (config && typeNameOf(config.typeUrl) === perRouteTypeName)) return config;
+  if (disabled) return { isOn: false, config: undefined };
+  // Says that the filter is on, and nothing more.
+  if (config?.typeUrl === "") return { isOn: true, config: undefined };
+  if (!isOptional || (config && typeNameOf(config.typeUrl) === perRouteTypeName))
+    return { isOn: true, config };
   context.warn(`typed_per_filter_config.${name}`, "optional, and no such filter is built");
-  return undefined;
+  return { isOn: true, config: undefined };
 }

@@ -176,6 +176,7 @@ function decodeRetryPolicy(message: RetryMessage): RetryPolicy {
     retriableStatusCodes: message.retriableStatusCodes,
     numRetries: message.numRetries ?? 1,
     perTryTimeoutMs: durationMsOr(message.perTryTimeout, 0),
+    perTryIdleTimeoutMs: durationMsOr(message.perTryIdleTimeout, 0),
   };
 }
 

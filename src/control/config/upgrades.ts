@@ -12,6 +12,8 @@ interface UpgradeMessage {
 }
 
 const connect = "connect";
+/** By the numbers of the enum. */
+const proxyVersions = ["v1", "v2"] as const;
 
 export function decodeManagerUpgrades(
   configs: readonly UpgradeMessage[],
@@ -36,7 +38,10 @@ export function decodeRouteUpgrades(
 /** Undefined: CONNECT is passed on as such. */
 export function decodeTunnelEnd(configs: readonly RouteUpgrade[]): TunnelEnd | undefined {
   const own = configs.find(({ upgradeType }) => upgradeType.toLowerCase() === connect);
-  return own?.connectConfig && { allowsPost: own.connectConfig.allowPost };
+  if (own?.connectConfig === undefined) return undefined;
+  const { allowPost, proxyProtocolConfig } = own.connectConfig;
+  const proxyProtocol = proxyProtocolConfig && proxyVersions[proxyProtocolConfig.version];
+  return { allowsPost: allowPost, ...(proxyProtocol && { proxyProtocol }) };
 }
 
 /** Docs: `UpgradeConfig.enabled`, "defaults to true". */

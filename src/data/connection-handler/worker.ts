@@ -136,7 +136,7 @@ function assemble({ post, ...foundation }: Foundation) {
     runtime,
     timers: foundation.reactor.timers,
     onHostsFull: () => slab.add(sluice, originalDstOverflow),
-    wantGrpcStats: (cluster, name) => post({ kind: "grpcStatsWanted", cluster, name }),
+    wantGrpcStats: (cluster, prefix) => post({ kind: "grpcStatsWanted", cluster, prefix }),
     onGrpcNamesFull: () => slab.add(sluice, grpcMethodsOverflow),
   });
   const routes = new WorkerRouteTable();

@@ -3,7 +3,8 @@
  * by its first bytes, for HTTP/2 begins with a preface that no HTTP/1 request can be (RFC 9113 §3.3, prior
  * knowledge). `Upgrade: h2c` asks in vain: RFC 9113 dropped it.
  *
- * What a newcomer would get wrong: until the first byte it is an HTTP/1 connection, with that one's timeouts.
+ * What a newcomer would get wrong: until the first byte it is an HTTP/1 connection, with that one's timeouts. And it
+ * stays in between for the connection's life, so it keeps nothing of what it was before: idle connections are many.
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
@@ -21,19 +22,22 @@ export interface SniffedCodecs {
   alpnProtocol(): string;
 }
 
+/** As long as the protocol is not known. */
+interface Unknown {
+  readonly codecs: SniffedCodecs;
+  readonly partial: PartialHead;
+  drain: DrainStart | undefined;
+}
+
 export class CodecSniffer implements NetworkFilter {
   readonly #arena: Arena;
-  readonly #codecs: SniffedCodecs;
-  readonly #partial = new PartialHead();
   #codec: NetworkFilter;
-  #isKnown = false;
-  /** Told before the protocol was known. */
-  #drain: DrainStart | undefined;
+  #unknown: Unknown | undefined;
 
   constructor(arena: Arena, codecs: SniffedCodecs) {
     this.#arena = arena;
-    this.#codecs = codecs;
     this.#codec = codecs.http1;
+    this.#unknown = { codecs, partial: new PartialHead(), drain: undefined };
   }
 
   get protocol(): NetworkFilter["protocol"] {
@@ -45,7 +49,7 @@ export class CodecSniffer implements NetworkFilter {
   }
 
   get isMovable(): boolean {
-    return this.#partial.isEmpty && this.#codec.isMovable === true;
+    return this.#unknown?.partial.isEmpty !== false && this.#codec.isMovable === true;
   }
 
   onNewConnection(): void {
@@ -54,25 +58,26 @@ export class CodecSniffer implements NetworkFilter {
 
   /** What ALPN has named is what is spoken, whatever comes. */
   onSecured(): void {
-    const protocol = this.#codecs.alpnProtocol();
-    this.#isKnown = protocol !== "";
-    if (protocol === "h2") this.#becomeHttp2();
+    const protocol = this.#unknown?.codecs.alpnProtocol();
+    if (protocol === "h2") this.#become("http2");
+    else if (protocol !== "") this.#become("http1");
     this.#codec.onSecured?.();
   }
 
   onData(from: number, end: number): void {
-    if (this.#isKnown) {
+    const unknown = this.#unknown;
+    if (unknown === undefined) {
       this.#codec.onData(from, end);
       return;
     }
-    const start = this.#partial.prepend(this.#arena, from);
+    const { partial } = unknown;
+    const start = partial.prepend(this.#arena, from);
     const matched = matchedBytes(this.#arena.bytes, start, end);
     if (matched === end - start && matched < clientPreface.length) {
-      this.#partial.keep(this.#arena.bytes, start, end);
+      partial.keep(this.#arena.bytes, start, end);
       return;
     }
-    this.#isKnown = true;
-    if (matched === clientPreface.length) this.#becomeHttp2();
+    this.#become(matched === clientPreface.length ? "http2" : "http1");
     this.#codec.onData(start, end);
   }
 
@@ -93,7 +98,7 @@ export class CodecSniffer implements NetworkFilter {
   }
 
   onDrain(drain: DrainStart): void {
-    this.#drain = drain;
+    if (this.#unknown !== undefined) this.#unknown.drain = drain;
     this.#codec.onDrain(drain);
   }
 
@@ -110,15 +115,19 @@ export class CodecSniffer implements NetworkFilter {
   }
 
   onClosed(reason: CloseReason, detail: string): void {
-    this.#partial.clear();
+    this.#unknown = undefined;
     this.#codec.onClosed(reason, detail);
   }
 
-  #becomeHttp2(): void {
-    this.#codecs.http1.leave();
-    this.#codec = this.#codecs.createHttp2();
+  #become(protocol: "http1" | "http2"): void {
+    const unknown = this.#unknown;
+    this.#unknown = undefined;
+    if (protocol === "http1" || unknown === undefined) return;
+    const { codecs, drain } = unknown;
+    codecs.http1.leave();
+    this.#codec = codecs.createHttp2();
     this.#codec.onNewConnection();
-    if (this.#drain !== undefined) this.#codec.onDrain(this.#drain);
+    if (drain !== undefined) this.#codec.onDrain(drain);
   }
 }
 

@@ -31,6 +31,8 @@ export class ConnectionLife {
   #idleSinceMs = 0;
   #isTold = false;
   #isTooOld = false;
+  /** `idle_timeout` has passed: as too old, for a request may be on its way. */
+  #isIdleOver = false;
   /** Instant at which a told, silent connection is closed, were no byte to come; and at the latest. */
   #graceMs = 0;
   #graceEndsMs = never;
@@ -95,6 +97,7 @@ export class ConnectionLife {
 
   onClosing(): void {
     this.#isClosing = true;
+    this.#headBegunMs = -1;
     this.#closingSinceMs = this.#wholeMs();
     this.#queuedAtClosing = this.#connection.socket.queuedBytes;
   }
@@ -129,7 +132,7 @@ export class ConnectionLife {
       this.#context.count(httpStat.cxMaxRequests);
       return true;
     }
-    if (this.#isTooOld) return true;
+    if (this.#isTooOld || this.#isIdleOver) return true;
     if (!this.#isTold && !this.#connection.isHealthCheckFailed) {
       if (!this.#context.endsKeepAlive()) return false;
       this.#context.count(httpStat.cxOverloadDisableKeepalive);
@@ -153,7 +156,10 @@ export class ConnectionLife {
     if (this.#isClosing) return this.#isClosingOver(nowMs) ? "cut" : undefined;
     if (nowMs >= this.#ageDueMs()) this.#onTooOld();
     if (!isIdle) return undefined;
-    if (nowMs >= this.#idleDueMs()) return this.#closeUnlessUnread(nowMs, httpStat.cxIdleTimeout);
+    if (nowMs >= this.#idleDueMs()) {
+      if (this.#requestCount === 0) return this.#closeUnlessUnread(nowMs, httpStat.cxIdleTimeout);
+      this.#onIdleOver();
+    }
     if (nowMs < this.#graceDueMs()) return undefined;
     return this.#closeUnlessUnread(nowMs, this.#isTold ? httpStat.cxDrainClose : undefined);
   }
@@ -202,6 +208,13 @@ export class ConnectionLife {
     this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
   }
 
+  #onIdleOver(): void {
+    this.#isIdleOver = true;
+    const { reactor, config } = this.#context;
+    this.#context.count(httpStat.cxIdleTimeout);
+    this.#startGrace(config.drainTimeoutMs, reactor.nowMs + config.drainTimeoutMs);
+  }
+
   #startGrace(graceMs: number, endsMs: number): void {
     this.#graceMs = graceMs;
     this.#graceEndsMs = Math.min(this.#graceEndsMs, endsMs);
@@ -222,7 +235,7 @@ export class ConnectionLife {
 
   #idleDueMs(): number {
     const { idleTimeoutMs } = this.#context.config;
-    if (idleTimeoutMs === 0) return never;
+    if (idleTimeoutMs === 0 || this.#isIdleOver) return never;
     return Math.max(this.#idleSinceMs + idleTimeoutMs, this.#recheckAtMs);
   }
 

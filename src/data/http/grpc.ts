@@ -8,6 +8,8 @@ import { requestHead } from "./http1/request-head.ts";
 import type { LocalReply } from "./composer/response-composer.ts";
 
 const contentType = latin1("application/grpc");
+const webContentType = latin1("application/grpc-web");
+const protobufContentType = latin1("application/x-protobuf");
 const plus = 0x2b;
 const statusName = new HeaderName("grpc-status");
 
@@ -22,7 +24,30 @@ export function isGrpcRequest(bytes: Uint8Array): boolean {
   return equalsIgnoringCase(bytes, start, Math.min(end, typeEnd), contentType);
 }
 
-/** The same of a field that is text. */
+/** `application/grpc`, `application/grpc-web-text` and all that begin like these. */
+export function isGrpcLikeRequest(bytes: Uint8Array): boolean {
+  return typeBegins(bytes, contentType);
+}
+
+/** `application/grpc-web`, and all that begin like it. */
+export function isGrpcWebRequest(bytes: Uint8Array): boolean {
+  return typeBegins(bytes, webContentType);
+}
+
+/** `application/x-protobuf`, and all that begin like it. */
+export function isProtobufRequest(bytes: Uint8Array): boolean {
+  return typeBegins(bytes, protobufContentType);
+}
+
+function typeBegins(bytes: Uint8Array, beginning: Uint8Array): boolean {
+  const index = requestHead.contentTypeIndex;
+  if (index < 0) return false;
+  const start = headers.valueStart[index] as number;
+  const end = Math.min(headers.valueEnd[index] as number, start + beginning.length);
+  return equalsIgnoringCase(bytes, start, end, beginning);
+}
+
+/** As `isGrpcRequest`, of a field that is text. */
 export function isGrpcType(value: string | undefined): boolean {
   return value !== undefined && /^application\/grpc(?:\+|$)/i.test(value);
 }
@@ -30,8 +55,10 @@ export function isGrpcType(value: string | undefined): boolean {
 /** `grpc-status` of the head or the trailers that were parsed last; undefined: there is none that is a number. */
 export function grpcStatus(buffer: Buffer): number | undefined {
   const index = findHeader(buffer, statusName);
-  if (index < 0) return undefined;
-  const text = headerText(buffer, index);
+  return index < 0 ? undefined : grpcStatusOf(headerText(buffer, index));
+}
+
+export function grpcStatusOf(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
@@ -64,16 +91,17 @@ export function grpcReply(reply: LocalReply, isHead: boolean): LocalReply {
     ["content-type", "application/grpc"],
     ["grpc-status", String(grpcStatusOfReply(reply))],
   ];
-  if (body !== "" && !isHead) own.push(["grpc-message", percentEncoded(body)]);
+  if (body !== "" && !isHead) own.push(["grpc-message", grpcMessage(Buffer.from(body, "utf8"))]);
   return { status: 200, body: "", fields: [...own, ...fields] };
 }
 
-/** As `Grpc-Message` wants it: visible ASCII but the percent sign. */
-function percentEncoded(text: string): string {
-  return [...Buffer.from(text, "utf8")]
+/** As `Grpc-Message` wants it: visible ASCII but the percent sign; and blanks, but not where no field may have them. */
+export function grpcMessage(text: Uint8Array): string {
+  const message = [...text]
     .map((byte) => {
       if (byte >= 0x20 && byte <= 0x7e && byte !== 0x25) return String.fromCharCode(byte);
       return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
     })
     .join("");
+  return message.replaceAll(/^ | $/g, "%20");
 }

@@ -159,6 +159,18 @@ export class HttpContext implements ComposerContext, Disposable {
     recordHistogram(this.#values, this.#http + offset, value);
   }
 
+  /** A request that ends amid its answer. Envoy counts resets of either side where it hears of them, ours among them. */
+  countReset(): void {
+    this.count(httpStat.rqRxReset);
+    this.count(httpStat.rqTxReset);
+  }
+
+  /** A request that was answered before it was whole: nobody will read the rest, as above. */
+  countEarlyEnd(): void {
+    this.count(httpStat.rqResponseBeforeComplete);
+    this.count(httpStat.rqRxReset);
+  }
+
   /** A response went out, whole or at least begun. */
   countResponse(status: number): void {
     const offset = statusClass(status);

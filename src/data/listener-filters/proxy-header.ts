@@ -7,6 +7,7 @@
  */
 import { formatIp, parseIp } from "../../shared/common/ip-address.ts";
 import type { SocketAddress } from "../../shared/common/address.ts";
+import { proxySignatures } from "../network/proxy-header-bytes.ts";
 import { ByteReader } from "./byte-reader.ts";
 
 export type ProxyVersion = "v1" | "v2";
@@ -33,11 +34,6 @@ export interface ProxiedAddresses {
   readonly destination: SocketAddress;
 }
 
-export const signatures = {
-  v1: Buffer.from("PROXY"),
-  v2: Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1"),
-} as const;
-
 /** Of version 2, before its addresses. */
 export const fixedBytes = 16;
 /** The longest line of version 1, as Envoy counts it. */
@@ -46,7 +42,7 @@ const lineEnd = Buffer.from("\r\n");
 
 /** True as long as the bytes may turn out to begin a header of the version. */
 export function mayBegin(bytes: Uint8Array, version: ProxyVersion): boolean {
-  const signature = signatures[version];
+  const signature = proxySignatures[version];
   const length = Math.min(bytes.length, signature.length);
   return signature.subarray(0, length).equals(bytes.subarray(0, length));
 }
@@ -99,7 +95,7 @@ const transports = { stream: 1, datagram: 2 } as const;
 
 function readVersion2(bytes: Uint8Array): ProxyHeaderResult {
   const reader = new ByteReader(bytes);
-  reader.skip(signatures.v2.length);
+  reader.skip(proxySignatures.v2.length);
   const versionAndCommand = reader.u8();
   const familyAndTransport = reader.u8();
   const length = fixedBytes + reader.u16();

@@ -43,7 +43,7 @@ export interface ClusterEnvironment {
   /** As many hosts were made as may be. */
   onHostsFull(): void;
   /** Of calls of gRPC: `setGrpcStats` follows. */
-  wantGrpcStats(cluster: string, name: string): void;
+  wantGrpcStats(cluster: string, prefix: string): void;
   /** As many calls have a name of their own as may. */
   onGrpcNamesFull(): void;
 }

@@ -14,17 +14,20 @@ export const callNamesMax = 1_000;
 /** Of all that are not counted apart. */
 export const anyCall = "";
 
+/** What clients speak: it stands between the cluster's name and the call's. */
+export type GrpcKind = "grpc" | "grpc-web";
+
 export interface GrpcCallsEnvironment {
   readonly slab: StatSlab;
-  /** `setBlock` follows, if the cluster is still there. */
-  want(name: string): void;
+  /** `setBlock` follows, if the cluster is still there. `prefix`: `grpc.<service>.<method>.`, behind the cluster's. */
+  want(prefix: string): void;
   /** A call has no name of its own any more. */
   countOverflow(): void;
 }
 
 export class GrpcCalls {
   readonly #environment: GrpcCallsEnvironment;
-  readonly #byName = new Map<string, CallCounts>();
+  readonly #byPrefix = new Map<string, CallCounts>();
   #isRetired = false;
 
   constructor(environment: GrpcCallsEnvironment) {
@@ -32,27 +35,28 @@ export class GrpcCalls {
   }
 
   /** `name`: `<service>.<method>`, or `anyCall`. */
-  of(name: string): CallCounts {
-    const known = this.#byName.get(name);
+  of(kind: GrpcKind, name: string): CallCounts {
+    const prefix = name === anyCall ? `${kind}.` : `${kind}.${name}.`;
+    const known = this.#byPrefix.get(prefix);
     if (known) return known;
-    if (this.#byName.size >= callNamesMax && name !== anyCall) {
+    if (this.#byPrefix.size >= callNamesMax && name !== anyCall) {
       this.#environment.countOverflow();
-      return this.of(anyCall);
+      return this.of(kind, anyCall);
     }
     const counts = new CallCounts();
-    this.#byName.set(name, counts);
-    if (!this.#isRetired) this.#environment.want(name);
+    this.#byPrefix.set(prefix, counts);
+    if (!this.#isRetired) this.#environment.want(prefix);
     return counts;
   }
 
-  setBlock(name: string, block: StatBlock): void {
-    if (!this.#isRetired) this.#byName.get(name)?.moveTo(this.#environment.slab.values, block);
+  setBlock(prefix: string, block: StatBlock): void {
+    if (!this.#isRetired) this.#byPrefix.get(prefix)?.moveTo(this.#environment.slab.values, block);
   }
 
   /** The cluster goes, and main may give its slots to others: calls under way count for nobody. */
   retire(): void {
     this.#isRetired = true;
-    for (const counts of this.#byName.values()) counts.leave();
+    for (const counts of this.#byPrefix.values()) counts.leave();
   }
 }
 

@@ -35,8 +35,8 @@ export class WorkerClusterTable implements ClusterTable {
   }
 
   /** Does nothing for a cluster that is not there, as above. */
-  setGrpcStats({ cluster, name, block }: SetGrpcStats): void {
-    this.#clusters.get(cluster)?.grpcCalls.setBlock(name, block);
+  setGrpcStats({ cluster, prefix, block }: SetGrpcStats): void {
+    this.#clusters.get(cluster)?.grpcCalls.setBlock(prefix, block);
   }
 
   /** A runtime key may override a limit of a cluster. */
@@ -58,7 +58,7 @@ export class WorkerClusterTable implements ClusterTable {
       activity: new ClusterActivity(slab, stats),
       grpcCalls: new GrpcCalls({
         slab,
-        want: (name) => environment.wantGrpcStats(config.name, name),
+        want: (prefix) => environment.wantGrpcStats(config.name, prefix),
         countOverflow: () => environment.onGrpcNamesFull(),
       }),
     };

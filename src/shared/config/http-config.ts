@@ -16,7 +16,7 @@ export interface HttpConnectionManagerConfig {
     | { readonly kind: "inline"; readonly config: RouteConfig }
     | { readonly kind: "rds"; readonly name: string }
     | { readonly kind: "scoped"; readonly config: ScopedRoutesConfig };
-  readonly filters: readonly HttpFilterConfig[];
+  readonly filters: readonly PlacedHttpFilter[];
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "appendIfAbsent" | "passThrough";
   /** Empty: no `via`. */
@@ -103,6 +103,13 @@ export interface ClientCertConfig {
   };
 }
 
+export type PlacedHttpFilter = HttpFilterConfig & {
+  /** Under which routes turn it off, or on. Absent: they cannot. */
+  readonly filterName?: string;
+  /** `disabled`: off, unless a route turns it on. */
+  readonly isDisabled?: true;
+};
+
 export type HttpFilterConfig =
   | PlainHttpFilterConfig
   /** By ECDS: workers have it under its id (`setFilterConfig`), or the fallback; without any a request gets 500. */
@@ -154,6 +161,14 @@ export type PlainHttpFilterConfig =
       /** Of services, where all are counted apart. */
       readonly replacesDots: boolean;
     }
+  /** `envoy.filters.http.grpc_http1_bridge`. */
+  | {
+      readonly kind: "grpcHttp1Bridge";
+      /** `upgrade_protobuf_to_grpc`. */
+      readonly upgradesProtobuf: boolean;
+    }
+  /** `envoy.filters.http.grpc_web`. */
+  | { readonly kind: "grpcWeb" }
   /** Of a file that `--http-filter` names. */
   | {
       readonly kind: "module";

@@ -19,6 +19,9 @@ export type OnDemandOverrides = readonly {
   readonly clusters: OnDemandClusters | undefined;
 }[];
 
+/** HTTP filters, by their names, that a route turns off, or on again. */
+export type FilterSwitches = readonly { readonly filter: string; readonly isOn: boolean }[];
+
 export interface RouteConfig {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
@@ -27,6 +30,7 @@ export interface RouteConfig {
   readonly ignorePortInHostMatching: boolean;
   /** Absent: none. The same of virtual hosts and routes, of which the nearest counts. */
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
   /** By VHDS, beside `virtualHosts`; absent: they are not discovered. Names are unique, domains are over both. */
   readonly discovered?: readonly VirtualHost[];
 }
@@ -47,6 +51,7 @@ export interface VirtualHost {
   readonly responseHeaders: HeaderMutations;
   readonly requireTls: "none" | "externalOnly" | "all";
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface Route {
@@ -56,6 +61,7 @@ export interface Route {
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface RouteMatch {
@@ -93,7 +99,11 @@ export interface UpgradeConfig {
 export interface TunnelEnd {
   /** The body of a POST does so, too. */
   readonly allowsPost: boolean;
+  /** Of the PROXY header that the host reads first; absent: none. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
 }
+
+export type ProxyProtocolVersion = "v1" | "v2";
 
 /** In milliseconds. */
 export interface StreamDuration {
@@ -159,6 +169,7 @@ export interface WeightedCluster {
   readonly weight: number;
   /** Nearer than the route's. */
   readonly onDemand?: OnDemandOverrides;
+  readonly filterSwitches?: FilterSwitches;
 }
 
 export interface RedirectAction {
@@ -198,6 +209,8 @@ export interface RetryPolicy {
   readonly retriableStatusCodes: readonly number[];
   readonly numRetries: number;
   readonly perTryTimeoutMs: number;
+  /** 0: none. */
+  readonly perTryIdleTimeoutMs: number;
 }
 
 export interface HeaderMutations {

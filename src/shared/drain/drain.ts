@@ -29,7 +29,7 @@ export interface DrainTreatment {
   readonly idle: "close" | "spread" | "keep";
   /** Requests and streams still under way at the deadline: cut, or left to finish. */
   readonly streams: "finish" | "deadline";
-  /** Of the TCP proxy: cut at the deadline, closed at an instant of their own, or left alone for ever. */
+  /** Of the TCP proxy, and tunnels of CONNECT: cut at the deadline, closed at an instant of their own, or left alone for ever. */
   readonly tcp: "deadline" | "spread" | "keep";
 }
 

@@ -37,19 +37,28 @@ export interface FilterReply {
  */
 export type Outcome = void | "buffer" | FilterReply;
 /** Bytes go on in the place of those that came. */
-export type DataOutcome = Outcome | Uint8Array;
+export type DataOutcome = Outcome | Uint8Array | BufferedData;
+/** Bytes are a last part of the body. */
+export type TrailersOutcome = Outcome | Uint8Array;
+
+/** As `"buffer"`, with these bytes in the place of those that came. */
+export interface BufferedData {
+  readonly buffered: Uint8Array;
+}
 
 export interface HttpFilter {
   /** `isEnd`: there is no body. */
   decodeHeaders?(fields: Fields, isEnd: boolean): Outcome | Promise<Outcome>;
   /** `isEnd`: that was the message; the last part may be empty. */
   decodeData?(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome>;
-  /** They end the message. */
-  decodeTrailers?(fields: Fields): Outcome | Promise<Outcome>;
+  /** They end the message. Without a field left there are none. */
+  decodeTrailers?(fields: Fields): TrailersOutcome | Promise<TrailersOutcome>;
   /** Also of answers of Sluice's own, which wait for nobody. */
   encodeHeaders?(fields: ResponseFields, isEnd: boolean): Outcome | Promise<Outcome>;
   encodeData?(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome>;
-  encodeTrailers?(fields: Fields): Outcome | Promise<Outcome>;
+  encodeTrailers?(fields: Fields): TrailersOutcome | Promise<TrailersOutcome>;
+  /** An answer of Sluice's own, before it is written: another one in its place, or nothing. */
+  onLocalReply?(reply: FilterReply): FilterReply | void;
   /** The request is over, whatever its end was. Called once. */
   onDestroy?(): void;
 }

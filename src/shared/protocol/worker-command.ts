@@ -281,7 +281,7 @@ export interface SetHosts {
 export interface SetGrpcStats {
   readonly kind: "setGrpcStats";
   readonly cluster: string;
-  readonly name: string;
+  readonly prefix: string;
   /** `grpcCallStats`. */
   readonly block: StatBlock;
 }

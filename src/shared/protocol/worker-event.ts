@@ -24,8 +24,8 @@ export type WorkerEvent =
   | { readonly kind: "wanted"; readonly want: OnDemandWant }
   /** The last request that waited for it is gone. */
   | { readonly kind: "unwanted"; readonly want: OnDemandWant }
-  /** A call of gRPC to the cluster, `<service>.<method>`, is counted apart for the first time; empty: all others. */
-  | { readonly kind: "grpcStatsWanted"; readonly cluster: string; readonly name: string }
+  /** Calls of gRPC to the cluster are counted under it for the first time: `grpc.<service>.<method>.`, behind the cluster's. */
+  | { readonly kind: "grpcStatsWanted"; readonly cluster: string; readonly prefix: string }
   /** Main's from now on, for another process. */
   | {
       readonly kind: "connectionsGiven";

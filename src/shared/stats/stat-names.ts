@@ -228,6 +228,7 @@ export const clusterStats = defineStats({
     "upstream_rq_completed",
     "upstream_rq_cancelled",
     "upstream_rq_timeout",
+    "upstream_rq_per_try_idle_timeout",
     "upstream_rq_per_try_timeout",
     "upstream_rq_rx_reset",
     "upstream_rq_tx_reset",

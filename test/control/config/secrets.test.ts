@@ -85,7 +85,11 @@ test("a credential injector makes its listener wait for the secret, which its so
   const [ads, path] = listener.dependencies.flatMap((one) =>
     one.kind === "sds" ? [secretId(one.secret)] : [],
   );
-  const common = { kind: "credentialInjector", allowsRequestWithoutCredential: false };
+  const common = {
+    kind: "credentialInjector",
+    filterName: "injector",
+    allowsRequestWithoutCredential: false,
+  };
   assert.deepEqual(first, {
     ...common,
     secret: ads,

@@ -13,7 +13,7 @@ class Stage {
   overflows = 0;
   readonly calls = new GrpcCalls({
     slab: this.slab,
-    want: (name) => void this.wanted.push(name),
+    want: (prefix) => void this.wanted.push(prefix),
     countOverflow: () => void this.overflows++,
   });
 
@@ -24,17 +24,17 @@ class Stage {
 
 test("what is counted before its block is known is in it later", () => {
   const stage = new Stage();
-  const counts = stage.calls.of("a.B");
+  const counts = stage.calls.of("grpc", "a.B");
   counts.count(total);
   counts.record(time, 2);
-  assert.equal(stage.calls.of("a.B"), counts);
-  assert.deepEqual(stage.wanted, ["a.B"]);
-  stage.calls.setBlock("a.B", 7);
+  assert.equal(stage.calls.of("grpc", "a.B"), counts);
+  assert.deepEqual(stage.wanted, ["grpc.a.B."]);
+  stage.calls.setBlock("grpc.a.B.", 7);
   assert.equal(stage.at(7), 1);
   counts.count(total, 2);
   assert.equal(stage.at(7), 3);
   // Said again, as by two workers' questions: nothing counts twice.
-  stage.calls.setBlock("a.B", 7);
+  stage.calls.setBlock("grpc.a.B.", 7);
   assert.equal(stage.at(7), 3);
   const recorded = stage.slab.values.subarray(7 + time, 7 + grpcCallStats.size);
   assert.equal(
@@ -45,23 +45,23 @@ test("what is counted before its block is known is in it later", () => {
 
 test("names that clients make up are counted together beyond a bound", () => {
   const stage = new Stage();
-  for (let i = 0; i < callNamesMax; i++) stage.calls.of(`a.M${i}`);
+  for (let i = 0; i < callNamesMax; i++) stage.calls.of("grpc", `a.M${i}`);
   assert.equal(stage.overflows, 0);
-  const together = stage.calls.of("a.Late");
+  const together = stage.calls.of("grpc", "a.Late");
   assert.equal(stage.overflows, 1);
-  assert.equal(together, stage.calls.of(anyCall));
+  assert.equal(together, stage.calls.of("grpc", anyCall));
   assert.equal(stage.wanted.length, callNamesMax + 1);
 });
 
 test("a cluster that is gone counts nowhere: its slots may be another's", () => {
   const stage = new Stage();
-  const counts = stage.calls.of("a.B");
-  stage.calls.setBlock("a.B", 7);
+  const counts = stage.calls.of("grpc", "a.B");
+  stage.calls.setBlock("grpc.a.B.", 7);
   stage.calls.retire();
   counts.count(total);
-  stage.calls.setBlock("a.B", 7);
+  stage.calls.setBlock("grpc.a.B.", 7);
   counts.count(total);
-  stage.calls.of("a.C").count(total);
+  stage.calls.of("grpc", "a.C").count(total);
   assert.equal(stage.at(7), 0);
-  assert.deepEqual(stage.wanted, ["a.B"]);
+  assert.deepEqual(stage.wanted, ["grpc.a.B."]);
 });

@@ -59,8 +59,8 @@ suite("what a drain promises", () => {
       await controlPlane.accepted("listeners", [still()]);
       await controlPlane.accepted("listeners", [still(), moving()]);
     }
+    await until(() => clients.completed > rounds, "enough requests to show something");
     assert.deepEqual(await clients.stop(), []);
-    assert(clients.completed > rounds, `${clients.completed} requests show little`);
     assert.equal(clients.connections, 4, "a connection was closed");
   });
 
@@ -69,9 +69,10 @@ suite("what a drain promises", () => {
     await using short = new SteadyClients(movingPort, 4, { keepAlive: false });
     for (let round = 0; round < rounds; round++)
       await controlPlane.accepted("listeners", [still(), moving(1_000_000 + round)]);
+    // A busy machine may take all pushes before it has served as many requests.
+    await until(() => Math.min(keepAlive.completed, short.completed) > rounds, "enough requests");
     assert.deepEqual(await keepAlive.stop(), []);
     assert.deepEqual(await short.stop(), []);
-    assert(keepAlive.completed > rounds && short.completed > rounds);
   });
 
   test("no request is cut by a removal, and no connection that was waiting to be accepted", async () => {

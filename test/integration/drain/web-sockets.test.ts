@@ -1,6 +1,7 @@
 /** WebSockets in a drain: told by a Close of 1001 where the policy says so, else left alone until the deadline. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { forEachProxy } from "../../support/each-proxy.ts";
 import { clusterAction, route } from "../../support/http-fixture.ts";
 import type { HttpClient } from "../../support/http-peers.ts";
 import { connectHttp2 } from "../../support/http2-client.ts";
@@ -8,6 +9,8 @@ import { http2Options } from "../../support/http2-options.ts";
 import { startHttp2Upstream } from "../../support/http2-upstream.ts";
 import { startProxy, type TestProxy, type TestProxyOptions } from "../../support/http-proxy.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../support/test-workers.ts";
+import { adminOnPortZero } from "../../support/sluice-program.ts";
+import { httpListener, routesTo, staticCluster } from "../../support/truth-resources.ts";
 import { until } from "../../support/until.ts";
 import {
   closeCode,
@@ -266,4 +269,50 @@ forEachWorkerKind("a drain under live WebSockets cuts none of them", {}, async (
   const counts = workers.drainCountsOf(drain, "websocket");
   assert.deepEqual([counts.atStart, counts.notified, counts.forced], [count, count, 0]);
   assert.equal(counts.finished + counts.closedByPeer, count);
+});
+
+interface DrainView {
+  readonly state: string;
+  readonly by_protocol: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+forEachProxy("whichever drain it is, the listener's policy holds", async (start, open) => {
+  const host = open.use(await startWebSocketHost());
+  const routing = {
+    upgrade_configs: [{ upgrade_type: "websocket" }],
+    route_config: routesTo("chat"),
+  };
+  const metadata = { filter_metadata: { "sluice.drain": { websocket: "close" } } };
+  const proxy = await start({
+    admin: adminOnPortZero,
+    static_resources: {
+      listeners: [httpListener("web", routing, { metadata })],
+      clusters: [staticCluster("chat", host.port)],
+    },
+  });
+  const port = (await proxy.listenerPorts()).get("web") ?? 0;
+  const count = 5;
+  const openChats = async (): Promise<ReturnType<typeof chat>[]> => {
+    const chats = Array.from({ length: count }, () => chat(port));
+    const active = "http.web.downstream_cx_upgrades_active";
+    await until(async () => (await proxy.stat(active)) === count, "all are open");
+    return chats;
+  };
+  const endedWith1001 = async (chats: readonly ReturnType<typeof chat>[]): Promise<void> => {
+    for (const { code, wasClean } of await Promise.all(chats))
+      assert.deepEqual([code, wasClean], [1001, true]);
+  };
+
+  const ofListener = await openChats();
+  await proxy.admin("/drain_listeners?name=web&time=60&strategy=immediate", "POST");
+  await endedWith1001(ofListener);
+  const { drains } = JSON.parse(await proxy.admin("/drains?wait=30")) as { drains: DrainView[] };
+  assert.equal(drains[0]?.state, "complete");
+  const counts = drains[0].by_protocol["websocket"];
+  assert.deepEqual([counts?.["at_start"], counts?.["forced"]], [count, 0]);
+  assert.equal((counts?.["finished"] ?? 0) + (counts?.["closed_by_peer"] ?? 0), count);
+
+  const ofServer = await openChats();
+  process.kill(proxy.pid, "SIGTERM");
+  await endedWith1001(ofServer);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
 import type { ProxyProcess } from "../../support/proxy-process.ts";
@@ -46,6 +47,7 @@ const routesOf = (perRoute?: object): object => ({
 
 const listenerOf = (odcds?: object, perRoute?: object): object =>
   httpListener("web", {
+    upgrade_configs: [{ upgrade_type: "websocket" }],
     route_config: routesOf(perRoute),
     http_filters: [onDemand(odcds), router],
     access_log: [
@@ -241,4 +243,27 @@ test("clusters may have a server of their own", async () => {
   assert.deepEqual(await Promise.all([ask(port, "one"), ask(port, "two")]), [200, 200]);
   assert.equal(await ask(port, "gone"), 503);
   assert.ok(server.paths.some((path) => path.endsWith("ClusterDiscoveryService/DeltaClusters")));
+});
+
+test("an upgrade that waits for its cluster is counted once", ours, async () => {
+  await using open = new AsyncDisposableStack();
+  const { port, proxy } = await startOnDemand(open, listenerOf({ source: fromAds }));
+  const request = http.request({
+    host: "127.0.0.1",
+    port,
+    agent: false,
+    headers: { "x-cluster": "one", connection: "upgrade", upgrade: "websocket" },
+  });
+  const answered = once(request, "response");
+  request.end();
+  // The host grants nothing.
+  const [response] = (await answered) as [http.IncomingMessage];
+  assert.equal(response.statusCode, 200);
+  response.resume();
+  await once(response, "end");
+  assert.equal(await proxy.stat("http.web.downstream_cx_upgrades_total"), 1);
+  await until(
+    async () => (await proxy.stat("http.web.downstream_cx_upgrades_active")) === 0,
+    "none is open",
+  );
 });

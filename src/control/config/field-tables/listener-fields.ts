@@ -89,7 +89,7 @@ export const listenerFields: FieldTables = {
     honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"],
     warned: {
       rules: "nothing reads what the header's extensions say",
-      pass_through_tlvs: "no PROXY header is written to upstreams",
+      pass_through_tlvs: "no PROXY header to a host passes them on",
       tlv_location: "nothing reads what the header's extensions say",
     },
   },

@@ -191,8 +191,11 @@ export const routeFields: FieldTables = {
     honoured: ["upgrade_type", "enabled", "connect_config"],
   },
   "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": {
-    honoured: ["allow_post"],
-    refused: { proxy_protocol_config: "the host would not learn whose bytes they are" },
+    honoured: ["allow_post", "proxy_protocol_config"],
+  },
+  "envoy.config.core.v3.ProxyProtocolConfig": {
+    honoured: ["version"],
+    warned: { pass_through_tlvs: "Envoy passes none on through a tunnel either" },
   },
   "envoy.config.route.v3.InternalRedirectPolicy": "whole",
   "envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig": "whole",
@@ -219,9 +222,14 @@ export const routeFields: FieldTables = {
     },
   },
   "envoy.config.route.v3.RetryPolicy": {
-    honoured: ["retry_on", "num_retries", "per_try_timeout", "retriable_status_codes"],
+    honoured: [
+      "retry_on",
+      "num_retries",
+      "per_try_timeout",
+      "per_try_idle_timeout",
+      "retriable_status_codes",
+    ],
     warned: {
-      per_try_idle_timeout: "the route's idle timeout holds",
       retry_priority: "any priority is tried again",
       retry_host_predicate: "any host is tried again",
       retry_options_predicates: "every try is like the first",

@@ -59,6 +59,11 @@ export class ResponseComposer {
     this.#context = context;
   }
 
+  /** Of the head that was composed last: beside the fields of the table, where filters have them. */
+  fieldBeside(name: string): string | undefined {
+    return this.#extra.get(name);
+  }
+
   /** The upstream's head, which was parsed last. False: it is too large. */
   compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
     const { writer } = this.#context;

@@ -9,7 +9,7 @@ const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** Visible Latin-1, with blanks and tabs between: what no reader of a head trims or breaks. */
 const valuePattern = /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/;
 /** A filter that wrote them could say of a message what another reader takes for two. */
-const ours = new Set([
+export const framingFields: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "host",
@@ -20,12 +20,17 @@ const ours = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
+/** Of filters of our own. */
+export const noFields: ReadonlySet<string> = new Set();
 
 export class FieldMap implements Fields {
   readonly #fields: ExtraFields;
+  readonly #unseen: ReadonlySet<string>;
 
-  constructor(fields: ExtraFields) {
+  /** `unseen`: names that are not the filter's. */
+  constructor(fields: ExtraFields, unseen = framingFields) {
     this.#fields = fields;
+    this.#unseen = unseen;
   }
 
   /** All of them, also those that filters do not see. */
@@ -44,22 +49,22 @@ export class FieldMap implements Fields {
   }
 
   set(name: string, value: string): void {
-    const key = judgeField(name, value);
+    const key = judgeField(name, value, this.#unseen);
     this.#fields.remove(key);
     this.#fields.add(key, value);
   }
 
   append(name: string, value: string): void {
-    this.#fields.add(judgeField(name, value), value);
+    this.#fields.add(judgeField(name, value, this.#unseen), value);
   }
 
   delete(name: string): void {
     const key = name.toLowerCase();
-    if (!ours.has(key)) this.#fields.remove(key);
+    if (!this.#unseen.has(key)) this.#fields.remove(key);
   }
 
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
-    for (const field of this.#fields.entries()) if (!ours.has(field[0])) yield field;
+    for (const field of this.#fields.entries()) if (!this.#unseen.has(field[0])) yield field;
   }
 }
 
@@ -67,8 +72,8 @@ export class ResponseFieldMap extends FieldMap implements ResponseFields {
   readonly #head: { status: number };
 
   /** `head`: whose status it is. */
-  constructor(fields: ExtraFields, head: { status: number }) {
-    super(fields);
+  constructor(fields: ExtraFields, head: { status: number }, unseen = framingFields) {
+    super(fields, unseen);
     this.#head = head;
   }
 
@@ -83,10 +88,10 @@ export class ResponseFieldMap extends FieldMap implements ResponseFields {
 }
 
 /** The name in lower case. */
-export function judgeField(name: string, value: string): string {
+export function judgeField(name: string, value: string, unseen = framingFields): string {
   const key = name.toLowerCase();
   if (!namePattern.test(key)) throw new TypeError(`"${name}" is no name of a field`);
-  if (ours.has(key)) throw new TypeError(`field "${name}" is not a filter's to write`);
+  if (unseen.has(key)) throw new TypeError(`field "${name}" is not a filter's to write`);
   if (!valuePattern.test(value))
     throw new TypeError(`the value of field "${name}" fits in no head`);
   return key;

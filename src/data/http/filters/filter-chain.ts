@@ -5,16 +5,21 @@
  */
 import type {
   HttpFilterConfig,
+  PlacedHttpFilter,
   PlainHttpFilterConfig,
 } from "../../../shared/config/http-config.ts";
 import { blockOf, type ListenerSlots } from "../../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "../../network/worker-context.ts";
+import type { CompiledRoute } from "../router/compiled-route.ts";
 import { requestHeadersUsed } from "../headers/header-mutations.ts";
 import { CredentialInjector } from "./credential-injector.ts";
-import { isGrpcRequest } from "../grpc.ts";
+import { isGrpcLikeRequest, isGrpcRequest, isGrpcWebRequest, isProtobufRequest } from "../grpc.ts";
+import { GrpcHttp1Bridge } from "./grpc-http1-bridge.ts";
 import { GrpcStats } from "./grpc-stats.ts";
+import { GrpcWeb } from "./grpc-web.ts";
 import { HeaderMutationFilter } from "./header-mutation.ts";
 import {
+  type FilterFactory,
   type FilterPlace,
   type HttpFilters,
   type HeadFilter,
@@ -31,8 +36,14 @@ export interface FilterContext {
 
 type ModuleFilterConfig = Extract<PlainHttpFilterConfig, { readonly kind: "module" }>;
 
+/** Sets of filters that routes make of one chain, kept at most. */
+const switchedMax = 64;
+
 /** One place of the chain. */
 interface Place {
+  readonly filterName: string | undefined;
+  /** Whether it is on where a route says nothing of it. */
+  readonly isOn: boolean;
   /** Undefined: nothing has come by ECDS, and there is no default. */
   config: PlainHttpFilterConfig | undefined;
   /** Undefined: it does nothing to what passes. */
@@ -50,16 +61,39 @@ export class HttpFilterChain implements Disposable {
   readonly #places: readonly Place[];
   readonly #watches: readonly Disposable[];
   #current: HttpFilters;
+  /** By which places are on; of the present filters. */
+  readonly #switched = new Map<string, HttpFilters>();
 
-  constructor(configs: readonly HttpFilterConfig[], context: FilterContext) {
+  constructor(configs: readonly PlacedHttpFilter[], context: FilterContext) {
     this.#context = context;
-    this.#places = configs.map((config) => this.#place(this.#present(config)));
+    this.#places = configs.map((config) => ({
+      filterName: config.filterName,
+      isOn: config.isDisabled !== true,
+      ...this.#made(this.#present(config)),
+    }));
     this.#watches = configs.flatMap((config, index) => this.#watch(config, index) ?? []);
-    this.#current = filtersOf(this.#places);
+    this.#current = filtersOf(this.#places.filter(({ isOn }) => isOn));
   }
 
+  /** Where no route says anything. */
   get current(): HttpFilters {
     return this.#current;
+  }
+
+  /** What the route leaves on, or turns on. `cluster`: where it leads. */
+  of(route: CompiledRoute | undefined, cluster: string): HttpFilters {
+    if (route?.hasFilterSwitches !== true) return this.#current;
+    const on = this.#places.filter(
+      ({ filterName, isOn }) =>
+        (filterName === undefined ? undefined : route.isFilterOn(filterName, cluster)) ?? isOn,
+    );
+    const key = on.map((place) => this.#places.indexOf(place)).join();
+    const known = this.#switched.get(key);
+    if (known) return known;
+    const filters = filtersOf(on);
+    if (this.#switched.size >= switchedMax) this.#switched.clear();
+    this.#switched.set(key, filters);
+    return filters;
   }
 
   [Symbol.dispose](): void {
@@ -77,12 +111,13 @@ export class HttpFilterChain implements Disposable {
     return this.#context.worker.filterConfigs.watch(config.id, (next = config.fallback) => {
       const place = this.#places[index] as Place;
       release(place.filter);
-      Object.assign(place, this.#place(next));
-      this.#current = filtersOf(this.#places);
+      Object.assign(place, this.#made(next));
+      this.#current = filtersOf(this.#places.filter(({ isOn }) => isOn));
+      this.#switched.clear();
     });
   }
 
-  #place(config: PlainHttpFilterConfig | undefined): Place {
+  #made(config: PlainHttpFilterConfig | undefined): Pick<Place, "config" | "filter"> {
     return { config, filter: config ? this.#createFilter(config) : missingConfig };
   }
 
@@ -113,12 +148,15 @@ export class HttpFilterChain implements Disposable {
         return new HeaderMutationFilter(config);
       }
       case "grpcStats":
-        return {
-          kind: "whole",
-          name: "envoy.filters.http.grpc_stats",
-          factory: new GrpcStats(config, worker),
-          isFor: isGrpcRequest,
-        };
+        return ownWhole("grpc_stats", new GrpcStats(config, worker), isGrpcLikeRequest);
+      case "grpcWeb":
+        return ownWhole("grpc_web", new GrpcWeb(worker), isGrpcWebRequest);
+      case "grpcHttp1Bridge":
+        return ownWhole(
+          "grpc_http1_bridge",
+          new GrpcHttp1Bridge(config),
+          (bytes) => isGrpcRequest(bytes) || (config.upgradesProtobuf && isProtobufRequest(bytes)),
+        );
       case "module":
         return this.#createWhole(config);
       case "router":
@@ -129,6 +167,14 @@ export class HttpFilterChain implements Disposable {
         return config satisfies never;
     }
   }
+}
+
+function ownWhole(
+  name: string,
+  factory: FilterFactory,
+  isFor: (bytes: Uint8Array) => boolean,
+): WholeFilter {
+  return { kind: "whole", name: `envoy.filters.http.${name}`, factory, isOwn: true, isFor };
 }
 
 function release(filter: HeadFilter | WholeFilter | undefined): void {

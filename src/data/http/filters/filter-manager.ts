@@ -18,10 +18,12 @@ import { knownHeader } from "../http1/known-headers.ts";
 import { requestHead } from "../http1/request-head.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
+import type { LocalReply } from "../composer/response-composer.ts";
 import type { RequestInfo } from "../request/request-info.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { type FilteredWay, FilterPassage, type PassageVerdicts } from "./filter-passage.ts";
+import { localReplyOf } from "./filter-reply.ts";
 import { filterSteps } from "./filter-steps.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
@@ -164,13 +166,40 @@ export class FilterManager {
     this.#encode.trailers();
   }
 
-  /** What comes now is of our own making: nothing holds it. */
-  beginLocalReply(status: number): void {
+  /** What comes now is of our own making: nothing holds it. What filters make of it. */
+  beginLocalReply(given: LocalReply): LocalReply {
     this.#isLocal = true;
     this.#isEncoded = false;
-    this.#response.status = status;
     this.#decode.end();
     this.#encode.end();
+    const reply = this.#filters.reduceRight(
+      (before, filter) => this.#replyOf(filter, before),
+      given,
+    );
+    this.#response.status = reply.status;
+    return reply;
+  }
+
+  #replyOf(filter: HttpFilter, before: LocalReply): LocalReply {
+    const { status, body } = before;
+    try {
+      const own = filter.onLocalReply?.({
+        status,
+        body,
+        fields: Object.fromEntries(before.fields),
+      });
+      return own ? localReplyOf(own) : before;
+    } catch (error) {
+      // An answer in its place might end in the same filter again.
+      this.#context.onFilterFailed("onLocalReply", error);
+      return before;
+    }
+  }
+
+  /** The held response goes on with a body whose length is known by now. */
+  setResponseLength(length: number): void {
+    this.#responseFields.remove("content-length");
+    this.#responseFields.add("content-length", String(length));
   }
 
   /** The request is over. */

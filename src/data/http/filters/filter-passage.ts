@@ -15,8 +15,8 @@ import { stageFields, trailerFields } from "./trailer-fields.ts";
 export interface FilteredWay {
   /** The head is composed, and waits in the writer for the first part of the body. */
   readonly isHeadWaiting: boolean;
-  /** The head that was held lies in the table, and has passed: compose it. */
-  onReleased(isEnd: boolean): void;
+  /** The head that was held lies in the table, and has passed: compose it. `length`: of its body, if that is known now. */
+  onReleased(isEnd: boolean, length: number | undefined): void;
   send(start: number, end: number, isEnd: boolean): void;
   sendTrailers(start: number, end: number): void;
   setHeld(isHeld: boolean): void;
@@ -95,7 +95,7 @@ export class FilterPassage {
   /** Those that the header table holds. */
   trailers(): void {
     const fields = trailerFields(this.#context.reactor.arena.buffer);
-    if (this.#train.trailers(new FieldMap(fields))) this.#sendTrailers(fields);
+    this.#train.trailers(new FieldMap(fields));
   }
 
   /** Nothing of it goes on any more. */
@@ -114,6 +114,7 @@ export class FilterPassage {
 
   #sendTrailers(fields: ExtraFields): void {
     const { writer, reactor } = this.#context;
+    if (fields.isEmpty) return this.#way.send(writer.start, writer.start, true);
     if (this.#way.isHeadWaiting) this.#way.send(writer.start, writer.start, false);
     const end = stageFields(reactor.arena, fields);
     this.#way.sendTrailers(reactor.arena.stagingStart, end);
@@ -123,10 +124,10 @@ export class FilterPassage {
     const { reactor } = this.#context;
     return {
       ...verdicts,
-      onHead: (isEnd) => {
+      onHead: (isEnd, length) => {
         this.restore();
         this.#held = undefined;
-        this.#way.onReleased(isEnd);
+        this.#way.onReleased(isEnd, this.isChanged ? length : undefined);
       },
       onData: (bytes, isEnd) => this.#send(bytes, isEnd),
       onTrailers: (fields) => this.#sendTrailers(fields.whole),

@@ -3,7 +3,7 @@ import type { HttpFilter, RequestFacts } from "../../../shared/http-filter/http-
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
-import { FieldMap, ResponseFieldMap } from "./field-map.ts";
+import { FieldMap, ResponseFieldMap, noFields, framingFields } from "./field-map.ts";
 import type { TrainStep } from "./filter-train.ts";
 import type { FilterPlace, HeadFilter } from "./http-filter.ts";
 
@@ -38,15 +38,17 @@ export function filterSteps(places: readonly FilterPlace[], parts: StepParts): F
       encode.unshift(encodeHeads(place.filter, parts));
       continue;
     }
-    const { name, factory } = place;
+    const { name, factory, isOwn } = place;
     const filter = created(() => factory.create(parts.facts, parts.info));
     if ("error" in filter) {
       decode.push({ name, head: () => rethrow(filter.error) });
       continue;
     }
     filters.push(filter.made);
-    decode.push(decodeWhole(name, filter.made, parts));
-    encode.unshift(encodeWhole(name, filter.made, parts));
+    const seen = isOwn === true ? noFields : framingFields;
+    decode.push(decodeWhole(name, filter.made, new FieldMap(parts.requestFields, seen)));
+    const response = new ResponseFieldMap(parts.responseFields, parts.response, seen);
+    encode.unshift(encodeWhole(name, filter.made, response));
   }
   return { filters, decode, encode };
 }
@@ -90,8 +92,7 @@ function encodeHeads({ responseChange }: HeadFilter, parts: StepParts): TrainSte
   };
 }
 
-function decodeWhole(name: string, filter: HttpFilter, parts: StepParts): TrainStep {
-  const fields = new FieldMap(parts.requestFields);
+function decodeWhole(name: string, filter: HttpFilter, fields: FieldMap): TrainStep {
   return {
     name,
     head: (isEnd) => filter.decodeHeaders?.(fields, isEnd),
@@ -100,8 +101,7 @@ function decodeWhole(name: string, filter: HttpFilter, parts: StepParts): TrainS
   };
 }
 
-function encodeWhole(name: string, filter: HttpFilter, parts: StepParts): TrainStep {
-  const fields = new ResponseFieldMap(parts.responseFields, parts.response);
+function encodeWhole(name: string, filter: HttpFilter, fields: ResponseFieldMap): TrainStep {
   return {
     name,
     head: (isEnd) => filter.encodeHeaders?.(fields, isEnd),

@@ -7,10 +7,14 @@
  *
  * What a newcomer would get wrong: nearly everything passes at once, and then nothing is copied. Only what is held is.
  */
-import type { DataOutcome, FilterReply } from "../../../shared/http-filter/http-filter.ts";
+import type {
+  DataOutcome,
+  FilterReply,
+  TrailersOutcome,
+} from "../../../shared/http-filter/http-filter.ts";
 import type { FieldMap } from "./field-map.ts";
 
-type Now = DataOutcome;
+type Now = DataOutcome | TrailersOutcome;
 export type StepOutcome = Now | Promise<Now>;
 
 /** One filter, as this direction sees it. */
@@ -23,8 +27,8 @@ export interface TrainStep {
 
 /** Where it goes, and who is told. */
 export interface TrainEnd {
-  /** What was held has come past the last filter. */
-  onHead(isEnd: boolean): void;
+  /** What was held has come past the last filter. `length`: of its body, where all of that has, and no trailers. */
+  onHead(isEnd: boolean, length: number | undefined): void;
   onData(bytes: Uint8Array, isEnd: boolean): void;
   onTrailers(fields: FieldMap): void;
   onReply(reply: FilterReply, filter: string): void;
@@ -40,7 +44,8 @@ export interface TrainEnd {
 type Item =
   | { readonly kind: "head"; readonly isEnd: boolean; next: number }
   | { readonly kind: "data"; bytes: Uint8Array; readonly isEnd: boolean; next: number }
-  | { readonly kind: "trailers"; readonly fields: FieldMap; next: number };
+  /** `front`: a part of the body that a filter has put in front of them. */
+  | { readonly kind: "trailers"; readonly fields: FieldMap; next: number; front?: Uint8Array };
 
 type Hold = "free" | "buffer" | "stop";
 
@@ -81,8 +86,11 @@ export class FilterTrain {
     return false;
   }
 
-  trailers(fields: FieldMap): boolean {
-    return this.#enter({ kind: "trailers", fields, next: 0 });
+  /** They go on by `onTrailers`, if not here and now then later. */
+  trailers(fields: FieldMap): void {
+    if (this.#isOver) return;
+    this.#items.push({ kind: "trailers", fields, next: 0 });
+    this.#pump();
   }
 
   /** Heads of our own wait for nobody: what filters say of them is not heard, but for what they throw. */
@@ -105,9 +113,12 @@ export class FilterTrain {
 
   #enter(item: Item): boolean {
     if (this.#isOver) return false;
+    const source = item.kind === "data" ? item.bytes : undefined;
     if (this.#items.length === 0 && this.#advance(item, undefined)) return true;
     if (this.#isOver) return false;
-    if (item.kind === "data") item.bytes = new Uint8Array(item.bytes);
+    // What lies where it came from is written over; what a filter has made stays the filter's.
+    if (item.kind === "data" && item.bytes.buffer === source?.buffer)
+      item.bytes = new Uint8Array(item.bytes);
     this.#items.push(item);
     this.#pump();
     this.#bound();
@@ -124,7 +135,7 @@ export class FilterTrain {
       if (this.#holds[at] === "stop") return false;
       item.next++;
       this.#call(at, item);
-      if (this.#isOver) return false;
+      if (this.#isOver || (item.kind === "trailers" && item.front !== undefined)) return false;
     }
   }
 
@@ -143,12 +154,11 @@ export class FilterTrain {
       this.#wait(at, item, outcome);
       return;
     }
-    this.#holds[at] = outcome === "buffer" && !isLast(item) ? "buffer" : "free";
+    const buffers = outcome === "buffer" || (outcome !== undefined && "buffered" in outcome);
+    this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
     if (outcome === undefined || outcome === "buffer") return;
-    if (outcome instanceof Uint8Array) {
-      if (item.kind === "data") item.bytes = outcome;
-      return;
-    }
+    if (outcome instanceof Uint8Array) return replace(item, outcome);
+    if ("buffered" in outcome) return replace(item, outcome.buffered);
     this.end();
     this.#end.onReply(outcome, (this.#steps[at] as TrainStep).name);
   }
@@ -182,28 +192,53 @@ export class FilterTrain {
     if (!this.#isOver) this.#updateReading();
   }
 
+  /** All go as far as they may before any goes out, so that a head may know how long the body behind it is. */
   #moveAll(): boolean {
     let hasMoved = false;
-    let before: Item | undefined;
-    // Those that go out leave the list on the way.
-    for (const item of this.#items.slice()) {
+    for (let index = 0; index < this.#items.length; index++) {
+      const item = this.#items[index] as Item;
       const from = item.next;
-      const isThrough = this.#advance(item, before);
+      this.#advance(item, this.#items[index - 1]);
       if (this.#isOver) return false;
       hasMoved ||= item.next !== from;
-      before = item;
-      if (!isThrough || this.#items[0] !== item) continue;
-      this.#items.shift();
-      before = undefined;
-      hasMoved = true;
-      this.#emit(item);
-      if (this.#isOver) return false;
+      if (item.kind !== "trailers" || item.front === undefined) continue;
+      this.#items.splice(index--, 0, {
+        kind: "data",
+        bytes: item.front,
+        isEnd: false,
+        next: item.next,
+      });
+      delete item.front;
     }
-    return hasMoved;
+    return this.#emitAll() || hasMoved;
   }
 
-  #emit(item: Item): void {
-    if (item.kind === "head") this.#end.onHead(item.isEnd);
+  #emitAll(): boolean {
+    let hasEmitted = false;
+    while (this.#items[0] !== undefined && this.#isThrough(this.#items[0])) {
+      const length = this.#items[0].kind === "head" ? this.#lengthBehindHead() : undefined;
+      this.#emit(this.#items.shift() as Item, length);
+      hasEmitted = true;
+      if (this.#isOver) return false;
+    }
+    return hasEmitted;
+  }
+
+  #isThrough({ next }: Item): boolean {
+    return next === this.#steps.length && (next === 0 || this.#holds[next - 1] === "free");
+  }
+
+  /** Undefined: more may come, or a filter may change what has. */
+  #lengthBehindHead(): number | undefined {
+    const last = this.#items.at(-1) as Item;
+    const isWhole = last.kind === "data" ? last.isEnd : isEmptyTrailers(last);
+    return isWhole && this.#items.every((item) => this.#isThrough(item))
+      ? this.#heldBytes
+      : undefined;
+  }
+
+  #emit(item: Item, length: number | undefined): void {
+    if (item.kind === "head") this.#end.onHead(item.isEnd, length);
     else if (item.kind === "data") this.#end.onData(item.bytes, item.isEnd);
     else this.#end.onTrailers(item.fields);
   }
@@ -243,6 +278,16 @@ function outcomeOf(step: TrainStep, item: Item, isBuffering: boolean): StepOutco
     default:
       return item satisfies never;
   }
+}
+
+/** Of trailers: a part of the body in front of them. */
+function replace(item: Item, bytes: Uint8Array): void {
+  if (item.kind === "data") item.bytes = bytes;
+  else if (item.kind === "trailers" && bytes.length > 0) item.front = bytes;
+}
+
+function isEmptyTrailers(item: Item): boolean {
+  return item.kind === "trailers" && item.fields.whole.isEmpty;
 }
 
 function isLast(item: Item): boolean {

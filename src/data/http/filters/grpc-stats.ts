@@ -15,19 +15,15 @@ import type { StreamInfo } from "../../network/stream-info.ts";
 import type { WorkerContext } from "../../network/worker-context.ts";
 import { anyCall, type CallCounts } from "../../upstream/grpc-calls.ts";
 import { isGrpcType } from "../grpc.ts";
-import { FrameCounter } from "./grpc-frames.ts";
+import { type CallName, callOf, countStatus } from "./grpc-call.ts";
+import { FrameReader } from "./grpc-frames.ts";
 import type { FilterFactory } from "./http-filter.ts";
 
 export type GrpcStatsConfig = Extract<HttpFilterConfig, { kind: "grpcStats" }>;
 
-const success = grpcCallStats.offset("success");
-const failure = grpcCallStats.offset("failure");
-const total = grpcCallStats.offset("total");
 const requestMessages = grpcCallStats.offset("request_message_count");
 const responseMessages = grpcCallStats.offset("response_message_count");
 const upstreamTime = grpcCallStats.offset("upstream_rq_time");
-const statusOffsets = new Map(grpcCallStats.members.map(({ name, offset }) => [name, offset]));
-const statusPattern = /^\d+$/;
 
 export class GrpcStats implements FilterFactory {
   readonly #config: GrpcStatsConfig;
@@ -42,8 +38,8 @@ export class GrpcStats implements FilterFactory {
 
   create({ path, clusterName }: RequestFacts, info: StreamInfo): HttpFilter {
     const cluster = this.#worker.clusters.get(clusterName);
-    const name = this.#nameOf(path);
-    if (cluster === undefined || name === undefined) return {};
+    const call = callOf(path);
+    if (cluster === undefined || call === undefined) return {};
     const { reactor } = this.#worker;
     const elapsedMs = (): number | undefined => {
       const { requestEndMs, responseStartMs } = info;
@@ -51,13 +47,10 @@ export class GrpcStats implements FilterFactory {
       return isMeasured ? reactor.nowMs - requestEndMs : undefined;
     };
     const measures = this.#config.measuresUpstream ? elapsedMs : undefined;
-    return new CountedCall(() => cluster.grpcCalls.of(name), measures);
+    return new CountedCall(() => cluster.grpcCalls.of("grpc", this.#nameOf(call)), measures);
   }
 
-  /** Undefined: it is no path of a method. */
-  #nameOf(path: string): string | undefined {
-    const [before, service, method, ...rest] = (path.split("?", 1)[0] ?? "").split("/");
-    if (before !== "" || !service || !method || rest.length > 0) return undefined;
+  #nameOf({ service, method }: CallName): string {
     const { methods, replacesDots } = this.#config;
     if (methods === "all")
       return `${replacesDots ? service.replaceAll(".", "_") : service}.${method}`;
@@ -69,8 +62,8 @@ class CountedCall implements HttpFilter {
   readonly #findCounts: () => CallCounts;
   /** From the whole request to now, of an answer by its host; undefined: nobody wants to know. */
   readonly #elapsedMs: (() => number | undefined) | undefined;
-  readonly #sent = new FrameCounter();
-  readonly #received = new FrameCounter();
+  readonly #sent = new FrameReader();
+  readonly #received = new FrameReader();
   /** Undefined: the request is no gRPC. */
   #counts: CallCounts | undefined;
   #isGrpcResponse = false;
@@ -92,7 +85,7 @@ class CountedCall implements HttpFilter {
   encodeHeaders(fields: ResponseFields, isEnd: boolean): void {
     if (this.#counts === undefined) return;
     this.#isGrpcResponse = fields.status === 200 && isGrpcType(fields.get("content-type"));
-    this.#countStatus(fields);
+    countStatus(this.#counts, fields);
     if (isEnd) this.#measure();
   }
 
@@ -103,17 +96,8 @@ class CountedCall implements HttpFilter {
 
   encodeTrailers(fields: Fields): void {
     if (this.#counts === undefined) return;
-    this.#countStatus(fields);
+    countStatus(this.#counts, fields);
     this.#measure();
-  }
-
-  #countStatus(fields: Fields): void {
-    const status = fields.get("grpc-status");
-    if (status === undefined) return;
-    const offset = statusPattern.test(status) ? statusOffsets.get(status) : undefined;
-    if (offset !== undefined) this.#counts?.count(offset);
-    this.#counts?.count(status === "0" ? success : failure);
-    this.#counts?.count(total);
   }
 
   #measure(): void {

@@ -32,6 +32,8 @@ export interface WholeFilter {
   readonly kind: "whole";
   readonly name: string;
   readonly factory: FilterFactory;
+  /** One of ours: it sees and writes the fields that frame a message, too. */
+  readonly isOwn?: true;
   /** The head that was parsed last is one that it would look at; absent: it looks at all. */
   isFor?(bytes: Uint8Array): boolean;
 }
@@ -61,11 +63,18 @@ export const noHttpFilters: HttpFilters = {
   onDemand: undefined,
 };
 
-/** The head that was parsed last is one for filters that see more than heads. */
-export function hasWholeFilterFor({ places }: HttpFilters, bytes: Uint8Array): boolean {
-  for (const place of places)
-    if (place.kind === "whole" && place.isFor?.(bytes) !== false) return true;
-  return false;
+const nowhere: readonly FilterPlace[] = [];
+
+/** Of the head that was parsed last; empty: no filter looks at more of it than its fields. */
+export function placesFor({ places }: HttpFilters, bytes: Uint8Array): readonly FilterPlace[] {
+  // Nearly all chains.
+  if (places.length === 0) return nowhere;
+  const looking = places.filter((place) => place.kind === "heads" || isFor(place, bytes));
+  return looking.some(({ kind }) => kind === "whole") ? looking : nowhere;
+}
+
+function isFor(filter: WholeFilter, bytes: Uint8Array): boolean {
+  return filter.isFor === undefined || filter.isFor(bytes);
 }
 
 /** Of filters that see heads alone, in their order; undefined: all let it pass. */

@@ -17,6 +17,10 @@ export class ExtraFields {
     this.#values.push(value);
   }
 
+  get isEmpty(): boolean {
+    return this.#names.length === 0;
+  }
+
   has(name: string): boolean {
     return this.#names.includes(name);
   }

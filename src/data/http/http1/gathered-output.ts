@@ -8,15 +8,20 @@ import type { Reactor, Socket } from "../../../shared/io/reactor.ts";
 
 const none = -1;
 
+/** Whose output it is; the socket is there once it is asked for. */
+interface SocketOwner {
+  readonly socket: Socket;
+}
+
 export class GatheredOutput implements OutputOwner {
   readonly #reactor: Reactor;
-  readonly #socket: () => Socket;
+  readonly #owner: SocketOwner;
   #start = none;
   #at = 0;
 
-  constructor(reactor: Reactor, socket: () => Socket) {
+  constructor(reactor: Reactor, owner: SocketOwner) {
     this.#reactor = reactor;
-    this.#socket = socket;
+    this.#owner = owner;
   }
 
   /** Sends arena[start, end) behind what is kept; `isMoreDue`: at the end of the round, with what comes until then. */
@@ -29,7 +34,7 @@ export class GatheredOutput implements OutputOwner {
     if (this.#start !== none && this.#at + length > this.#start + arenaLayout.outputBytes)
       this.flushOutput();
     if (this.#start === none) {
-      this.#socket().write(start, end);
+      this.#owner.socket.write(start, end);
       return;
     }
     this.#reactor.arena.bytes.copyWithin(this.#at, start, end);
@@ -40,7 +45,7 @@ export class GatheredOutput implements OutputOwner {
     const start = this.#start;
     if (start === none) return;
     this.discard();
-    this.#socket().write(start, this.#at);
+    this.#owner.socket.write(start, this.#at);
   }
 
   /** What is kept goes nowhere any more. */

@@ -10,6 +10,7 @@ import type { HttpContext } from "../http-context.ts";
 import { httpStat, http2Stat } from "../stat-offsets.ts";
 import type { Flood } from "./flood-guard.ts";
 import { errorCode, streamIdMax } from "./frames.ts";
+import type { HeaderBlock } from "./header-block.ts";
 import { KeepalivePing } from "./keepalive-ping.ts";
 import type { ServerRequests } from "./server-requests.ts";
 import type { ServerStream } from "./server-stream.ts";
@@ -24,6 +25,7 @@ const floodStats: Readonly<Record<Exclude<Flood, "prematureResets">, number>> = 
 
 interface Parts {
   readonly output: StreamOutput<ServerStream>;
+  readonly block: HeaderBlock;
   readonly requests: ServerRequests;
 }
 
@@ -71,6 +73,11 @@ export class ConnectionEnd {
   /** The client sent something. */
   onHeard(): void {
     this.#keepalive?.onHeard(this.#context.reactor.nowMs);
+  }
+
+  /** A header block is open. */
+  onHeadBegun(): void {
+    this.atLatest(this.#headDueMs());
   }
 
   onPingAck(number: number): void {
@@ -168,6 +175,7 @@ export class ConnectionEnd {
       return this.#nextDeadlineMs();
     }
     this.#parts.requests.onDeadline(nowMs);
+    if (nowMs >= this.#headDueMs()) this.#parts.requests.onHeadOverdue(this.#parts.block.giveUp());
     if (this.#state.kind === "noticed" && nowMs >= this.#state.finalAtMs) this.#becomeFinal();
     else if (this.#state.kind === "serving") this.#onServingDue(nowMs);
     return this.#nextDeadlineMs();
@@ -254,11 +262,18 @@ export class ConnectionEnd {
   #nextDeadlineMs(): number {
     const state = this.#state;
     if (state.kind === "closing") return state.sinceMs + this.#context.config.delayedCloseTimeoutMs;
-    const requestMs = this.#parts.requests.nextDeadlineMs();
+    const requestMs = Math.min(this.#parts.requests.nextDeadlineMs(), this.#headDueMs());
     if (state.kind === "noticed") return Math.min(requestMs, state.finalAtMs);
     if (state.kind === "final") return requestMs;
     const pingMs = this.#keepalive?.nextDueMs() ?? never;
     return Math.min(requestMs, this.#idleDueMs(), this.#ageDueMs(), pingMs);
+  }
+
+  #headDueMs(): number {
+    const { requestHeadersTimeoutMs } = this.#context.config;
+    return requestHeadersTimeoutMs === 0
+      ? never
+      : this.#parts.block.openSinceMs + requestHeadersTimeoutMs;
   }
 
   #idleDueMs(): number {

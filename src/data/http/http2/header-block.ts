@@ -18,6 +18,8 @@ export class HeaderBlock {
   #head: HeadOfBlock | undefined;
   #parts: Uint8Array[] = [];
   #length = 0;
+  /** Infinity: it is not open, or given up. */
+  openSinceMs = Infinity;
 
   /** `headBytesMax`: of the decoded fields. */
   constructor(headBytesMax: number) {
@@ -32,7 +34,9 @@ export class HeaderBlock {
     return this.#head?.id ?? 0;
   }
 
-  open(head: HeadOfBlock, first: Uint8Array): void {
+  /** `sinceMs` absent: nobody waits for it. */
+  open(head: HeadOfBlock, first: Uint8Array, sinceMs = Infinity): void {
+    this.openSinceMs = sinceMs;
     this.#head = head;
     this.#parts = [first];
     this.#length = first.length;
@@ -45,9 +49,16 @@ export class HeaderBlock {
     return this.#length <= this.#bytesMax;
   }
 
+  /** Nobody waits for it any more, though it is read to its end. Returns its stream. */
+  giveUp(): number {
+    this.openSinceMs = Infinity;
+    return this.id;
+  }
+
   close(): { readonly head: HeadOfBlock; readonly bytes: Uint8Array } {
     const head = this.#head ?? { id: 0, isEnd: false, isSelfDependent: false };
     const bytes = Buffer.concat(this.#parts, this.#length);
+    this.openSinceMs = Infinity;
     this.#head = undefined;
     this.#parts = [];
     return { head, bytes };

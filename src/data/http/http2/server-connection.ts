@@ -79,6 +79,7 @@ export class Http2ServerConnection implements NetworkFilter {
     this.#block = new HeaderBlock(context.config.maxRequestHeadersKb * 1024);
     this.#end = new ConnectionEnd(context, connection, {
       output: this.#output,
+      block: this.#block,
       requests: this.#requests,
     });
   }
@@ -263,7 +264,8 @@ export class Http2ServerConnection implements NetworkFilter {
     const head = { id: frame.streamId, isEnd: ends, isSelfDependent };
     const { bytes } = this.#context.reactor.arena;
     if (!frame.has(flag.endHeaders)) {
-      this.#block.open(head, bytes.slice(payload.start, payload.end));
+      this.#block.open(head, bytes.slice(payload.start, payload.end), this.#context.reactor.nowMs);
+      this.#end.onHeadBegun();
       return end;
     }
     const next = this.#requests.onHeaders(head, { bytes, ...payload }, { at: end, end: readEnd });

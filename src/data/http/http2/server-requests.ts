@@ -178,6 +178,16 @@ export class ServerRequests implements StreamOwner {
     }
   }
 
+  /** A head did not come whole in time (`request_headers_timeout`). What comes of it yet is read, and forgotten. */
+  onHeadOverdue(id: number): void {
+    const isFull = this.#streams.count >= this.#context.config.http2.maxConcurrentStreams;
+    // Trailers are no head, and what would be refused is not answered.
+    if (id <= this.lastId || (id & 1) === 0 || this.isFinal || isFull) return;
+    this.lastId = id;
+    this.#context.count(httpStat.rqHeaderTimeout);
+    this.#add(id).request?.refuse("headerTimeout");
+  }
+
   /** WebSockets hear of it, too. */
   onDrain(drain: DrainStart): void {
     for (const stream of this.#streams.values()) stream.request?.onDrain(drain);
@@ -312,11 +322,7 @@ export class ServerRequests implements StreamOwner {
       this.#sendReset(id, errorCode.refusedStream);
       return rest.at;
     }
-    const stream = new ServerStream(this, id, this.#context.reactor.nowMs);
-    this.#streams.add(stream);
-    this.#owner.floods.streamOpened();
-    this.#context.addHttp2(http2Stat.streamsActive, 1);
-    stream.request = this.#pool.take(this.#connection, stream);
+    const stream = this.#add(id);
     if (head.isSelfDependent) return this.#refuse(stream, rest.at);
     const { isMalformed, isTooLarge, hasTooMany } = this.#stage;
     if (!isMalformed && (isTooLarge || hasTooMany)) return this.#refuseLarge(stream, rest.at);
@@ -324,6 +330,15 @@ export class ServerRequests implements StreamOwner {
       return this.#refuse(stream, rest.at);
     stream.bodyLeft = requestHead.fields.contentLength;
     return this.#begin(stream, isEnd, rest);
+  }
+
+  #add(id: number): ServerStream {
+    const stream = new ServerStream(this, id, this.#context.reactor.nowMs);
+    this.#streams.add(stream);
+    this.#owner.floods.streamOpened();
+    this.#context.addHttp2(http2Stat.streamsActive, 1);
+    stream.request = this.#pool.take(this.#connection, stream);
+    return stream;
   }
 
   #begin(stream: ServerStream, isEnd: boolean, rest: RestOfRead): number {

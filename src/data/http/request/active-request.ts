@@ -12,9 +12,10 @@ import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
-import { firstRefusal, hasWholeFilterFor, noHttpFilters } from "../filters/http-filter.ts";
+import { type FilterPlace, noHttpFilters, placesFor } from "../filters/http-filter.ts";
 import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
+import { filterHead, responseChanges } from "./head-filters.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
 import type { RemoteLines } from "../headers/forwarding-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
@@ -42,8 +43,6 @@ import { httpStat } from "../stat-offsets.ts";
 import type { ExchangeFailure } from "../upstream/exchange-failure.ts";
 import { Exchange, type ExchangeOwner } from "../upstream/exchange.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
-
-const noChanges: readonly HeadChange[] = [];
 
 /** `waiting`: for something that main was asked for; the connection keeps its bytes. */
 type Phase = "none" | "active" | "waiting" | "answering";
@@ -264,9 +263,9 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#finish();
   }
 
-  /** Its connection is told: only a WebSocket has a word for that. */
+  /** Its connection is told. */
   onDrain(drain: DrainStart): void {
-    this.#outgoing.webSocket?.goAway(drain);
+    this.#outgoing.onDrain(drain);
   }
 
   setResponseReading(on: boolean): void {
@@ -299,10 +298,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   /** Of the head that was parsed last. False: it is answered otherwise. */
-  #composeResponse(isEmpty: boolean): boolean {
+  #composeResponse(isEmpty: boolean, contentLength = this.#contentLength): boolean {
     this.#phase = "answering";
     const isComposed = this.#response.compose({
-      contentLength: this.#contentLength,
+      contentLength,
       isEmpty,
       upgradeType: this.#outgoing.upgradeType,
       webSocket: this.#outgoing.webSocket,
@@ -397,12 +396,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sink.atLatest(dueMs);
   }
 
-  /** The router's own come first: filters see what it did. */
   get #responseChanges(): readonly HeadChange[] {
-    const ofRoute = this.#route?.responseMutations ?? noChanges;
-    if (this.#filtered !== undefined) return [...ofRoute, this.#filtered.manager.encodeChange];
-    const { ofResponses } = this.#filters;
-    return ofResponses.length === 0 ? ofRoute : [...ofRoute, ...ofResponses];
+    return responseChanges(this.#route, this.#filters, this.#filtered?.manager);
   }
 
   #routeRequest(): void {
@@ -410,22 +405,25 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
-    // Filters see it once: when there is nothing left to wait for.
+    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
     if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
+    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
-    const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
-    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
     if (route !== undefined) {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    if (hasWholeFilterFor(this.#filters, context.reactor.arena.bytes)) {
-      if (!this.#enterFilters({ route, cluster })) return;
+    this.#filters = this.#live.filters.of(route, cluster);
+    const places = placesFor(this.#filters, context.reactor.arena.bytes);
+    if (places.length > 0) {
+      if (!this.#enterFilters(places, { route, cluster })) return;
     } else if (this.#filters.ofRequests.length > 0) {
-      const refusal = this.#filterRequest();
+      this.#isFiltered = true;
+      const refusal = filterHead(this, this.#filters, context);
       if (refusal !== undefined) return this.#reply(refusal);
     }
     this.#act({ route, cluster });
@@ -449,21 +447,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sendLocal(routeReply(action, route.rewrite, context.view));
   }
 
-  #filterRequest(): LocalReplyReason | undefined {
-    const { requestComposer, reactor } = this.#context;
-    const extra = requestComposer.prepare(this);
-    this.#isFiltered = true;
-    const refusal = firstRefusal(this.#filters, reactor.arena.bytes, extra, this.info);
-    requestComposer.capture(this.info);
-    return refusal;
-  }
-
   /** True: it goes on at once. Else it is answered, or goes on when its filters let it. */
-  #enterFilters(found: Found): boolean {
+  #enterFilters(places: readonly FilterPlace[], found: Found): boolean {
     const { requestComposer, view } = this.#context;
     this.#filteredOwner ??= this.#makeFilteredOwner();
     const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
-      places: this.#filters.places,
+      places,
       facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
       bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
       found,
@@ -481,6 +470,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     const { requestComposer } = this.#context;
     // Whose bytes may change has no length any more.
     this.#outgoing.isChunked = requestHead.fields.isChunked;
+    this.#outgoing.filteredFields = requestFields;
     requestComposer.adopt(requestFields);
     requestComposer.capture(this.info);
   }
@@ -494,7 +484,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       release: (found, isEnd) => this.#release(found, isEnd),
       sendRequest: (start, end, isEnd) => this.#outgoing.send(start, end, isEnd),
       sendRequestTrailers: (start, end) => this.#outgoing.sendTrailers(start, end),
-      composeHeld: (isEnd) => this.#composeResponse(isEnd),
+      composeHeld: (isEnd, length) => this.#composeResponse(isEnd, length),
       sendResponse: (start, end, isEnd) => this.#sendResponse(start, end, isEnd),
       sendResponseTrailers: (start, end) => this.#sendResponseTrailers(start, end),
       reply: (reply, details) => {
@@ -563,8 +553,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #sendLocal(given: LocalReply): void {
-    const reply = this.#response.ownReply(given);
-    this.#filtered?.manager.beginLocalReply(reply.status);
+    const own = this.#response.ownReply(given);
+    const reply = this.#filtered?.manager.beginLocalReply(own) ?? own;
     this.#phase = "answering";
     this.#response.sendLocal(reply, this.#live, this.#responseChanges);
     this.#end();
@@ -584,14 +574,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#exchange.cancel();
     if (flag !== undefined) this.info.addFlag(flag);
     this.info.responseCodeDetails = details;
-    this.#context.count(httpStat.rqTxReset);
+    this.#context.countReset();
     const { isFramed } = this.#response;
     this.#finish();
     this.#sink.onResponseBroken(isFramed);
   }
 
   #end(): void {
-    if (!this.#sink.isRequestComplete) this.#context.count(httpStat.rqResponseBeforeComplete);
+    if (!this.#sink.isRequestComplete) this.#context.countEarlyEnd();
     this.#finish();
     this.#sink.onResponseEnd();
   }

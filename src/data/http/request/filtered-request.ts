@@ -1,6 +1,6 @@
 /** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
 import type { FilterReply, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
-import { judgeField } from "../filters/field-map.ts";
+import { localReplyOf } from "../filters/filter-reply.ts";
 import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
 import type { FilteredWay } from "../filters/filter-passage.ts";
 import type { FilterPlace } from "../filters/http-filter.ts";
@@ -29,7 +29,7 @@ export interface FilteredOwner {
   sendRequest(start: number, end: number, isEnd: boolean): void;
   sendRequestTrailers(start: number, end: number): void;
   /** False: it was answered otherwise. */
-  composeHeld(isEnd: boolean): boolean;
+  composeHeld(isEnd: boolean, length: number | undefined): boolean;
   sendResponse(start: number, end: number, isEnd: boolean): void;
   sendResponseTrailers(start: number, end: number): void;
   reply(reply: LocalReply, details: string): void;
@@ -87,19 +87,14 @@ export class FilteredRequest implements FilteredStream {
   }
 
   /** The status stands; what is no field is left out of the answer with the reason in its place. */
-  replyByFilter({ status, body = "", fields = {} }: FilterReply, filter: string): void {
-    if (!Number.isInteger(status) || status < 200 || status > 599)
+  replyByFilter(given: FilterReply, filter: string): void {
+    let reply: LocalReply;
+    try {
+      reply = localReplyOf(given);
+    } catch {
       return this.#owner.refuse("filterFailed");
-    const own: (readonly [string, string])[] = [];
-    for (const [name, value] of Object.entries(fields)) {
-      try {
-        own.push([judgeField(name, value), value]);
-      } catch {
-        return this.#owner.refuse("filterFailed");
-      }
     }
-    const details = `filter_reply{${filter.replaceAll(/\s/g, "_")}}`;
-    this.#owner.reply({ status, body, fields: own }, details);
+    this.#owner.reply(reply, `filter_reply{${filter.replaceAll(/\s/g, "_")}}`);
   }
 
   refuseByFilter(reason: LocalReplyReason): void {
@@ -130,8 +125,9 @@ export class FilteredRequest implements FilteredStream {
       get isHeadWaiting() {
         return !isHeld() && !owner.isResponseHeadSent();
       },
-      onReleased: (isEnd) => {
-        if (owner.composeHeld(isEnd)) owner.sendResponse(scratchStart, scratchStart, isEnd);
+      onReleased: (isEnd, length) => {
+        if (length !== undefined) this.manager.setResponseLength(length);
+        if (owner.composeHeld(isEnd, length)) owner.sendResponse(scratchStart, scratchStart, isEnd);
       },
       send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
       sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),

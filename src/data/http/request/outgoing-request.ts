@@ -2,13 +2,18 @@
  * A request on its way to its host: what was chosen for it, and how it is handed to the exchange. One a request object,
  * begun anew for each request.
  */
+import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { ConnectionFacts } from "../../network/filter-chain-match.ts";
+import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
 import type { UpstreamCluster, UpstreamHost, HostRequest } from "../../upstream/cluster-table.ts";
 import { hostRequestOf } from "./host-request.ts";
 import type { HttpContext } from "../http-context.ts";
-import { isGrpcRequest } from "../grpc.ts";
+import { FieldMap, noFields } from "../filters/field-map.ts";
+import { isGrpcType } from "../grpc.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
 import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
@@ -22,7 +27,7 @@ import type { Exchange, ExchangeOwner } from "../upstream/exchange.ts";
 import { type WebSocketEnds, webSocketOf, type WebSocketRelay } from "../web-socket/relay.ts";
 import type { ResponseWay } from "./response-way.ts";
 
-const grpcTimeout = new HeaderName("grpc-timeout");
+const noPreface = new Uint8Array(0);
 
 export class OutgoingRequest implements WebSocketEnds {
   isHead = false;
@@ -31,6 +36,8 @@ export class OutgoingRequest implements WebSocketEnds {
   /** What it asks for and may have, as in `upgrade.ts`. */
   upgradeType = noUpgrade;
   limits = noLimits;
+  /** What filters made of its fields, which the table has no more; undefined: the table has them. */
+  filteredFields: ExtraFields | undefined;
   /** Of a request whose route follows redirects. */
   trail: RedirectTrail | undefined;
   /** Of one that is told to go by a drain. */
@@ -47,6 +54,7 @@ export class OutgoingRequest implements WebSocketEnds {
   #cluster: UpstreamCluster | undefined;
   #firstHost: UpstreamHost | undefined;
   #hostRequest: HostRequest | undefined;
+  #facts: ConnectionFacts | undefined;
   #isSending = false;
 
   constructor(
@@ -78,6 +86,7 @@ export class OutgoingRequest implements WebSocketEnds {
   /** By the head that was parsed last. */
   begin(): void {
     this.forget();
+    this.filteredFields = undefined;
     this.limits = noLimits;
     this.upgradeType = noUpgrade;
     this.webSocket = undefined;
@@ -114,17 +123,26 @@ export class OutgoingRequest implements WebSocketEnds {
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
     this.#action = action;
     this.#cluster = cluster;
+    this.#facts = facts;
     if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
       this.#limit(action);
-    this.#hostRequest = hostRequestOf(cluster, this.#context.view, facts);
+    this.#hostRequest = hostRequestOf(cluster, facts, this.#fieldOf);
     this.#firstHost =
       action.hostRewrite?.kind === "auto" ? cluster.chooseHost(this.#hostRequest) : undefined;
   }
 
   #limit(action: ClusterAction): void {
-    const { buffer, bytes } = this.#context.reactor.arena;
-    this.limits = requestLimits(action, isGrpcRequest(bytes), headerValue(buffer, grpcTimeout));
+    const isGrpc = isGrpcType(this.#fieldOf("content-type"));
+    this.limits = requestLimits(action, isGrpc, this.#fieldOf("grpc-timeout"));
   }
+
+  /** `name`: in lower case, maybe of a pseudo-header. */
+  readonly #fieldOf = (name: string): string | undefined => {
+    const { view } = this.#context;
+    if (name.startsWith(":")) return view.pseudoHeader(name);
+    if (this.filteredFields === undefined) return headerValue(view.buffer, new HeaderName(name));
+    return new FieldMap(this.filteredFields, noFields).get(name);
+  };
 
   /** The composed head with the first part of the body, or a further part; nothing where it is not aimed. */
   send(start: number, end: number, isEnd: boolean): void {
@@ -151,7 +169,7 @@ export class OutgoingRequest implements WebSocketEnds {
       isSecured: this.#isSecured,
       spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
-      endsTunnel: this.#endsTunnel(action),
+      tunnelPreface: this.#tunnelPreface(action),
     };
     this.#exchange.start(plan, { start, end, isEnd });
   }
@@ -170,6 +188,17 @@ export class OutgoingRequest implements WebSocketEnds {
   }
 
   onUnanswered(): void {
+    this.#endTunnel();
+  }
+
+  /** Its connection is told: a WebSocket has a word for that, and a tunnel is TCP to whoever uses it. */
+  onDrain(drain: DrainStart): void {
+    this.webSocket?.goAway(drain);
+    if (drain.tcp === "spread" && this.#response.grantedType === connectType) this.#endTunnel();
+  }
+
+  /** In order: what was handed over still goes out, to both sides. */
+  #endTunnel(): void {
     this.#exchange.cancel();
     this.#owner.onResponseBody(0, 0, true);
   }
@@ -209,6 +238,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#action = undefined;
     this.#cluster = undefined;
     this.#firstHost = undefined;
+    this.#facts = undefined;
   }
 
   /** The request is over. */
@@ -220,8 +250,13 @@ export class OutgoingRequest implements WebSocketEnds {
     this.webSocket = undefined;
   }
 
-  #endsTunnel({ tunnelEnd }: ClusterAction): boolean {
-    if (tunnelEnd === undefined) return false;
-    return this.upgradeType === connectType || (tunnelEnd.allowsPost && this.#isPost);
+  /** What its host reads first where it ends here, as in `ExchangePlan`. */
+  #tunnelPreface({ tunnelEnd }: ClusterAction): Uint8Array | undefined {
+    if (tunnelEnd === undefined) return undefined;
+    if (this.upgradeType !== connectType && !(tunnelEnd.allowsPost && this.#isPost))
+      return undefined;
+    const facts = this.#facts;
+    if (tunnelEnd.proxyProtocol === undefined || facts === undefined) return noPreface;
+    return proxyHeaderBytes(tunnelEnd.proxyProtocol, facts.remoteAddress, facts.localAddress);
   }
 }

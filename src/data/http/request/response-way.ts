@@ -4,7 +4,13 @@
  *
  * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
  */
-import { grpcReply, grpcStatus, grpcStatusOfHttp, grpcStatusOfReply } from "../grpc.ts";
+import {
+  grpcReply,
+  grpcStatus,
+  grpcStatusOf,
+  grpcStatusOfHttp,
+  grpcStatusOfReply,
+} from "../grpc.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { HttpContext } from "../http-context.ts";
 import { responseHead } from "../http1/response-head.ts";
@@ -70,6 +76,11 @@ export class ResponseWay {
 
   get isHeadSent(): boolean {
     return this.#isHeadSent;
+  }
+
+  /** Of what was asked for beside an answer, and is granted; as in `upgrade.ts`. */
+  get grantedType(): string {
+    return this.#isHeadSent ? this.#framing.upgradeType : noUpgrade;
   }
 
   /** The client will notice from the bytes where it breaks off. */
@@ -144,7 +155,10 @@ export class ResponseWay {
 
   /** Trailers outrank it. */
   #noteGrpcStatus(status: number): void {
-    const said = grpcStatus(this.#context.reactor.arena.buffer);
+    const { reactor, responseComposer } = this.#context;
+    const said =
+      grpcStatus(reactor.arena.buffer) ??
+      grpcStatusOf(responseComposer.fieldBeside("grpc-status") ?? "");
     this.#info.grpcStatus = said ?? grpcStatusOfHttp(status);
   }
 

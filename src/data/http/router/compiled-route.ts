@@ -2,6 +2,7 @@
 import type { Random } from "../../../shared/common/random.ts";
 import type {
   ClusterAction,
+  FilterSwitches,
   OnDemandClusters,
   OnDemandOverrides,
   Route,
@@ -65,8 +66,11 @@ export class CompiledRoute {
   readonly expectedTimeoutLine: Uint8Array;
   /** The same as a number; 0: for ever. */
   readonly expectedTimeoutMs: number;
+  /** It turns filters off, or on. */
+  readonly hasFilterSwitches: boolean;
   /** Nearest first. */
   readonly #onDemand: OnDemandOverrides;
+  readonly #switches: FilterSwitches;
   readonly #isForConnect: boolean;
   readonly #pathTest: TextTest;
   readonly #headTests: readonly HeadTest[];
@@ -96,6 +100,8 @@ export class CompiledRoute {
       config.responseHeaders,
     ]);
     this.#onDemand = [route, host, config].flatMap(({ onDemand = [] }) => onDemand);
+    this.#switches = [route, host, config].flatMap(({ filterSwitches = [] }) => filterSwitches);
+    this.hasFilterSwitches = this.#switches.length > 0 || weightedOf(action).some(hasSwitches);
     this.rewrite = compileRewrite(action, match);
     this.chooseCluster =
       action.kind === "cluster" ? clusterChoice(action, chance.random) : noCluster;
@@ -109,14 +115,17 @@ export class CompiledRoute {
 
   /** Undefined: a cluster that is missing is not waited for. */
   onDemandClusters(filter: OnDemandFilter, cluster: string): OnDemandClusters | undefined {
-    const { action } = this;
-    const weighted =
-      action.kind === "cluster" && !("header" in action.clusters)
-        ? action.clusters.find(({ name }) => name === cluster)?.onDemand
-        : undefined;
+    const weighted = weightedOf(this.action).find(({ name }) => name === cluster)?.onDemand;
     const overrides = [...(weighted ?? []), ...this.#onDemand];
     const own = overrides.find((one) => one.filter === filter.name);
     return own === undefined ? filter.clusters : own.clusters;
+  }
+
+  /** Undefined: it says nothing of it. */
+  isFilterOn(filter: string, cluster: string): boolean | undefined {
+    const weighted = weightedOf(this.action).find(({ name }) => name === cluster);
+    const switches = [...(weighted?.filterSwitches ?? []), ...this.#switches];
+    return switches.find((one) => one.filter === filter)?.isOn;
   }
 
   matches(request: RoutedRequest): boolean {
@@ -166,4 +175,12 @@ function expectedTimeoutMs(action: RouteAction): number {
   const { timeoutMs, retryPolicy } = action;
   const perTryMs = retryPolicy?.perTryTimeoutMs ?? 0;
   return perTryMs > 0 && (timeoutMs === 0 || perTryMs < timeoutMs) ? perTryMs : timeoutMs;
+}
+
+function weightedOf(action: RouteAction): readonly WeightedCluster[] {
+  return action.kind === "cluster" && !("header" in action.clusters) ? action.clusters : [];
+}
+
+function hasSwitches({ filterSwitches }: WeightedCluster): boolean {
+  return filterSwitches !== undefined;
 }

@@ -33,6 +33,13 @@ export const failures = {
     details: "upstream_per_try_timeout",
     isOverloaded: false,
   },
+  perTryIdleTimeout: {
+    status: 504,
+    flag: "UT",
+    body: "upstream request timeout",
+    details: "upstream_per_try_idle_timeout",
+    isOverloaded: false,
+  },
 } as const satisfies Readonly<Record<string, ExchangeFailure>>;
 
 export function resetFailure(

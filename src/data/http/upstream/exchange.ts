@@ -10,7 +10,6 @@
  * What a newcomer would get wrong: the owner may be told of a failure from within `start`.
  */
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
-import { recordHistogram } from "../../../shared/stats/stat-group.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
@@ -21,8 +20,10 @@ import type { HttpContext } from "../http-context.ts";
 import type { Redirect } from "../request/redirect-trail.ts";
 import type { RequestInfo } from "../request/request-info.ts";
 import { isGranted, noUpgrade } from "../request/upgrade.ts";
-import { clusterStat, hostStat, statusClass, statusCodeOffset } from "../stat-offsets.ts";
+import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { ExchangeCounts } from "./exchange-counts.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
+import { ExchangeTimes } from "./exchange-times.ts";
 import { httpPoolOf } from "./http-pool.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { RequestCopy } from "./request-copy.ts";
@@ -68,8 +69,8 @@ export interface ExchangePlan extends RequestForm {
   readonly hostRequest: HostRequest | undefined;
   /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
   readonly isRepeatable: boolean;
-  /** What it carries goes to the host in TCP, as it is. */
-  readonly endsTunnel: boolean;
+  /** Set: what it carries goes to the host in TCP, as it is, behind these bytes. */
+  readonly tunnelPreface: Uint8Array | undefined;
   /** Its body has no length. */
   readonly isChunked: boolean;
 }
@@ -101,13 +102,13 @@ export class Exchange implements UpstreamRequest {
   /** Made when they come. */
   #early: EarlyBytes | undefined;
   #grant: Grant = "none";
-  #timeoutAtMs = never;
-  #tryTimeoutAtMs = never;
-  #retryAtMs = never;
+  readonly #times = new ExchangeTimes();
+  readonly #counts: ExchangeCounts;
 
   constructor(context: HttpContext, owner: ExchangeOwner) {
     this.#context = context;
     this.#owner = owner;
+    this.#counts = new ExchangeCounts(context.worker.slab);
     this.#copy = new RequestCopy(context.copyBlocks);
   }
 
@@ -127,6 +128,7 @@ export class Exchange implements UpstreamRequest {
   /** Sends the head that the context's writer holds, with the first part of the body. */
   start(plan: ExchangePlan, first: BodyPart): void {
     this.#plan = plan;
+    this.#counts.begin(plan.cluster);
     this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
     this.isSent = false;
     this.#isCopyWhole = true;
@@ -162,6 +164,7 @@ export class Exchange implements UpstreamRequest {
     } else this.#isCopyWhole = false;
     if (this.#connection === undefined) return;
     this.isSent = this.#isRequestEnded;
+    this.#startTryIdle();
     this.#owner.info.upstreamBytesSent += part.end - part.start;
     this.#connection.sendBody(part.start, part.end, part.isEnd);
   }
@@ -192,16 +195,26 @@ export class Exchange implements UpstreamRequest {
   }
 
   nextDeadlineMs(): number {
-    return Math.min(this.#timeoutAtMs, this.#tryTimeoutAtMs, this.#retryAtMs);
+    return this.#times.nextMs();
   }
 
   /** Acts on what is due. */
   onDeadline(nowMs: number): void {
-    if (nowMs >= this.#timeoutAtMs) this.#onTimeout();
-    else if (nowMs >= this.#tryTimeoutAtMs) this.#onTryTimeout();
-    else if (nowMs >= this.#retryAtMs) {
-      this.#retryAtMs = never;
-      this.#tryAgain();
+    const due = this.#times.due(nowMs);
+    switch (due) {
+      case "response":
+        return this.#onTimeout(clusterStat.rqTimeout, failures.timeout);
+      case "try":
+        return this.#onTryTimeout(clusterStat.rqPerTryTimeout, failures.perTryTimeout);
+      case "tryIdle":
+        return this.#onTryTimeout(clusterStat.rqPerTryIdleTimeout, failures.perTryIdleTimeout);
+      case "retry":
+        this.#times.retryAtMs = never;
+        return this.#tryAgain();
+      case undefined:
+        return;
+      default:
+        due satisfies never;
     }
   }
 
@@ -214,7 +227,7 @@ export class Exchange implements UpstreamRequest {
     if (transportFailure !== "") {
       this.#owner.info.upstreamTransportFailureReason = transportFailure;
     }
-    if (reason !== "overflow") this.#countHost(this.#pool?.host, hostStat.rqError);
+    if (reason !== "overflow") this.#counts.addHost(this.#pool?.host, hostStat.rqError);
     this.#onAttemptFailed(reason, transportFailure);
   }
 
@@ -229,7 +242,7 @@ export class Exchange implements UpstreamRequest {
       this.#owner.onResponseBroken(flag, details);
       return;
     }
-    this.#countHost(connection?.host, hostStat.rqError);
+    this.#counts.addHost(connection?.host, hostStat.rqError);
     if (connection !== undefined && this.#mayReplay(connection, reason)) {
       this.#hasReplayed = true;
       if (reason === "refusedStream") this.#backOff(firstBackoffMs(this.#context.worker.random));
@@ -242,7 +255,10 @@ export class Exchange implements UpstreamRequest {
   onResponseHead(body: ResponseBody): void {
     const { status } = responseHead;
     const { info } = this.#owner;
-    this.#countHost(this.#connection?.host, status < 500 ? hostStat.rqSuccess : hostStat.rqError);
+    this.#counts.addHost(
+      this.#connection?.host,
+      status < 500 ? hostStat.rqSuccess : hostStat.rqError,
+    );
     if (this.#wantsRetryOfHead(status) && this.#mayRetry()) {
       if (body.isEnd) this.#connection = undefined;
       else this.#abandonConnection();
@@ -259,9 +275,10 @@ export class Exchange implements UpstreamRequest {
     this.#phase = "responding";
     this.#copy.clear();
     this.#isCopyWhole = false;
-    this.#tryTimeoutAtMs = never;
-    this.#charge(status);
-    if (this.#isRetried && status < 500) this.#count(clusterStat.rqRetrySuccess);
+    this.#times.tryAtMs = never;
+    this.#startTryIdle();
+    this.#counts.answered(status);
+    if (this.#isRetried && status < 500) this.#counts.add(clusterStat.rqRetrySuccess);
     info.responseStartAtMs = this.#context.reactor.nowMs;
     info.upstreamBytesReceived += body.end - body.start;
     if (this.#grant === "asked") this.#onDecision(isGranted(this.form.upgradeType, status));
@@ -273,6 +290,7 @@ export class Exchange implements UpstreamRequest {
   onResponseBody(start: number, end: number, isEnd: boolean): void {
     this.#owner.info.upstreamBytesReceived += end - start;
     if (isEnd) this.#complete();
+    else this.#startTryIdle();
     this.#owner.onResponseBody(start, end, isEnd);
   }
 
@@ -298,7 +316,7 @@ export class Exchange implements UpstreamRequest {
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
     const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost(hostRequest);
     if (host === undefined) {
-      this.#count(clusterStat.cxNoneHealthy);
+      this.#counts.add(clusterStat.cxNoneHealthy);
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
@@ -318,7 +336,8 @@ export class Exchange implements UpstreamRequest {
 
   #poolOf(host: UpstreamHost): RequestPool {
     const { upstream } = this.#context;
-    if (this.#thePlan().endsTunnel) return new TunnelPool(host, upstream);
+    const { tunnelPreface } = this.#thePlan();
+    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
     return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
   }
 
@@ -332,6 +351,7 @@ export class Exchange implements UpstreamRequest {
     if (info.upstreamStartAtMs < 0) info.upstreamStartAtMs = this.#context.reactor.nowMs;
     if (isOutputFull) connection.setReading(false);
     this.#startTryTimeout();
+    this.#startTryIdle();
   }
 
   /** Everything that came while there was no connection, or that is sent once more. */
@@ -377,7 +397,7 @@ export class Exchange implements UpstreamRequest {
   #onDecision(isGranted: boolean): void {
     this.#grant = isGranted ? "granted" : "declined";
     // The route's timeout is for an answer, and that has come.
-    if (isGranted) this.#timeoutAtMs = never;
+    if (isGranted) this.#times.responseAtMs = never;
   }
 
   /** Keeps what must not be sent yet; what may be sent: nothing. */
@@ -404,40 +424,49 @@ export class Exchange implements UpstreamRequest {
   #onRequestEnd(): void {
     this.#isRequestEnded = true;
     const { timeoutMs } = this.#thePlan();
-    this.#timeoutAtMs = instantAfter(this.#context.reactor.nowMs, timeoutMs);
-    this.#owner.atLatest(this.#timeoutAtMs);
+    this.#times.responseAtMs = instantAfter(this.#context.reactor.nowMs, timeoutMs);
+    this.#owner.atLatest(this.#times.responseAtMs);
     if (this.#connection !== undefined) this.#startTryTimeout();
   }
 
   #startTryTimeout(): void {
     const perTryMs = this.#retry?.perTryTimeoutMs ?? 0;
     if (perTryMs === 0 || !this.#isRequestEnded) return;
-    this.#tryTimeoutAtMs = this.#context.reactor.nowMs + perTryMs;
-    this.#owner.atLatest(this.#tryTimeoutAtMs);
+    this.#times.tryAtMs = this.#context.reactor.nowMs + perTryMs;
+    this.#owner.atLatest(this.#times.tryAtMs);
   }
 
-  #onTimeout(): void {
-    this.#count(clusterStat.rqTimeout);
+  /** Anew with whatever goes either way. */
+  #startTryIdle(): void {
+    const idleMs = this.#retry?.perTryIdleTimeoutMs ?? 0;
+    if (idleMs === 0) return;
+    this.#times.tryIdleAtMs = this.#context.reactor.nowMs + idleMs;
+    this.#owner.atLatest(this.#times.tryIdleAtMs);
+  }
+
+  #onTimeout(offset: number, failure: ExchangeFailure): void {
+    this.#counts.add(offset);
     const isResponding = this.#phase === "responding";
     if (this.#phase === "waiting") this.#pool?.cancel(this);
-    this.#countTimedOut(isResponding);
+    this.#counts.timedOut(this.#connection?.host, isResponding);
     this.#abandonConnection();
     if (!isResponding) {
-      this.#fail(failures.timeout);
+      this.#fail(failure);
       return;
     }
     this.#settle();
-    this.#owner.onResponseBroken("UT", "response_timeout");
+    this.#owner.onResponseBroken(failure.flag, failure.details);
   }
 
-  #onTryTimeout(): void {
-    this.#count(clusterStat.rqPerTryTimeout);
-    this.#tryTimeoutAtMs = never;
-    this.#countTimedOut(false);
+  #onTryTimeout(offset: number, failure: ExchangeFailure): void {
+    this.#times.endTry();
+    if (this.#phase === "responding") return this.#onTimeout(offset, failure);
+    this.#counts.add(offset);
+    this.#counts.timedOut(this.#connection?.host, false);
     this.#abandonConnection();
     if (this.#retry?.wantsRetryOfPerTryTimeout() === true && this.#mayRetry())
       this.#scheduleRetry();
-    else this.#fail(failures.perTryTimeout);
+    else this.#fail(failure);
   }
 
   #onAttemptFailed(reason: ResetReason, transportFailure: string): void {
@@ -466,8 +495,8 @@ export class Exchange implements UpstreamRequest {
   /** Who is led elsewhere has had no answer yet: Envoy counts none either. */
   #isRedirected(): boolean {
     const redirect = this.#owner.redirect();
-    if (redirect === "followed") this.#count(clusterStat.redirectSucceeded);
-    else if (redirect === "failed") this.#count(clusterStat.redirectFailed);
+    if (redirect === "followed") this.#counts.add(clusterStat.redirectSucceeded);
+    else if (redirect === "failed") this.#counts.add(clusterStat.redirectFailed);
     return redirect === "followed";
   }
 
@@ -484,13 +513,13 @@ export class Exchange implements UpstreamRequest {
     const retry = this.#retry;
     if (retry === undefined || !this.#isCopyWhole) return false;
     if (!retry.hasRetriesLeft) {
-      this.#count(clusterStat.rqRetryLimitExceeded);
+      this.#counts.add(clusterStat.rqRetryLimitExceeded);
       this.#owner.info.addFlag("URX");
       return false;
     }
     this.#releaseRetry();
     if (!this.breakers.tryAcquire("retries")) {
-      this.#count(clusterStat.rqRetryOverflow);
+      this.#counts.add(clusterStat.rqRetryOverflow);
       return false;
     }
     this.#holdsRetry = true;
@@ -499,16 +528,16 @@ export class Exchange implements UpstreamRequest {
 
   #scheduleRetry(): void {
     const delayMs = this.#retry?.nextBackoffMs() ?? 0;
-    this.#count(clusterStat.rqRetry);
-    this.#count(clusterStat.rqRetryBackoffExponential);
+    this.#counts.add(clusterStat.rqRetry);
+    this.#counts.add(clusterStat.rqRetryBackoffExponential);
     this.#isRetried = true;
     this.#backOff(delayMs);
   }
 
   #backOff(delayMs: number): void {
     this.#phase = "backoff";
-    this.#retryAtMs = this.#context.reactor.nowMs + delayMs;
-    this.#owner.atLatest(this.#retryAtMs);
+    this.#times.retryAtMs = this.#context.reactor.nowMs + delayMs;
+    this.#owner.atLatest(this.#times.retryAtMs);
   }
 
   #tryAgain(): void {
@@ -519,7 +548,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   #fail(failure: ExchangeFailure): void {
-    this.#charge(failure.status);
+    this.#counts.answered(failure.status);
     this.#settle();
     this.#owner.onExchangeFailed(failure);
   }
@@ -535,11 +564,10 @@ export class Exchange implements UpstreamRequest {
   #complete(): void {
     this.#connection = undefined;
     const { info } = this.#owner;
-    const { worker, reactor } = this.#context;
+    const { reactor } = this.#context;
     info.responseEndAtMs = reactor.nowMs;
     const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
-    const slot = this.#thePlan().cluster.stats + clusterStat.rqTime;
-    recordHistogram(worker.slab.values, slot, reactor.nowMs - fromMs);
+    this.#counts.lasted(reactor.nowMs - fromMs);
     this.#settle();
   }
 
@@ -550,9 +578,7 @@ export class Exchange implements UpstreamRequest {
     this.#releaseRetry();
     this.#copy.clear();
     this.#pool = undefined;
-    this.#timeoutAtMs = never;
-    this.#tryTimeoutAtMs = never;
-    this.#retryAtMs = never;
+    this.#times.clear();
     this.#isCopyFull = false;
     this.#isUpstreamFull = false;
     this.#early = undefined;
@@ -569,29 +595,5 @@ export class Exchange implements UpstreamRequest {
     const plan = this.#plan;
     if (plan === undefined) throw new Error("bug: an exchange that was not started");
     return plan;
-  }
-
-  #charge(status: number): void {
-    const { stats } = this.#thePlan().cluster;
-    const { values } = this.#context.worker.slab;
-    (values[stats + clusterStat.rqCompleted] as number)++;
-    (values[stats + clusterStat.rq1xx + statusClass(status)] as number)++;
-    const codeOffset = statusCodeOffset[status] ?? -1;
-    if (codeOffset >= 0) (values[stats + codeOffset] as number)++;
-  }
-
-  #countTimedOut(isResponding: boolean): void {
-    const host = this.#connection?.host;
-    this.#countHost(host, hostStat.rqTimeout);
-    if (!isResponding) this.#countHost(host, hostStat.rqError);
-  }
-
-  /** As Envoy counts a host: each try's outcome, by the status that came or by its failure. */
-  #countHost(host: UpstreamHost | undefined, offset: number): void {
-    if (host !== undefined) this.#context.worker.slab.add(host.stats, offset);
-  }
-
-  #count(offset: number): void {
-    this.#context.worker.slab.add(this.#thePlan().cluster.stats, offset);
   }
 }

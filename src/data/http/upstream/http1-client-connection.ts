@@ -84,7 +84,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.#isCounted = isCounted;
     const { reactor } = pool.environment;
     this.#sender = new MessageSender(this, pool.writer, reactor.arena);
-    this.#output = new GatheredOutput(reactor, () => this.socket);
+    this.#output = new GatheredOutput(reactor, this);
     this.#timer = new DeadlineTimer(reactor, this);
     this.#startMs = reactor.nowMs;
     const { config } = this.host.cluster;
@@ -160,7 +160,6 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   /** The request is not interested any more: half a message cannot be taken back, so all ends. */
   abandon(): void {
-    this.#count(clusterStat.rqTxReset);
     this.#counts.destroyedWithRequest(true);
     // Of a tunnel every part is whole: what was handed over still goes out.
     const how = this.#state === "tunnel" ? "flush" : "now";
@@ -217,8 +216,11 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
       const request = this.#end();
       request?.onResponseBody(0, 0, true);
     }
+    // Of a body that says where it ends this is not the end.
+    const isAmid = this.#state === "length" || this.#state === "chunked";
+    if (isAmid) this.#count(clusterStat.cxProtocolError);
     this.#isClosedByUs = false;
-    this.#failRequest("connectionTermination");
+    this.#failRequest(isAmid ? "protocolError" : "connectionTermination");
     this.#output.discard();
     this.socket.close("now");
   }
@@ -470,7 +472,6 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     const request = this.#request;
     if (request === undefined) return;
     this.#counts.destroyedWithRequest(this.#isClosedByUs);
-    this.#count(clusterStat.rqRxReset);
     this.#unbind();
     request.onUpstreamReset(reason);
   }

@@ -20,11 +20,13 @@ export interface RequestPool {
 export class TunnelPool implements RequestPool {
   readonly host: UpstreamHost;
   readonly #environment: UpstreamEnvironment;
+  readonly #preface: Uint8Array;
   #tunnel: TcpTunnel | undefined;
 
-  constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
+  constructor(host: UpstreamHost, environment: UpstreamEnvironment, preface: Uint8Array) {
     this.host = host;
     this.#environment = environment;
+    this.#preface = preface;
   }
 
   acquire(request: UpstreamRequest): Acquired {
@@ -32,7 +34,7 @@ export class TunnelPool implements RequestPool {
       this.#environment.slab.add(this.host.cluster.stats, clusterStat.cxOverflow);
       return "overflow";
     }
-    this.#tunnel = new TcpTunnel(this.host, this.#environment, request);
+    this.#tunnel = new TcpTunnel(this.host, this.#environment, request, this.#preface);
     return "pending";
   }
 

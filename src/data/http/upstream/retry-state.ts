@@ -39,6 +39,10 @@ export class RetryState {
     return this.#policy.perTryTimeoutMs;
   }
 
+  get perTryIdleTimeoutMs(): number {
+    return this.#policy.perTryIdleTimeoutMs;
+  }
+
   get hasRetriesLeft(): boolean {
     return this.#retries < this.#policy.numRetries;
   }

@@ -4,6 +4,7 @@
  *
  * What a newcomer would get wrong: the 200 is ours. The host speaks no HTTP, and being connected is its answer.
  */
+import type { Arena } from "../../../shared/io/arena.ts";
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
 import { type UpstreamEnvironment, UpstreamTransport } from "../../network/upstream-transport.ts";
 import type { TcpConnection, UpstreamHost } from "../../upstream/cluster-table.ts";
@@ -26,14 +27,26 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
   readonly #transport: UpstreamTransport;
   readonly #timer: DeadlineTimer;
   readonly #counts: ConnectionCounts;
+  readonly #arena: Arena;
+  readonly #preface: Uint8Array;
   #state: State = "connecting";
   /** Undefined once it is over. */
   #request: UpstreamRequest | undefined;
   #isClosedByUs = false;
 
-  /** Starts to connect; the caller has acquired the breaker of connections, which this releases. */
-  constructor(host: UpstreamHost, environment: UpstreamEnvironment, request: UpstreamRequest) {
+  /**
+   * Starts to connect; the caller has acquired the breaker of connections, which this releases. `preface`: what the
+   * host reads before everything else.
+   */
+  constructor(
+    host: UpstreamHost,
+    environment: UpstreamEnvironment,
+    request: UpstreamRequest,
+    preface: Uint8Array,
+  ) {
     this.host = host;
+    this.#preface = preface;
+    this.#arena = environment.reactor.arena;
     this.#request = request;
     this.#counts = new ConnectionCounts(host, environment);
     this.#transport = new UpstreamTransport(host, environment, "tcp", this);
@@ -49,6 +62,10 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
 
   /** The head is for us: nothing of it reaches the host. */
   sendHead(_writer: HeadWriter, { start, end, isEnd }: BodyPart): void {
+    // The body may lie behind the head in the window of heads.
+    const { bytes, stagingStart } = this.#arena;
+    bytes.set(this.#preface, stagingStart);
+    this.sendBody(stagingStart, stagingStart + this.#preface.length, false);
     this.sendBody(start, end, isEnd);
   }
 

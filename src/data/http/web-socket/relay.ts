@@ -56,8 +56,8 @@ export function webSocketOf(
   const { drainPolicy } = connection.listener;
   if (drainPolicy.webSocket !== "close" || upgradeType.toLowerCase() !== webSocketType)
     return undefined;
-  const { idleGraceMs } = { ...drainPolicyDefaults, ...drainPolicy };
-  const told = connection.isToldToDrain ? { graceMs: idleGraceMs, endsMs: never } : undefined;
+  const graceMs = drainPolicy.idleGraceMs ?? drainPolicyDefaults.idleGraceMs;
+  const told = connection.isToldToDrain ? { graceMs, endsMs: never } : undefined;
   return new WebSocketRelay(context, ends, told);
 }
 

@@ -95,7 +95,11 @@ test("whatever filters do, everything arrives once and in order, past each of th
       await send(`${part} ${isEnd}`, () => train.data(bytes, isEnd));
       bytes.fill("!");
     }
-    if (hasTrailers) await send("trailers", () => train.trailers(new FieldMap(new ExtraFields())));
+    if (hasTrailers)
+      await send("trailers", () => {
+        train.trailers(new FieldMap(new ExtraFields()));
+        return false;
+      });
     await settle(later);
     assert.deepEqual(seen.words, expected);
     for (const words of seenByFilters) assert.deepEqual(words, expected);
@@ -131,4 +135,64 @@ test("bytes that a filter gives go on in the place of those that came", () => {
   assert(train.head(false));
   assert(!train.data(Buffer.from("one"), true));
   assert.deepEqual(seen.words, ["other true"]);
+});
+
+test("a part that a filter puts in front of trailers passes the filters behind it", () => {
+  const seen = new Seen();
+  const later: string[] = [];
+  const steps: readonly TrainStep[] = [
+    { name: "first", trailers: () => Buffer.from("last") },
+    { name: "second", data: (bytes) => void later.push(Buffer.from(bytes).toString()) },
+  ];
+  const train = new FilterTrain(steps, seen.end([]), 10);
+  assert(train.head(false));
+  assert(train.data(Buffer.from("one"), false));
+  train.trailers(new FieldMap(new ExtraFields()));
+  assert.deepEqual(seen.words, ["last false", "trailers"]);
+  assert.deepEqual(later, ["one", "last"]);
+});
+
+test("bytes that are buffered in the place of others wait, and are bounded as they are", () => {
+  const seen = new Seen();
+  const step: TrainStep = {
+    name: "f",
+    head: () => "buffer",
+    data: (bytes, isEnd) => (isEnd ? undefined : { buffered: bytes.subarray(0, 1) }),
+  };
+  const train = new FilterTrain([step], seen.end([]), 3);
+  assert(!train.head(false));
+  for (const part of ["abc", "def", "ghi"]) assert(!train.data(Buffer.from(part), false));
+  assert.deepEqual(seen.words, []);
+  train.data(Buffer.from("end"), true);
+  assert.deepEqual(seen.words, ["head false", "a false", "d false", "g false", "end true"]);
+});
+
+test("a head that goes on with all of its body knows how long that is", () => {
+  const lengths: (number | undefined)[] = [];
+  const run = (holds: "buffer" | undefined, field?: string): void => {
+    const end = {
+      ...new Seen().end([]),
+      onHead: (_: boolean, length?: number) => void lengths.push(length),
+    };
+    const step: TrainStep = {
+      name: "f",
+      head: () => "buffer",
+      data: (_, isEnd) => (isEnd ? Buffer.from("longer") : holds),
+      trailers: () => {},
+    };
+    const train = new FilterTrain([step], end, 100);
+    train.head(false);
+    train.data(Buffer.from("one"), false);
+    if (field === undefined) train.data(Buffer.from("two"), true);
+    else {
+      const fields = new ExtraFields();
+      if (field !== "") fields.add(field, "x");
+      train.trailers(new FieldMap(fields));
+    }
+  };
+  run("buffer");
+  run("buffer", "");
+  run("buffer", "x-trailer");
+  run(undefined);
+  assert.deepEqual(lengths, [9, 3, undefined, undefined]);
 });

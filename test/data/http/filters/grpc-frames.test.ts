@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FrameCounter } from "../../../../src/data/http/filters/grpc-frames.ts";
+import { FrameReader } from "../../../../src/data/http/filters/grpc-frames.ts";
 import { grpcFrame } from "../../../support/grpc-frames.ts";
 import { cut } from "../../../support/cut.ts";
 
@@ -15,7 +15,7 @@ test("messages are counted once, wherever the body is cut", () => {
     const body = Buffer.concat(
       sent.map(({ flags, body: bytes }) => grpcFrame(Buffer.from(bytes), flags)),
     );
-    const counter = new FrameCounter();
+    const counter = new FrameReader();
     const counted = cut(body, cuts).reduce((sum, part) => sum + counter.count(part), 0);
     assert.equal(counted, sent.length);
   });
@@ -27,8 +27,8 @@ test("any bytes are read, and none twice", () => {
     fc.uint8Array({ maxLength: 300 }),
     fc.array(fc.nat(300)),
     (bytes, cuts) => {
-      const whole = new FrameCounter().count(bytes);
-      const counter = new FrameCounter();
+      const whole = new FrameReader().count(bytes);
+      const counter = new FrameReader();
       const counted = cut(bytes, cuts).reduce((sum, part) => sum + counter.count(part), 0);
       assert.equal(counted, whole);
       assert(whole <= Math.ceil(bytes.length / 5));
@@ -38,7 +38,7 @@ test("any bytes are read, and none twice", () => {
 });
 
 test("a message that is longer than what a number of 32 bits holds signed is one", () => {
-  const counter = new FrameCounter();
+  const counter = new FrameReader();
   assert.equal(counter.count(Buffer.from([0, 0xff, 0xff, 0xff, 0xff])), 1);
   assert.equal(counter.count(new Uint8Array(100)), 0);
 });

@@ -24,7 +24,7 @@ function stage() {
     write: (start, end) => void sent.push(bytes.toString("latin1", start, end)),
   };
   const reactor = { outputs, arena: { bytes } } as unknown as Reactor;
-  return { output: new GatheredOutput(reactor, () => socket as Socket), sent, owners };
+  return { output: new GatheredOutput(reactor, { socket: socket as Socket }), sent, owners };
 }
 
 test("a head waits for its body until the round ends", () => {

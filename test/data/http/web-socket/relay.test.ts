@@ -120,6 +120,18 @@ test("an end that does not answer is waited for as long as the grace", () => {
   assert.equal(stage.relay.dueMs, Infinity);
 });
 
+test("a host that has answered and does not end is waited for no longer", () => {
+  const stage = open();
+  stage.relay.goAway(drain);
+  stage.says("client", closeFrame(1001, key));
+  stage.says("host", closeFrame(1001));
+  stage.relay.onDeadline(4_999);
+  assert.deepEqual([stage.ended.host, stage.unanswered], [1, 0]);
+  stage.relay.onDeadline(5_000);
+  stage.relay.onDeadline(6_000);
+  assert.deepEqual([stage.ended.host, stage.unanswered], [1, 1]);
+});
+
 test("the grace ends before the drain does", () => {
   const stage = open();
   stage.reactor.nowMs = 58_000;
@@ -168,22 +180,40 @@ test("one that is granted after it was told goes when what was sent ahead has go
   }
 });
 
+interface Said {
+  readonly opcode: number;
+  /** `permessage-deflate` and what else was agreed upon: of no interest here. */
+  readonly extensionBits: number;
+  /** Of its message. */
+  readonly isLast: boolean;
+  readonly payload: Buffer;
+}
+
 /** Frames of every form of length, as they are said. */
-const anyFrame = fc.record({
+const anyFrame: fc.Arbitrary<Said> = fc.record({
   opcode: fc.constantFrom(0x0, opcodes.text, opcodes.binary, opcodes.ping, 0xa),
+  extensionBits: fc.constantFrom(0, 0x40, 0x70),
+  isLast: fc.boolean(),
   payload: fc
     .oneof(fc.nat(10), fc.constantFrom(125, 126, 127, 300, 0xffff, 0x10000), fc.nat(70_000))
     .map((length) => Buffer.alloc(length, 0x88)),
 });
+
+function bytesOf(talk: readonly Said[], mask?: Buffer): Buffer[] {
+  return talk.map(({ opcode, payload, isLast, extensionBits }) => {
+    const bytes = frameOf(opcode, payload, mask);
+    bytes[0] = (isLast ? 0x80 : 0) | extensionBits | opcode;
+    return bytes;
+  });
+}
+
 const anyTalk = fc.array(anyFrame, { maxLength: 5 });
 const anyCuts = fc.array(fc.nat(), { maxLength: 12 });
 
 test("WebSocketFrames finds the ends of frames wherever their bytes are cut", () => {
   fc.assert(
     fc.property(anyTalk, anyCuts, fc.boolean(), (talk, cuts, isMasked) => {
-      const said = talk.map((each) =>
-        frameOf(each.opcode, each.payload, isMasked ? key : undefined),
-      );
+      const said = bytesOf(talk, isMasked ? key : undefined);
       const ends = said.map((_, i) => Buffer.concat(said.slice(0, i + 1)).length);
       const frames = new WebSocketFrames();
       const found: number[] = [];
@@ -206,11 +236,8 @@ test("each end hears whole frames, then one Close, then nothing", () => {
     fc.property(anyTalk, anyTalk, anyCuts, fc.nat(20), (ofClient, ofHost, cuts, toldAt) => {
       const stage = open();
       const parts = interleaved(
-        partsOf(
-          Buffer.concat(ofClient.map((each) => frameOf(each.opcode, each.payload, key))),
-          cuts,
-        ),
-        partsOf(Buffer.concat(ofHost.map((each) => frameOf(each.opcode, each.payload))), cuts),
+        partsOf(Buffer.concat(bytesOf(ofClient, key)), cuts),
+        partsOf(Buffer.concat(bytesOf(ofHost)), cuts),
       );
       parts.forEach(([who, bytes], i) => {
         if (i === toldAt) stage.relay.goAway(drain);

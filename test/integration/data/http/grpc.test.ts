@@ -1,10 +1,12 @@
 /** gRPC's own library on both sides: every kind of call, its end, and what we answer ourselves. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { clusterAction, route } from "../../../support/http-fixture.ts";
 import { connectHttp2, request } from "../../../support/http2-client.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
+import { until } from "../../../support/until.ts";
 
 const bytes = {
   requestSerialize: (value: Buffer) => value,
@@ -156,6 +158,39 @@ forEachWorkerKind("every kind of gRPC call passes", {}, async (workers) => {
   await proxy.settled();
 });
 
+forEachWorkerKind(
+  "a drain is told to a stream on which nothing is sent, and it goes on",
+  {},
+  async (workers) => {
+    using server = await startEcho();
+    const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
+    using echo = new Echo(proxy.listener.port);
+    const chat = echo.call<() => grpc.ClientDuplexStream<Buffer, Buffer>>("chat")();
+    let heard = "";
+    chat.on("data", (part: Buffer) => (heard += part.toString()));
+    chat.write(Buffer.from("one "));
+    await until(() => heard === "one ", "the first answer");
+    const channel = echo.client.getChannel();
+    assert.equal(channel.getConnectivityState(false), grpc.connectivityState.READY);
+    const drain = workers.startDrain(proxy.listener, {
+      durationMs: 60_000,
+      start: { strategy: "immediate" },
+    });
+    // GOAWAY has come: this connection is for no new call.
+    await until(
+      () => channel.getConnectivityState(false) !== grpc.connectivityState.READY,
+      "the channel has let go of the connection",
+    );
+    chat.write(Buffer.from("two"));
+    await until(() => heard === "one two", "an answer on the old connection");
+    const ended = once(chat, "end");
+    chat.end();
+    await ended;
+    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.equal(workers.drainCounts(drain)?.forced, 0);
+  },
+);
+
 forEachWorkerKind("calls end as they should: status, deadline, cancel", {}, async (workers) => {
   using server = await startEcho();
   const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
@@ -181,6 +216,7 @@ forEachWorkerKind("a call is tried again by its grpc-status", {}, async (workers
       retriableStatusCodes: [],
       numRetries: 1,
       perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
     },
   });
   const proxy = await startProxy(workers, server.port, {

@@ -84,7 +84,7 @@ forEachWorkerKind("a connection that dies under a request", {}, async (workers) 
   assert.deepEqual([lost.status, lost.body], [503, `${before}connection termination`]);
   client.socket.destroy();
   await proxy.settled();
-  assert.equal(proxy.cluster("upstream_rq_rx_reset"), 2);
+  assert.equal(proxy.cluster("upstream_cx_destroy_remote_with_active_rq"), 2);
 });
 
 forEachWorkerKind(
@@ -144,6 +144,7 @@ forEachWorkerKind("retries by policy, on other hosts, until one answers", {}, as
     retriableStatusCodes: [],
     numRetries: 2,
     perTryTimeoutMs: 0,
+    perTryIdleTimeoutMs: 0,
   } as const;
   const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
   const hosts = [hostConfig(failing.port), hostConfig(await refusedPort()), hostConfig(good.port)];
@@ -171,6 +172,7 @@ forEachWorkerKind("retries end at their number, and say so", {}, async (workers)
     retriableStatusCodes: [],
     numRetries: 2,
     perTryTimeoutMs: 0,
+    perTryIdleTimeoutMs: 0,
   } as const;
   const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
   const proxy = await startProxy(workers, failing.port, { routes });

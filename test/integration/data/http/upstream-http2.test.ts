@@ -195,6 +195,7 @@ forEachWorkerKind("a retry at once is no timeout of the request", {}, async (wor
     retryOn: ["5xx"],
     numRetries: 1,
     perTryTimeoutMs: 10,
+    perTryIdleTimeoutMs: 0,
     retriableStatusCodes: [],
   } as const;
   const proxy = await startProxy(workers, upstream.port, {
