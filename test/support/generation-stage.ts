@@ -19,8 +19,9 @@ export class Generation {
   readonly exit: Promise<unknown[]>;
   #log = "";
 
-  constructor(program: string, args: readonly string[]) {
-    this.process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    this.process = spawn(program, args, { stdio: [...stdio], env: { ...process.env, ...env } });
     this.exit = once(this.process, "exit");
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on("data", (bytes) => (this.#log += String(bytes)));
@@ -45,6 +46,7 @@ export interface LaunchOptions {
   readonly endsAfterS?: number;
   /** Workers. */
   readonly concurrency?: number;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export class GenerationStage implements AsyncDisposable {
@@ -52,6 +54,8 @@ export class GenerationStage implements AsyncDisposable {
   /** HTTP of both versions, WebSockets. */
   readonly port: number;
   readonly tcpPort: number;
+  /** Of HTTP. */
+  readonly upstream: number;
   readonly admin: string;
   readonly baseId: number;
   readonly #started: Generation[] = [];
@@ -64,6 +68,7 @@ export class GenerationStage implements AsyncDisposable {
   ) {
     this.port = places.http;
     this.tcpPort = places.tcp;
+    this.upstream = places.upstream.http;
     this.admin = `http://127.0.0.1:${places.admin}`;
     this.baseId = baseId;
     this.#owned = owned;
@@ -99,7 +104,11 @@ export class GenerationStage implements AsyncDisposable {
         : ["--handover-dir", handoverDir, "--service-node", `n${epoch}`];
     const own = handoverDir === undefined ? [] : ["--handover-drain-s", `${endsAfterS}`];
     const times = [...own, "--drain-time-s", "2", "--parent-shutdown-time-s", `${endsAfterS}`];
-    const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
+    const generation = new Generation(
+      program,
+      [...common, ...place, ...times, ...flags],
+      options.env,
+    );
     this.#started.push(generation);
     return generation;
   }

@@ -49,11 +49,18 @@ export type BindResult =
   /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
   | { readonly ok: false; readonly error: string };
 
-/** `worker`: whose socket it is to be; 0 where there is one for all. */
+/** Whose socket it is to be. */
+export interface SocketUser {
+  /** By name. */
+  readonly listener: string;
+  /** 0 where there is one for all. */
+  readonly worker: number;
+}
+
 export type BindSocket = (
   address: SocketAddress,
   options: BindOptions,
-  worker: number,
+  user: SocketUser,
 ) => Promise<BindResult>;
 
 /** What of a listener its sockets depend on. */
@@ -151,7 +158,7 @@ export class ListenerSockets {
       // One after the other: the second socket of an address must find the first.
       const known = this.#entries.get(key);
       const options = bindOptions(facts, index);
-      const entry = known ?? (await this.#open(key, address, options));
+      const entry = known ?? (await this.#open({ key, listener: facts.name }, address, options));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, kind: "unbound", error: entry };
@@ -194,14 +201,18 @@ export class ListenerSockets {
     );
   }
 
-  async #open(key: string, address: SocketAddress, options: BindOptions): Promise<Entry | string> {
+  async #open(
+    { key, listener }: { readonly key: string; readonly listener: string },
+    address: SocketAddress,
+    options: BindOptions,
+  ): Promise<Entry | string> {
     const count = options.reusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
     let isOutdated = false;
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
       const target = sockets[0]?.ref.localAddress ?? address;
-      const result = await this.#bind(target, options, i);
+      const result = await this.#bind(target, options, { listener, worker: i });
       if (!result.ok) {
         for (const socket of sockets) socket.close();
         return result.error;

@@ -130,9 +130,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   });
 }
 
-function createListenerSockets({ pool, listenSockets, transfer }: ControlPlaneParts) {
+function createListenerSockets({ pool, listenSockets, origins }: ControlPlaneParts) {
   const { concurrency } = pool;
-  return new ListenerSockets(bindOrTake(listenSockets, transfer, concurrency), concurrency);
+  return new ListenerSockets(bindOrTake(listenSockets, origins, concurrency), concurrency);
 }
 
 function createClusters(

@@ -16,7 +16,7 @@ import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
 import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
-import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
+import type { SocketSource, SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { ElderListener } from "../hot-restart/reports/elder-listener.ts";
 import { ElderReports } from "../hot-restart/reports/elder-reports.ts";
 import type { ToldDrains, ToldStats } from "../hot-restart/reports/report-messages.ts";
@@ -27,6 +27,7 @@ import type { ElderDrains } from "../listener/elder-drains.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
+import type { SocketActivation } from "./socket-activation.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 
@@ -35,6 +36,8 @@ interface GenerationsParts {
   readonly hotRestart: HotRestart | undefined;
   /** By a directory, in place of epochs; undefined: it has none. */
   readonly handover: Handover | undefined;
+  /** Undefined: no service manager has opened sockets. */
+  readonly activation: SocketActivation | undefined;
   readonly clock: Clock;
 }
 
@@ -62,12 +65,15 @@ export interface Succession extends Pick<
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
-  drainAndEnd(successor: ConnectionSender): void;
+  drainAndEnd(successor: ConnectionSender, pid: number): void;
+  /** One that was to take over does not. */
+  servesOn(): void;
 }
 
 export class Generations {
   readonly #hotRestart: HotRestart | undefined;
   readonly #handover: Handover | undefined;
+  readonly #activation: SocketActivation | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
   readonly #clock: Clock;
@@ -80,12 +86,13 @@ export class Generations {
   #parentConnections = 0;
 
   constructor(
-    { hotRestart, handover, clock }: GenerationsParts,
+    { hotRestart, handover, activation, clock }: GenerationsParts,
     slabs: ServerSlabs,
     stats: ServerStats,
   ) {
     this.#hotRestart = hotRestart;
     this.#handover = handover;
+    this.#activation = activation;
     this.#hadParent = this.hasParent;
     this.#slabs = slabs;
     this.#stats = stats;
@@ -100,9 +107,9 @@ export class Generations {
     return this.#hotRestart?.hasParent ?? this.#handover?.hasParent ?? false;
   }
 
-  /** The admin's of the process before, if that one is handed over. */
+  /** The admin's, of the service manager or of the process before, if there is one that is handed over. */
   takeAdminSocket(address: SocketAddress): number | undefined {
-    return this.#handover?.takeAdminSocket(address);
+    return this.#activation?.takeAdminSocket(address) ?? this.#handover?.takeAdminSocket(address);
   }
 
   get firstStartMs(): number {
@@ -262,25 +269,36 @@ function asIntegers({ counterDeltas, gauges }: CarriedNumbers) {
   return { counterDeltas: integers(counterDeltas), gauges: integers(gauges) };
 }
 
-/** Opens sockets, or takes them from the generation before where it has them. */
+/** Where sockets come from that need not be opened, in the order of asking. */
+export interface SocketOrigins {
+  /** Undefined: no service manager has opened any. */
+  readonly activation: SocketSource | undefined;
+  /** Undefined: there is no process before. */
+  readonly transfer: SocketTransfer | undefined;
+}
+
+/** Opens sockets, or takes them from where they are. */
 export function bindOrTake(
   listenSockets: ListenSockets,
-  transfer: SocketTransfer | undefined,
+  { activation, transfer }: SocketOrigins,
   concurrency: number,
 ): BindSocket {
-  return async (address, options, worker) => {
-    const open = () => listenSockets.openListenSocket(address, options);
+  return async (address, options, { worker, listener }) => {
     const { adoptListenSocket: adopt, hasOtherOptions } = listenSockets;
     const isNamed = address.kind === "pipe" || address.port !== 0;
-    if (!transfer?.hasParent || !adopt || !isNamed) return open();
     const isLast = !options.reusePort || worker === concurrency - 1;
-    const taken = await transfer.takeListenSockets(address, worker, isLast);
-    const [socket, ...others] = taken.map((fd) => adopt(fd, address, options));
-    if (!socket) return open();
-    // A listener that goes again before this process serves must not take the other's with it.
-    for (const each of [socket, ...others]) each.shareWith(transfer.parent);
-    const isOutdated = hasOtherOptions?.(socket.ref.handle, address, options) ?? false;
-    return { ok: true, socket, others, isOutdated };
+    const sources =
+      adopt && isNamed ? [activation, transfer?.hasParent ? transfer : undefined] : [];
+    for (const source of sources) {
+      const taken = (await source?.takeListenSockets(address, worker, isLast, listener)) ?? [];
+      const [socket, ...others] = taken.flatMap((fd) => adopt?.(fd, address, options) ?? []);
+      if (!source || !socket) continue;
+      // A listener that goes again while the other serves must not take the other's with it.
+      for (const each of [socket, ...others]) each.shareWith(source.parent);
+      const isOutdated = hasOtherOptions?.(socket.ref.handle, address, options) ?? false;
+      return { ok: true, socket, others, isOutdated };
+    }
+    return listenSockets.openListenSocket(address, options);
   };
 }
 

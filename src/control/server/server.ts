@@ -6,6 +6,7 @@
  * The admin is up first, so that a start-up that waits can be asked what it waits for.
  */
 import type { Clock } from "../../shared/common/clock.ts";
+import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import { daysUntil } from "../admin/certs-endpoint.ts";
@@ -26,12 +27,13 @@ import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
-import { Generations } from "./generations.ts";
+import { Generations, type SocketOrigins } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
 import type { ServerOptions } from "./options.ts";
 import { watchMain } from "./main-watch-thread.ts";
+import type { SocketActivation } from "./socket-activation.ts";
 import { ServerLifecycle } from "./server-phase.ts";
 import { ServerStats } from "./server-stats.ts";
 import { SuccessorDuties } from "./successor-duties.ts";
@@ -56,6 +58,10 @@ export interface ServerParts {
   readonly hotRestart: HotRestart | undefined;
   /** Undefined: nobody takes over by a directory. */
   readonly handover: Handover | undefined;
+  /** Undefined: no service manager has opened sockets. */
+  readonly activation: SocketActivation | undefined;
+  /** Undefined: nobody wants to be told how far it is. */
+  readonly service: ServiceManager | undefined;
 }
 
 export type ServerEnd =
@@ -142,7 +148,7 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
-      transfer: parts.hotRestart ?? parts.handover,
+      origins: originsOf(parts),
       reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
@@ -154,7 +160,7 @@ export class Server {
       bootstrap: loaded.bootstrap,
       decoders: loaded.decoders,
       lifecycle: this.#lifecycle,
-      transfer: parts.hotRestart ?? parts.handover,
+      transfer: originsOf(parts).transfer,
       log: main,
     });
   }
@@ -191,6 +197,7 @@ export class Server {
   end(reason: string): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
+    this.#tellStopping("ending");
     this.#parts.log.loggerOf("main").info(`${reason}: shutting down server instance`);
     this.#ended.resolve();
   }
@@ -231,13 +238,22 @@ export class Server {
   async #joinGenerations(): Promise<string | undefined> {
     const refused = await this.#generations.succeed(() => this.#openAdmin(), this.#plane);
     if (refused !== undefined) return refused;
+    const { activation, service } = this.#parts;
+    activation?.closeUnwanted();
+    service?.notify("ready", "serving");
     this.#generations.awaitSuccessor(this.#duties);
     return undefined;
   }
 
+  /** Where another process serves by now, the service does not stop. */
+  #tellStopping(status: string): void {
+    if (!this.#duties.isSucceeded) this.#parts.service?.notify("stopping", status);
+  }
+
   #createDuties(): SuccessorDuties {
-    const { clock, log, options } = this.#parts;
+    const { clock, log, options, service } = this.#parts;
     return new SuccessorDuties({
+      service,
       plane: this.#plane,
       clock,
       log: log.loggerOf("main"),
@@ -258,6 +274,7 @@ export class Server {
   #drainThenEnd(): void {
     if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
+    this.#tellStopping("draining");
     void this.#plane.shutdownDrain
       .run(this.#parts.options.shutdownDrainMs)
       .then(() => this.#duties.settled())
@@ -452,6 +469,10 @@ export class Server {
   #uptimeMs(): number {
     return this.#parts.clock.now() - this.#startedMs;
   }
+}
+
+function originsOf({ activation, hotRestart, handover }: ServerParts): SocketOrigins {
+  return { activation, transfer: hotRestart ?? handover };
 }
 
 function memoryUse() {

@@ -4,6 +4,7 @@
  */
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { OwnSocket } from "../hot-restart/handover/giver.ts";
@@ -22,6 +23,8 @@ export interface SuccessorDutiesParts {
     ControlPlane,
     "listeners" | "listenerSockets" | "serverDrain" | "shutdownDrain" | "moves" | "drains"
   >;
+  /** Undefined: nobody wants to be told. */
+  readonly service: ServiceManager | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Of connections, after a hand-over by a directory. */
@@ -38,6 +41,8 @@ export interface SuccessorDutiesParts {
 
 export class SuccessorDuties implements Succession {
   readonly #parts: SuccessorDutiesParts;
+  /** Another process serves. */
+  #isSucceeded = false;
   /** By a directory. */
   #handedOver: HandOverDrain | undefined;
   #reports: ElderReports | undefined;
@@ -46,13 +51,22 @@ export class SuccessorDuties implements Succession {
     this.#parts = parts;
   }
 
+  get isSucceeded(): boolean {
+    return this.#isSucceeded;
+  }
+
   share(address: SocketAddress, worker: number, child: SocketHolder): number | undefined {
     return this.#parts.plane.listenerSockets.share(address, worker, child)?.handle;
   }
 
   sockets(holder: SocketHolder): readonly OwnSocket[] {
-    const { plane, admin } = this.#parts;
+    const { plane, admin, service } = this.#parts;
+    service?.notify("reloading", "another process takes over");
     return socketsToGive(plane.listenerSockets, admin(), holder);
+  }
+
+  servesOn(): void {
+    this.#parts.service?.notify("ready", "serving, as the other process did not come to it");
   }
 
   figures(): ReturnType<Succession["figures"]> {
@@ -64,6 +78,7 @@ export class SuccessorDuties implements Succession {
   }
 
   drainListeners(child: SocketHolder): void {
+    this.#isSucceeded = true;
     const order = { graceful: false, skipExit: false, inboundOnly: false };
     void this.#parts.plane.serverDrain.drainListeners({
       ...order,
@@ -72,8 +87,10 @@ export class SuccessorDuties implements Succession {
     });
   }
 
-  drainAndEnd(successor: ConnectionSender): void {
-    const { plane, handoverDrainMs, end } = this.#parts;
+  drainAndEnd(successor: ConnectionSender, pid: number): void {
+    const { plane, handoverDrainMs, service, end } = this.#parts;
+    this.#isSucceeded = true;
+    service?.notify("ready", `process ${pid} serves`, pid);
     this.#report(successor, () => this.figures());
     plane.moves?.give(successor);
     // As it is now: it may be gone before all workers have paused.
@@ -125,7 +142,9 @@ export class SuccessorDuties implements Succession {
   }
 
   async #takeBack(): Promise<void> {
-    const { plane, log, clock, openAdmin, isEnding } = this.#parts;
+    const { plane, log, clock, service, openAdmin, isEnding } = this.#parts;
+    this.#isSucceeded = false;
+    service?.notify("ready", "serving again");
     const handedOver = this.#handedOver;
     this.#handedOver = undefined;
     await (handedOver ?? plane.serverDrain).takeBack();

@@ -45,11 +45,19 @@ export interface GiverDuties {
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
   /** The new process serves: pause accepting, finish what is under way, end. */
-  drainAndEnd(successor: ConnectionSender): void;
+  drainAndEnd(successor: ConnectionSender, pid: number): void;
+  /** The new process does not come to that: nothing has changed. */
+  servesOn(): void;
   /** A third process serves: nothing is taken back any more. */
   letGo(): void;
   /** Nobody serves any more: accept again, with the admin. */
   takeBack(): void;
+}
+
+interface Successor {
+  readonly stream: DescriptorStream;
+  readonly successor: ConnectionSender;
+  readonly pid: number;
 }
 
 /** What belongs to one try. */
@@ -153,8 +161,8 @@ export class HandoverGiver implements Disposable {
       closeDescriptors(piece.descriptors);
       if (piece.bytes[0] !== servesByte) return this.#giveUp("what it said is no acknowledgement");
       successor.read({ ...piece, bytes: piece.bytes.subarray(1), descriptors: [] });
-      finished = this.#finish(giving, stream, successor).catch((error: unknown) =>
-        this.#parts.log.error(`hand-over: ${String(error)}`),
+      finished = this.#finish(giving, { stream, successor, pid: peer.pid }).catch(
+        (error: unknown) => this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
     const isThere = (): boolean => this.#state === giving || this.#state.kind === "given";
@@ -167,11 +175,7 @@ export class HandoverGiver implements Disposable {
   }
 
   /** From here on the new process has it all. Its name goes first: the new one puts its own there. */
-  async #finish(
-    { owned }: Giving,
-    stream: DescriptorStream,
-    successor: ConnectionSender,
-  ): Promise<void> {
+  async #finish({ owned }: Giving, { stream, successor, pid }: Successor): Promise<void> {
     const { log, clock } = this.#parts;
     this.#become({ kind: "given", owned });
     this.#server[Symbol.dispose]();
@@ -180,7 +184,7 @@ export class HandoverGiver implements Disposable {
     log.info("hand-over: the new process serves");
     await successor.whenMarked();
     // An empty process would end at once, and nobody be left.
-    if (!stream.isClosed) this.#duties.drainAndEnd(successor);
+    if (!stream.isClosed) this.#duties.drainAndEnd(successor, pid);
   }
 
   /** The line to process `pid`, which took over, has ended. */
@@ -201,6 +205,7 @@ export class HandoverGiver implements Disposable {
     if (this.#state.kind !== "giving") return;
     this.#parts.log.warning(`hand-over: given up, this process serves on: ${reason}`);
     this.#become({ kind: "idle" });
+    this.#duties.servesOn();
   }
 }
 

@@ -101,7 +101,8 @@ export class Handover implements SocketTransfer, Disposable {
         this.#taker.succeeded();
         return duties.closeAdmin();
       },
-      drainAndEnd: (successor) => duties.drainAndEnd(successor),
+      drainAndEnd: (successor, pid) => duties.drainAndEnd(successor, pid),
+      servesOn: () => duties.servesOn(),
       letGo: () => duties.letGo(),
       takeBack: () => duties.takeBack(),
     };
