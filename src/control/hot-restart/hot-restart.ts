@@ -20,7 +20,10 @@ import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
 import type { TakenService } from "./moves/connection-receiver.ts";
 import type { ConnectionSender } from "./moves/connection-sender.ts";
-import { SiblingServer, dialSibling, epochAt } from "./moves/sibling-stream.ts";
+import { ElderStream } from "./moves/elder-stream.ts";
+import type { PassedSockets } from "./handover/passed-sockets.ts";
+import type { OwnSocket } from "./handover/socket-frames.ts";
+import { SiblingServer, epochAt } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
@@ -47,6 +50,14 @@ export interface HotRestartParts {
   readonly uid: number;
 }
 
+/** What a parent does besides for another Sluice. */
+export interface SluiceDuties {
+  /** Connections that can move. */
+  readonly give: (taker: ConnectionSender) => void;
+  /** All that it listens on, which `holder` has from then on, too. */
+  readonly sockets: (holder: SocketHolder) => readonly OwnSocket[];
+}
+
 export type HotRestartResult =
   | { readonly ok: true; readonly hotRestart: HotRestart }
   | { readonly ok: false; readonly error: string };
@@ -68,7 +79,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   #child: ChildLink | undefined;
   #siblings: SiblingServer | undefined;
   /** Connections come by it for as long as the parent drains. */
-  #elder: Disposable | undefined;
+  #elder: ElderStream | undefined;
+  /** Sockets of the parent that no listener has taken yet. */
+  #passed: PassedSockets | undefined;
   #isSucceeded = false;
   #isParentDrained = false;
 
@@ -102,7 +115,15 @@ export class HotRestart implements SocketTransfer, Disposable {
     if (!isThere) log.info("no parent process, starting without one");
     const hotRestart = new HotRestart(parts, bound, codec, isThere ? parent : undefined);
     hotRestart.#openSegment();
+    await hotRestart.#takeSockets();
     return { ok: true, hotRestart };
+  }
+
+  /** All at once, of a Sluice; what has not come is asked for. */
+  async #takeSockets(): Promise<void> {
+    if (!this.#parent) return;
+    this.#elder = ElderStream.dial(this.#siblingName(-1), this.#parts);
+    this.#passed = await this.#elder?.takeSockets();
   }
 
   get baseId(): number {
@@ -130,6 +151,8 @@ export class HotRestart implements SocketTransfer, Disposable {
     worker: number,
     isLast: boolean,
   ): Promise<readonly number[]> {
+    const passed = this.#passed?.take("proxy", address, { worker, isLast }) ?? [];
+    if (passed.length > 0) return passed;
     const taken: number[] = [];
     for (let index = worker; index < socketsPerAddressMax; index++) {
       const fd = await this.#parent?.takeListenSocket(addressText(address), index);
@@ -147,8 +170,11 @@ export class HotRestart implements SocketTransfer, Disposable {
 
   /** Before anything is asked of the parent: another Sluice knows then whom it has before it. */
   async greet(service: TakenService): Promise<void> {
-    if (this.hasParent)
-      this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
+    this.#passed?.[Symbol.dispose]();
+    if (!this.hasParent) return;
+    // It may have been starting itself when it was dialled first.
+    this.#elder ??= ElderStream.dial(this.#siblingName(-1), this.#parts);
+    await this.#elder?.serve(service);
   }
 
   /** The parent's admin closes; when the first generation started, in seconds since 1970. */
@@ -156,11 +182,14 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. `give`: connections that can move, where it is a Sluice. */
-  serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
+  /** From now on a next generation is answered. */
+  serveChild(duties: ParentDuties, { give, sockets }: SluiceDuties): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    this.#siblings = SiblingServer.open(this.#siblingName(0), options, this.#parts);
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options, {
+      ...this.#parts,
+      sockets: (pid) => (this.#child ? sockets(this.#child.holderOf(pid)) : []),
+    });
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -232,6 +261,7 @@ export class HotRestart implements SocketTransfer, Disposable {
 
   [Symbol.dispose](): void {
     this.#elder?.[Symbol.dispose]();
+    this.#passed?.[Symbol.dispose]();
     this.#siblings?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#child?.[Symbol.dispose]();

@@ -10,7 +10,7 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { ListenSockets, SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
-import type { OwnSocket } from "../hot-restart/handover/giver.ts";
+import type { OwnSocket } from "../hot-restart/handover/socket-frames.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
@@ -160,7 +160,11 @@ export class Generations {
       },
       terminate: () => succession.terminate(),
     };
-    this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
+    this.#hotRestart?.serveChild(duties, {
+      give: (taker) => succession.giveConnections(taker),
+      // By epochs the admin is opened anew.
+      sockets: (holder) => succession.sockets(holder).filter(({ role }) => role === "proxy"),
+    });
   }
 
   /** What a process that was taken over from tells its successor until it ends. */

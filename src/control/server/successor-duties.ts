@@ -7,7 +7,7 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
-import type { OwnSocket } from "../hot-restart/handover/giver.ts";
+import type { OwnSocket } from "../hot-restart/handover/socket-frames.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
 import type { ElderReports } from "../hot-restart/reports/elder-reports.ts";
 import type { HandOverDrain } from "../listener/shutdown-drain.ts";

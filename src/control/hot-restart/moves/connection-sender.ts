@@ -11,6 +11,7 @@ import type { DescriptorStream, StreamPiece } from "../../../shared/io/descripto
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { type MovedConnection, descriptorsOf } from "../../../shared/protocol/moved-connection.ts";
 import { MessageReader, encodeMessage, socketsMax } from "../handover/messages.ts";
+import type { SocketFrame } from "../handover/socket-frames.ts";
 import { sendAll } from "../patient-sender.ts";
 import type { ReportMessage } from "../reports/report-messages.ts";
 import { addressText } from "../socket-names.ts";
@@ -30,10 +31,18 @@ const takenMsMax = 5_000;
 /** Undefined: the other is lost, and has taken nothing of the batch. */
 type Taken = ReadonlySet<number> | undefined;
 
+/** What the new process says beside that. */
+export interface SiblingWords {
+  /** It is taken over from in turn. */
+  readonly onSucceeded?: () => void;
+  /** It is starting, by epochs. */
+  readonly onWantsSockets?: () => void;
+}
+
 export class ConnectionSender {
   readonly #stream: DescriptorStream;
   readonly #clock: Clock;
-  readonly #onSucceeded: () => void;
+  readonly #words: SiblingWords;
   readonly #reader = new MessageReader();
   readonly #hashes = new Map<string, string>();
   readonly #marked = Promise.withResolvers<void>();
@@ -42,11 +51,10 @@ export class ConnectionSender {
   #onTaken: ((refused: Taken) => void) | undefined;
   #isLost = false;
 
-  /** `onSucceeded`: the other is taken over from in turn. */
-  constructor(stream: DescriptorStream, clock: Clock, onSucceeded: () => void = () => {}) {
+  constructor(stream: DescriptorStream, clock: Clock, words: SiblingWords = {}) {
     this.#stream = stream;
     this.#clock = clock;
-    this.#onSucceeded = onSucceeded;
+    this.#words = words;
   }
 
   read(piece: StreamPiece): void {
@@ -57,7 +65,8 @@ export class ConnectionSender {
     if (!read.ok) return this.#lose();
     for (const message of read.messages) {
       if (message.kind === "accepts") this.#mark(message);
-      if (message.kind === "succeeded") this.#onSucceeded();
+      if (message.kind === "succeeded") this.#words.onSucceeded?.();
+      if (message.kind === "wantsSockets") this.#words.onWantsSockets?.();
       if (message.kind === "taken" && message.batch === this.#batch)
         this.#onTaken?.(new Set(message.refused));
     }
@@ -83,6 +92,19 @@ export class ConnectionSender {
     connections: readonly MovedConnection[],
   ): Promise<readonly MovedConnection[]> {
     const sent = this.#sending.then(() => this.#sendNow(address, connections));
+    this.#sending = sent;
+    return sent;
+  }
+
+  /** Listening sockets, which stay ours, too. */
+  sendSockets(frames: Iterable<SocketFrame>): Promise<void> {
+    const sent = this.#sending.then(async () => {
+      for (const { bytes, descriptors } of frames) {
+        if (this.#isLost) return;
+        const error = await sendAll(this.#stream, bytes, descriptors, this.#clock);
+        if (error !== 0) this.#lose();
+      }
+    });
     this.#sending = sent;
     return sent;
   }

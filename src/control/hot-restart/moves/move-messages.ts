@@ -29,6 +29,8 @@ export type WireConnection =
 export type MoveMessage =
   /** First of all, by epochs: whom one has dialled. */
   | { readonly kind: "hello"; readonly epoch: number }
+  /** By epochs, from a new process: all listening sockets, which come as by a directory. */
+  | { readonly kind: "wantsSockets" }
   /** Connections of which listeners the new process serves on: of those that are the same there. */
   | {
       readonly kind: "accepts";
@@ -69,6 +71,8 @@ export function decodeMove(value: JsonRecord): MoveMessage | string | undefined 
       const isEpoch = isCount(epoch, Number.MAX_SAFE_INTEGER);
       return isEpoch ? { kind: "hello", epoch } : "hello: no epoch";
     }
+    case "wantsSockets":
+      return { kind: "wantsSockets" };
     case "accepts":
       return decodeAccepts(value);
     case "connections":

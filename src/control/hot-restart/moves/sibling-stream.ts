@@ -10,8 +10,8 @@ import { DescriptorServer, DescriptorStream } from "../../../shared/io/descripto
 import { strerror } from "../../../shared/io/syscalls.ts";
 import type { HotRestartOptions } from "../hot-restart-options.ts";
 import { isTrusted } from "../handover/directory.ts";
+import { type OwnSocket, framesOf } from "../handover/socket-frames.ts";
 import { MessageReader, encodeMessage } from "../handover/messages.ts";
-import { ConnectionReceiver, type TakenService } from "./connection-receiver.ts";
 import { ConnectionSender } from "./connection-sender.ts";
 
 export interface SiblingParts {
@@ -21,27 +21,31 @@ export interface SiblingParts {
   readonly uid: number;
 }
 
+export interface SiblingServerParts extends SiblingParts {
+  readonly sockets: (pid: number) => readonly OwnSocket[];
+}
+
 /** For whoever is dialled to say which epoch it is. */
 const helloMsMax = 1_000;
 
 /** Where the next generation dials while this one serves. */
 export class SiblingServer implements Disposable {
-  readonly #parts: SiblingParts;
+  readonly #parts: SiblingServerParts;
   readonly #hello: Uint8Array;
   readonly #server: DescriptorServer;
   #taker: ConnectionSender | undefined;
 
-  private constructor(server: DescriptorServer, epoch: number, parts: SiblingParts) {
+  private constructor(server: DescriptorServer, epoch: number, parts: SiblingServerParts) {
     this.#server = server;
     this.#parts = parts;
     this.#hello = encodeMessage({ kind: "hello", epoch });
   }
 
-  /** Undefined, and said in the log: connections stay. */
+  /** Undefined, and said in the log: connections stay. `sockets`: all that there are, for the process `pid`. */
   static open(
     name: string,
     { epoch, socketMode }: Pick<HotRestartOptions, "epoch" | "socketMode">,
-    parts: SiblingParts,
+    parts: SiblingServerParts,
   ): SiblingServer | undefined {
     const server = DescriptorServer.listen(name, socketMode);
     if (typeof server === "number") {
@@ -69,50 +73,14 @@ export class SiblingServer implements Disposable {
     if (!isKnown) log.warning(`hot restart: refused user ${peer?.uid ?? "unknown"}`);
     if (isKnown) stream.send(this.#hello);
     if (!isKnown || this.taker) return stream[Symbol.dispose]();
-    const taker = new ConnectionSender(stream, clock);
+    const taker = new ConnectionSender(stream, clock, {
+      onWantsSockets: () => {
+        if (peer) void taker.sendSockets(framesOf(this.#parts.sockets(peer.pid)));
+      },
+    });
     this.#taker = taker;
     stream.onPiece((piece) => taker.read(piece));
   }
-}
-
-/** Resolves when the parent knows whose connections are served on here. Undefined: it gives none. */
-export async function dialSibling(
-  name: string,
-  service: TakenService,
-  { clock, log, uid }: SiblingParts,
-): Promise<Disposable | undefined> {
-  const stream = DescriptorStream.connect(name);
-  if (typeof stream === "number") return undefined;
-  if (!isTrusted(stream.peer, uid)) {
-    log.warning(`hot restart: '${name}' is of user ${stream.peer?.uid ?? "unknown"}`);
-    stream[Symbol.dispose]();
-    return undefined;
-  }
-  const receiver = new ConnectionReceiver(stream, clock, service);
-  const reader = new MessageReader();
-  const descriptors: number[] = [];
-  stream.onPiece((piece) => {
-    if (piece.kind === "end") {
-      closeDescriptors(descriptors.splice(0));
-      return service.elder.gone();
-    }
-    descriptors.push(...piece.descriptors);
-    const read = reader.read(piece.bytes);
-    if (!read.ok) {
-      log.warning(`hot restart: no more connections are taken: ${read.reason}`);
-      closeDescriptors(descriptors.splice(0));
-      stream[Symbol.dispose]();
-      return service.elder.gone();
-    }
-    for (const message of read.messages)
-      if (message.kind === "drains" || message.kind === "stats") service.elder.hear(message);
-      else if (message.kind === "connections")
-        void receiver
-          .receive(message, descriptors.splice(0))
-          .catch((error: unknown) => log.error(`hot restart: ${String(error)}`));
-  });
-  await receiver.mark();
-  return stream;
 }
 
 /** Which epoch has the name; undefined: none, an Envoy, or nobody who says so. */
