@@ -55,6 +55,33 @@ test("and writes the name large on its way to a host", async () => {
   assert.equal(upstream.requests[0]?.headers["x-name"], undefined);
 });
 
+const typed = "type.googleapis.com/xds.type.v3.TypedStruct";
+const ofRoute = (word: string): string =>
+  `typed_per_filter_config: { greeting: { "@type": ${typed}, type_url: type.googleapis.com/example.greeting, value: { word: ${word} } } }`;
+const routesOf = (said: string): string => `
+                        - match: { path: /mine }
+                          direct_response: { status: 200, body: { inline_string: "Mine." } }
+                          ${said}
+                        - match: { path: /open }
+                          direct_response: { status: 200, body: { inline_string: "Open." } }
+                          typed_per_filter_config: { greeting: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true } }
+                        - match: { prefix: / }`;
+const withRoutes = (said: string): string =>
+  onFreePorts.replace("\n                        - match: { prefix: / }", routesOf(said));
+
+test("a route says what word its visitors hear, or turns the filter off", async () => {
+  const bootstrap = load(withRoutes(ofRoute("Good day"))) as object;
+  await using proxy = await ProxyProcess.start(bootstrap, ["--http-filter", greeting]);
+  const port = (await proxy.listenerPorts()).get("front");
+  const headers = { "x-name": "ada" };
+  const heard: string[] = [];
+  for (const where of ["mine", "other", "mine", "open"]) {
+    const answer = await fetch(`http://127.0.0.1:${port}/${where}`, { headers });
+    heard.push(answer.headers.get("x-greeting") ?? (await answer.text()));
+  }
+  assert.deepEqual(heard, ["Good day, ada!", "Welcome, ada!", "Good day, ada!", "Open."]);
+});
+
 function validate(bootstrap: string, files: readonly string[]): string {
   const flags = files.flatMap((file) => ["--http-filter", file]);
   const args = ["--mode", "validate", "--config-yaml", bootstrap, ...flags];
@@ -85,6 +112,8 @@ test("what is wrong is said with the file or the filter", () => {
     assert.match(validate(text, [greeting, greeting]), /'example\.greeting' is there already/);
     const wrong = text.replace("word: Welcome", "word: 1");
     assert.match(validate(wrong, [greeting]), /HTTP filter 'greeting': word: a string is wanted/);
+    const wrongOfRoute = withRoutes(ofRoute("1"));
+    assert.match(validate(wrongOfRoute, [greeting]), /HTTP filter 'greeting': word: a string/);
   } finally {
     rmSync(folder, { recursive: true });
   }

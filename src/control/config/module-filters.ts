@@ -11,6 +11,8 @@ import type { HttpFilterModule } from "../../shared/http-filter/http-filter.ts";
 import type { TypedConfig } from "../proto/any.ts";
 import type { DecodeContext } from "./decode-context.ts";
 
+type ModuleFilterConfig = Extract<PlainHttpFilterConfig, { readonly kind: "module" }>;
+
 export interface ModuleFilter {
   readonly name: string;
   readonly module: HttpFilterModule;
@@ -34,7 +36,7 @@ export function findModuleFilter(
 export function decodeModuleFilter(
   { name, module, config }: ModuleFilter,
   context: DecodeContext,
-): PlainHttpFilterConfig | undefined {
+): ModuleFilterConfig | undefined {
   const schema = context.protos.schema<Struct>("google.protobuf.Struct");
   const struct = context.read(config, schema);
   if (!struct) return undefined;

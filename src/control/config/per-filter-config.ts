@@ -1,7 +1,7 @@
 /**
- * `typed_per_filter_config`: what a route says to a filter. Any filter is turned off by it, or on again; of the filters
- * that are built `on_demand` listens to more. Another configuration is refused unless its sender made it optional or the
- * filter is one without effect.
+ * `typed_per_filter_config`: what a route says to a filter. Any filter is turned off by it, or on again; `on_demand`
+ * listens to more, and filters of `--http-filter` to all that they can be configured with. Another configuration is
+ * refused unless its sender made it optional or the filter is one without effect.
  */
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
@@ -11,6 +11,7 @@ import { readBinary } from "../proto/binary.ts";
 import { typeNameOf } from "../proto/type-url.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { findExtension } from "./extensions.ts";
+import { decodeModuleFilter, findModuleFilter } from "./module-filters.ts";
 import { decodeOnDemandClusters } from "./on-demand-clusters.ts";
 
 const wrapper = "envoy.config.route.v3.FilterConfig" as const;
@@ -36,7 +37,11 @@ export function decodePerFilterConfigs(
       if (read) filterSwitches.push({ filter, isOn: read.isOn });
       config = read?.config;
     }
-    if (config) onDemand.push(...decodeOne(filter, config, context));
+    const module = config && findModuleFilter(filter, config, context);
+    if (module) {
+      const own = decodeModuleFilter(module, context);
+      if (own) filterSwitches.unshift({ filter, isOn: true, own });
+    } else if (config) onDemand.push(...decodeOne(filter, config, context));
   }
   return {
     ...(onDemand.length > 0 && { onDemand }),
@@ -70,8 +75,11 @@ function unwrapped(
   if (disabled) return { isOn: false, config: undefined };
   // Says that the filter is on, and nothing more.
   if (config?.typeUrl === "") return { isOn: true, config: undefined };
-  if (!isOptional || (config && typeNameOf(config.typeUrl) === perRouteTypeName))
-    return { isOn: true, config };
+  const isKnown =
+    config !== undefined &&
+    (typeNameOf(config.typeUrl) === perRouteTypeName ||
+      findModuleFilter(name, config, context) !== undefined);
+  if (!isOptional || isKnown) return { isOn: true, config };
   context.warn(`typed_per_filter_config.${name}`, "optional, and no such filter is built");
   return { isOn: true, config: undefined };
 }

@@ -20,7 +20,20 @@ export type OnDemandOverrides = readonly {
 }[];
 
 /** HTTP filters, by their names, that a route turns off, or on again. */
-export type FilterSwitches = readonly { readonly filter: string; readonly isOn: boolean }[];
+export type FilterSwitches = readonly FilterSwitch[];
+
+export interface FilterSwitch {
+  readonly filter: string;
+  readonly isOn: boolean;
+  /** For a filter of `--http-filter`, in the place of its own; absent: it keeps that. */
+  readonly own?: ModuleConfig;
+}
+
+/** `kind: "module"` of HTTP filters. */
+export interface ModuleConfig {
+  readonly module: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
 
 export interface RouteConfig {
   readonly name: string;

@@ -8,6 +8,7 @@ import type {
   PlacedHttpFilter,
   PlainHttpFilterConfig,
 } from "../../../shared/config/http-config.ts";
+import type { FilterSwitch, ModuleConfig } from "../../../shared/config/route-config.ts";
 import { blockOf, type ListenerSlots } from "../../../shared/protocol/worker-command.ts";
 import type { WorkerContext } from "../../network/worker-context.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
@@ -63,6 +64,9 @@ export class HttpFilterChain implements Disposable {
   #current: HttpFilters;
   /** By which places are on; of the present filters. */
   readonly #switched = new Map<string, HttpFilters>();
+  /** Of configurations that routes bring, to tell them apart. */
+  readonly #numbers = new WeakMap<ModuleConfig, number>();
+  #numbersGiven = 0;
 
   constructor(configs: readonly PlacedHttpFilter[], context: FilterContext) {
     this.#context = context;
@@ -83,17 +87,36 @@ export class HttpFilterChain implements Disposable {
   /** What the route leaves on, or turns on. `cluster`: where it leads. */
   of(route: CompiledRoute | undefined, cluster: string): HttpFilters {
     if (route?.hasFilterSwitches !== true) return this.#current;
-    const on = this.#places.filter(
-      ({ filterName, isOn }) =>
-        (filterName === undefined ? undefined : route.isFilterOn(filterName, cluster)) ?? isOn,
+    const said = this.#places.map(({ filterName }) =>
+      filterName === undefined ? undefined : route.switchOf(filterName, cluster),
     );
-    const key = on.map((place) => this.#places.indexOf(place)).join();
+    const key = said.map((each, index) => this.#keyOf(each, this.#places[index] as Place)).join();
     const known = this.#switched.get(key);
     if (known) return known;
-    const filters = filtersOf(on);
+    const filters = filtersOf(
+      this.#places.flatMap((place, index) => this.#switchedPlace(place, said[index]) ?? []),
+    );
     if (this.#switched.size >= switchedMax) this.#switched.clear();
     this.#switched.set(key, filters);
     return filters;
+  }
+
+  #keyOf(said: FilterSwitch | undefined, { isOn }: Place): string {
+    if ((said?.isOn ?? isOn) === false) return "off";
+    if (said?.own === undefined) return "on";
+    const number = this.#numbers.get(said.own) ?? this.#numbersGiven++;
+    this.#numbers.set(said.own, number);
+    return String(number);
+  }
+
+  /** Undefined: it is off. A route has no word for a place that another filter has. */
+  #switchedPlace(place: Place, said: FilterSwitch | undefined): Place | undefined {
+    const { config, isOn } = place;
+    if ((said?.isOn ?? isOn) === false) return undefined;
+    const own = said?.own;
+    if (own === undefined || config?.kind !== "module" || config.module !== own.module)
+      return place;
+    return { ...place, ...this.#made({ kind: "module", ...own }) };
   }
 
   [Symbol.dispose](): void {

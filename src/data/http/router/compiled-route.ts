@@ -2,6 +2,7 @@
 import type { Random } from "../../../shared/common/random.ts";
 import type {
   ClusterAction,
+  FilterSwitch,
   FilterSwitches,
   OnDemandClusters,
   OnDemandOverrides,
@@ -122,10 +123,10 @@ export class CompiledRoute {
   }
 
   /** Undefined: it says nothing of it. */
-  isFilterOn(filter: string, cluster: string): boolean | undefined {
+  switchOf(filter: string, cluster: string): FilterSwitch | undefined {
     const weighted = weightedOf(this.action).find(({ name }) => name === cluster);
     const switches = [...(weighted?.filterSwitches ?? []), ...this.#switches];
-    return switches.find((one) => one.filter === filter)?.isOn;
+    return switches.find((one) => one.filter === filter);
   }
 
   matches(request: RoutedRequest): boolean {
