@@ -219,6 +219,9 @@ export class FakeWorker implements WorkerPort {
       case "listenerConfig":
         this.#configure(command.tag, command.config);
         break;
+      case "reopenListener":
+        this.#held(command.tag).isAccepting = true;
+        break;
       case "stopListener":
         this.#stop(command);
         break;

@@ -3,6 +3,7 @@
  * is then as after any `kill -9`.
  */
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { greeting, servesByte } from "../../src/control/hot-restart/handover/directory.ts";
 import {
   MessageReader,
@@ -56,6 +57,16 @@ function dialed(path: string): DescriptorStream {
   return stream;
 }
 
+async function isWelcome(): Promise<boolean> {
+  const caller = dialed(reconfigPath);
+  reached("dialed");
+  const greeted = Promise.withResolvers<boolean>();
+  caller.onPiece((piece) =>
+    greeted.resolve(piece.kind === "bytes" && piece.bytes[0] === greeting.yours),
+  );
+  return await greeted.promise;
+}
+
 async function beNew(): Promise<void> {
   const heard = new EventTarget();
   const server = served(listenPath);
@@ -75,10 +86,8 @@ async function beNew(): Promise<void> {
   });
   const [sockets, released] = [once(heard, "sockets"), once(heard, "released")];
   reached("bound");
-  const caller = dialed(reconfigPath);
-  reached("dialed");
-  caller.onPiece(() => heard.dispatchEvent(new Event("greeted")));
-  await once(heard, "greeted");
+  // The old one may not have missed yet the one that was killed before.
+  while (!(await isWelcome())) await pause(20);
   reached("greeted");
   await sockets;
   reached("given");

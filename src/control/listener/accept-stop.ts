@@ -8,7 +8,7 @@ import type { DrainDirection } from "../../shared/drain/drain.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import type { ListenerErrors } from "./listener-errors.ts";
 import { stoppedReason } from "./listener-judge.ts";
-import type { SocketLease } from "./listener-sockets.ts";
+import type { AcquireResult, SocketLease } from "./listener-sockets.ts";
 import type { ListenerSets } from "./listener-sets.ts";
 import type { ListenerManagerStats } from "./listener-stats.ts";
 import type { ListenerWorkers } from "./listener-workers.ts";
@@ -21,8 +21,9 @@ export interface AcceptStopParts {
   readonly dropWarming: (listener: Listener) => void;
   /** One that was pushed while it could not be applied. */
   readonly apply: (resource: ListenerResource, isStatic: boolean) => Promise<void>;
-  /** One whose sockets are closed. */
-  readonly reopen: (listener: Listener) => Promise<void>;
+  readonly openSockets: (listener: Listener) => Promise<AcquireResult>;
+  /** One that was closed cannot listen again. */
+  readonly onRefused: (listener: Listener, error: string) => void;
 }
 
 interface Missed {
@@ -61,7 +62,7 @@ export class AcceptStop {
   }
 
   async resume(): Promise<void> {
-    const { sets, workers, apply, reopen } = this.#parts;
+    const { sets, workers, apply } = this.#parts;
     this.#isPaused = false;
     for (const { sockets } of sets.active.values())
       for (const lease of sockets) lease.listenAgain();
@@ -69,7 +70,7 @@ export class AcceptStop {
     const closed = [...sets.active.values()].filter(
       ({ isStopped, facts }) => isStopped && !this.#isOver(facts),
     );
-    for (const listener of closed) await reopen(listener);
+    for (const listener of closed) await this.#reopen(listener);
     for (const [name, { resource, isStatic }] of this.#missed) {
       this.#missed.delete(name);
       await apply(resource, isStatic);
@@ -90,6 +91,19 @@ export class AcceptStop {
   #isOver({ trafficDirection }: Pick<ListenerConfig, "trafficDirection">): boolean {
     if (this.#stopped === "inboundOnly") return trafficDirection === "inbound";
     return this.#stopped === "all";
+  }
+
+  /** It binds anew, and is the same listener: connections that it has are in no drain. */
+  async #reopen(listener: Listener): Promise<void> {
+    const { workers, openSockets, onRefused } = this.#parts;
+    const opened = await openSockets(listener);
+    if (!opened.ok) return onRefused(listener, opened.error);
+    listener.reopen(opened.leases);
+    for (const lease of opened.leases) {
+      const error = lease.startListening();
+      if (error !== undefined) return onRefused(listener, error);
+    }
+    await workers.reopen(listener);
   }
 
   async #stopWhere(isMeant: (listener: Listener) => boolean): Promise<void> {

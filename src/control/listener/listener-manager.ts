@@ -83,9 +83,6 @@ export interface BoundListener {
 
 type ApplicablePlan = Extract<UpdatePlan, { kind: "new" | UpdateKind }>;
 
-/** Its sockets were closed for a process that has ended: it means the same, and binds anew. */
-const reopening = { kind: "full", changed: [] } as const;
-
 export class ListenerManager {
   readonly #context: ListenerManagerContext;
   readonly #queue: SerialQueue;
@@ -139,8 +136,8 @@ export class ListenerManager {
       dropWarming: (listener) => this.#dropWarming(listener),
       apply: async (resource, isStatic) =>
         this.#sayLate(resource, await this.#addOrUpdate(resource, isStatic)),
-      reopen: async ({ resource, isStatic }) =>
-        this.#sayLate(resource, await this.#warm(resource, reopening, isStatic)),
+      openSockets: (listener) => context.sockets.acquire(listener.facts, listener),
+      onRefused: (listener, error) => this.#sayLate(listener.resource, error),
     });
     this.#subscription = context.pool.subscribe({
       onEvent: (worker, event) => this.#onWorkerEvent(worker, event),

@@ -86,7 +86,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Where it is, bound or not. */
   readonly addresses: readonly SocketAddress[];
   readonly #environment: ListenerEnvironment;
-  readonly #sockets: readonly ListenSocketRef[];
+  #sockets: readonly ListenSocketRef[];
   /** In the order of the sockets; disposed while it does not accept. */
   #registrations: ListenRegistration[];
   readonly #connections = new Set<ActiveConnection>();
@@ -185,6 +185,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#isEmptying = true;
     if (command.emptyQueue) this.#emptyQueues(command.closing ?? []);
     this.#environment.balancer.whenTaken(() => this.#whenServed(onStopped));
+  }
+
+  /** After `stop`, on other sockets at the same addresses. */
+  reopen(sockets: readonly ListenSocketRef[]): void {
+    this.#isEmptying = false;
+    this.#sockets = sockets;
+    this.followAccepting();
   }
 
   /** `chainIds`: undefined for the whole listener. */

@@ -10,6 +10,7 @@ import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drai
 import type {
   AddListener,
   RemoveListener,
+  ReopenListener,
   ReplyId,
   DrainConnections,
   StartDrain,
@@ -53,6 +54,7 @@ export interface ConnectionHandlerParts {
 }
 
 type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type RemoveFilterConfig = Extract<WorkerCommand, { readonly kind: "removeFilterConfig" }>;
 type Lesson = Extract<
   WorkerCommand,
   {
@@ -115,7 +117,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "listenerConfig":
         return this.#listeners.get(command.tag)?.configure(command.config);
       case "stopListener":
-        return this.#stopListener(command);
+      case "reopenListener":
+        return this.#stopOrReopen(command);
       case "startDrain":
         return this.#startDrain(command);
       case "drainConnections":
@@ -144,8 +147,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "setFilterConfig":
         return this.#setFilterConfig(command);
       case "removeFilterConfig":
-        this.#parts.filterConfigs.remove(command.id);
-        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+        return this.#removeFilterConfig(command);
       case "setCluster":
       case "setHosts":
       case "removeCluster":
@@ -293,12 +295,17 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.#done(command.reply);
   }
 
-  #stopListener(command: StopListener): void {
-    const onStopped = (): void => this.#done(command.reply);
+  #stopOrReopen(command: StopListener | ReopenListener): void {
+    const onDone = (): void => this.#done(command.reply);
     const listener = this.#listeners.get(command.tag);
-    if (!listener) return onStopped();
-    this.#addresses.delete(listener, listener.addresses);
-    listener.stop(command, onStopped);
+    if (!listener) return onDone();
+    if (command.kind === "stopListener") {
+      this.#addresses.delete(listener, listener.addresses);
+      return listener.stop(command, onDone);
+    }
+    this.#addresses.add(listener, listener.addresses);
+    listener.reopen(command.sockets);
+    onDone();
   }
 
   #startDrain(command: StartDrain): void {
@@ -319,6 +326,11 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
     this.#parts.filterConfigs.set(id, filter.config);
     this.#done(reply);
+  }
+
+  #removeFilterConfig({ id, reply }: RemoveFilterConfig): void {
+    this.#parts.filterConfigs.remove(id);
+    this.#parts.networkFilters.remove(id, () => this.#done(reply));
   }
 
   #answer(command: Question): void {

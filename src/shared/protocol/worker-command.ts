@@ -26,6 +26,7 @@ export type WorkerCommand =
   | UpdateFilterChains
   | ListenerConfigReply
   | StopListener
+  | ReopenListener
   | StartDrain
   | DrainConnections
   /** For all its connections. `tellsNow`: whoever was not told is; otherwise when each is told stays as it was. */
@@ -216,6 +217,14 @@ export interface StopListener {
    * their queue is emptied, because a close from another thread comes late enough to reset connections.
    */
   readonly closing?: readonly number[];
+  readonly reply: ReplyId;
+}
+
+/** One that was stopped accepts again, on other sockets. */
+export interface ReopenListener {
+  readonly kind: "reopenListener";
+  readonly tag: ListenerTag;
+  readonly sockets: readonly ListenSocketRef[];
   readonly reply: ReplyId;
 }
 

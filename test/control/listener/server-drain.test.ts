@@ -108,8 +108,12 @@ test("what the next generation does not have is closed, and opened again when th
   await harness.push([{ name: "a" }]);
   await settled(harness, harness.server.drainListeners(heldForChild));
   assert.equal(harness.kernel.open.size, 0);
+  const tag = harness.activeTag("a");
   await settled(harness, harness.server.takeBack());
   assert.equal(harness.kernel.listening.length, 1);
+  // The same listener: what it has is not drained.
+  assert.equal(harness.activeTag("a"), tag);
+  assert.equal(harness.registry.active.length, 0);
   assert.equal(isAccepting(harness, "a"), true);
 });
 

@@ -28,7 +28,7 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
   // Three inodes: of the folder itself and of the two sockets.
   const options = ["-t", "tmpfs", "-o", "size=64k,nr_inodes=3", "none", dirOf(stage)];
   const isMounted = spawnSync("mount", options).status === 0;
-  using _mount = { [Symbol.dispose]: () => isMounted && spawnSync("umount", [dirOf(stage)]) };
+  using _mount = { [Symbol.dispose]: () => isMounted && spawnSync("umount", ["-l", dirOf(stage)]) };
   const old = launch(stage, 0, { concurrency: 1 });
   await stage.serves(old, 0);
   const { kept, short } = stage.load(5);

@@ -99,10 +99,8 @@ const faults: readonly Fault[] = [
     happen: async (stage) => {
       const full = path.join(stage.folder, "full");
       mkdirSync(full);
-      mountFull(full);
-      const log = await logOfRefused(stage, "good.json", ["--socket-path", path.join(full, "s")]);
-      spawnSync("umount", [full]);
-      return log;
+      using _mount = mountFull(full);
+      return await logOfRefused(stage, "good.json", ["--socket-path", path.join(full, "s")]);
     },
     message: /unable to bind domain socket .*errno=28 .*No space left on device/,
   },
@@ -309,8 +307,9 @@ function canMount(): boolean {
 }
 
 /** Of one inode, which is the folder's own. */
-function mountFull(folder: string): void {
+function mountFull(folder: string): Disposable {
   const options = "size=4k,nr_inodes=1";
   const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", options, "none", folder]);
   assert.equal(status, 0, String(stderr));
+  return { [Symbol.dispose]: () => void spawnSync("umount", ["-l", folder]) };
 }
