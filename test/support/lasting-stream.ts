@@ -68,6 +68,7 @@ export class LastingStream implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     this.#isStopped = true;
     this.#socket.destroy();
   }
@@ -119,7 +120,8 @@ export class LastingStream implements Disposable {
       this.#received += came.length;
     }
     this.echoedBytes += bytes.length;
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer) return;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#fill();
     }, this.#gapMs);
