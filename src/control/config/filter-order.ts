@@ -13,9 +13,12 @@ export interface OrderedFilter {
   readonly isTerminal: boolean | undefined;
 }
 
+/** As Envoy calls them. */
+export type FilterChainKind = "http" | "http upgrade" | "network";
+
 export function judgeFilterOrder(
   filters: readonly OrderedFilter[],
-  chain: "http" | "network",
+  chain: FilterChainKind,
   context: DecodeContext,
 ): void {
   for (const [index, { name, type, isTerminal }] of filters.entries()) {

@@ -70,7 +70,7 @@ export function decodeHttpConnectionManager(
       message.streamErrorOnInvalidHttpMessage,
       context,
     ),
-    upgrades: decodeManagerUpgrades(message.upgradeConfigs, context),
+    upgrades: decodeManagerUpgrades(message.upgradeConfigs, needs, context),
     http2: decodeHttp2Options(
       message.http2ProtocolOptions,
       message.streamErrorOnInvalidHttpMessage,

@@ -14,7 +14,7 @@ import {
   type FilterDecoder,
 } from "./discovered-filters.ts";
 import { findExtension, hasExtension } from "./extensions.ts";
-import { judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
+import { type FilterChainKind, judgeFilterOrder, type OrderedFilter } from "./filter-order.ts";
 import { decodeModuleFilter, findModuleFilter, type ModuleFilter } from "./module-filters.ts";
 import {
   type BuiltFilter,
@@ -28,6 +28,7 @@ export function decodeHttpFilters(
   messages: readonly HttpFilter[],
   needs: ListenerNeeds,
   context: DecodeContext,
+  chain: FilterChainKind = "http",
 ): readonly PlacedHttpFilter[] {
   const found = messages.flatMap((message, index) => {
     const isLast = index === messages.length - 1;
@@ -38,7 +39,7 @@ export function decodeHttpFilters(
   if (found.length === messages.length)
     judgeFilterOrder(
       found.map(({ filter }) => ordered(filter)),
-      "http",
+      chain,
       context,
     );
   return found.flatMap(({ filter, isDisabled }) => {

@@ -112,8 +112,9 @@ function unique(configs: readonly { readonly statPrefix: string }[]): readonly s
   return [...new Set(configs.map(({ statPrefix }) => statPrefix))];
 }
 
-function injectsCredentials({ filters }: HttpConnectionManagerConfig): boolean {
-  return filters.some(
+function injectsCredentials({ filters, upgrades }: HttpConnectionManagerConfig): boolean {
+  const ofUpgrades = upgrades.flatMap((upgrade) => upgrade.filters ?? []);
+  return [...filters, ...ofUpgrades].some(
     (filter) =>
       filter.kind === "credentialInjector" ||
       (filter.kind === "discovered" && filter.mayInjectCredentials),

@@ -2,9 +2,13 @@
  * `upgrade_configs` of connection managers and routes: which upgrades are let through, and whether a tunnel that CONNECT
  * asks for ends here. Types are compared without regard to case.
  */
+import type { HttpConnectionManager_UpgradeConfig as ManagerUpgrade } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
 import type { RouteAction_UpgradeConfig as RouteUpgrade } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
+import type { HttpFilterConfig, ManagerUpgradeConfig } from "../../shared/config/http-config.ts";
 import type { TunnelEnd, UpgradeConfig } from "../../shared/config/route-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import type { ListenerNeeds } from "./decoded-listener.ts";
+import { decodeHttpFilters } from "./http-filters.ts";
 
 interface UpgradeMessage {
   readonly upgradeType: string;
@@ -16,12 +20,35 @@ const connect = "connect";
 const proxyVersions = ["v1", "v2"] as const;
 
 export function decodeManagerUpgrades(
-  configs: readonly UpgradeMessage[],
+  configs: readonly ManagerUpgrade[],
+  needs: ListenerNeeds,
   context: DecodeContext,
-): readonly UpgradeConfig[] {
-  return decodeUpgrades(configs, context, (type) =>
+): readonly ManagerUpgradeConfig[] {
+  const upgrades = decodeUpgrades(configs, context, (type) =>
     context.refuse(`Error: multiple upgrade configs with the same name: '${type}'`),
   );
+  return upgrades.map((upgrade, i) => {
+    const messages = configs[i]?.filters ?? [];
+    if (messages.length === 0) return upgrade;
+    const filters = decodeHttpFilters(messages, needs, context, "http upgrade");
+    judgeUpgradeFilters(upgrade.type, filters, context);
+    return { ...upgrade, filters };
+  });
+}
+
+function judgeUpgradeFilters(
+  type: string,
+  filters: readonly HttpFilterConfig[],
+  context: DecodeContext,
+): void {
+  // Which filters it passes is known when there is nothing left to wait for.
+  if (filters.some(({ kind }) => kind === "onDemand"))
+    context.refuse(`upgrade_type ${type}: the on_demand filter is the manager's alone`);
+  if (filters.some((filter) => filter.kind === "router" && filter.suppressEnvoyHeaders))
+    context.warn(
+      `upgrade_configs.${type}.filters`,
+      "suppress_envoy_headers of the manager's own router holds",
+    );
 }
 
 export function decodeRouteUpgrades(

@@ -17,11 +17,12 @@ import {
   responseHeadersLogged,
   responseTrailersLogged,
 } from "./access-log/headers-used.ts";
-import { HttpFilterChain } from "./filters/filter-chain.ts";
+import { type FilterContext, HttpFilterChain } from "./filters/filter-chain.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
 import type { RequestView } from "./request/request-view.ts";
+import { noUpgrade } from "./request/upgrade.ts";
 import { dropUpgrades } from "./http1/ignored-upgrades.ts";
 import { compileStringMatcher, type TextTest } from "./router/compiled-matchers.ts";
 import type { CompiledRoute } from "./router/compiled-route.ts";
@@ -42,6 +43,8 @@ export interface LiveConfigParts {
 export class LiveConfig implements LiveFields {
   readonly config: HttpConnectionManagerConfig;
   readonly filters: HttpFilterChain;
+  /** Of upgrades that have their own, by types in lower case. */
+  readonly #upgradeFilters = new Map<string, HttpFilterChain>();
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
   readonly clientCertificates: ClientCertificates;
@@ -61,12 +64,15 @@ export class LiveConfig implements LiveFields {
     const { worker, slots, requestCapture, responseCapture, trailerCapture } = parts;
     this.config = config;
     this.#parts = parts;
-    this.filters = new HttpFilterChain(config.filters, {
+    const filterContext: FilterContext = {
       worker,
       slots,
       statPrefix: config.statPrefix,
       onHeadersUsed: (names) => requestCapture.want(names),
-    });
+    };
+    this.filters = new HttpFilterChain(config.filters, filterContext);
+    for (const { type, filters } of config.upgrades)
+      if (filters) this.#upgradeFilters.set(type, new HttpFilterChain(filters, filterContext));
     this.serverLine = latin1(`server: ${config.serverName}\r\n`);
     this.viaLine = latin1(config.via === "" ? "" : `via: ${config.via}\r\n`);
     this.#ignoredUpgrades = config.http1.ignoredUpgrades.map(compileStringMatcher);
@@ -114,6 +120,12 @@ export class LiveConfig implements LiveFields {
     if (this.#ignoredUpgrades.length > 0) dropUpgrades(buffer, this.#ignoredUpgrades);
   }
 
+  /** What a request passes that is admitted to an upgrade, or asks for none; as in `upgrade.ts`. */
+  filtersFor(upgradeType: string): HttpFilterChain {
+    if (upgradeType === noUpgrade) return this.filters;
+    return this.#upgradeFilters.get(upgradeType.toLowerCase()) ?? this.filters;
+  }
+
   requestBegan(): void {
     this.#requestCount++;
   }
@@ -133,6 +145,7 @@ export class LiveConfig implements LiveFields {
     if (!this.#isRetired || this.#requestCount > 0) return;
     this.#routesWatch?.[Symbol.dispose]();
     this.filters[Symbol.dispose]();
+    for (const chain of this.#upgradeFilters.values()) chain[Symbol.dispose]();
     this.#scoped?.[Symbol.dispose]();
     this.accessLogger?.[Symbol.dispose]();
   }

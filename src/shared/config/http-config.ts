@@ -9,6 +9,12 @@ import type {
 } from "./route-config.ts";
 import type { ScopedRoutesConfig } from "./scoped-routes.ts";
 
+/** Of a connection manager. */
+export interface ManagerUpgradeConfig extends UpgradeConfig {
+  /** What asks for it passes these in place of the manager's; absent: it passes those. */
+  readonly filters?: readonly PlacedHttpFilter[];
+}
+
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
   readonly codec: "auto" | "http1" | "http2";
@@ -48,7 +54,7 @@ export interface HttpConnectionManagerConfig {
   readonly stripPort: "none" | "matching" | "any";
   readonly http1: ServerHttp1Options;
   readonly http2: Http2Options;
-  readonly upgrades: readonly UpgradeConfig[];
+  readonly upgrades: readonly ManagerUpgradeConfig[];
   readonly headersWithUnderscores: "allow" | "rejectRequest" | "dropHeader";
   readonly accessLog: readonly AccessLogConfig[];
 }

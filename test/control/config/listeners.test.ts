@@ -233,6 +233,17 @@ describe("decode() refuses as Envoy does", () => {
       "Didn't find a registered implementation for 'x' with type URL: 'envoy.config.cluster.v3.Cluster' (network filter: built are envoy.filters.network.tcp_proxy, envoy.filters.network.http_connection_manager, istio.stats, istio.metadata_exchange)",
     ],
     [
+      "an upgrade whose filters do not end with a router",
+      listenerYaml(
+        chain(
+          managerYaml(
+            `route_config: {name: r}, upgrade_configs: [{upgrade_type: a, filters: [{name: m, ${type("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation")}}]}]`,
+          ),
+        ),
+      ),
+      "Error: non-terminal filter named m of type envoy.filters.http.header_mutation is the last filter in a http upgrade filter chain.",
+    ],
+    [
       "a codec that is not built",
       listenerYaml(chain(managerYaml("codec_type: HTTP3, route_config: {name: r}"))),
       "codec_type HTTP3 is not built",

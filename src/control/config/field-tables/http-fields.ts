@@ -75,10 +75,7 @@ export const httpFields: FieldTables = {
     },
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
-    {
-      honoured: ["upgrade_type", "enabled"],
-      refused: { filters: "upgrades would pass other filters" },
-    },
+    "whole",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds": {
     honoured: ["config_source", "route_config_name"],
   },

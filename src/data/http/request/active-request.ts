@@ -417,7 +417,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.info.routeName = route.name;
       this.info.virtualHostName = route.virtualHostName;
     }
-    this.#filters = this.#live.filters.of(route, cluster);
+    this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType).of(route, cluster);
     const places = placesFor(this.#filters, context.reactor.arena.bytes);
     if (places.length > 0) {
       if (!this.#enterFilters(places, { route, cluster })) return;
@@ -436,8 +436,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     context.count(httpStat.routerRqTotal);
     if (route === undefined) {
       context.count(httpStat.noRoute);
-      this.#reply("noRoute");
-      return;
+      return this.#reply("noRoute");
     }
     this.#route = route;
     const { action } = route;
