@@ -7,11 +7,12 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
-import type { OwnSocket } from "../hot-restart/handover/giver.ts";
+import type { OwnSocket } from "../hot-restart/handover/socket-frames.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
+import type { ElderReports } from "../hot-restart/reports/elder-reports.ts";
 import type { HandOverDrain } from "../listener/shutdown-drain.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { type Succession, socketsToGive } from "./generations.ts";
+import { type Generations, type Succession, socketsToGive } from "./generations.ts";
 
 /** The successor's admin may be open yet when its other sockets are closed. */
 const adminTriesMax = 20;
@@ -20,7 +21,7 @@ const adminRetryMs = 250;
 export interface SuccessorDutiesParts {
   readonly plane: Pick<
     ControlPlane,
-    "listeners" | "listenerSockets" | "serverDrain" | "shutdownDrain" | "moves"
+    "listeners" | "listenerSockets" | "serverDrain" | "shutdownDrain" | "moves" | "drains"
   >;
   /** Undefined: nobody wants to be told. */
   readonly service: ServiceManager | undefined;
@@ -29,6 +30,7 @@ export interface SuccessorDutiesParts {
   /** Of connections, after a hand-over by a directory. */
   readonly handoverDrainMs: number;
   readonly figures: Succession["figures"];
+  readonly reportTo: Generations["reportTo"];
   readonly admin: () => Parameters<typeof socketsToGive>[1];
   /** Why it cannot be opened. */
   readonly openAdmin: () => Promise<string | undefined>;
@@ -43,6 +45,9 @@ export class SuccessorDuties implements Succession {
   #isSucceeded = false;
   /** By a directory. */
   #handedOver: HandOverDrain | undefined;
+  #reports: ElderReports | undefined;
+  /** By epochs: where a Sluice that takes over listens; undefined: it is none, as far as is known. */
+  #places: ReadonlySet<string> | undefined;
 
   constructor(parts: SuccessorDutiesParts) {
     this.#parts = parts;
@@ -57,9 +62,12 @@ export class SuccessorDuties implements Succession {
   }
 
   sockets(holder: SocketHolder): readonly OwnSocket[] {
-    const { plane, admin, service } = this.#parts;
-    service?.notify("reloading", "another process takes over");
+    const { plane, admin } = this.#parts;
     return socketsToGive(plane.listenerSockets, admin(), holder);
+  }
+
+  takeOverBegins(): void {
+    this.#parts.service?.notify("reloading", "another process takes over");
   }
 
   servesOn(): void {
@@ -77,9 +85,12 @@ export class SuccessorDuties implements Succession {
   drainListeners(child: SocketHolder): void {
     this.#isSucceeded = true;
     const order = { graceful: false, skipExit: false, inboundOnly: false };
+    // A Sluice has been given all, and says where it listens; an Envoy has asked for what it needs.
+    const places = this.#places;
     void this.#parts.plane.serverDrain.drainListeners({
       ...order,
-      keeps: (lease) => lease.isHeldBy(child),
+      keeps: (lease) =>
+        lease.isHeldBy(child) && (places?.has(formatAddress(lease.localAddress)) ?? true),
       cause: "hot-restart",
     });
   }
@@ -88,16 +99,11 @@ export class SuccessorDuties implements Succession {
     const { plane, handoverDrainMs, service, end } = this.#parts;
     this.#isSucceeded = true;
     service?.notify("ready", `process ${pid} serves`, pid);
+    this.#report(successor, () => this.figures());
     plane.moves?.give(successor);
-    // As it is now: it may be gone before all workers have paused.
-    const kept = new Set(
-      plane.listeners
-        .boundListeners()
-        .filter(({ localAddress }) => successor.hashAt(localAddress) !== undefined)
-        .map(({ localAddress }) => formatAddress(localAddress)),
-    );
+    const places = this.#placesOf(successor);
     const drain = plane.shutdownDrain.handOver(handoverDrainMs, ({ localAddress }) =>
-      kept.has(formatAddress(localAddress)),
+      places.has(formatAddress(localAddress)),
     );
     this.#handedOver = drain;
     void drain.whenOver.then(async (how) => {
@@ -116,6 +122,9 @@ export class SuccessorDuties implements Succession {
   }
 
   giveConnections(taker: ConnectionSender): void {
+    // By epochs it asks for stats, as Envoy does.
+    this.#report(taker, undefined);
+    this.#places = this.#placesOf(taker);
     this.#parts.plane.moves?.give(taker);
   }
 
@@ -123,9 +132,26 @@ export class SuccessorDuties implements Succession {
     void this.settled().then(() => this.#parts.end("a new generation serves"));
   }
 
-  /** Connections that are on their way to another process are there, or back. */
+  /** Connections that are on their way to another process are there, or back, and it has heard the last of this one. */
   async settled(): Promise<void> {
     await this.#parts.plane.moves?.settled();
+    await this.#reports?.finish();
+  }
+
+  /** Where it listens, too. As it is now: it may be gone before all workers have paused. */
+  #placesOf(successor: ConnectionSender): ReadonlySet<string> {
+    const bound = this.#parts.plane.listeners.boundListeners();
+    return new Set(
+      bound
+        .filter(({ localAddress }) => successor.hashAt(localAddress) !== undefined)
+        .map(({ localAddress }) => formatAddress(localAddress)),
+    );
+  }
+
+  #report(to: ConnectionSender, figures: Succession["figures"] | undefined): void {
+    const { plane, reportTo } = this.#parts;
+    this.#reports?.[Symbol.dispose]();
+    this.#reports = reportTo(to, plane.drains, figures);
   }
 
   async #takeBack(): Promise<void> {
@@ -134,6 +160,7 @@ export class SuccessorDuties implements Succession {
     service?.notify("ready", "serving again");
     const handedOver = this.#handedOver;
     this.#handedOver = undefined;
+    this.#places = undefined;
     await (handedOver ?? plane.serverDrain).takeBack();
     for (let i = 0; !isEnding(); i++) {
       const refused = await openAdmin();
