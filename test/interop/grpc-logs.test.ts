@@ -49,10 +49,33 @@ const cases: Readonly<
     printed: "Unavailable Unavailable UNAVAILABLE 14 14 -",
   },
   "/no-route": { head: {}, printed: "Unimplemented Unimplemented UNIMPLEMENTED 12 12 -" },
+  "/no-number": { head: {}, trailers: { "grpc-status": "x" }, printed: "-1 -1 -1 -1 -1 -" },
+  "/plain/404": { head: { ":status": 404 }, printed: "- - - - - -" },
+  "/plain/status": { head: { "grpc-status": "5" }, printed: "- - - - - -" },
   "/plain": {
     head: {},
     trailers: { "grpc-status": "3", "x-trailer": "seen" },
     printed: "- - - - - seen",
+  },
+};
+
+const others = Object.keys(cases).filter((where) => where !== "/ok");
+/** Which of them `grpc_status_filter` lets into a log: the status counts whatever the request was. */
+const filters: Readonly<
+  Record<string, { readonly filter: object; readonly paths: readonly string[] }>
+> = {
+  "no status": { filter: {}, paths: [] },
+  "no status excluded": { filter: { exclude: true }, paths: Object.keys(cases) },
+  one: { filter: { statuses: ["OK"] }, paths: ["/ok"] },
+  "one excluded": { filter: { statuses: ["OK"], exclude: true }, paths: others },
+  unknown: { filter: { statuses: ["UNKNOWN"] }, paths: ["/none"] },
+  some: {
+    filter: { statuses: ["NOT_FOUND", "CANCELED", "UNAVAILABLE"] },
+    paths: ["/cancelled", "/only", "/unavailable", "/plain/status"],
+  },
+  "of trailers, and of a status of HTTP": {
+    filter: { statuses: ["INVALID_ARGUMENT", "UNIMPLEMENTED"] },
+    paths: ["/no-route", "/plain/404", "/plain"],
   },
 };
 
@@ -66,8 +89,13 @@ forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
     }),
   );
   const log = scope.use(new FileLog(format));
+  const filtered = Object.entries(filters).map(([name, { filter, paths }]) => {
+    const lines = scope.use(new FileLog("%REQ(:PATH)%"));
+    const config = { ...lines.config, filter: { grpc_status_filter: filter } };
+    return { name, lines, paths, config };
+  });
   const routing = {
-    access_log: [log.config],
+    access_log: [log.config, ...filtered.map(({ config }) => config)],
     route_config: {
       virtual_hosts: [
         {
@@ -92,7 +120,7 @@ forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
   );
   const session = await connectHttp2((await proxy.listenerPorts()).get("front") ?? 0);
   for (const where of Object.keys(cases)) {
-    const contentType = where === "/plain" ? "text/plain" : "application/grpc";
+    const contentType = where.startsWith("/plain") ? "text/plain" : "application/grpc";
     const stream = session.request({ ":path": where, "content-type": contentType });
     stream.resume();
     await once(stream, "close");
@@ -103,4 +131,6 @@ forEachProxy("access logs say how gRPC calls ended", async (start, scope) => {
     lines,
     Object.entries(cases).map(([where, { printed }]) => `${where} ${printed}`),
   );
+  for (const { name, lines: passed, paths } of filtered)
+    assert.deepEqual(await passed.lines(paths.length), paths, name);
 });

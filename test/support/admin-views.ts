@@ -50,6 +50,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       maxRequestsPerConnection: 0,
       idleTimeoutMs: 0,
       maxConnectionDurationMs: 0,
+      maxStreamDurationMs: 0,
       preconnectRatio: 1,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,

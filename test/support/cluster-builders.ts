@@ -41,6 +41,7 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
       maxRequestsPerConnection: 0,
       idleTimeoutMs: 3_600_000,
       maxConnectionDurationMs: 0,
+      maxStreamDurationMs: 0,
       preconnectRatio: 1,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,

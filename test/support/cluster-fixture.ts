@@ -29,6 +29,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 0,
     maxConnectionDurationMs: 0,
+    maxStreamDurationMs: 0,
     preconnectRatio: 1,
     circuitBreakers: { default: breakers, high: breakers },
     healthyPanicThreshold: 50,

@@ -98,6 +98,12 @@ function decodeFilter(
       };
     case "orFilter":
       return { kind: "or", filters: filter.value.filters.map((one) => decodeFilter(one, context)) };
+    case "grpcStatusFilter":
+      return {
+        kind: "grpcStatus",
+        statuses: filter.value.statuses,
+        excludes: filter.value.exclude,
+      };
     case "extensionFilter": {
       const { name } = filter.value;
       findExtension("access log filter", { name, any: filter.value.configType.value }, context);
@@ -106,7 +112,6 @@ function decodeFilter(
     case "traceableFilter":
     case "runtimeFilter":
     case "headerFilter":
-    case "grpcStatusFilter":
     case "metadataFilter":
     case "logTypeFilter":
     case undefined:

@@ -33,6 +33,7 @@ type ProtocolConfig = Pick<
   | "http2"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
+  | "maxStreamDurationMs"
   | "maxRequestsPerConnection"
 >;
 
@@ -92,18 +93,13 @@ function protocolConfig(
   common: CommonOptions | undefined,
   { cluster, context }: { readonly cluster: Cluster; readonly context: DecodeContext },
 ): ProtocolConfig {
-  // The same message as a connection manager's, which honours it.
-  if (common?.maxStreamDuration)
-    context.warn(
-      "clusters: common_http_protocol_options.max_stream_duration",
-      "max_stream_duration of routes and of the connection manager holds",
-    );
   return {
     protocol,
     http1: decodeClientHttp1(http1, context),
     http2: decodeHttp2Options(http2, undefined, context),
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
+    maxStreamDurationMs: durationMsOr(common?.maxStreamDuration, 0),
     maxRequestsPerConnection:
       common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
   };

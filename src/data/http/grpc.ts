@@ -52,14 +52,16 @@ export function isGrpcType(value: string | undefined): boolean {
   return value !== undefined && /^application\/grpc(?:\+|$)/i.test(value);
 }
 
-/** `grpc-status` of the head or the trailers that were parsed last; undefined: there is none that is a number. */
+/** `grpc-status` of the head or the trailers that were parsed last. */
 export function grpcStatus(buffer: Buffer): number | undefined {
   const index = findHeader(buffer, statusName);
   return index < 0 ? undefined : grpcStatusOf(headerText(buffer, index));
 }
 
-export function grpcStatusOf(text: string): number | undefined {
-  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+/** -1, as in Envoy, of what is no number; undefined: it is not said. */
+export function grpcStatusOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return /^\d{1,9}$/.test(text) ? Number(text) : -1;
 }
 
 /** Envoy's `Grpc::Utility::httpToGrpcStatus`, the mapping of gRPC's own documentation. */

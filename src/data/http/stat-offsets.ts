@@ -134,6 +134,7 @@ export const clusterStat = {
   rqCancelled: cluster("upstream_rq_cancelled"),
   rqTimeout: cluster("upstream_rq_timeout"),
   rqPerTryTimeout: cluster("upstream_rq_per_try_timeout"),
+  rqMaxDuration: cluster("upstream_rq_max_duration_reached"),
   rqPerTryIdleTimeout: cluster("upstream_rq_per_try_idle_timeout"),
   rqRxReset: cluster("upstream_rq_rx_reset"),
   rqTxReset: cluster("upstream_rq_tx_reset"),

@@ -65,4 +65,10 @@ export type AccessLogFilter =
   | { readonly kind: "duration"; readonly op: Comparison; readonly valueMs: RuntimeDefault }
   | { readonly kind: "responseFlag"; readonly flags: readonly string[] }
   | { readonly kind: "notHealthCheck" }
+  /** Of these statuses of gRPC, or of any other. */
+  | {
+      readonly kind: "grpcStatus";
+      readonly statuses: readonly number[];
+      readonly excludes: boolean;
+    }
   | { readonly kind: "and" | "or"; readonly filters: readonly AccessLogFilter[] };

@@ -21,6 +21,8 @@ export interface ClusterConfig {
   /** 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** Of each try of a request, from when it has a connection; 0: for ever. */
+  readonly maxStreamDurationMs: number;
   /** `preconnect_policy.per_upstream_preconnect_ratio`: connections to a host for each request; 1: none ahead. */
   readonly preconnectRatio: number;
   readonly circuitBreakers: {

@@ -28,6 +28,7 @@ test("decode() fills in Envoy's defaults", () => {
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    maxStreamDurationMs: 0,
     preconnectRatio: 1,
     circuitBreakers: {
       default: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
@@ -350,13 +351,11 @@ test("endpoints decode with priority, weight and health", () => {
   });
 });
 
-test("a cluster's max_stream_duration, which is not honoured, is warned of", () => {
+test("a cluster's max_stream_duration is its own", () => {
   const decoded = decodeClusterYaml(
     `{name: a, load_assignment: {cluster_name: a}, common_http_protocol_options: {max_stream_duration: 1s}}`,
   );
   assert(decoded.ok);
-  assert.deepEqual(
-    decoded.warnings.map(({ field }) => field),
-    ["clusters: common_http_protocol_options.max_stream_duration"],
-  );
+  assert.deepEqual(decoded.warnings, []);
+  assert.equal(decoded.value.config.maxStreamDurationMs, 1_000);
 });

@@ -152,6 +152,7 @@ export const coreFields: FieldTables = {
       "and_filter",
       "or_filter",
       "response_flag_filter",
+      "grpc_status_filter",
     ],
   },
   "envoy.config.accesslog.v3.StatusCodeFilter": "whole",
@@ -160,6 +161,7 @@ export const coreFields: FieldTables = {
   "envoy.config.accesslog.v3.AndFilter": { honoured: ["filters"] },
   "envoy.config.accesslog.v3.OrFilter": { honoured: ["filters"] },
   "envoy.config.accesslog.v3.ResponseFlagFilter": "whole",
+  "envoy.config.accesslog.v3.GrpcStatusFilter": "whole",
   "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
     honoured: ["path", "format", "json_format", "typed_json_format", "log_format"],
   },

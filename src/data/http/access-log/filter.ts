@@ -2,6 +2,10 @@
 import type { AccessLogFilter } from "../../../shared/config/access-log-config.ts";
 import type { Runtime } from "../../upstream/worker-runtime.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
+import { grpcStatusOf, grpcStatusOfHttp } from "../grpc.ts";
+
+/** Kept for as long as a filter asks for it. */
+export const grpcStatusField = "grpc-status";
 
 /** A runtime key may override what is compared with. */
 export function passesFilter(
@@ -21,6 +25,8 @@ export function passesFilter(
       );
     case "notHealthCheck":
       return !info.isHealthCheck;
+    case "grpcStatus":
+      return filter.statuses.includes(statusOf(info)) !== filter.excludes;
     case "and":
       return filter.filters.every((inner) => passesFilter(inner, info, runtime));
     case "or":
@@ -28,6 +34,12 @@ export function passesFilter(
     default:
       return filter satisfies never;
   }
+}
+
+/** What the response says, whatever the request was, or what its HTTP status means. */
+function statusOf(info: StreamInfo): number {
+  const said = info.responseTrailer(grpcStatusField) ?? info.responseHeader(grpcStatusField);
+  return grpcStatusOf(said) ?? grpcStatusOfHttp(info.responseCode);
 }
 
 function compare(op: "eq" | "ge" | "le" | "ne", left: number, right: number): boolean {

@@ -1,10 +1,12 @@
 /** Which headers an access log prints, so that only those are kept until the request ends. */
 import type {
   AccessLogConfig,
+  AccessLogFilter,
   AccessLogJsonObject,
   AccessLogPart,
   LineLogConfig,
 } from "../../../shared/config/access-log-config.ts";
+import { grpcStatusField } from "./filter.ts";
 
 /** Those that have a field of their own in every HTTP entry (Envoy: `HTTPRequestProperties`). */
 const entryHeaders = [
@@ -29,18 +31,27 @@ const streamIds = ["x-request-id"];
 
 export function responseHeadersLogged(configs: readonly AccessLogConfig[]): readonly string[] {
   return lowerCase(
-    configs.flatMap((config) =>
-      config.kind === "line" ? headersOf(config, ["RESP"]) : config.responseHeaders,
-    ),
+    configs.flatMap((config) => [
+      ...(config.kind === "line" ? headersOf(config, ["RESP"]) : config.responseHeaders),
+      ...headersAsked(config.filter),
+    ]),
   );
 }
 
 export function responseTrailersLogged(configs: readonly AccessLogConfig[]): readonly string[] {
   return lowerCase(
-    configs.flatMap((config) =>
-      config.kind === "line" ? headersOf(config, ["TRAILER"]) : config.responseTrailers,
-    ),
+    configs.flatMap((config) => [
+      ...(config.kind === "line" ? headersOf(config, ["TRAILER"]) : config.responseTrailers),
+      ...headersAsked(config.filter),
+    ]),
   );
+}
+
+/** Of a response, or of its trailers. */
+function headersAsked(filter: AccessLogFilter | undefined): readonly string[] {
+  if (filter === undefined) return [];
+  if (filter.kind === "and" || filter.kind === "or") return filter.filters.flatMap(headersAsked);
+  return filter.kind === "grpcStatus" ? [grpcStatusField] : [];
 }
 
 function headersOf({ format }: LineLogConfig, operators: readonly string[]): readonly string[] {

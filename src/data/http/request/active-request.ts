@@ -379,7 +379,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   onResponseBroken(flag: ResponseFlag, details: string): void {
-    this.#context.count(httpStat.rqResetAfterStart);
+    // Envoy's own end of it, where its host would have gone on.
+    if (flag !== "UMSDR") this.#context.count(httpStat.rqResetAfterStart);
     if (this.#response.isHeadSent) return this.#break(flag, details);
     // A filter has kept the head so far: there can still be an answer.
     this.info.addFlag(flag);

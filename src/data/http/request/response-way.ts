@@ -157,8 +157,7 @@ export class ResponseWay {
   #noteGrpcStatus(status: number): void {
     const { reactor, responseComposer } = this.#context;
     const said =
-      grpcStatus(reactor.arena.buffer) ??
-      grpcStatusOf(responseComposer.fieldBeside("grpc-status") ?? "");
+      grpcStatus(reactor.arena.buffer) ?? grpcStatusOf(responseComposer.fieldBeside("grpc-status"));
     this.#info.grpcStatus = said ?? grpcStatusOfHttp(status);
   }
 

@@ -9,6 +9,8 @@ export interface ExchangeFailure {
   readonly details: string;
   /** Says `x-envoy-overloaded: true`. */
   readonly isOverloaded: boolean;
+  /** The cluster counts no answer for it, its host no timeout, as in Envoy. */
+  readonly isUncounted?: true;
 }
 
 export const failures = {
@@ -39,6 +41,14 @@ export const failures = {
     body: "upstream request timeout",
     details: "upstream_per_try_idle_timeout",
     isOverloaded: false,
+  },
+  maxStreamDuration: {
+    status: 504,
+    flag: "UMSDR",
+    body: "upstream max stream duration reached",
+    details: "upstream_max_stream_duration_reached",
+    isOverloaded: false,
+    isUncounted: true,
   },
 } as const satisfies Readonly<Record<string, ExchangeFailure>>;
 

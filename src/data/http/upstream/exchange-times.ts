@@ -7,6 +7,8 @@ export type ExchangeDue =
   | "try"
   /** Nothing went either way for `per_try_idle_timeout`. */
   | "tryIdle"
+  /** The cluster's `max_stream_duration`. */
+  | "tryDuration"
   /** The wait before another try is over. */
   | "retry";
 
@@ -14,22 +16,26 @@ export class ExchangeTimes {
   responseAtMs = never;
   tryAtMs = never;
   tryIdleAtMs = never;
+  tryEndAtMs = never;
   retryAtMs = never;
 
   nextMs(): number {
-    return Math.min(this.responseAtMs, this.tryAtMs, this.tryIdleAtMs, this.retryAtMs);
+    const tryMs = Math.min(this.tryAtMs, this.tryIdleAtMs, this.tryEndAtMs);
+    return Math.min(this.responseAtMs, tryMs, this.retryAtMs);
   }
 
   due(nowMs: number): ExchangeDue | undefined {
     if (nowMs >= this.responseAtMs) return "response";
     if (nowMs >= this.tryAtMs) return "try";
     if (nowMs >= this.tryIdleAtMs) return "tryIdle";
+    if (nowMs >= this.tryEndAtMs) return "tryDuration";
     return nowMs >= this.retryAtMs ? "retry" : undefined;
   }
 
   endTry(): void {
     this.tryAtMs = never;
     this.tryIdleAtMs = never;
+    this.tryEndAtMs = never;
   }
 
   clear(): void {

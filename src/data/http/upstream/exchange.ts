@@ -13,7 +13,7 @@ import type { ClusterAction } from "../../../shared/config/route-config.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
-import { instantAfter, never } from "../deadline-timer.ts";
+import { never } from "../deadline-timer.ts";
 import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
@@ -208,6 +208,8 @@ export class Exchange implements UpstreamRequest {
         return this.#onTryTimeout(clusterStat.rqPerTryTimeout, failures.perTryTimeout);
       case "tryIdle":
         return this.#onTryTimeout(clusterStat.rqPerTryIdleTimeout, failures.perTryIdleTimeout);
+      case "tryDuration":
+        return this.#onTryTimeout(clusterStat.rqMaxDuration, failures.maxStreamDuration);
       case "retry":
         this.#times.retryAtMs = never;
         return this.#tryAgain();
@@ -352,6 +354,7 @@ export class Exchange implements UpstreamRequest {
     if (isOutputFull) connection.setReading(false);
     this.#startTryTimeout();
     this.#startTryIdle();
+    this.#arm("tryEndAtMs", this.#thePlan().cluster.config.maxStreamDurationMs);
   }
 
   /** Everything that came while there was no connection, or that is sent once more. */
@@ -423,32 +426,32 @@ export class Exchange implements UpstreamRequest {
   /** The route's timeout runs from the end of the request, as Envoy's does. */
   #onRequestEnd(): void {
     this.#isRequestEnded = true;
-    const { timeoutMs } = this.#thePlan();
-    this.#times.responseAtMs = instantAfter(this.#context.reactor.nowMs, timeoutMs);
-    this.#owner.atLatest(this.#times.responseAtMs);
+    this.#arm("responseAtMs", this.#thePlan().timeoutMs);
     if (this.#connection !== undefined) this.#startTryTimeout();
   }
 
   #startTryTimeout(): void {
-    const perTryMs = this.#retry?.perTryTimeoutMs ?? 0;
-    if (perTryMs === 0 || !this.#isRequestEnded) return;
-    this.#times.tryAtMs = this.#context.reactor.nowMs + perTryMs;
-    this.#owner.atLatest(this.#times.tryAtMs);
+    if (this.#isRequestEnded) this.#arm("tryAtMs", this.#retry?.perTryTimeoutMs ?? 0);
   }
 
   /** Anew with whatever goes either way. */
   #startTryIdle(): void {
-    const idleMs = this.#retry?.perTryIdleTimeoutMs ?? 0;
-    if (idleMs === 0) return;
-    this.#times.tryIdleAtMs = this.#context.reactor.nowMs + idleMs;
-    this.#owner.atLatest(this.#times.tryIdleAtMs);
+    this.#arm("tryIdleAtMs", this.#retry?.perTryIdleTimeoutMs ?? 0);
+  }
+
+  /** `afterMs`: from now; 0: never. */
+  #arm(what: "responseAtMs" | "tryAtMs" | "tryIdleAtMs" | "tryEndAtMs", afterMs: number): void {
+    if (afterMs === 0) return;
+    const dueMs = this.#context.reactor.nowMs + afterMs;
+    this.#times[what] = dueMs;
+    this.#owner.atLatest(dueMs);
   }
 
   #onTimeout(offset: number, failure: ExchangeFailure): void {
     this.#counts.add(offset);
     const isResponding = this.#phase === "responding";
     if (this.#phase === "waiting") this.#pool?.cancel(this);
-    this.#counts.timedOut(this.#connection?.host, isResponding);
+    if (failure.isUncounted !== true) this.#counts.timedOut(this.#connection?.host, isResponding);
     this.#abandonConnection();
     if (!isResponding) {
       this.#fail(failure);
@@ -462,10 +465,9 @@ export class Exchange implements UpstreamRequest {
     this.#times.endTry();
     if (this.#phase === "responding") return this.#onTimeout(offset, failure);
     this.#counts.add(offset);
-    this.#counts.timedOut(this.#connection?.host, false);
+    if (failure.isUncounted !== true) this.#counts.timedOut(this.#connection?.host, false);
     this.#abandonConnection();
-    if (this.#retry?.wantsRetryOfPerTryTimeout() === true && this.#mayRetry())
-      this.#scheduleRetry();
+    if (this.#retry?.wantsRetryOfLocalReset() === true && this.#mayRetry()) this.#scheduleRetry();
     else this.#fail(failure);
   }
 
@@ -548,7 +550,7 @@ export class Exchange implements UpstreamRequest {
   }
 
   #fail(failure: ExchangeFailure): void {
-    this.#counts.answered(failure.status);
+    if (failure.isUncounted !== true) this.#counts.answered(failure.status);
     this.#settle();
     this.#owner.onExchangeFailed(failure);
   }

@@ -75,7 +75,8 @@ export class RetryState {
     return isConnectFailure && this.#has("connect-failure");
   }
 
-  wantsRetryOfPerTryTimeout(): boolean {
+  /** Of a try that we have given up. */
+  wantsRetryOfLocalReset(): boolean {
     return this.#has("5xx") || this.#has("gateway-error") || this.#has("reset");
   }
 

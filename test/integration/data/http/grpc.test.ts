@@ -2,118 +2,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
+import { Echo, startEcho } from "../../../support/grpc-echo.ts";
 import { startProxy } from "../../../support/http-proxy.ts";
 import { clusterAction, route } from "../../../support/http-fixture.ts";
 import { connectHttp2, request } from "../../../support/http2-client.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
 import { until } from "../../../support/until.ts";
-
-const bytes = {
-  requestSerialize: (value: Buffer) => value,
-  requestDeserialize: (value: Buffer) => value,
-  responseSerialize: (value: Buffer) => value,
-  responseDeserialize: (value: Buffer) => value,
-};
-const method = (name: string, requestStream: boolean, responseStream: boolean) => ({
-  path: `/test.Echo/${name}`,
-  requestStream,
-  responseStream,
-  ...bytes,
-});
-const service = {
-  unary: method("Unary", false, false),
-  collect: method("Collect", true, false),
-  spread: method("Spread", false, true),
-  chat: method("Chat", true, true),
-  fail: method("Fail", false, false),
-  never: method("Never", false, false),
-  flaky: method("Flaky", false, false),
-};
-const EchoClient = grpc.makeGenericClientConstructor(service, "test.Echo");
-
-interface EchoServer extends Disposable {
-  readonly port: number;
-  cancelled: Promise<void>;
-}
-
-async function startEcho(): Promise<EchoServer> {
-  const server = new grpc.Server({ "grpc.max_receive_message_length": -1 });
-  const cancelled = Promise.withResolvers<void>();
-  let flaky = 0;
-  server.addService(service, {
-    unary: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
-      const trailers = new grpc.Metadata();
-      trailers.set("x-trailer", "there");
-      done(null, call.request, trailers);
-    },
-    collect: (
-      call: grpc.ServerReadableStream<Buffer, Buffer>,
-      done: grpc.sendUnaryData<Buffer>,
-    ) => {
-      const parts: Buffer[] = [];
-      call.on("data", (part: Buffer) => parts.push(part));
-      call.on("end", () => done(null, Buffer.concat(parts)));
-    },
-    spread: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
-      for (let i = 0; i < 100; i++) call.write(Buffer.from(`${call.request.toString()}${i}`));
-      call.end();
-    },
-    chat: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => {
-      call.on("data", (part: Buffer) => call.write(part));
-      call.on("end", () => call.end());
-    },
-    fail: (_: unknown, done: grpc.sendUnaryData<Buffer>) =>
-      done({ code: grpc.status.NOT_FOUND, details: "nothing like it" }),
-    never: (call: grpc.ServerUnaryCall<Buffer, Buffer>) =>
-      void call.on("cancelled", () => cancelled.resolve()),
-    flaky: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
-      if (flaky++ === 0) done({ code: grpc.status.UNAVAILABLE, details: "not now" });
-      else done(null, call.request);
-    },
-  });
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
-  return { port, cancelled: cancelled.promise, [Symbol.dispose]: () => server.forceShutdown() };
-}
-
-type Unary = (
-  value: Buffer,
-  options: grpc.CallOptions,
-  done: (error: grpc.ServiceError | null, value?: Buffer) => void,
-) => grpc.ClientUnaryCall;
-
-class Echo implements Disposable {
-  readonly client: grpc.Client & Record<string, unknown>;
-
-  constructor(port: number) {
-    this.client = new EchoClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
-      "grpc.max_receive_message_length": -1,
-    }) as unknown as grpc.Client & Record<string, unknown>;
-  }
-
-  call<F>(name: keyof typeof service): F {
-    return (this.client[name] as (...args: unknown[]) => unknown).bind(this.client) as F;
-  }
-
-  unary(
-    name: keyof typeof service,
-    value: Buffer,
-    options: grpc.CallOptions = {},
-  ): Promise<Buffer> {
-    return new Promise((resolve, reject) =>
-      this.call<Unary>(name)(value, options, (error, answer) =>
-        error ? reject(error) : resolve(answer ?? Buffer.alloc(0)),
-      ),
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.client.close();
-  }
-}
 
 forEachWorkerKind("every kind of gRPC call passes", {}, async (workers) => {
   using server = await startEcho();
