@@ -9,6 +9,8 @@ export interface LastingStreamOptions {
   readonly opening?: string;
   /** Sent and not yet back, at most: much of it keeps both directions busy. */
   readonly windowBytes?: number;
+  /** What came back is followed by more so much later: what else runs gets its turn. */
+  readonly gapMs?: number;
 }
 
 const blockBytes = 4_096;
@@ -32,19 +34,24 @@ export class LastingStream implements Disposable {
   /** Over all connections. */
   echoedBytes = 0;
   cuts = 0;
+  /** Pieces that are not as they were sent. */
   wrong = 0;
   readonly #port: number;
   readonly #opening: string;
   readonly #windowBytes: number;
+  readonly #gapMs: number;
   #socket: net.Socket;
   #isOpen = false;
   #head = "";
   #sent = 0;
   #received = 0;
   #isStopped = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(port: number, { opening = "", windowBytes = blockBytes }: LastingStreamOptions = {}) {
+  constructor(port: number, options: LastingStreamOptions = {}) {
+    const { opening = "", windowBytes = blockBytes, gapMs = 1 } = options;
     this.#port = port;
+    this.#gapMs = gapMs;
     this.#opening = opening;
     this.#windowBytes = windowBytes;
     this.#socket = this.#dial();
@@ -61,6 +68,7 @@ export class LastingStream implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     this.#isStopped = true;
     this.#socket.destroy();
   }
@@ -103,13 +111,20 @@ export class LastingStream implements Disposable {
   }
 
   #take(bytes: Buffer): void {
-    for (const byte of bytes) {
-      if (byte !== mark(this.#received % period)) this.wrong++;
-      this.#received++;
+    for (let at = 0; at < bytes.length;) {
+      const place = this.#received % period;
+      const expected = pattern.subarray(place, place + bytes.length - at);
+      const came = bytes.subarray(at, at + expected.length);
+      if (!came.equals(expected)) this.wrong++;
+      at += came.length;
+      this.#received += came.length;
     }
     this.echoedBytes += bytes.length;
-    // At the loop's pace: what else runs here gets its turn.
-    setImmediate(() => this.#fill());
+    if (this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#fill();
+    }, this.#gapMs);
   }
 
   #onClose(): void {

@@ -17,6 +17,8 @@ export interface WholeLoadSize {
   readonly kept: number;
   readonly short: number;
   readonly http2: { readonly connections: number; readonly streams: number };
+  /** Between requests of HTTP/1; by default none, and the machine is busy with them. */
+  readonly gapMs?: number;
 }
 
 /** What went wrong, by how often; without entries nothing did. */
@@ -42,8 +44,9 @@ export class WholeLoad implements AsyncDisposable {
 
   constructor({ http, http2, tcp }: WholeLoadPorts, size: WholeLoadSize) {
     const owned = this.#owned;
-    this.#kept = owned.use(new SteadyClients(http, size.kept, { keepAlive: true }));
-    const short = { keepAlive: false, mayBeRefused: false };
+    const { gapMs = 0 } = size;
+    this.#kept = owned.use(new SteadyClients(http, size.kept, { keepAlive: true, gapMs }));
+    const short = { keepAlive: false, mayBeRefused: false, gapMs };
     this.#short = owned.use(new SteadyClients(http, size.short, short));
     this.#crowd = owned.use(new Http2Crowd(http2, size.http2));
     this.#stream = tcp === undefined ? undefined : owned.use(new LastingStream(tcp));

@@ -66,7 +66,9 @@ export interface Succession extends Pick<
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
   drainAndEnd(successor: ConnectionSender, pid: number): void;
-  /** One that was to take over does not. */
+  /** By a directory another process has come. */
+  takeOverBegins(): void;
+  /** It does not come to take over. */
   servesOn(): void;
 }
 

@@ -46,6 +46,8 @@ export class SuccessorDuties implements Succession {
   /** By a directory. */
   #handedOver: HandOverDrain | undefined;
   #reports: ElderReports | undefined;
+  /** By epochs: where a Sluice that takes over listens; undefined: it is none, as far as is known. */
+  #places: ReadonlySet<string> | undefined;
 
   constructor(parts: SuccessorDutiesParts) {
     this.#parts = parts;
@@ -60,9 +62,12 @@ export class SuccessorDuties implements Succession {
   }
 
   sockets(holder: SocketHolder): readonly OwnSocket[] {
-    const { plane, admin, service } = this.#parts;
-    service?.notify("reloading", "another process takes over");
+    const { plane, admin } = this.#parts;
     return socketsToGive(plane.listenerSockets, admin(), holder);
+  }
+
+  takeOverBegins(): void {
+    this.#parts.service?.notify("reloading", "another process takes over");
   }
 
   servesOn(): void {
@@ -80,9 +85,12 @@ export class SuccessorDuties implements Succession {
   drainListeners(child: SocketHolder): void {
     this.#isSucceeded = true;
     const order = { graceful: false, skipExit: false, inboundOnly: false };
+    // A Sluice has been given all, and says where it listens; an Envoy has asked for what it needs.
+    const places = this.#places;
     void this.#parts.plane.serverDrain.drainListeners({
       ...order,
-      keeps: (lease) => lease.isHeldBy(child),
+      keeps: (lease) =>
+        lease.isHeldBy(child) && (places?.has(formatAddress(lease.localAddress)) ?? true),
       cause: "hot-restart",
     });
   }
@@ -93,15 +101,9 @@ export class SuccessorDuties implements Succession {
     service?.notify("ready", `process ${pid} serves`, pid);
     this.#report(successor, () => this.figures());
     plane.moves?.give(successor);
-    // As it is now: it may be gone before all workers have paused.
-    const kept = new Set(
-      plane.listeners
-        .boundListeners()
-        .filter(({ localAddress }) => successor.hashAt(localAddress) !== undefined)
-        .map(({ localAddress }) => formatAddress(localAddress)),
-    );
+    const places = this.#placesOf(successor);
     const drain = plane.shutdownDrain.handOver(handoverDrainMs, ({ localAddress }) =>
-      kept.has(formatAddress(localAddress)),
+      places.has(formatAddress(localAddress)),
     );
     this.#handedOver = drain;
     void drain.whenOver.then(async (how) => {
@@ -122,6 +124,7 @@ export class SuccessorDuties implements Succession {
   giveConnections(taker: ConnectionSender): void {
     // By epochs it asks for stats, as Envoy does.
     this.#report(taker, undefined);
+    this.#places = this.#placesOf(taker);
     this.#parts.plane.moves?.give(taker);
   }
 
@@ -133,6 +136,16 @@ export class SuccessorDuties implements Succession {
   async settled(): Promise<void> {
     await this.#parts.plane.moves?.settled();
     await this.#reports?.finish();
+  }
+
+  /** Where it listens, too. As it is now: it may be gone before all workers have paused. */
+  #placesOf(successor: ConnectionSender): ReadonlySet<string> {
+    const bound = this.#parts.plane.listeners.boundListeners();
+    return new Set(
+      bound
+        .filter(({ localAddress }) => successor.hashAt(localAddress) !== undefined)
+        .map(({ localAddress }) => formatAddress(localAddress)),
+    );
   }
 
   #report(to: ConnectionSender, figures: Succession["figures"] | undefined): void {
@@ -147,6 +160,7 @@ export class SuccessorDuties implements Succession {
     service?.notify("ready", "serving again");
     const handedOver = this.#handedOver;
     this.#handedOver = undefined;
+    this.#places = undefined;
     await (handedOver ?? plane.serverDrain).takeBack();
     for (let i = 0; !isEnding(); i++) {
       const refused = await openAdmin();

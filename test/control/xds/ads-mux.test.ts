@@ -362,3 +362,17 @@ test("who observes all of a type later begins with what is held, and waits for n
   assert.equal(hasAnswered, false);
   third.unsubscribe();
 });
+
+test("a bad response is an answer, and is not accepted", async () => {
+  using sluice = start();
+  let isAccepted = false;
+  void sluice.mux.whenAccepted(lds).then(() => (isAccepted = true));
+  sluice.mux.changes$(lds).subscribe();
+  await sluice.clock.advance(0);
+  await sluice.transport.last.respond(pushOf(lds, "1", { a: "bad" }));
+  assert.equal(await sluice.mux.whenAnswered(lds), "answered");
+  assert.equal(isAccepted, false);
+  await sluice.transport.last.respond(pushOf(lds, "2", { a: "1" }));
+  await sluice.mux.whenAccepted(lds);
+  assert(isAccepted);
+});

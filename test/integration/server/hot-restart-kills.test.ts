@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { test } from "node:test";
 import { type Generation, GenerationStage } from "../../support/generation-stage.ts";
@@ -89,6 +91,44 @@ test("a parent that is killed at any message leaves a child that serves", onLinu
     assert.deepEqual(stage.namesBound(), [], where);
   }
 });
+
+test(
+  "where the child does not listen nobody waits, and all is there again without it",
+  onLinux,
+  async () => {
+    await using stage = await GenerationStage.start();
+    const parent = stage.launch(0);
+    await stage.serves(parent, 0);
+    const held = net.connect(stage.tcpPort, "127.0.0.1");
+    await once(held, "connect");
+    const config = JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8"));
+    config.static_resources.listeners = config.static_resources.listeners.filter(
+      ({ name }: { readonly name: string }) => name === "web",
+    );
+    stage.write("web.json", config);
+    const child = stage.launch(1, { config: "web.json" });
+    await stage.serves(child, 1);
+    await until(async () => (await dial(stage.tcpPort)) === "ECONNREFUSED", "it is refused");
+    assert.equal(await dial(stage.port), "connected");
+    child.process.kill("SIGKILL");
+    await child.exit;
+    await stage.serves(parent, 0);
+    assert.equal(await dial(stage.tcpPort), "connected");
+    assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+    held.destroy();
+  },
+);
+
+async function dial(port: number): Promise<string> {
+  const socket = net.connect(port, "127.0.0.1");
+  const came = once(socket, "connect").then(
+    () => "connected",
+    ({ code }: NodeJS.ErrnoException) => code ?? "",
+  );
+  const how = await came;
+  socket.destroy();
+  return how;
+}
 
 function play(stage: GenerationStage, part: Omit<MortalPart, "baseId" | "port">) {
   const { port, baseId } = stage;

@@ -1,5 +1,7 @@
 /** Generations of processes: who serves, who drains, and who stays as if nothing had been. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { installedEnvoy } from "../../../bench/programs.ts";
 import { GenerationStage, waitingBootstrap } from "../../support/generation-stage.ts";
@@ -64,6 +66,35 @@ test("Envoy, Sluice, Envoy, Sluice under load, and not a request is lost", withE
   const failures = [...((await load?.kept.stop()) ?? []), ...((await load?.short.stop()) ?? [])];
   assert.deepEqual(failures, []);
 });
+
+test(
+  "an Envoy that fails, or is killed once it serves, leaves its Sluice as it was",
+  withEnvoy,
+  async () => {
+    await using stage = await GenerationStage.start();
+    assert(envoy !== undefined);
+    const parent = stage.launch(0);
+    await stage.serves(parent, 0);
+    const { kept, short } = stage.load(5);
+    // It takes the admin before it reads its listeners.
+    stage.write("bad.json", {
+      ...JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8")),
+      static_resources: { listeners: [{ name: "web" }] },
+    });
+    const failing = stage.launch(1, { program: envoy, config: "bad.json" });
+    assert.deepEqual(await failing.exit, [1, null], failing.log);
+    await stage.serves(parent, 0);
+    assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+    const child = stage.launch(1, { program: envoy });
+    await stage.serves(child, 1);
+    child.process.kill("SIGKILL");
+    await child.exit;
+    await stage.serves(parent, 0);
+    assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+    const next = stage.launch(1, { program: envoy });
+    await stage.serves(next, 1);
+  },
+);
 
 test("a child whose configuration is bad leaves its parent as it was", onLinux, async () => {
   await using stage = await GenerationStage.start();

@@ -15,6 +15,7 @@ const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 120_000 };
 /** More than a pipe and the sockets hold: both directions are never empty of themselves. */
 const busyBytes = 4 * 1024 * 1024;
+const gapMs = 20;
 
 for (const how of ["a directory", "epochs"]) {
   const placeOf = (stage: GenerationStage): LaunchOptions =>
@@ -25,11 +26,11 @@ for (const how of ["a directory", "epochs"]) {
     const place = placeOf(stage);
     let last = stage.launch(0, place);
     await stage.serves(last, 0);
-    using busy = new LastingStream(stage.tcpPort, { windowBytes: busyBytes });
+    using busy = new LastingStream(stage.tcpPort, { windowBytes: busyBytes, gapMs });
     using slow = new LastingStream(stage.tcpPort);
     using silent = new LastingStream(stage.tcpPort, { windowBytes: 0 });
     const streams = [busy, slow, silent];
-    await until(() => busy.echoedBytes > 10 * busyBytes, "bytes run");
+    await until(() => busy.echoedBytes > 2 * busyBytes, "bytes run");
     for (const number of [1, 2, 3]) {
       const next = stage.launch(number, place);
       await stage.serves(next, number);

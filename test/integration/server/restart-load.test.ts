@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 120_000 };
-const size = { kept: 8, short: 2, http2: { connections: 2, streams: 4 } };
+const size = { kept: 8, short: 2, http2: { connections: 1, streams: 4 }, gapMs: 5 };
 
 for (const how of ["epochs", "a directory"]) {
   test(`two restarts by ${how} fail no client of any kind`, onLinux, async () => {

@@ -41,7 +41,9 @@ export interface GiverDuties {
   closeAdmin(): Promise<void>;
   /** The new process serves: pause accepting, finish what is under way, end. */
   drainAndEnd(successor: ConnectionSender, pid: number): void;
-  /** The new process does not come to that: nothing has changed. */
+  /** A new process has come. */
+  takeOverBegins(): void;
+  /** It does not come to take over: nothing has changed. */
   servesOn(): void;
   /** A third process serves: nothing is taken back any more. */
   letGo(): void;
@@ -130,6 +132,7 @@ export class HandoverGiver implements Disposable {
       ),
     );
     this.#parts.log.info(`hand-over: process ${peer.pid} takes over`);
+    this.#duties.takeOverBegins();
     const refused = await this.#give(giving, peer);
     if (refused !== undefined && this.#state === giving) this.#giveUp(refused);
   }

@@ -102,6 +102,7 @@ export class Handover implements SocketTransfer, Disposable {
         return duties.closeAdmin();
       },
       drainAndEnd: (successor, pid) => duties.drainAndEnd(successor, pid),
+      takeOverBegins: () => duties.takeOverBegins(),
       servesOn: () => duties.servesOn(),
       letGo: () => duties.letGo(),
       takeBack: () => duties.takeBack(),

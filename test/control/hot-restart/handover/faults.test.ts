@@ -202,6 +202,7 @@ class Place implements AsyncDisposable {
         },
         closeAdmin: () => Promise.resolve(void seen.adminsClosed++),
         drainAndEnd: () => void seen.drains++,
+        takeOverBegins: () => {},
         servesOn: () => {},
         letGo: () => void seen.letGo++,
         takeBack: () => void seen.takenBack++,
