@@ -4,6 +4,7 @@ import { reportText } from "./report.ts";
 import { type Report, runSuite } from "./runner.ts";
 import { runDrain } from "./suites/drain.ts";
 import { runPush } from "./suites/push.ts";
+import { runRestart } from "./suites/restart.ts";
 import { http1Suite } from "./suites/http1.ts";
 import { grpcSuite } from "./suites/grpc.ts";
 import { http2Suite, http2UpstreamSuite } from "./suites/http2.ts";
@@ -13,7 +14,7 @@ import { sniSuite, tlsSuite } from "./suites/tls.ts";
 import { webSocketSuite } from "./suites/web-socket.ts";
 
 /** A change of what a proxy serves is no load: those suites have runs of their own. */
-const ownRuns = { push: runPush, drain: runDrain };
+const ownRuns = { push: runPush, drain: runDrain, restart: runRestart };
 
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
 const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
@@ -46,7 +47,7 @@ function asked(args: readonly string[]): Asked {
   try {
     const options = parseOptions(args);
     const { suite: name, only } = options;
-    if (name === "push" || name === "drain")
+    if (name === "push" || name === "drain" || name === "restart")
       return { options, run: (say) => ownRuns[name](options, say) };
     const suite = limited(suites[name], only);
     return { options, run: (say) => runSuite(suite, options, say) };

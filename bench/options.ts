@@ -12,6 +12,7 @@ export const suiteNames = [
   "sni",
   "push",
   "drain",
+  "restart",
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 

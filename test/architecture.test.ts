@@ -103,7 +103,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "control/cluster",
   ],
   // Between generations of the process.
-  "control/hot-restart": ["shared/common", "shared/stats", "shared/io", "control/proto"],
+  "control/hot-restart": [
+    "shared/common",
+    "shared/stats",
+    "shared/io",
+    "shared/protocol",
+    "control/proto",
+  ],
   // What main sends out: access logs and load.
   "control/reports": [
     ...shared,

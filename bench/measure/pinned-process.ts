@@ -20,6 +20,8 @@ const stopTimeMs = 5_000;
 
 export class PinnedProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
+  readonly #awaited = new Set<{ readonly text: string; rest: string; resolve(): void }>();
+  readonly exited: Promise<void>;
   #log = "";
   #hasEnded = false;
 
@@ -32,8 +34,10 @@ export class PinnedProcess implements AsyncDisposable {
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on("data", (chunk: Buffer) => {
         this.#log = (this.#log + chunk.toString()).slice(-logBytesMax);
+        this.#look(chunk.toString());
       });
-    this.#process.on("exit", () => (this.#hasEnded = true));
+    this.exited = once(this.#process, "exit").then(() => void (this.#hasEnded = true));
+    this.exited.catch(() => {});
     this.#process.on("error", (error) => (this.#log += error.message));
   }
 
@@ -56,6 +60,28 @@ export class PinnedProcess implements AsyncDisposable {
 
   get log(): string {
     return this.#log;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
+  /** Resolves when it has printed the text, from now on. Throws if it ends before. */
+  async printed(text: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const awaited = { text, rest: "", resolve };
+    this.#awaited.add(awaited);
+    const ended = this.exited.then(() => this.assertAlive());
+    await Promise.race([promise, ended]);
+    this.#awaited.delete(awaited);
+  }
+
+  #look(chunk: string): void {
+    for (const each of this.#awaited) {
+      const seen = each.rest + chunk;
+      if (seen.includes(each.text)) each.resolve();
+      each.rest = seen.slice(-each.text.length);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /**
  * What a proxy has used, over every thread of every process it consists of (nginx and HAProxy have
@@ -28,11 +28,16 @@ export function usageOf(rootPid: number): Usage {
   return { cpuNs, residentKib, peakResidentKib };
 }
 
-function treeOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+/** Those that live; a process that has ended has none. */
+export function childrenOf(pid: number): number[] {
+  if (!existsSync(`/proc/${pid}/task`)) return [];
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     read(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
   );
-  return [pid, ...children.flatMap(treeOf)];
+}
+
+function treeOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(treeOf)];
 }
 
 /** Empty where the thread has ended between being listed and being read. */

@@ -8,6 +8,7 @@ import { unknownFlags } from "../support/known-flags.ts";
 
 const unitFile = "deploy/systemd/sluice.service";
 const unit = readFileSync(unitFile, "utf8");
+const socketUnitFile = "deploy/systemd/sluice.socket";
 const dropInFile = "deploy/systemd/sluice.service.d/restarter.conf";
 const dropIn = readFileSync(dropInFile, "utf8");
 const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
@@ -23,6 +24,15 @@ for (const [name, withDropIn] of [
     assert.equal(status, 0);
   });
 
+test("systemd takes the ports for the proxy without a word", { skip }, (t) => {
+  const folder = copyOf(t, false);
+  const socket = path.join(folder, "sluice.socket");
+  writeFileSync(socket, readFileSync(socketUnitFile));
+  const { status, stderr } = spawnSync("systemd-analyze", ["verify", socket], { encoding: "utf8" });
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+});
+
 test("systemd sees the service well confined", { skip }, (t) => {
   // 0 is nothing allowed, 100 is everything; the threshold is the worst level that passes.
   const { status, stdout } = analyze(t, true, "security", "--offline=true", "--threshold=25");
@@ -34,8 +44,13 @@ test("the unit gives the proxy flags that it has", () => {
     assert.deepEqual(unknownFlags(line[1] ?? ""), []);
 });
 
-/** Runs on a copy whose program is there: the unit's own path is where it will be installed. */
 function analyze(t: TestContext, withDropIn: boolean, ...args: string[]): SpawnSyncReturns<string> {
+  const copy = path.join(copyOf(t, withDropIn), "sluice.service");
+  return spawnSync("systemd-analyze", [...args, copy], { encoding: "utf8" });
+}
+
+/** A folder with a copy whose program is there: the unit's own path is where it will be installed. */
+function copyOf(t: TestContext, withDropIn: boolean): string {
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-unit-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const copy = path.join(folder, "sluice.service");
@@ -48,5 +63,5 @@ function analyze(t: TestContext, withDropIn: boolean, ...args: string[]): SpawnS
     const dropInCopy = path.join(`${copy}.d`, path.basename(dropInFile));
     writeFileSync(dropInCopy, dropIn.replaceAll("/opt/sluice", program));
   }
-  return spawnSync("systemd-analyze", [...args, copy], { encoding: "utf8" });
+  return folder;
 }

@@ -22,10 +22,15 @@ const marks = (value: string): object => {
     },
   };
 };
-const route = (path: string, upgrades: readonly object[] = []): object => ({
+const route = (path: string, upgrades: readonly object[] = [], fields: object = {}): object => ({
   match: { prefix: path },
   route: { cluster: "host", upgrade_configs: upgrades },
+  ...fields,
 });
+const turnedOff = {
+  "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+  disabled: true,
+};
 const manager = {
   http_filters: [marks("plain"), router],
   upgrade_configs: [
@@ -45,6 +50,8 @@ const manager = {
           route("/on", [{ upgrade_type: "off" }]),
           route("/own", [{ upgrade_type: "own" }]),
           route("/disabled", [{ upgrade_type: "websocket", enabled: false }]),
+          route("/unmarked", [], { typed_per_filter_config: { "marks upgrade": turnedOff } }),
+          route("/other", [], { typed_per_filter_config: { "marks plain": turnedOff } }),
           route("/"),
         ],
       },
@@ -102,6 +109,18 @@ const cases: Readonly<Record<string, Case>> = {
     status: 403,
     asked: undefined,
     answered: "plain",
+  },
+  "one whose filter the route turns off": {
+    text: upgrade("websocket", "/unmarked"),
+    status: 101,
+    asked: undefined,
+    answered: undefined,
+  },
+  "one where the route turns off what it does not pass": {
+    text: upgrade("websocket", "/other"),
+    status: 101,
+    asked: "upgrade",
+    answered: "upgrade",
   },
   CONNECT: {
     text: "CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n",

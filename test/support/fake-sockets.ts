@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import type { BindResult, BindSocket } from "../../src/control/listener/listener-sockets.ts";
+import type { SocketHolder } from "../../src/shared/io/listen-sockets.ts";
 import { type SocketAddress, formatAddress } from "../../src/shared/common/address.ts";
 
 /** A kernel's table of bound addresses: refuses what is in use, and what a test says. */
 export class FakeSockets {
   readonly open = new Map<
     number,
-    { readonly address: string; isListening: boolean; isDisowned: boolean }
+    {
+      readonly address: string;
+      isListening: boolean;
+      isDisowned: boolean;
+      readonly holders: SocketHolder[];
+    }
   >();
   /** Addresses that cannot be bound, and those that can but cannot listen. */
   readonly unbindable = new Set<string>();
@@ -23,7 +29,12 @@ export class FakeSockets {
       return { ok: false, error: `cannot bind '${text}': Address already in use` };
     }
     const handle = this.#nextHandle++;
-    const socket = { address: text, isListening: false, isDisowned: false };
+    const socket = {
+      address: text,
+      isListening: false,
+      isDisowned: false,
+      holders: new Array<SocketHolder>(),
+    };
     this.open.set(handle, socket);
     return {
       ok: true,
@@ -35,8 +46,10 @@ export class FakeSockets {
           socket.isListening = true;
           return undefined;
         },
-        disown: () => (socket.isDisowned = true),
-        shareWhile: () => {},
+        disown: () => (socket.isDisowned = !socket.holders.some(({ isThere }) => isThere)),
+        shareWith: (holder) => void socket.holders.push(holder),
+        isHeldBy: (holder) => socket.holders.includes(holder),
+        listenAgain: () => assert(socket.isListening),
         close: () => {
           if (!socket.isDisowned) assert(this.open.delete(handle), `${text} is closed twice`);
         },

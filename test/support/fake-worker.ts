@@ -89,6 +89,7 @@ export class FakeWorker implements WorkerPort {
   onPosted: (command: WorkerCommand) => void = () => {};
   /** The kernel's close of a listening socket. */
   closeSocket: (handle: number) => void = () => {};
+  #isPaused = false;
   readonly #handler: WorkerPortHandler;
   readonly #clock: Clock;
   readonly #delayMs: () => number;
@@ -136,14 +137,14 @@ export class FakeWorker implements WorkerPort {
   /** A client connects; `undefined` where the listener does not accept here. */
   connect(tag: ListenerTag, chain?: string): FakeConnection | undefined {
     const listener = this.listeners.get(tag);
-    if (!listener?.isAccepting) return undefined;
+    if (!listener?.isAccepting || this.#isPaused) return undefined;
     return this.#accept(tag, listener, chain);
   }
 
   /** Accepts and hands the connection to `other`, where it arrives after that worker's delay. */
   handOver(tag: ListenerTag, other: FakeWorker): void {
     const listener = this.listeners.get(tag);
-    if (!listener?.isAccepting) return;
+    if (!listener?.isAccepting || this.#isPaused) return;
     Atomics.add(this.#limits, listener.connectionCount, 1);
     const delayMs = other.#delayMs();
     const arrive = (): void => {
@@ -217,6 +218,9 @@ export class FakeWorker implements WorkerPort {
         break;
       case "listenerConfig":
         this.#configure(command.tag, command.config);
+        break;
+      case "reopenListener":
+        this.#held(command.tag).isAccepting = true;
         break;
       case "stopListener":
         this.#stop(command);
@@ -309,6 +313,9 @@ export class FakeWorker implements WorkerPort {
       case "setAccepting":
       case "shrinkHeap":
         return;
+      case "pauseAccepting":
+        this.#isPaused = command.isPaused;
+        break;
       case "ping":
         break;
       case "shutdown":

@@ -4,23 +4,24 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { EchoingUpstream } from "./echoing-upstream.ts";
 import { freePort } from "./free-port.ts";
+import { servingBootstrap } from "./serving-bootstrap.ts";
 import { SteadyClients } from "./steady-clients.ts";
-import { httpListener, routesTo, staticCluster } from "./truth-resources.ts";
 import { until } from "./until.ts";
+import { WholeLoad, type WholeLoadSize } from "./whole-load.ts";
 
 export class Generation {
   readonly process: ChildProcess;
   readonly exit: Promise<unknown[]>;
   #log = "";
 
-  constructor(program: string, args: readonly string[]) {
-    this.process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    this.process = spawn(program, args, { stdio: [...stdio], env: { ...process.env, ...env } });
     this.exit = once(this.process, "exit");
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on("data", (bytes) => (this.#log += String(bytes)));
@@ -35,58 +36,79 @@ export class Generation {
   }
 }
 
+export interface LaunchOptions {
+  readonly program?: string;
+  readonly flags?: readonly string[];
+  readonly config?: string;
+  /** In place of an epoch. */
+  readonly handoverDir?: string | undefined;
+  /** The one before has so long to drain. */
+  readonly endsAfterS?: number;
+  /** Workers. */
+  readonly concurrency?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 export class GenerationStage implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "sluice-generations-"));
+  /** HTTP of both versions, WebSockets. */
   readonly port: number;
+  readonly tcpPort: number;
+  /** Of HTTP. */
+  readonly upstream: number;
   readonly admin: string;
-  readonly #baseId: number;
+  readonly baseId: number;
   readonly #started: Generation[] = [];
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
-    places: { readonly port: number; readonly adminPort: number; readonly upstream: number },
+    places: Parameters<typeof servingBootstrap>[0],
     baseId: number,
     owned: AsyncDisposableStack,
   ) {
-    this.port = places.port;
-    this.admin = `http://127.0.0.1:${places.adminPort}`;
-    this.#baseId = baseId;
+    this.port = places.http;
+    this.tcpPort = places.tcp;
+    this.upstream = places.upstream.http;
+    this.admin = `http://127.0.0.1:${places.admin}`;
+    this.baseId = baseId;
     this.#owned = owned;
-    this.write("good.json", bootstrap(places));
+    this.write("good.json", servingBootstrap(places));
   }
 
   static async start(): Promise<GenerationStage> {
     const owned = new AsyncDisposableStack();
-    const server = createServer((_, response) => response.end("fine"));
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    owned.defer(() => server.close().closeAllConnections());
-    const upstream = (server.address() as AddressInfo).port;
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const upstream = owned.use(await EchoingUpstream.start());
+    const [http, tcp, admin] = [await freePort(), await freePort(), await freePort()];
     // Nobody else's: the port is ours for now.
-    return new GenerationStage({ port, adminPort, upstream }, port, owned);
+    return new GenerationStage({ http, tcp, admin, upstream }, http, owned);
   }
 
   write(name: string, config: object): void {
     writeFileSync(path.join(this.folder, name), JSON.stringify(config));
   }
 
-  launch(
-    epoch: number,
-    {
-      program = path.resolve("bin/sluice"),
-      flags = [] as readonly string[],
-      config = "good.json",
-      /** In place of an epoch. */
-      handoverDir = undefined as string | undefined,
-    } = {},
-  ): Generation {
-    const common = ["-c", path.join(this.folder, config), "-l", "info", "--concurrency", "2"];
+  /** At once, as whoever watches the file wants it. */
+  replace(name: string, config: object): void {
+    this.write(`${name}.next`, config);
+    renameSync(path.join(this.folder, `${name}.next`), path.join(this.folder, name));
+  }
+
+  launch(epoch: number, options: LaunchOptions = {}): Generation {
+    const { program = path.resolve("bin/sluice"), flags = [], config = "good.json" } = options;
+    const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 5 } = options;
+    const workers = ["--concurrency", String(options.concurrency ?? 2)];
+    const common = ["-c", path.join(this.folder, config), "-l", "info", ...workers];
     const place =
       handoverDir === undefined
-        ? ["--restart-epoch", String(epoch), "--base-id", String(this.#baseId)]
-        : ["--handover-dir", handoverDir, "--handover-drain-s", "5", "--service-node", `n${epoch}`];
-    const times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "20"];
-    const generation = new Generation(program, [...common, ...place, ...times, ...flags]);
+        ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
+        : ["--handover-dir", handoverDir, "--service-node", `n${epoch}`];
+    const own = handoverDir === undefined ? [] : ["--handover-drain-s", `${endsAfterS}`];
+    const times = [...own, "--drain-time-s", "2", "--parent-shutdown-time-s", `${endsAfterS}`];
+    const generation = new Generation(
+      program,
+      [...common, ...place, ...times, ...flags],
+      options.env,
+    );
     this.#started.push(generation);
     return generation;
   }
@@ -113,18 +135,37 @@ export class GenerationStage implements AsyncDisposable {
     return Number(text.trim().split(": ")[1] ?? Number.NaN);
   }
 
-  load(): { readonly kept: SteadyClients; readonly short: SteadyClients } {
-    const kept = this.#owned.use(new SteadyClients(this.port, 8, { keepAlive: true }));
-    const short = { keepAlive: false, mayBeRefused: false };
+  /** Of the generations' sockets, in the kernel's table. */
+  namesBound(): readonly string[] {
+    const names = new RegExp(`@envoy_domain_socket\\w*_${this.baseId}\\d`, "g");
+    return [...new Set(readFileSync("/proc/net/unix", "utf8").match(names) ?? [])].sort();
+  }
+
+  /** What one generation binds. */
+  namesOf(epoch: number): readonly string[] {
+    const kinds = ["child", "parent", "sluice", "udp_child", "udp_parent"];
+    return kinds.map((kind) => `@envoy_domain_socket_${kind}_${this.baseId * 10 + epoch}`).sort();
+  }
+
+  /** `gapMs`: between a client's requests; without, they take all that there is. */
+  load(gapMs = 0): { readonly kept: SteadyClients; readonly short: SteadyClients } {
+    const kept = this.#owned.use(new SteadyClients(this.port, 8, { keepAlive: true, gapMs }));
+    const short = { keepAlive: false, mayBeRefused: false, gapMs };
     return { kept, short: this.#owned.use(new SteadyClients(this.port, 2, short)) };
   }
 
+  wholeLoad(size: WholeLoadSize): WholeLoad {
+    const ports = { http: this.port, http2: this.port, tcp: this.tcpPort };
+    return this.#owned.use(new WholeLoad(ports, size));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#owned.disposeAsync();
+    // First: clients of one that does not answer would wait for ever.
     for (const generation of this.#started) {
       if (!generation.hasEnded) generation.process.kill("SIGKILL");
       await generation.exit;
     }
+    await this.#owned.disposeAsync();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -135,28 +176,6 @@ interface ServerInfoJson {
   readonly command_line_options: {
     readonly restart_epoch?: number;
     readonly service_node?: string;
-  };
-}
-
-function bootstrap(places: {
-  readonly port: number;
-  readonly adminPort: number;
-  readonly upstream: number;
-}): object {
-  const loopback = (port: number): object => ({
-    socket_address: { address: "127.0.0.1", port_value: port },
-  });
-  return {
-    admin: { address: loopback(places.adminPort) },
-    static_resources: {
-      listeners: [
-        {
-          ...httpListener("web", { route_config: routesTo("up") }),
-          address: loopback(places.port),
-        },
-      ],
-      clusters: [staticCluster("up", places.upstream)],
-    },
   };
 }
 

@@ -75,16 +75,6 @@ export function childCommand(
   return { program, args, env };
 }
 
-/** Descriptors that a service manager has handed to this process (sd_listen_fds(3)). */
-export function descriptorsHandedOver(env: NodeJS.ProcessEnv, pid: number): number {
-  if (env["LISTEN_PID"] !== String(pid)) return 0;
-  const count = Number(env["LISTEN_FDS"]);
-  return Number.isInteger(count) && count > 0 && count <= descriptorsMax ? count : 0;
-}
-
-/** systemd itself hands over no more than its own limit of descriptors; this is far beyond any unit. */
-const descriptorsMax = 4096;
-
 function isFlag(word: string, flag: string): boolean {
   return word === flag || word.startsWith(`${flag}=`);
 }

@@ -1,12 +1,13 @@
 /** Puts the restarter together with the world: processes, time, signals, the service manager. */
 import type { StdioOptions } from "node:child_process";
 import { systemClock } from "../../shared/common/clock.ts";
+import { descriptorsHandedOver } from "../../shared/common/handed-descriptors.ts";
 import { systemRandom } from "../../shared/common/random.ts";
+import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import {
   adminAddressPathOf,
   childCommand,
   completeCommand,
-  descriptorsHandedOver,
   tellsEpoch,
   validationOf,
   withEpoch,
@@ -21,7 +22,6 @@ import {
 } from "./readiness.ts";
 import { Restarter, type RestarterWorld } from "./restarter.ts";
 import { type RestarterOptions, parseRestarterOptions, usage } from "./restarter-options.ts";
-import { ServiceManager, watchdogSpanMs } from "./service-manager.ts";
 import type { KeptSignal, SignalInbox } from "./signal-inbox.ts";
 import type { SupervisorEvent } from "./supervisor-state.ts";
 import { startValidation } from "./validation.ts";
@@ -137,18 +137,13 @@ async function orphanReaping(): Promise<(processes: ChildProcesses) => void> {
 
 /** Undefined: nobody wants to be told anything. */
 async function serviceManager(): Promise<ServiceManager | undefined> {
-  const path = process.env["NOTIFY_SOCKET"];
-  if (path === undefined || path === "") return undefined;
-  const { DatagramSender } = await import("../../shared/io/datagram-sender.ts");
-  const sender = new DatagramSender(path);
-  const manager = new ServiceManager({
+  if ((process.env["NOTIFY_SOCKET"] ?? "") === "") return undefined;
+  const { openServiceManager } = await import("../../shared/io/notify-socket.ts");
+  const { env, pid } = process;
+  return openServiceManager({
+    env,
+    pid,
     clock: systemClock,
-    send: (text) => sender.send(text),
-    pid: process.pid,
-    monotonicUs: () => process.hrtime.bigint() / 1000n,
-    onFailure: (why) => report("error", `the service manager at ${path} cannot be told: ${why}`),
+    onFailure: (why) => report("error", why),
   });
-  const spanMs = watchdogSpanMs(process.env, process.pid);
-  if (spanMs !== undefined) manager.startHeartbeat(spanMs);
-  return manager;
 }

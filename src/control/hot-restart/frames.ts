@@ -1,6 +1,7 @@
 /**
  * How a message becomes datagrams and back: eight bytes of length, big-endian, then the message, cut every 4096 bytes
  * (Envoy: `RpcStream`). Bytes that are no frame are a peer's fault: a reason, and the next message begins afresh.
+ * All chunks but a message's last are full, and of one sender: so the rest of a message whose sender died is not waited for.
  */
 const lengthBytes = 8;
 /** Of one datagram. */
@@ -26,10 +27,14 @@ export type FrameRead =
 export class FrameReader {
   #chunks: Uint8Array[] = [];
   #missing = 0;
+  #sender = 0;
 
-  read(datagram: Uint8Array): FrameRead {
-    if (this.#chunks.length === 0) return this.#begin(datagram);
-    return this.#take(datagram);
+  /** `sender`: what tells senders apart, their process ids. */
+  read(datagram: Uint8Array, sender = 0): FrameRead {
+    if (this.#chunks.length > 0 && sender === this.#sender) return this.#take(datagram, datagram);
+    this.#chunks = [];
+    this.#sender = sender;
+    return this.#begin(datagram);
   }
 
   #begin(datagram: Uint8Array): FrameRead {
@@ -40,12 +45,16 @@ export class FrameReader {
     if (length > messageBytesMax)
       return { kind: "garbage", reason: `a message of ${length} bytes is too long` };
     this.#missing = Number(length);
-    return this.#take(datagram.subarray(lengthBytes));
+    return this.#take(datagram.subarray(lengthBytes), datagram);
   }
 
-  #take(bytes: Uint8Array): FrameRead {
+  #take(bytes: Uint8Array, datagram: Uint8Array): FrameRead {
     this.#missing -= bytes.length;
     this.#chunks.push(bytes);
+    if (this.#missing > 0 && datagram.length < chunkBytes) {
+      this.#chunks = [];
+      return { kind: "garbage", reason: `${this.#missing} bytes fewer than the length says` };
+    }
     if (this.#missing > 0) return { kind: "more" };
     const message = Buffer.concat(this.#chunks);
     this.#chunks = [];

@@ -3,7 +3,7 @@
  *
  *     bind names ─▶ parent there? ─▶ take sockets ─▶ workers serve ─▶ its admin closes ─▶ it drains ─▶ empty or late: it ends
  *
- * Everything up to "it drains" can be given up by just ending; the parent serves on as if nothing had been.
+ * Everything can be given up by just ending: the parent serves on as if nothing had been, or, once it drains, begins again.
  */
 import { fstatSync } from "node:fs";
 import type { SocketAddress } from "../../shared/common/address.ts";
@@ -11,11 +11,16 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { Random } from "../../shared/common/random.ts";
 import { DescriptorSocket, closeDescriptors } from "../../shared/io/descriptor-socket.ts";
+import { type SocketHolder, holderWhile } from "../../shared/io/listen-sockets.ts";
+import { strerror } from "../../shared/io/syscalls.ts";
 import type { ProtoRegistry } from "../proto/proto-registry.ts";
 import { ChildLink, type ParentDuties } from "./child-link.ts";
 import type { HotRestartOptions } from "./hot-restart-options.ts";
 import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
+import type { TakenService } from "./moves/connection-receiver.ts";
+import type { ConnectionSender } from "./moves/connection-sender.ts";
+import { SiblingServer, dialSibling } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
@@ -51,13 +56,19 @@ interface BoundNames {
 }
 
 export class HotRestart implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent && !this.#isParentDrained);
   readonly #parts: HotRestartParts;
   readonly #bound: BoundNames;
   readonly #codec: MessageCodec;
   readonly #segment: SharedSegment;
   readonly #parent: ParentLink | undefined;
   #watch: ParentWatch | undefined;
+  #child: ChildLink | undefined;
+  #siblings: SiblingServer | undefined;
+  /** Connections come by it for as long as the parent drains. */
+  #elder: Disposable | undefined;
   #isSucceeded = false;
+  #isParentDrained = false;
 
   private constructor(
     parts: HotRestartParts,
@@ -80,10 +91,10 @@ export class HotRestart implements SocketTransfer, Disposable {
     if (typeof bound === "string") return { ok: false, error: bound };
     const parent = options.epoch === 0 ? undefined : linkTo(parts, bound, codec);
     const isThere = parent === undefined || (await find(parent, parts));
-    if (!isThere && !options.skipsOnNoParent) {
+    const refused = whyNotStart(bound.names, options, isThere);
+    if (refused !== undefined) {
       for (const each of bound.all) each[Symbol.dispose]();
-      const error = `no parent answers at ${socketName(bound.names, "parent", options.epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
-      return { ok: false, error };
+      return { ok: false, error: refused };
     }
     if (!isThere) log.info("no parent process, starting without one");
     const hotRestart = new HotRestart(parts, bound, codec, isThere ? parent : undefined);
@@ -102,6 +113,12 @@ export class HotRestart implements SocketTransfer, Disposable {
   /** There is a generation before, which serves, or drains. */
   get hasParent(): boolean {
     return this.#parent !== undefined && !this.#parent.isLost;
+  }
+
+  async whenAlone(): Promise<void> {
+    const { clock } = this.#parts;
+    while (this.#parent && !this.#parent.hasEnded)
+      await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
   }
 
   /** The parent's sockets for one worker; with the last worker, those of workers that only the parent has. */
@@ -130,11 +147,13 @@ export class HotRestart implements SocketTransfer, Disposable {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. */
-  serveChild(duties: ParentDuties): void {
-    const { options } = this.#parts;
+  /** From now on a next generation is answered. `give`: connections that can move, where it is a Sluice. */
+  serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
+    const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    const link = new ChildLink({
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
+    this.#child = new ChildLink({
+      clock,
       socket: this.#bound.sockets.asParent,
       codec: this.#codec,
       name: socketName(this.#bound.names, "child", options.epoch + 1),
@@ -145,21 +164,29 @@ export class HotRestart implements SocketTransfer, Disposable {
           await this.#watch?.terminateNow("a third generation has started");
           return duties.shutdownAdmin();
         },
-        drainListeners: () => {
+        drainListeners: (child) => {
           this.#isSucceeded = true;
-          duties.drainListeners();
+          void this.#giveThenDrain(child, duties, give);
+        },
+        takeBack: () => {
+          this.#isSucceeded = false;
+          this.#clearSegmentFlags();
+          duties.takeBack();
         },
       },
     });
-    link.start();
+    this.#child.start();
   }
 
-  /** Our workers serve: the parent drains, is asked for its stats, and ends when it is empty or late. */
+  /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
+    service: TakenService,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
+    this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
+    this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
       ...parts,
@@ -172,8 +199,30 @@ export class HotRestart implements SocketTransfer, Disposable {
     this.#watch.start();
   }
 
+  /** Connections move before they are told to go. */
+  async #giveThenDrain(
+    child: SocketHolder,
+    duties: ParentDuties,
+    give: (taker: ConnectionSender) => void,
+  ): Promise<void> {
+    const taker = this.#siblings?.taker;
+    if (!taker) return duties.drainListeners(child);
+    await taker.whenMarked();
+    // It may have died meanwhile, and all is taken back.
+    if (!child.isThere) return;
+    give(taker);
+    duties.drainListeners(child);
+  }
+
+  #siblingName(fromHere: 0 | -1): string {
+    return socketName(this.#bound.names, "sluice", this.epoch + fromHere);
+  }
+
   [Symbol.dispose](): void {
+    this.#elder?.[Symbol.dispose]();
+    this.#siblings?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
+    this.#child?.[Symbol.dispose]();
     for (const each of this.#bound.all) each[Symbol.dispose]();
     if (!this.#isSucceeded && !this.hasParent) this.#segment.remove();
   }
@@ -193,6 +242,18 @@ export class HotRestart implements SocketTransfer, Disposable {
       // Said already when it was made.
     }
   }
+}
+
+/** Undefined: it may. */
+function whyNotStart(
+  names: HotRestartNames,
+  { epoch, skipsOnNoParent }: HotRestartOptions,
+  isParentThere: boolean,
+): string | undefined {
+  if (epoch === 0) return undefined;
+  if (isParentThere) return new SharedSegment(names.baseId).mismatch();
+  if (skipsOnNoParent) return undefined;
+  return `no parent answers at ${socketName(names, "parent", epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
 }
 
 function bindNames(parts: HotRestartParts, codec: MessageCodec): BoundNames | string {
@@ -232,7 +293,7 @@ function bindAs(
       continue;
     }
     for (const socket of bound) socket[Symbol.dispose]();
-    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option)`;
+    return `unable to bind domain socket with base_id=${names.baseId}, id=${options.epoch}, errno=${result.errno} (see --base-id option): '${name}': ${strerror(result.errno)}`;
   }
   const [parent, child, ...rest] = bound as [DescriptorSocket, DescriptorSocket];
   for (const socket of rest as DescriptorSocket[])

@@ -77,6 +77,11 @@ export class MessageCodec {
     return toBinary(schema, create(schema, { didntRecognizeYourLastMessage: true }));
   }
 
+  /** Says nothing. */
+  empty(): HotRestartMessage {
+    return create(this.#schema());
+  }
+
   read(bytes: Uint8Array): ReadResult<HotRestartMessage> {
     return readBinary(this.#schema(), bytes);
   }

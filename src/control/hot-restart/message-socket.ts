@@ -10,15 +10,23 @@ import {
   closeDescriptors,
 } from "../../shared/io/descriptor-socket.ts";
 import { errnoOf } from "../../shared/io/syscalls.ts";
-import { FrameReader, frame } from "./frames.ts";
+import { type FrameRead, FrameReader, frame } from "./frames.ts";
 import type { HotRestartMessage, MessageCodec } from "./message-codec.ts";
 
 /** Between two tries while the other's queue is full (net.unix.max_dgram_qlen, 10 by default). */
 const retryMs = 2;
 /** A peer that has not read for so long is not waited for any more. */
 const sendMsMax = 5_000;
+/** Warnings in so much time at most: a sender of garbage must not fill the log. */
+const warningsMax = 16;
+const warningsMs = 1_000;
 
-export type HandleMessage = (message: HotRestartMessage, descriptors: readonly number[]) => void;
+/** `pid`: the sender's. */
+export type HandleMessage = (
+  message: HotRestartMessage,
+  descriptors: readonly number[],
+  pid: number,
+) => void;
 
 export interface MessageSocketParts {
   readonly codec: MessageCodec;
@@ -34,13 +42,14 @@ export class MessageSocket implements Disposable {
   readonly #frames = new FrameReader();
   #sending: Promise<unknown> = Promise.resolve();
   #isClosed = false;
+  #warnings = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(socket: DescriptorSocket, parts: MessageSocketParts) {
     this.#socket = socket;
     this.#parts = parts;
   }
 
-  /** What cannot be read is an empty message to `handle`: it is answered as not recognized. */
+  /** What our user sends and cannot be read is an empty message to `handle`: it is answered as not recognized. */
   onMessage(handle: HandleMessage): void {
     this.#socket.onDatagram((datagram) => {
       try {
@@ -57,6 +66,11 @@ export class MessageSocket implements Disposable {
     const sent = this.#sending.then(() => this.#sendFrame(to, message, descriptor));
     this.#sending = sent;
     return sent;
+  }
+
+  /** Whether anybody has the name; nothing is sent. */
+  isThere(name: string): boolean {
+    return !this.#isClosed && this.#socket.isThere(name);
   }
 
   [Symbol.dispose](): void {
@@ -80,20 +94,30 @@ export class MessageSocket implements Disposable {
     return 0;
   }
 
-  #read({ bytes, descriptors, uid, isCut }: Datagram, handle: HandleMessage): void {
-    const { log, codec } = this.#parts;
+  #read({ bytes, descriptors, sender, isCut }: Datagram, handle: HandleMessage): void {
+    const { codec, uid } = this.#parts;
     const refuse = (reason: string): void => {
       closeDescriptors(descriptors);
-      log.warning(`hot restart: refused a message: ${reason}`);
+      this.#sayRefused(reason);
     };
-    if (uid !== this.#parts.uid && uid !== 0)
-      return refuse(`it is from user ${uid}, not ${this.#parts.uid}`);
-    if (isCut) return refuse("it was cut short");
-    const read = this.#frames.read(bytes);
+    if (sender === undefined) return refuse("nobody knows whose it is");
+    if (sender.uid !== uid && sender.uid !== 0)
+      return refuse(`it is from user ${sender.uid}, not ${uid}`);
+    const read: FrameRead = isCut
+      ? { kind: "garbage", reason: "it was cut short" }
+      : this.#frames.read(bytes, sender.pid);
     if (read.kind === "more") return closeDescriptors(descriptors);
-    if (read.kind === "garbage") return refuse(read.reason);
-    const message = codec.read(read.bytes);
-    if (!message.ok) return refuse(message.errors.join("; "));
-    handle(message.value, descriptors);
+    const message = read.kind === "garbage" ? undefined : codec.read(read.bytes);
+    if (message?.ok) return handle(message.value, descriptors, sender.pid);
+    refuse(read.kind === "garbage" ? read.reason : (message?.errors.join("; ") ?? ""));
+    handle(codec.empty(), [], sender.pid);
+  }
+
+  #sayRefused(reason: string): void {
+    const { clock, log } = this.#parts;
+    const now = clock.now();
+    if (now >= this.#warnings.sinceMs + warningsMs) this.#warnings = { sinceMs: now, count: 0 };
+    if (++this.#warnings.count > warningsMax) return;
+    log.warning(`hot restart: refused a message: ${reason}`);
   }
 }

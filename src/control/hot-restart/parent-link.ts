@@ -10,6 +10,8 @@ import type { MessageSocket } from "./message-socket.ts";
 
 /** As Envoy's for a listening socket. */
 const replyMsMax = 5_000;
+/** How often it is looked whether who is to answer is alive. */
+const lookEveryMs = 50;
 
 export interface ParentLinkParts {
   readonly socket: MessageSocket;
@@ -53,6 +55,12 @@ export class ParentLink {
 
   get isLost(): boolean {
     return this.#isLost;
+  }
+
+  /** Asked for now, or lost already. */
+  get hasEnded(): boolean {
+    const { socket, name } = this.#parts;
+    return this.#isLost || !socket.isThere(name);
   }
 
   /** Whether anybody is there. */
@@ -118,6 +126,7 @@ export class ParentLink {
     using _timer = clock.startTimer(replyMsMax, () =>
       answered.resolve(`no answer within ${replyMsMax / 1000} s`),
     );
+    using _looks = this.#lookForIt(() => answered.resolve("it has ended"));
     const error = await socket.send(name, request);
     if (error !== 0) answered.resolve(strerror(error));
     const answer = await answered.promise;
@@ -131,6 +140,20 @@ export class ParentLink {
     closeDescriptors(descriptors);
     this.#lose(`it did not answer ${kind} as such`);
     return undefined;
+  }
+
+  /** A dead parent answers nothing, and while it is waited for nobody serves. */
+  #lookForIt(onGone: () => void): Disposable {
+    const { socket, clock, name } = this.#parts;
+    let timer: Disposable;
+    const look = (): void => {
+      timer = clock.startTimer(lookEveryMs, () => {
+        if (!socket.isThere(name)) return onGone();
+        look();
+      });
+    };
+    look();
+    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   #lose(reason: string): void {

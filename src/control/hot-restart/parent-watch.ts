@@ -14,6 +14,11 @@ const everyMsMax = 1_000;
 /** Answers in a row without a connection: one may have been in an accept queue. */
 const emptyAnswers = 2;
 
+export interface ParentState {
+  readonly connections: number;
+  readonly generation: number;
+}
+
 export interface ParentWatchParts {
   readonly parent: Pick<ParentLink, "stats" | "terminate" | "isLost">;
   readonly clock: Clock;
@@ -21,10 +26,7 @@ export interface ParentWatchParts {
   readonly shutdownMs: number;
   readonly takesStats: boolean;
   readonly merge: (stats: Pick<CarriedStats, "counterDeltas" | "gauges">) => void;
-  readonly setParent: (parent: {
-    readonly connections: number;
-    readonly generation: number;
-  }) => void;
+  readonly setParent: (parent: ParentState) => void;
   /** Once. */
   readonly onGone: () => void;
 }

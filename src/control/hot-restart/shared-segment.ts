@@ -7,14 +7,16 @@ import {
   constants,
   existsSync,
   openSync,
+  readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { hotRestartVersion } from "./version.ts";
+import { hotRestartVersion, hotRestartVersionText } from "./version.ts";
 
 const sizeBytes = hotRestartVersion.segmentBytes;
 const versionAt = 8;
+const headBytes = 16;
 /** `pthread_mutexattr_t` kinds of the two locks: robust and shared between processes. */
 const lockKindsAt = [32, 72];
 const robustAndShared = 0x90;
@@ -43,6 +45,26 @@ export class SharedSegment {
     const fd = openSync(this.#path, constants.O_WRONLY | constants.O_NOFOLLOW);
     writeSync(fd, Buffer.alloc(8), 0, 8, flagsAt);
     closeSync(fd);
+  }
+
+  /** Who made it speaks another version: why nothing is said to them. Undefined: the same, or there is none. */
+  mismatch(): string | undefined {
+    const head = this.#head();
+    if (!head) return undefined;
+    const { protocol, segmentBytes } = hotRestartVersion;
+    const theirs = `${head.readBigUInt64LE(versionAt)}.${head.readBigUInt64LE(0)}`;
+    return theirs === `${protocol}.${segmentBytes}`
+      ? undefined
+      : `the parent's hot restart version is ${theirs}, this process's is ${hotRestartVersionText} (see --hot-restart-version)`;
+  }
+
+  #head(): Buffer | undefined {
+    try {
+      const bytes = readFileSync(this.#path);
+      return bytes.length < headBytes ? undefined : bytes;
+    } catch {
+      return undefined;
+    }
   }
 
   remove(): void {

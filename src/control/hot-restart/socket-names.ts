@@ -13,7 +13,8 @@ export interface HotRestartNames {
 /** Names are used again after as many epochs: that many generations can live. */
 const generationsMax = 3;
 
-export type HotRestartRole = "parent" | "child";
+/** `sluice` is ours alone (`moves/sibling-stream.ts`). */
+export type HotRestartRole = "parent" | "child" | "sluice";
 
 export function socketName(names: HotRestartNames, role: HotRestartRole, epoch: number): string {
   return `${names.socketPath}_${role}_${names.baseId * 10 + (epoch % generationsMax)}`;

@@ -1,13 +1,19 @@
 /**
- * Connections that go on in another process: idle HTTP/1 in plain text, of listeners that are the same there. On the side
- * that gives, asked for again and again while it drains, for a connection that is busy now is idle later; on the side that
- * takes, spread over the workers as if they had just been accepted.
+ * Connections that go on in another process: idle HTTP/1 and TCP proxies, in plain text, of listeners that are the same
+ * there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
+ * on the side that takes, spread over the workers as if they had just been accepted.
  *
  * What a newcomer would get wrong: a connection that was given is nobody's until the other process has it. If that fails
- * it goes back to the worker that it came from.
+ * it goes back to the worker that it came from, whoever gives by then.
  */
 import { formatAddress, type SocketAddress } from "../../shared/common/address.ts";
+import type { ListenerTag } from "../../shared/common/brand.ts";
+import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { Clock } from "../../shared/common/clock.ts";
+import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import { limitLayout } from "../../shared/protocol/worker-init.ts";
+import type { SharedLimits } from "../workers/shared-limits.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { BoundListener, ListenerManager } from "./listener-manager.ts";
 
@@ -17,28 +23,53 @@ const roundMsMax = 1_000;
 export interface ConnectionMovesContext {
   readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "concurrency">;
   readonly manager: Pick<ListenerManager, "boundListeners">;
+  readonly limits: Pick<SharedLimits, "subtract">;
+  /** Undefined: there is no such cluster. */
+  readonly hostsOf: (cluster: string) => readonly HostConfig[] | undefined;
   readonly clock: Clock;
 }
 
+type GivenConnections = Extract<WorkerEvent, { kind: "connectionsGiven" }>;
+
 /** The process that takes them. */
 export interface ConnectionTaker {
+  readonly isLost: boolean;
   /** What its listener at the address is; undefined: it has none, or takes no connections. */
   hashAt(address: SocketAddress): string | undefined;
-  /** How many, the first ones, are its own; the others are still open here. */
-  send(address: SocketAddress, descriptors: readonly number[]): Promise<number>;
+  /** Those that are not its own: still open here. */
+  send(
+    address: SocketAddress,
+    connections: readonly MovedConnection[],
+  ): Promise<readonly MovedConnection[]>;
 }
 
-export interface Giving extends Disposable {
-  /** What workers have given by now is the other process's, or back. A process that ended before would cut it. */
-  settled(): Promise<void>;
+/** To one process; over when it is gone, or another takes its place. */
+interface Giving {
+  readonly taker: ConnectionTaker;
+  readonly addresses: ReadonlyMap<ListenerTag, SocketAddress>;
+  timer: Disposable | undefined;
+  everyMs: number;
 }
 
-export class ConnectionMoves {
+export class ConnectionMoves implements Disposable {
   readonly #context: ConnectionMovesContext;
+  readonly #subscription: Disposable;
+  #giving: Giving | undefined;
+  #sent: Promise<unknown> = Promise.resolve();
   #nextWorker = 0;
 
   constructor(context: ConnectionMovesContext) {
     this.#context = context;
+    this.#subscription = context.pool.subscribe({
+      onEvent: (worker, event) => {
+        if (event.kind === "connectionsGiven") this.#send(worker, event);
+      },
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#giving?.timer?.[Symbol.dispose]();
+    this.#subscription[Symbol.dispose]();
   }
 
   /** Whose connections this process could serve on. */
@@ -46,59 +77,81 @@ export class ConnectionMoves {
     return this.#context.manager.boundListeners();
   }
 
-  /** Until it is disposed. */
-  give(taker: ConnectionTaker): Giving {
-    const { pool, manager, clock } = this.#context;
+  /** For as long as the taker is there. */
+  give(taker: ConnectionTaker): void {
     // Where they are bound now: soon they are bound nowhere.
-    const bound = manager
-      .boundListeners()
-      .filter(({ localAddress, hash }) => taker.hashAt(localAddress) === hash);
+    const bound = this.boundListeners().filter(
+      ({ localAddress, hash }) => taker.hashAt(localAddress) === hash,
+    );
     const addresses = new Map(bound.map(({ tag, localAddress }) => [tag, localAddress]));
-    let sent: Promise<unknown> = Promise.resolve();
-    const subscription = pool.subscribe({
-      onEvent: (worker, event) => {
-        if (event.kind !== "connectionsGiven") return;
-        const { tag, descriptors } = event;
-        const back = (kept: readonly number[]): void =>
-          pool.postTo(worker, { kind: "adoptConnections", tag, descriptors: kept });
-        const address = addresses.get(tag);
-        if (!address) return back(descriptors);
-        sent = Promise.all([
-          sent,
-          taker.send(address, descriptors).then((count) => {
-            if (count < descriptors.length) back(descriptors.slice(count));
-          }),
-        ]);
-      },
-    });
-    let everyMs = firstRoundMs;
-    let timer: Disposable;
-    const round = (): void => {
-      for (const [tag, address] of addresses)
-        if (taker.hashAt(address) !== undefined) pool.post({ kind: "giveConnections", tag });
-      timer = clock.startTimer(everyMs, round);
-      everyMs = Math.min(everyMs * 2, roundMsMax);
-    };
-    round();
-    return {
-      settled: async () => void (await sent),
-      [Symbol.dispose]: () => {
-        timer[Symbol.dispose]();
-        subscription[Symbol.dispose]();
-      },
-    };
+    this.#giving?.timer?.[Symbol.dispose]();
+    this.#giving = { taker, addresses, timer: undefined, everyMs: firstRoundMs };
+    this.#ask(this.#giving);
   }
 
-  /** False: no listener is there any more. */
-  adopt(address: SocketAddress, descriptors: readonly number[]): boolean {
-    const { pool, manager } = this.#context;
+  /** What workers have given by now is the other process's, or back. A process that ended before would cut it. */
+  async settled(): Promise<void> {
+    await this.#sent;
+  }
+
+  #ask(giving: Giving): void {
+    if (giving.taker.isLost) return;
+    const { pool, clock } = this.#context;
+    for (const tag of giving.addresses.keys()) pool.post({ kind: "giveConnections", tag });
+    giving.timer = clock.startTimer(giving.everyMs, () => this.#ask(giving));
+    giving.everyMs = Math.min(giving.everyMs * 2, roundMsMax);
+  }
+
+  #send(worker: number, { tag, connections, countedAt }: GivenConnections): void {
+    const { pool, limits } = this.#context;
+    const giving = this.#giving;
+    const address = giving?.addresses.get(tag);
+    const send =
+      giving && address ? giving.taker.send(address, connections) : Promise.resolve(connections);
+    const settled = send.then((kept) => {
+      const gone = connections.length - kept.length;
+      for (const index of [countedAt, limitLayout.acceptedConnections])
+        limits.subtract(index, gone);
+      // From one that is gone they may go to the next.
+      const stays = giving?.taker.isLost === false;
+      const back = { tag, connections: kept, countedAt, stays };
+      if (kept.length > 0) pool.postTo(worker, { kind: "adoptConnections", ...back });
+    });
+    this.#sent = Promise.all([this.#sent, settled]);
+  }
+
+  /** Of each whether there is a listener at the address; and of a TCP proxy the host that it is connected to. */
+  canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[] {
+    const isThere = this.#listenerAt(address) !== undefined;
+    return connections.map(({ proxied }) => isThere && (!proxied || this.#hasHost(proxied)));
+  }
+
+  /** Those that `canServe`; of others that is too late, and they are closed. */
+  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void {
+    const { pool } = this.#context;
+    const tag = this.#listenerAt(address)?.tag ?? nobody;
+    const perWorker = Math.ceil(connections.length / pool.concurrency);
+    for (let at = 0; at < connections.length; at += perWorker) {
+      const some = connections.slice(at, at + perWorker);
+      const worker = this.#nextWorker++ % pool.concurrency;
+      const command = { tag, connections: some, countedAt: undefined, stays: false };
+      pool.postTo(worker, { kind: "adoptConnections", ...command });
+    }
+  }
+
+  #hasHost({ cluster, host }: ProxiedConnection): boolean {
+    const wanted = formatAddress(host);
+    const hosts = this.#context.hostsOf(cluster) ?? [];
+    return hosts.some(({ address }) => formatAddress(address) === wanted);
+  }
+
+  #listenerAt(address: SocketAddress): BoundListener | undefined {
     const wanted = formatAddress(address);
-    const listener = manager
+    return this.#context.manager
       .boundListeners()
       .find(({ localAddress }) => formatAddress(localAddress) === wanted);
-    if (!listener) return false;
-    const worker = this.#nextWorker++ % pool.concurrency;
-    pool.postTo(worker, { kind: "adoptConnections", tag: listener.tag, descriptors });
-    return true;
   }
 }
+
+/** No listener has it: whoever is to adopt something for it closes that. */
+const nobody = 0 as ListenerTag;

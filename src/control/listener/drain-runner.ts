@@ -149,11 +149,16 @@ export class DrainRunner {
     return run.ended.promise;
   }
 
+  /** It has begun, and does not end yet. */
+  isUnderWay(record: DrainRecord): boolean {
+    const run = this.#runs.get(record.start.id);
+    return run !== undefined && run.state !== "ending";
+  }
+
   /** Undefined: it can be cancelled. */
   whyNotCancellable(record: DrainRecord): string | undefined {
     const run = this.#runs.get(record.start.id);
-    if (!run || run.state === "ending") return "it is ending already";
-    return run.plan.whyNotCancellable();
+    return run && this.isUnderWay(record) ? run.plan.whyNotCancellable() : "it is ending already";
   }
 
   /** Whoever was not told will not be; nobody is cut. Only where nothing stands against it. */

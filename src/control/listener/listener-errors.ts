@@ -4,7 +4,7 @@
  * silence: the control plane does not send those again, so they stay true until the name is heard of again.
  */
 import type { RejectedResource } from "../xds/resource-batch.ts";
-import type { Listener, ListenerResource } from "./listener.ts";
+import type { ListenerResource } from "./listener.ts";
 import type { ListenerErrorView } from "./listener-view.ts";
 
 export class ListenerErrors {
@@ -33,8 +33,8 @@ export class ListenerErrors {
   }
 
   /** For one that failed long after its push was answered: it warmed and could not listen. */
-  addLate(listener: Listener, details: string, wallMs: number): void {
-    this.add({ ...listener.resource, wallMs }, details);
+  addLate(resource: ListenerResource, details: string, wallMs: number): void {
+    this.add({ ...resource, wallMs }, details);
   }
 
   clear(): void {

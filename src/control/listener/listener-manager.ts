@@ -11,7 +11,6 @@ import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { Clock } from "../../shared/common/clock.ts";
 import { SerialQueue } from "../../shared/common/serial-queue.ts";
 import { TimeSlices } from "../../shared/common/time-slices.ts";
-import type { ListenerConfig } from "../../shared/config/listener-config.ts";
 import type { DrainDirection, DrainPolicy } from "../../shared/drain/drain.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { DecodedListener, ListenerDependency } from "../config/decoded-listener.ts";
@@ -22,12 +21,14 @@ import type { DrainError } from "./drain-desk.ts";
 import { noSuchListener } from "./drain-errors.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
+import { AcceptStop } from "./accept-stop.ts";
 import type { Listener, ListenerResource } from "./listener.ts";
 import { type ConnectionDrainOrder, ListenerDrains } from "./listener-drains.ts";
 import { ListenerErrors } from "./listener-errors.ts";
 import { ListenerFactory, type ListenerFactoryContext } from "./listener-factory.ts";
-import { type JudgeRules, judgeListener, stoppedReason } from "./listener-judge.ts";
+import { type JudgeRules, judgeListener } from "./listener-judge.ts";
 import { ListenerPlanner } from "./listener-planner.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 import { ListenerSets } from "./listener-sets.ts";
 import { ListenerManagerStats } from "./listener-stats.ts";
 import {
@@ -98,7 +99,7 @@ export class ListenerManager {
   readonly #sets = new ListenerSets();
   readonly #errors = new ListenerErrors();
   #version = "";
-  #stopped: DrainDirection | undefined;
+  readonly #stop: AcceptStop;
 
   constructor(context: ListenerManagerContext) {
     this.#context = context;
@@ -111,7 +112,7 @@ export class ListenerManager {
       refusalOf,
       knowsRedirects,
       versionsOf: (name) => this.#sets.versionsOf(name),
-      isStopped: (facts) => this.#isStopped(facts),
+      isStopped: (facts) => this.#stop.covers(facts),
     };
     this.#planner = new ListenerPlanner(context, this.#rules, this.#sets);
     this.#workers = new ListenerWorkers(context, this.#stats);
@@ -126,6 +127,17 @@ export class ListenerManager {
       stats: this.#stats,
       isUncounted: (listener) => context.limits.isZero(listener.holdings.connections.index, 1),
       onDrained: (listener) => this.#run(() => this.#forget(listener)),
+    });
+    this.#stop = new AcceptStop({
+      sets: this.#sets,
+      workers: this.#workers,
+      stats: this.#stats,
+      errors: this.#errors,
+      dropWarming: (listener) => this.#dropWarming(listener),
+      apply: async (resource, isStatic) =>
+        this.#sayLate(resource, await this.#addOrUpdate(resource, isStatic)),
+      openSockets: (listener) => context.sockets.acquire(listener.facts, listener),
+      onRefused: (listener, error) => this.#sayLate(listener.resource, error),
     });
     this.#subscription = context.pool.subscribe({
       onEvent: (worker, event) => this.#onWorkerEvent(worker, event),
@@ -187,23 +199,16 @@ export class ListenerManager {
    * connections live on, updates are skipped (Envoy: `stopListeners`, sticky). Removals still work.
    */
   stopListeners(direction: DrainDirection): Promise<void> {
-    return this.#run(async () => {
-      if (this.#stopped !== "all") this.#stopped = direction;
-      for (const listener of this.#sets.warming.values()) {
-        if (!this.#isStopped(listener.facts)) continue;
-        this.#errors.skip(listener.resource, stoppedReason);
-        this.#dropWarming(listener);
-      }
-      const stopping = [...this.#sets.active.values()].filter(
-        (listener) => this.#isStopped(listener.facts) && !listener.isStopped,
-      );
-      await Promise.all(stopping.map((listener) => this.#workers.stop(listener)));
-      for (const listener of stopping) {
-        listener.markStopped();
-        listener.releaseSockets();
-        this.#stats.count("listener_stopped");
-      }
-    });
+    return this.#run(() => this.#stop.stop(direction));
+  }
+
+  /** Stops accepting until `resumeListeners`, as another process serves at what is kept. Updates wait until then. */
+  pauseListeners(keeps: (lease: SocketLease) => boolean): Promise<void> {
+    return this.#run(() => this.#stop.pause(keeps));
+  }
+
+  resumeListeners(): Promise<void> {
+    return this.#run(() => this.#stop.resume());
   }
 
   /** Drains connections that an active listener has now; it goes on serving. */
@@ -275,6 +280,7 @@ export class ListenerManager {
     for (const name of names) {
       if (slices.isOver) await slices.next();
       this.#errors.endSkip(name);
+      this.#stop.forget(name);
       const listener = active.get(name);
       const dropped = warming.get(name);
       if (!(listener ?? dropped) || (listener ?? dropped)?.identity.isStatic) continue;
@@ -309,7 +315,10 @@ export class ListenerManager {
     const active = this.#sets.active.get(name);
     const warming = this.#sets.warming.get(name);
     const verdict = judgeListener(resource.decoded, isStatic, this.#rules);
-    if (verdict.kind === "skipped") return this.#skip(resource, verdict.reason);
+    if (verdict.kind === "skipped") {
+      this.#stop.miss(resource, isStatic);
+      return this.#skip(resource, verdict.reason);
+    }
     this.#errors.endSkip(name);
     switch (verdict.kind) {
       case "unchanged":
@@ -390,10 +399,14 @@ export class ListenerManager {
 
   /** As `activateIfWarm`, when there is no push left to refuse. */
   async #activateLate(listener: Listener): Promise<void> {
-    const error = await this.#activateIfWarm(listener);
+    this.#sayLate(listener.resource, await this.#activateIfWarm(listener));
+  }
+
+  #sayLate(resource: ListenerResource, error: string | undefined): void {
     if (error === undefined) return;
-    this.#errors.addLate(listener, error, this.#context.clock.wallTime());
-    this.#context.log.error(`listener '${listener.name}' cannot listen: ${error}`);
+    this.#errors.addLate(resource, error, this.#context.clock.wallTime());
+    const { name } = resource.decoded.facts;
+    this.#context.log.error(`listener '${name}' cannot listen: ${error}`);
   }
 
   /** Lets a listener serve that waits for nothing. The error when it cannot listen: then it is dropped. */
@@ -484,10 +497,5 @@ export class ListenerManager {
 
   #isEager(): boolean {
     return this.#sets.held.size <= (this.#context.lazyThreshold ?? lazyThresholdDefault);
-  }
-
-  #isStopped(facts: Pick<ListenerConfig, "trafficDirection">): boolean {
-    if (this.#stopped === "inboundOnly") return facts.trafficDirection === "inbound";
-    return this.#stopped === "all";
   }
 }

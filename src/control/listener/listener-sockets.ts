@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type SocketAddress, formatAddress } from "../../shared/common/address.ts";
 import type { AddressOptions } from "../../shared/config/listener-config.ts";
+import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ListenSocketRef } from "../../shared/io/reactor.ts";
 import type { ListenerFacts } from "../config/listener-facts.ts";
 
@@ -30,7 +31,9 @@ export interface BoundSocket {
   /** Leaves the closing to the worker that empties the queue; false where workers cannot. */
   disown(): boolean;
   /** See `OwnedListenSocket`. */
-  shareWhile(isShared: () => boolean): void;
+  shareWith(holder: SocketHolder): void;
+  isHeldBy(holder: SocketHolder): boolean;
+  listenAgain(): void;
   close(): void;
 }
 
@@ -40,15 +43,24 @@ export type BindResult =
       readonly socket: BoundSocket;
       /** Of the generation before, for workers that this one does not have: bound to the same address. */
       readonly others?: readonly BoundSocket[];
+      /** It was not made here, and has other options than were asked for. */
+      readonly isOutdated?: boolean;
     }
   /** In Envoy's words: `cannot bind '127.0.0.1:80': Address already in use`. */
   | { readonly ok: false; readonly error: string };
 
-/** `worker`: whose socket it is to be; 0 where there is one for all. */
+/** Whose socket it is to be. */
+export interface SocketUser {
+  /** By name. */
+  readonly listener: string;
+  /** 0 where there is one for all. */
+  readonly worker: number;
+}
+
 export type BindSocket = (
   address: SocketAddress,
   options: BindOptions,
-  worker: number,
+  user: SocketUser,
 ) => Promise<BindResult>;
 
 /** What of a listener its sockets depend on. */
@@ -81,6 +93,10 @@ export interface SocketLease extends Disposable {
   readonly isPerWorker: boolean;
   /** True while some other lease holds the same socket. */
   isSharedWith(other: SocketLease): boolean;
+  /** Another process was given all of its sockets. */
+  isHeldBy(holder: SocketHolder): boolean;
+  /** See `OwnedListenSocket`. */
+  listenAgain(): void;
   /** True when this is the last lease and workers are to close what they get by `refsFor`. */
   disown(): boolean;
   startListening(): string | undefined;
@@ -98,6 +114,8 @@ interface Entry {
   readonly options: BindOptions;
   readonly sockets: readonly BoundSocket[];
   readonly leases: Map<SocketLease, SocketOwner>;
+  /** Taken from another process, with other options. */
+  readonly isOutdated: boolean;
   isListening: boolean;
 }
 
@@ -140,12 +158,13 @@ export class ListenerSockets {
       // One after the other: the second socket of an address must find the first.
       const known = this.#entries.get(key);
       const options = bindOptions(facts, index);
-      const entry = known ?? (await this.#open(key, address, options));
+      const entry = known ?? (await this.#open({ key, listener: facts.name }, address, options));
       if (typeof entry === "string") {
         for (const lease of leases) lease[Symbol.dispose]();
         return { ok: false, kind: "unbound", error: entry };
       }
-      if (known && !isDeepStrictEqual(entry.options, options)) outdated.push(address);
+      const hasOthers = known ? !isDeepStrictEqual(entry.options, options) : entry.isOutdated;
+      if (hasOthers) outdated.push(address);
       leases.push(this.#lease(entry, owner));
     }
     return { ok: true, leases, outdated };
@@ -153,13 +172,9 @@ export class ListenerSockets {
 
   /**
    * What `worker` accepts on at `address`, for the next generation; undefined where nothing is bound there or no
-   * such worker has a socket. `isShared` as of `OwnedListenSocket.shareWhile`.
+   * such worker has a socket.
    */
-  share(
-    address: SocketAddress,
-    worker: number,
-    isShared: () => boolean,
-  ): ListenSocketRef | undefined {
+  share(address: SocketAddress, worker: number, holder: SocketHolder): ListenSocketRef | undefined {
     const wanted = formatAddress(address);
     const entry = [...this.#entries.values()].find(
       ({ sockets }) => formatAddress(firstOf({ sockets }).ref.localAddress) === wanted,
@@ -167,14 +182,14 @@ export class ListenerSockets {
     const { sockets = [] } = entry ?? {};
     const socket = sockets.length === 1 && worker < this.#workers ? sockets[0] : sockets[worker];
     if (!entry?.isListening) return undefined;
-    socket?.shareWhile(isShared);
+    socket?.shareWith(holder);
     return socket?.ref;
   }
 
-  /** All that is listened on, for a process that takes over at once; `isShared` as in `share`. */
-  shareAll(isShared: () => boolean): readonly SharedSocket[] {
+  /** All that is listened on, for a process that takes over at once. */
+  shareAll(holder: SocketHolder): readonly SharedSocket[] {
     const listening = [...this.#entries.values()].filter(({ isListening }) => isListening);
-    for (const socket of listening.flatMap(({ sockets }) => sockets)) socket.shareWhile(isShared);
+    for (const socket of listening.flatMap(({ sockets }) => sockets)) socket.shareWith(holder);
     return listening.flatMap(({ sockets }) => sockets.map(({ ref }, worker) => ({ ref, worker })));
   }
 
@@ -186,20 +201,33 @@ export class ListenerSockets {
     );
   }
 
-  async #open(key: string, address: SocketAddress, options: BindOptions): Promise<Entry | string> {
+  async #open(
+    { key, listener }: { readonly key: string; readonly listener: string },
+    address: SocketAddress,
+    options: BindOptions,
+  ): Promise<Entry | string> {
     const count = options.reusePort ? this.#workers : 1;
     const sockets: BoundSocket[] = [];
+    let isOutdated = false;
     for (let i = 0; i < count; i++) {
       // Port 0 is chosen by the first socket; the others of the same address must follow it.
       const target = sockets[0]?.ref.localAddress ?? address;
-      const result = await this.#bind(target, options, i);
+      const result = await this.#bind(target, options, { listener, worker: i });
       if (!result.ok) {
         for (const socket of sockets) socket.close();
         return result.error;
       }
       sockets.push(result.socket, ...(result.others ?? []));
+      isOutdated ||= result.isOutdated === true;
     }
-    const entry: Entry = { key, options, sockets, leases: new Map(), isListening: false };
+    const entry: Entry = {
+      key,
+      options,
+      sockets,
+      leases: new Map(),
+      isOutdated,
+      isListening: false,
+    };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -246,6 +274,14 @@ class EntryLease implements SocketLease {
 
   isSharedWith(other: SocketLease): boolean {
     return this.#entry.leases.has(other);
+  }
+
+  isHeldBy(holder: SocketHolder): boolean {
+    return this.#entry.sockets.every((socket) => socket.isHeldBy(holder));
+  }
+
+  listenAgain(): void {
+    for (const socket of this.#entry.sockets) socket.listenAgain();
   }
 
   disown(): boolean {

@@ -75,6 +75,25 @@ export class ListenerWorkers {
     return this.#stop(listener, () => {});
   }
 
+  /** Of all listeners; their sockets stay open, and who connects waits. Resolves when nobody is under way any more. */
+  async pause(isPaused: boolean): Promise<void> {
+    const ask = (worker: number): Promise<void> =>
+      this.#pool.request(worker, (reply) => ({ kind: "pauseAccepting", isPaused, reply }));
+    await Promise.all(this.#indexes().map((worker) => this.#withinBound(ask(worker), worker)));
+  }
+
+  /** One that was stopped accepts again, on the sockets that it has now. */
+  async reopen({ tag, sockets }: Listener): Promise<void> {
+    const ask = (worker: number): Promise<void> =>
+      this.#pool.request(worker, (reply) => ({
+        kind: "reopenListener",
+        tag,
+        sockets: sockets.flatMap((lease) => lease.refsFor(worker)),
+        reply,
+      }));
+    await Promise.all(this.#indexes().map((worker) => this.#withinBound(ask(worker), worker)));
+  }
+
   /** Cuts what is left. */
   remove(tag: ListenerTag): Promise<void> {
     return this.#pool.broadcast((reply) => ({ kind: "removeListener", tag, reply }));

@@ -165,6 +165,12 @@ export class Listener implements SocketOwner {
     this.#isStopped = true;
   }
 
+  /** It accepts again. */
+  reopen(sockets: readonly SocketLease[]): void {
+    this.#isStopped = false;
+    this.hold(sockets);
+  }
+
   releaseSockets(): void {
     for (const lease of this.#sockets) lease[Symbol.dispose]();
     this.#sockets = [];

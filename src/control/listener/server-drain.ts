@@ -9,6 +9,7 @@ import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { ListenerManager } from "./listener-manager.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 
 export interface ServerDrainContext {
   readonly pool: Pick<WorkerPool, "post">;
@@ -16,7 +17,10 @@ export interface ServerDrainContext {
   /** The root of the tree. */
   readonly drainManager: DrainManager;
   readonly drainDefaults: DrainPolicy;
-  readonly manager: Pick<ListenerManager, "stopListeners">;
+  readonly manager: Pick<
+    ListenerManager,
+    "stopListeners" | "pauseListeners" | "resumeListeners" | "hasTraffic"
+  >;
   /** Sets what the root's `isHealthCheckFailed` reads, and the server's phase. */
   readonly setHealthCheckFailed: (isFailed: boolean) => void;
 }
@@ -31,6 +35,8 @@ export interface DrainListenersOrder {
   /** In place of the process's. */
   readonly timeMs?: number | undefined;
   readonly strategy?: DrainStrategy | undefined;
+  /** Another generation serves at these: all stops so that it can begin again (`takeBack`). */
+  readonly keeps?: (lease: SocketLease) => boolean;
   /** By default the admin's. */
   readonly cause?: "admin" | "hot-restart";
 }
@@ -47,6 +53,9 @@ export class ServerDrain {
   #stops = false;
   /** Listeners of which directions accept no more, all workers having said so. */
   #stopped: DrainDirection | undefined;
+  /** Accepting has paused, or is about to. */
+  #isHeld = false;
+  #isPaused = false;
   /** The widest one since the server last served. */
   #latest: DrainRecord | undefined;
   /** Of narrower directions, replaced by `#latest`; workers know them still. */
@@ -66,8 +75,32 @@ export class ServerDrain {
     const keepsAccepting = order.graceful || order.skipExit;
     const underWay = drainManager.isDraining(direction) ? this.#latest : undefined;
     const record = underWay ?? this.#begin(direction, order);
-    if (!keepsAccepting) await this.#stop(direction);
+    if (order.keeps) await this.#hold(order.keeps);
+    else if (!keepsAccepting) await this.#stop(direction);
     return { record, isNew: underWay === undefined };
+  }
+
+  /** What was held stops for good. */
+  async letGo(): Promise<void> {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    await this.#stop("all");
+  }
+
+  /** What was held accepts again, and who comes is in no drain. Who was told of the drain stays told. */
+  async takeBack(): Promise<void> {
+    const { drains, drainManager, manager } = this.#context;
+    const record = this.#latest;
+    if (!this.#isHeld || !record) return;
+    this.#isHeld = false;
+    this.#isPaused = false;
+    if (drains.whyNotCancellable(record) === undefined) await drains.cancel(record);
+    else {
+      drainManager.cancelDrainSequence();
+      this.#replaced.push(record.start.id);
+      this.#forgetReplaced();
+    }
+    await manager.resumeListeners();
   }
 
   failHealthCheck(): void {
@@ -104,18 +137,30 @@ export class ServerDrain {
           scope: order.inboundOnly ? "inbound" : "all",
         }),
       // While it accepts, a moment without connections is not the end.
-      mayEndEarly: () => this.#stopped !== undefined && covers(this.#stopped, direction),
+      mayEndEarly: () =>
+        // One that is offered to the next generation may come back.
+        (this.#isPaused && !this.#context.manager.hasTraffic) ||
+        (this.#stopped !== undefined && covers(this.#stopped, direction)),
       finish: async () => {
         if (order.graceful && !order.skipExit) await this.#stop(direction);
         return "kept";
       },
-      whyNotCancellable: () =>
-        this.#stops ? "listeners have stopped, and do not accept again" : undefined,
+      whyNotCancellable: () => {
+        if (this.#isHeld) return "the next generation of the process serves";
+        return this.#stops ? "listeners have stopped, and do not accept again" : undefined;
+      },
       onCancelled: () => this.#forgetReplaced(),
     });
     this.#latest = record;
     drains.tell(record);
     return record;
+  }
+
+  async #hold(keeps: (lease: SocketLease) => boolean): Promise<void> {
+    // At once: the next generation may be gone before all workers have paused.
+    this.#isHeld = true;
+    await this.#context.manager.pauseListeners(keeps);
+    this.#isPaused = this.#isHeld;
   }
 
   async #stop(direction: DrainDirection): Promise<void> {

@@ -3,6 +3,8 @@
  * last one has gone or when the time is up (Envoy ends at once, envoyproxy/envoy#7841). Probes come first: whoever
  * balances over this proxy is to hear of it before any client does.
  *
+ * Where another process has taken over, the drain is the same, but for the probes; and until it has ended it can be taken back.
+ *
  * Connections of the admin and of listeners that carry no traffic are in it not at all: a scrape that never lets go
  * would hold the process for the whole time.
  */
@@ -10,8 +12,10 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { DrainPolicy } from "../../shared/drain/drain.ts";
 import type { DrainManager } from "../../shared/drain/drain-manager.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import type { DrainRunner } from "./drain-runner.ts";
 import type { ListenerManager } from "./listener-manager.ts";
+import type { SocketLease } from "./listener-sockets.ts";
 import type { ServerDrain } from "./server-drain.ts";
 
 export interface ShutdownDrainContext {
@@ -21,8 +25,20 @@ export interface ShutdownDrainContext {
   /** The root of the tree. */
   readonly drainManager: DrainManager;
   readonly drainDefaults: DrainPolicy;
-  readonly manager: Pick<ListenerManager, "stopListeners" | "hasTraffic">;
+  readonly manager: Pick<
+    ListenerManager,
+    "stopListeners" | "pauseListeners" | "resumeListeners" | "hasTraffic"
+  >;
   readonly serverDrain: Pick<ServerDrain, "failHealthCheck">;
+}
+
+/** The last drain of a process whose service goes on in another one. */
+export interface HandOverDrain {
+  readonly whenOver: Promise<"ended" | "takenBack">;
+  /** What was kept is closed. */
+  letGo(): Promise<void>;
+  /** Accepts again, and who comes is in no drain; no-op when it has ended. */
+  takeBack(): Promise<void>;
 }
 
 /** Workers that have not said by then that they have cut what was left are not waited for. */
@@ -35,15 +51,40 @@ export class ShutdownDrain {
     this.#context = context;
   }
 
-  /**
-   * Resolves when it has ended: after `timeMs` and the workers' answer at the latest, unless it is extended. With a
-   * successor (`hot-restart`) the service goes on elsewhere: probes hear nothing, and clients as the flags say.
-   */
-  run(timeMs: number, cause: "shutdown" | "hot-restart" = "shutdown"): Promise<void> {
-    const { pool, drains, clock, drainManager, manager, serverDrain } = this.#context;
+  /** Resolves when it has ended: after `timeMs` and the workers' answer at the latest, unless it is extended. */
+  async run(timeMs: number): Promise<void> {
+    const { manager, serverDrain } = this.#context;
+    serverDrain.failHealthCheck();
+    await this.#begin(timeMs, "shutdown", () => manager.stopListeners("all")).ended;
+  }
+
+  /** `keeps`: where the other process listens, too. */
+  handOver(timeMs: number, keeps: (lease: SocketLease) => boolean): HandOverDrain {
+    const { manager, drains } = this.#context;
+    let isTakenBack = false;
+    const { record, ended } = this.#begin(timeMs, "hot-restart", () =>
+      manager.pauseListeners(keeps),
+    );
+    return {
+      whenOver: ended.then(() => (isTakenBack ? "takenBack" : "ended")),
+      letGo: () => manager.stopListeners("all"),
+      takeBack: async () => {
+        if (!drains.isUnderWay(record)) return;
+        isTakenBack = true;
+        await drains.cancel(record);
+        await manager.resumeListeners();
+      },
+    };
+  }
+
+  #begin(
+    timeMs: number,
+    cause: "shutdown" | "hot-restart",
+    stop: () => Promise<void>,
+  ): { readonly record: DrainRecord; readonly ended: Promise<void> } {
+    const { pool, drains, clock, drainManager, manager } = this.#context;
     const ended = Promise.withResolvers<void>();
     let hasStopped = false;
-    if (cause === "shutdown") serverDrain.failHealthCheck();
     const record = drains.begin({
       cause,
       policy: this.#policy(timeMs, cause),
@@ -70,8 +111,8 @@ export class ShutdownDrain {
       onEnded: ended.resolve,
     });
     drains.tell(record);
-    void manager.stopListeners("all").then(() => (hasStopped = true));
-    return ended.promise;
+    void stop().then(() => (hasStopped = true));
+    return { record, ended: ended.promise };
   }
 
   /** What listeners say of requests and of TCP that may outlast a drain is void: the process does not. */

@@ -5,7 +5,7 @@ import type { Random } from "../../shared/common/random.ts";
 import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
-import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
+import type { SocketOrigins } from "./generations.ts";
 import type { WorkerPool } from "../workers/worker-pool.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -22,7 +22,7 @@ export interface ControlPlaneParts {
   readonly slabs: ServerSlabs;
   readonly listenSockets: ListenSockets;
   /** Of another process; undefined: there is none. */
-  readonly transfer: SocketTransfer | undefined;
+  readonly origins: SocketOrigins;
   /** Of the workers. */
   readonly reactor: DataPlane["reactor"];
   readonly lifecycle: ServerLifecycle;

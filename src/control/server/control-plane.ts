@@ -117,19 +117,20 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     extensions,
     scopedRoutes,
     ...drainOrders,
+    moves: createMoves(parts, clusters, listeners),
     sources,
     runtime,
   };
+  const ended = [members.moves, reports, runtime, sources, tls, clusters, listeners, secrets];
   return Object.assign(members, {
     reports,
-    [Symbol.dispose]: () =>
-      disposeAll([reports, runtime, sources, tls, clusters, listeners, secrets, drainManager]),
+    [Symbol.dispose]: () => disposeAll([...ended, drainManager]),
   });
 }
 
-function createListenerSockets({ pool, listenSockets, transfer }: ControlPlaneParts) {
+function createListenerSockets({ pool, listenSockets, origins }: ControlPlaneParts) {
   const { concurrency } = pool;
-  return new ListenerSockets(bindOrTake(listenSockets, transfer, concurrency), concurrency);
+  return new ListenerSockets(bindOrTake(listenSockets, origins, concurrency), concurrency);
 }
 
 function createClusters(
@@ -179,7 +180,7 @@ function createDraining({ options, pool, clock, slabs, lifecycle, loggerOf }: Co
 
 /** Drains by order of the admin, of a client, of a signal; and what need not drain. */
 function createDrainOrders(
-  { pool, clock, lifecycle, options }: ControlPlaneParts,
+  { pool, clock, lifecycle }: ControlPlaneParts,
   { registry, runner, inquiry, drainManager, drainDefaults }: ReturnType<typeof createDraining>,
   listeners: ListenerManager,
 ) {
@@ -191,14 +192,22 @@ function createDrainOrders(
   const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
   const server = serverDrain;
   const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
-  const moves = options.movesConnections
-    ? new ConnectionMoves({ pool, manager: listeners, clock })
-    : undefined;
-  return { drains, serverDrain, shutdownDrain, moves };
+  return { drains, serverDrain, shutdownDrain };
 }
 
-function disposeAll(parts: readonly Disposable[]): void {
-  for (const part of parts) part[Symbol.dispose]();
+/** Connections that another process takes, or gives. */
+function createMoves(
+  { pool, limits, clock, options }: ControlPlaneParts,
+  clusters: ClusterManager,
+  manager: ListenerManager,
+): ConnectionMoves | undefined {
+  if (!options.movesConnections) return undefined;
+  const hostsOf = (name: string) => clusters.hosts(name);
+  return new ConnectionMoves({ pool, manager, limits, clock, hostsOf });
+}
+
+function disposeAll(parts: readonly (Disposable | undefined)[]): void {
+  for (const part of parts) part?.[Symbol.dispose]();
 }
 
 /** Envoy's flags; a listener's metadata may say otherwise for itself. */

@@ -3,22 +3,25 @@
  * stats of both. What goes over the wire, and in which order, is in `control/hot-restart`.
  *
  * What a newcomer would get wrong: a child takes nothing away from its parent before its own workers serve. Until then it
- * only holds the same sockets, and may end as if it had never been.
+ * only holds the same sockets, and may end as if it had never been; for a while afterwards its parent can begin again.
  */
 import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Clock } from "../../shared/common/clock.ts";
-import type { ListenSockets } from "../../shared/io/listen-sockets.ts";
+import type { ListenSockets, SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { OwnSocket } from "../hot-restart/handover/giver.ts";
-import type { HandoverSuccessor } from "../hot-restart/handover/successor.ts";
-import type { TakenService } from "../hot-restart/handover/taker.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
+import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
+import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
+import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
-import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
+import type { SocketSource, SocketTransfer } from "../hot-restart/socket-transfer.ts";
 import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
+import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
+import type { SocketActivation } from "./socket-activation.ts";
 import type { ServerStats } from "./server-stats.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 
@@ -27,25 +30,41 @@ interface GenerationsParts {
   readonly hotRestart: HotRestart | undefined;
   /** By a directory, in place of epochs; undefined: it has none. */
   readonly handover: Handover | undefined;
+  /** Undefined: no service manager has opened sockets. */
+  readonly activation: SocketActivation | undefined;
   readonly clock: Clock;
 }
 
+/** Where this process listens, and what it does with connections of the one before. */
+interface OwnService {
+  readonly listeners: Pick<ListenerManager, "boundListeners">;
+  readonly moves: ConnectionMoves | undefined;
+}
+
 /** What the server does on its successor's word. */
-export interface Succession extends Pick<ParentDuties, "share" | "drainListeners" | "terminate"> {
+export interface Succession extends Pick<
+  ParentDuties,
+  "share" | "drainListeners" | "letGo" | "takeBack" | "terminate"
+> {
   closeAdmin(): Promise<void>;
+  /** Those that can move, to whoever takes over by epochs. */
+  giveConnections(taker: ConnectionSender): void;
   figures(): { readonly allocatedBytes: number; readonly connections: number };
   /** All at once, as a hand-over takes them. */
-  sockets(isShared: () => boolean): readonly OwnSocket[];
+  sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
-  drainAndEnd(successor: HandoverSuccessor): void;
+  drainAndEnd(successor: ConnectionSender, pid: number): void;
+  /** One that was to take over does not. */
+  servesOn(): void;
 }
 
 export class Generations {
   readonly #hotRestart: HotRestart | undefined;
   readonly #handover: Handover | undefined;
+  readonly #activation: SocketActivation | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
-  readonly #exporter: StatExporter;
+  #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
   /** At the start: this one's admin waits for that. */
@@ -53,12 +72,13 @@ export class Generations {
   #generation = 1;
 
   constructor(
-    { hotRestart, handover, clock }: GenerationsParts,
+    { hotRestart, handover, activation, clock }: GenerationsParts,
     slabs: ServerSlabs,
     stats: ServerStats,
   ) {
     this.#hotRestart = hotRestart;
     this.#handover = handover;
+    this.#activation = activation;
     this.#hadParent = this.hasParent;
     this.#slabs = slabs;
     this.#stats = stats;
@@ -72,9 +92,9 @@ export class Generations {
     return this.#hotRestart?.hasParent ?? this.#handover?.hasParent ?? false;
   }
 
-  /** The admin's of the process before, if that one is handed over. */
+  /** The admin's, of the service manager or of the process before, if there is one that is handed over. */
   takeAdminSocket(address: SocketAddress): number | undefined {
-    return this.#handover?.takeAdminSocket(address);
+    return this.#activation?.takeAdminSocket(address) ?? this.#handover?.takeAdminSocket(address);
   }
 
   get firstStartMs(): number {
@@ -84,20 +104,20 @@ export class Generations {
   /** This process's workers serve: its parent closes its admin, which `openAdmin` opens here, and drains. */
   async succeed(
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
-    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, moves);
+    if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
     const stats = this.#stats;
-    if (!hotRestart?.hasParent) return undefined;
-    const startS = await hotRestart.takeAdmin();
+    const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
+    // Also where the parent was lost on the way.
     const refused = await openAdmin();
-    if (refused !== undefined) return refused;
+    if (refused !== undefined || !hotRestart?.hasParent) return refused;
     const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
-    await hotRestart.drainParent({
-      merge: (carried) => merger.merge(carried),
-      setParent: ({ connections, generation }) => {
+    const watching = {
+      merge: (carried: Parameters<StatMerger["merge"]>[0]) => merger.merge(carried),
+      setParent: ({ connections, generation }: ParentState) => {
         stats.setParentConnections(connections);
         if (generation > 0) this.#become(generation + 1);
       },
@@ -105,15 +125,16 @@ export class Generations {
         stats.setParentConnections(0);
         merger.forgetGauges();
       },
-    });
+    };
+    await hotRestart.drainParent(watching, this.#serviceOf(service));
     return undefined;
   }
 
   /** From now on a next generation is answered. */
   awaitSuccessor(succession: Succession): void {
     this.#handover?.awaitSuccessor(succession);
-    this.#hotRestart?.serveChild({
-      share: (address, worker) => succession.share(address, worker),
+    const duties: ParentDuties = {
+      share: (address, worker, child) => succession.share(address, worker, child),
       shutdownAdmin: async () => {
         await succession.closeAdmin();
         return this.#firstStartS;
@@ -126,31 +147,41 @@ export class Generations {
           ...this.#exporter.next(),
         };
       },
-      drainListeners: () => succession.drainListeners(),
+      drainListeners: (child) => succession.drainListeners(child),
+      letGo: () => succession.letGo(),
+      takeBack: () => {
+        // What the one that is gone was told has gone with it.
+        this.#exporter = new StatExporter(this.#slabs.store);
+        succession.takeBack();
+      },
       terminate: () => succession.terminate(),
-    });
+    };
+    this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
   }
 
   async #takeOver(
     handover: Handover,
     openAdmin: () => Promise<string | undefined>,
-    moves: ConnectionMoves | undefined,
+    service: OwnService,
   ): Promise<string | undefined> {
     const isFirst = !this.#hadParent;
-    const refused = await handover.commit(this.#serviceOf(moves));
+    const refused = await handover.commit(this.#serviceOf(service));
     if (refused !== undefined || isFirst) return refused;
     return await openAdmin();
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf(moves: ConnectionMoves | undefined): TakenService {
-    const bound = moves?.boundListeners() ?? [];
+  #serviceOf({ listeners, moves }: OwnService): TakenService {
     return {
-      marks: bound.map(({ localAddress, hash }) => ({ address: addressText(localAddress), hash })),
-      adopt: (address, descriptors) => {
-        const isAdopted = moves?.adopt(address, descriptors) ?? false;
-        if (isAdopted) this.#stats.countMovedConnections(descriptors.length);
-        return isAdopted;
+      marks: listeners.boundListeners().map(({ localAddress, hash }) => ({
+        address: addressText(localAddress),
+        // It listens there, but takes no connections: no listener is the same.
+        hash: moves ? hash : "",
+      })),
+      canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
+      adopt: (address, connections) => {
+        this.#stats.countMovedConnections(connections.length);
+        moves?.adopt(address, connections);
       },
     };
   }
@@ -162,21 +193,36 @@ export class Generations {
   }
 }
 
-/** Opens sockets, or takes them from the generation before where it has them. */
+/** Where sockets come from that need not be opened, in the order of asking. */
+export interface SocketOrigins {
+  /** Undefined: no service manager has opened any. */
+  readonly activation: SocketSource | undefined;
+  /** Undefined: there is no process before. */
+  readonly transfer: SocketTransfer | undefined;
+}
+
+/** Opens sockets, or takes them from where they are. */
 export function bindOrTake(
   listenSockets: ListenSockets,
-  transfer: SocketTransfer | undefined,
+  { activation, transfer }: SocketOrigins,
   concurrency: number,
 ): BindSocket {
-  return async (address, options, worker) => {
-    const open = () => listenSockets.openListenSocket(address, options);
-    const adopt = listenSockets.adoptListenSocket;
+  return async (address, options, { worker, listener }) => {
+    const { adoptListenSocket: adopt, hasOtherOptions } = listenSockets;
     const isNamed = address.kind === "pipe" || address.port !== 0;
-    if (!transfer?.hasParent || !adopt || !isNamed) return open();
     const isLast = !options.reusePort || worker === concurrency - 1;
-    const taken = await transfer.takeListenSockets(address, worker, isLast);
-    const [socket, ...others] = taken.map((fd) => adopt(fd, address, options));
-    return socket ? { ok: true, socket, others } : open();
+    const sources =
+      adopt && isNamed ? [activation, transfer?.hasParent ? transfer : undefined] : [];
+    for (const source of sources) {
+      const taken = (await source?.takeListenSockets(address, worker, isLast, listener)) ?? [];
+      const [socket, ...others] = taken.flatMap((fd) => adopt?.(fd, address, options) ?? []);
+      if (!source || !socket) continue;
+      // A listener that goes again while the other serves must not take the other's with it.
+      for (const each of [socket, ...others]) each.shareWith(source.parent);
+      const isOutdated = hasOtherOptions?.(socket.ref.handle, address, options) ?? false;
+      return { ok: true, socket, others, isOutdated };
+    }
+    return listenSockets.openListenSocket(address, options);
   };
 }
 
@@ -184,9 +230,9 @@ export function bindOrTake(
 export function socketsToGive(
   listenerSockets: Pick<ListenerSockets, "shareAll">,
   admin: { readonly address: SocketAddress; readonly descriptor: number | undefined } | undefined,
-  isShared: () => boolean,
+  holder: SocketHolder,
 ): readonly OwnSocket[] {
-  const own = listenerSockets.shareAll(isShared).map(({ ref, worker }) => ({
+  const own = listenerSockets.shareAll(holder).map(({ ref, worker }) => ({
     address: addressText(ref.localAddress),
     worker,
     role: "proxy" as const,

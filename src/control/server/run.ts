@@ -9,6 +9,7 @@ import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { handleFatalErrors } from "./fatal.ts";
 import { type ServerLog, openLog } from "./log-setup.ts";
 import { type ServerOptions, parseOptions } from "./options.ts";
+import { activatedSockets, serviceManager } from "./service-setup.ts";
 import { handleSignals } from "./signals.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
@@ -78,6 +79,8 @@ async function serve(
   const handover = await placeAtDirectory(options, log);
   if (typeof handover === "string") return refuse(options, log, [handover]);
   using _handover = handover;
+  const main = log.loggerOf("main");
+  using service = await serviceManager(systemClock, main);
   const server = new Server({
     options,
     log,
@@ -88,6 +91,8 @@ async function serve(
     die: fatal.die,
     hotRestart,
     handover,
+    activation: await activatedSockets(dataPlane.listenSockets, main),
+    service,
   });
   using _signals = handleSignals({
     terminate: (signal) => server.terminate(signal),

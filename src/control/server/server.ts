@@ -6,6 +6,7 @@
  * The admin is up first, so that a start-up that waits can be asked what it waits for.
  */
 import type { Clock } from "../../shared/common/clock.ts";
+import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { AdminGrpcServer } from "../admin/admin-grpc-server.ts";
 import { daysUntil } from "../admin/certs-endpoint.ts";
@@ -26,14 +27,16 @@ import { GuardDog, killMsOf, pulseMsOf } from "./guard-dog.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import { hotRestartVersionText } from "../hot-restart/version.ts";
-import { Generations, socketsToGive } from "./generations.ts";
+import { Generations, type SocketOrigins } from "./generations.ts";
 import { Initialization } from "./initialization.ts";
 import type { ServerLog } from "./log-setup.ts";
 import { optionsJson } from "./options-json.ts";
 import type { ServerOptions } from "./options.ts";
 import { watchMain } from "./main-watch-thread.ts";
+import type { SocketActivation } from "./socket-activation.ts";
 import { ServerLifecycle } from "./server-phase.ts";
 import { ServerStats } from "./server-stats.ts";
+import { SuccessorDuties } from "./successor-duties.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
@@ -55,13 +58,10 @@ export interface ServerParts {
   readonly hotRestart: HotRestart | undefined;
   /** Undefined: nobody takes over by a directory. */
   readonly handover: Handover | undefined;
-}
-
-interface LastDrain {
-  readonly timeMs: number;
-  readonly cause?: "hot-restart";
-  /** Connections may be on their way to another process. */
-  readonly whenSettled?: () => Promise<void>;
+  /** Undefined: no service manager has opened sockets. */
+  readonly activation: SocketActivation | undefined;
+  /** Undefined: nobody wants to be told how far it is. */
+  readonly service: ServiceManager | undefined;
 }
 
 export type ServerEnd =
@@ -87,6 +87,7 @@ export class Server {
   readonly #plane: ControlPlane;
   readonly #initialization: Initialization;
   readonly #generations: Generations;
+  readonly #duties: SuccessorDuties;
   #admin: AdminServer | undefined;
   #adminGrpc: AdminGrpcServer | undefined;
   readonly #ended = Promise.withResolvers<void>();
@@ -147,17 +148,19 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
-      transfer: parts.hotRestart ?? parts.handover,
+      origins: originsOf(parts),
       reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
     });
     this.#generations = new Generations(parts, this.#slabs, this.#stats);
+    this.#duties = this.#createDuties();
     this.#initialization = new Initialization({
       plane: this.#plane,
       bootstrap: loaded.bootstrap,
       decoders: loaded.decoders,
       lifecycle: this.#lifecycle,
+      transfer: originsOf(parts).transfer,
       log: main,
     });
   }
@@ -194,6 +197,7 @@ export class Server {
   end(reason: string): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
+    this.#tellStopping("ending");
     this.#parts.log.loggerOf("main").info(`${reason}: shutting down server instance`);
     this.#ended.resolve();
   }
@@ -232,41 +236,47 @@ export class Server {
 
   /** Takes over from the one before, if there is one, and is there for the one after. */
   async #joinGenerations(): Promise<string | undefined> {
-    const { listenerSockets, serverDrain, moves } = this.#plane;
-    const refused = await this.#generations.succeed(() => this.#openAdmin(), moves);
+    const refused = await this.#generations.succeed(() => this.#openAdmin(), this.#plane);
     if (refused !== undefined) return refused;
-    this.#generations.awaitSuccessor({
-      share: (address, worker) => listenerSockets.share(address, worker, () => true)?.handle,
-      closeAdmin: () => this.#closeAdmin(),
+    const { activation, service } = this.#parts;
+    activation?.closeUnwanted();
+    service?.notify("ready", "serving");
+    this.#generations.awaitSuccessor(this.#duties);
+    return undefined;
+  }
+
+  /** Where another process serves by now, the service does not stop. */
+  #tellStopping(status: string): void {
+    if (!this.#duties.isSucceeded) this.#parts.service?.notify("stopping", status);
+  }
+
+  #createDuties(): SuccessorDuties {
+    const { clock, log, options, service } = this.#parts;
+    return new SuccessorDuties({
+      service,
+      plane: this.#plane,
+      clock,
+      log: log.loggerOf("main"),
+      handoverDrainMs: options.handover?.drainMs ?? 0,
       figures: () => ({
         allocatedBytes: memoryUse().allocated,
         connections: openConnections(this.#limits, this.#concurrency),
       }),
-      drainListeners: () => {
-        const order = { graceful: false, skipExit: false, inboundOnly: false };
-        void serverDrain.drainListeners({ ...order, cause: "hot-restart" });
-      },
-      terminate: () => this.end("a new generation serves"),
-      sockets: (isShared) => socketsToGive(listenerSockets, this.#admin, isShared),
-      drainAndEnd: (successor) => {
-        const giving = moves?.give(successor);
-        void this.#ended.promise.then(() => giving?.[Symbol.dispose]());
-        this.#drainThenEnd({
-          timeMs: this.#parts.options.handover?.drainMs ?? 0,
-          cause: "hot-restart",
-          whenSettled: () => giving?.settled() ?? Promise.resolve(),
-        });
-      },
+      admin: () => this.#admin,
+      openAdmin: () => this.#openAdmin(),
+      closeAdmin: () => this.#closeAdmin(),
+      isEnding: () => this.#isEnding,
+      end: (reason) => this.end(reason),
     });
-    return undefined;
   }
 
-  #drainThenEnd(last: LastDrain = { timeMs: this.#parts.options.shutdownDrainMs }): void {
+  #drainThenEnd(): void {
     if (this.#lifecycle.phase !== "live") return;
     this.#lifecycle.become("ending");
+    this.#tellStopping("draining");
     void this.#plane.shutdownDrain
-      .run(last.timeMs, last.cause)
-      .then(last.whenSettled)
+      .run(this.#parts.options.shutdownDrainMs)
+      .then(() => this.#duties.settled())
       .then(() => this.end("drained"));
   }
 
@@ -316,6 +326,7 @@ export class Server {
 
   /** Why it cannot be opened; undefined: it is, as far as one is configured. */
   async #openAdmin(): Promise<string | undefined> {
+    if (this.#admin) return undefined;
     const admin = await this.#startAdmin();
     if (typeof admin === "string") return admin;
     this.#admin = admin;
@@ -457,6 +468,10 @@ export class Server {
   #uptimeMs(): number {
     return this.#parts.clock.now() - this.#startedMs;
   }
+}
+
+function originsOf({ activation, hotRestart, handover }: ServerParts): SocketOrigins {
+  return { activation, transfer: hotRestart ?? handover };
 }
 
 function memoryUse() {

@@ -45,6 +45,10 @@ export abstract class SubscriptionClient implements XdsClient {
     return this.#subscriptionsOf(type).whenAnswered();
   }
 
+  whenAccepted(type: ResourceType<unknown>): Promise<void> {
+    return this.#subscriptionsOf(type).whenAccepted();
+  }
+
   abstract status(): XdsStatus;
 
   [Symbol.dispose](): void {

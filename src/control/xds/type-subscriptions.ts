@@ -54,6 +54,7 @@ export class TypeSubscriptions<T> implements Disposable {
   readonly #expiry: ResourceExpiry;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #answered = Promise.withResolvers<"answered" | "timeout">();
+  #accepted = Promise.withResolvers<void>();
   #all:
     | {
         readonly stats: SubscriptionStats;
@@ -98,6 +99,10 @@ export class TypeSubscriptions<T> implements Disposable {
   whenAnswered(): Promise<"answered" | "timeout"> {
     // An observer that joins in a turn of its own has then done so.
     return this.#answered.promise.then((how) => this.#lastTurn.then(() => how));
+  }
+
+  whenAccepted(): Promise<void> {
+    return this.#accepted.promise;
   }
 
   observeBatches(
@@ -266,6 +271,7 @@ export class TypeSubscriptions<T> implements Disposable {
     }
     this.#forgetErrorsUnlessWanted();
     this.#answered = Promise.withResolvers();
+    this.#accepted = Promise.withResolvers();
     this.#options.onInterest();
   }
 
@@ -381,6 +387,7 @@ export class TypeSubscriptions<T> implements Disposable {
       this.#acceptedVersion = version;
       this.#acceptedAtMs = timeMs;
       this.#nack = undefined;
+      this.#accepted.resolve();
     } else this.#nack = { version, detail: reply.detail, timeMs };
     const isEmpty = isSilent(response) && !this.type.isFullState;
     this.#forEachAffected(response, (stats) => {

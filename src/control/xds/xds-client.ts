@@ -34,5 +34,7 @@ export interface XdsClient extends Disposable {
    * start-up never hangs on a bad push. Never rejects.
    */
   whenAnswered(type: ResourceType<unknown>): Promise<"answered" | "timeout">;
+  /** Settles at the first answer of the type that was taken with an ACK, which may never come. Never rejects. */
+  whenAccepted(type: ResourceType<unknown>): Promise<void>;
   status(): XdsStatus;
 }

@@ -14,6 +14,7 @@ import type {
   SocketHandler,
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
 import { type RemainingConnection, noProgress } from "../../shared/protocol/worker-event.ts";
 import {
   type ConnectionOutcome,
@@ -45,6 +46,15 @@ export interface AcceptedDescriptor {
   readonly descriptor: Descriptor;
   /** From listener filters; undefined: there are none. */
   readonly facts: LearnedFacts | undefined;
+  /** Undefined: it was accepted here. */
+  readonly moved?: Arrival;
+}
+
+/** Of a connection that comes from another process, or back from there. */
+export interface Arrival {
+  readonly proxied: ProxiedConnection | undefined;
+  /** It is not given again. */
+  readonly stays: boolean;
 }
 
 /** The listener, as its connections see it. */
@@ -71,25 +81,28 @@ export class ActiveConnection
   readonly facts: ConnectionFacts;
   readonly chain: ActiveFilterChain;
   readonly #owner: ConnectionOwner;
+  readonly #arrival: Arrival | undefined;
   #filter: NetworkFilter = inertFilter;
   #drains: ConnectionDrains | undefined = undefined;
   /** Undefined: plain text. */
   #handshake: DownstreamHandshake | undefined = undefined;
+  #isGiven = false;
 
   /** Takes over the descriptor. Nothing is served before `begin`. */
   constructor(
     owner: ConnectionOwner,
     id: number,
     listener: ListenerConfig,
-    { descriptor, facts: learned }: AcceptedDescriptor,
+    { descriptor, facts: learned, moved }: AcceptedDescriptor,
   ) {
     this.#owner = owner;
+    this.#arrival = moved;
     this.id = id;
     this.worker = owner.worker;
     this.reactor = owner.worker.reactor;
     this.listener = listener;
     this.slots = owner.slots;
-    this.startMs = this.reactor.nowMs;
+    this.startMs = this.reactor.nowMs - (moved?.proxied?.ageMs ?? 0);
     this.socket = this.reactor.adopt(descriptor, this, {
       bufferLimitBytes: listener.perConnectionBufferLimitBytes,
       noDelay: true,
@@ -145,9 +158,17 @@ export class ActiveConnection
       const { transportSocket } = this.filterChain;
       if (transportSocket.kind === "tls") this.#handshake = new DownstreamHandshake(this);
       this.#filter = this.chain.factory.create(this);
-      this.#filter.onNewConnection();
+      this.#beginFilter();
       if (transportSocket.kind === "tls") this.#handshake?.start(transportSocket.contextId);
     });
+  }
+
+  #beginFilter(): void {
+    const proxied = this.#arrival?.proxied;
+    if (!proxied) return this.#filter.onNewConnection();
+    if (this.#filter.onMovedHere) return this.#filter.onMovedHere(proxied);
+    this.reactor.discard(proxied.upstream);
+    this.socket.close("now");
   }
 
   joinDrain(drain: ActiveDrain): void {
@@ -182,11 +203,24 @@ export class ActiveConnection
     };
   }
 
-  /** For another process, which serves it on as if it had accepted it; undefined where it cannot. */
-  giveAway(): Descriptor | undefined {
-    const isPlain = this.filterChain.transportSocket.kind !== "tls";
-    const mayMove = isPlain && !this.isToldToDrain && this.#filter.isMovable === true;
-    return mayMove ? this.socket.detach() : undefined;
+  /** It goes on in another process: here it has not ended, it is only gone. */
+  get isGiven(): boolean {
+    return this.#isGiven;
+  }
+
+  /** Calls when another process can serve it on, maybe at once: it is not ours any more then. May be asked again. */
+  giveAway(give: (moved: MovedConnection) => void): void {
+    if (this.filterChain.transportSocket.kind === "tls" || this.#arrival?.stays === true) return;
+    const giveNow = (moved: MovedConnection): void => {
+      this.#isGiven = true;
+      give(moved);
+    };
+    this.#guarded(() => {
+      if (this.#filter.moveAway) return this.#filter.moveAway(giveNow);
+      if (this.isToldToDrain || this.#filter.isMovable !== true) return;
+      const descriptor = this.socket.detach();
+      if (descriptor !== undefined) giveNow({ descriptor, proxied: undefined });
+    });
   }
 
   tellToDrain(drain: DrainStart): void {

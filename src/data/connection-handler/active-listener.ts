@@ -23,6 +23,7 @@ import type {
   StopListener,
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ConnectionFacts } from "../network/filter-chain-match.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
@@ -53,8 +54,8 @@ export interface ListenerEnvironment {
   readonly worker: WorkerContext;
   readonly balancer: ConnectionBalancer;
   readonly isHealthCheckFailed: boolean;
-  /** False: by the overload manager, for now. */
-  readonly isAccepting: boolean;
+  /** False for now: by the overload manager, or because the next generation of the process serves. */
+  mayAccept(bypassesOverload: boolean): boolean;
   nextConnectionId(): number;
   /** The listener that serves connections to the address: of exactly that one, or of all addresses of its port. */
   listenerAt(address: SocketAddress): ActiveListener | undefined;
@@ -73,7 +74,7 @@ type State =
   /** No configuration here. `previous`: what an update without configuration replaces. */
   | {
       readonly kind: "lazy";
-      readonly waiting: Descriptor[];
+      readonly waiting: AcceptedDescriptor[];
       isAsked: boolean;
       readonly previous: ListenerChains | undefined;
       readonly onServed: (() => void)[];
@@ -85,7 +86,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   /** Where it is, bound or not. */
   readonly addresses: readonly SocketAddress[];
   readonly #environment: ListenerEnvironment;
-  readonly #sockets: readonly ListenSocketRef[];
+  #sockets: readonly ListenSocketRef[];
   /** In the order of the sockets; disposed while it does not accept. */
   #registrations: ListenRegistration[];
   readonly #connections = new Set<ActiveConnection>();
@@ -125,7 +126,7 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       ...command.unboundAddresses,
     ];
     this.#registrations = command.sockets.map((socket) => this.#listen(socket));
-    if (!environment.isAccepting) this.setAccepting(false);
+    if (!this.#mayAccept) this.followAccepting();
   }
 
   get worker(): WorkerContext {
@@ -140,6 +141,10 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     return this.#environment.isHealthCheckFailed;
   }
 
+  get #mayAccept(): boolean {
+    return this.#environment.mayAccept(this.#slots.bypassesOverload);
+  }
+
   get acceptsPerEventMax(): number {
     const configured = this.#config?.acceptsPerEventMax ?? 0;
     return configured > 0 ? configured : acceptsUnlimited;
@@ -152,12 +157,11 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   // Commands.
 
-  /** By the overload manager. False: who connects waits in the accept queue. */
-  setAccepting(isAccepting: boolean): void {
-    const isOver = this.#isEmptying || this.#onEmpty !== undefined;
-    if (isOver || this.#slots.bypassesOverload) return;
+  /** What the environment says has changed. While it may not, who connects waits in the accept queue. */
+  followAccepting(): void {
+    if (this.#isEmptying || this.#onEmpty !== undefined) return;
     for (const registration of this.#registrations) registration[Symbol.dispose]();
-    if (isAccepting) this.#registrations = this.#sockets.map((socket) => this.#listen(socket));
+    if (this.#mayAccept) this.#registrations = this.#sockets.map((socket) => this.#listen(socket));
   }
 
   update(command: UpdateFilterChains): void {
@@ -181,6 +185,13 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#isEmptying = true;
     if (command.emptyQueue) this.#emptyQueues(command.closing ?? []);
     this.#environment.balancer.whenTaken(() => this.#whenServed(onStopped));
+  }
+
+  /** After `stop`, on other sockets at the same addresses. */
+  reopen(sockets: readonly ListenSocketRef[]): void {
+    this.#isEmptying = false;
+    this.#sockets = sockets;
+    this.followAccepting();
   }
 
   /** `chainIds`: undefined for the whole listener. */
@@ -236,13 +247,27 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /**
-   * Connections that another process can serve on, each with its descriptor. Where listener filters looked at the first
+   * Connections that another process can serve on, each when it can leave. Where listener filters looked at the first
    * bytes there are none: what they learned is not in the descriptor.
    */
-  giveConnections(): readonly Descriptor[] {
+  giveConnections(give: (moved: MovedConnection) => void): void {
     const chains = this.#chains;
-    if (!chains || chains.listenerFilters.length > 0) return [];
-    return [...this.#connections].flatMap((connection) => connection.giveAway() ?? []);
+    if (!chains || chains.listenerFilters.length > 0) return;
+    // Of a chain that has been replaced the other process knows nothing.
+    for (const connection of this.#connections)
+      if (chains.byId(connection.chain.config.id) === connection.chain) connection.giveAway(give);
+  }
+
+  /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
+  adopt(
+    { descriptor, proxied }: MovedConnection,
+    { countedAt, stays }: { readonly countedAt: number | undefined; readonly stays: boolean },
+  ): void {
+    if (countedAt === undefined) this.#counters.acquire();
+    this.#environment.balancer.opened();
+    const accepted = { descriptor, facts: undefined, moved: { proxied, stays } };
+    if (this.#state.kind === "lazy") this.#keepWaiting(accepted, this.#state);
+    else this.#open(accepted, this.#state.chains.config);
   }
 
   /** Cuts what is left; calls when the last connection has gone. */
@@ -288,7 +313,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   /** Serves a connection that is counted already: as this worker's, and towards the listener's limit. */
   serve(descriptor: Descriptor): void {
-    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    if (this.#state.kind === "lazy")
+      this.#keepWaiting({ descriptor, facts: undefined }, this.#state);
     else this.#inspect(descriptor, this.#state.chains);
   }
 
@@ -301,7 +327,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       this.worker.reactor.discard(descriptor);
       return this.#environment.balancer.closed();
     }
-    if (this.#state.kind === "lazy") this.#keepWaiting(descriptor, this.#state);
+    if (this.#state.kind === "lazy")
+      this.#keepWaiting({ descriptor, facts: undefined }, this.#state);
     else this.#inspect(descriptor, this.#state.chains, facts);
   }
 
@@ -316,12 +343,14 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   connectionClosed(connection: ActiveConnection): void {
-    this.#logger?.log(connection.streamInfo());
+    if (!connection.isGiven) this.#logger?.log(connection.streamInfo());
     if (!this.#unmatched.delete(connection)) {
       this.#connections.delete(connection);
       this.#counters.closed(this.#connections.size, connection.startMs);
     }
-    this.#release();
+    // Main counts it on until somebody has it.
+    if (connection.isGiven) this.#environment.balancer.closed();
+    else this.#release();
     if (connection.chain.connectionClosed()) this.#retired.delete(connection.chain);
     this.#endIfEmpty();
   }
@@ -354,7 +383,9 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#state = { kind: "serving", chains };
     this.#retire(previous?.retiredBy(chains) ?? []);
     if (before.kind === "serving") return;
-    for (const descriptor of before.waiting.splice(0)) this.#inspect(descriptor, chains);
+    for (const accepted of before.waiting.splice(0))
+      if (accepted.moved) this.#open(accepted, chains.config);
+      else this.#inspect(accepted.descriptor, chains);
     for (const onServed of before.onServed) onServed();
   }
 
@@ -435,20 +466,21 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     this.#environment.balancer.closed();
   }
 
-  #keepWaiting(descriptor: Descriptor, state: Extract<State, { kind: "lazy" }>): void {
+  #keepWaiting(accepted: AcceptedDescriptor, state: Extract<State, { kind: "lazy" }>): void {
     if (state.waiting.length >= waitingMax) {
       this.#counters.overflowed();
-      return this.#refuseWaiting([descriptor]);
+      return this.#refuseWaiting([accepted]);
     }
-    state.waiting.push(descriptor);
+    state.waiting.push(accepted);
     if (state.isAsked) return;
     state.isAsked = true;
     this.#environment.post({ kind: "listenerConfigWanted", tag: this.tag });
   }
 
-  #refuseWaiting(waiting: Descriptor[]): void {
-    for (const descriptor of waiting.splice(0)) {
+  #refuseWaiting(waiting: AcceptedDescriptor[]): void {
+    for (const { descriptor, moved } of waiting.splice(0)) {
       this.worker.reactor.discard(descriptor);
+      if (moved?.proxied) this.worker.reactor.discard(moved.proxied.upstream);
       this.#release();
     }
   }

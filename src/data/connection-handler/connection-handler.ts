@@ -10,6 +10,7 @@ import { isInScope, type ServerDrainScope } from "../../shared/drain/server-drai
 import type {
   AddListener,
   RemoveListener,
+  ReopenListener,
   ReplyId,
   DrainConnections,
   StartDrain,
@@ -18,6 +19,7 @@ import type {
   WorkerCommand,
 } from "../../shared/protocol/worker-command.ts";
 import type { WorkerAnswer, WorkerEvent } from "../../shared/protocol/worker-event.ts";
+import { type MovedConnection, descriptorsOf } from "../../shared/protocol/moved-connection.ts";
 import type { HandedConnection } from "../../shared/protocol/worker-init.ts";
 import type { WorkerTls } from "../network/tls-contexts.ts";
 import type { WorkerContext } from "../network/worker-context.ts";
@@ -29,6 +31,7 @@ import { releaseAccepted } from "./listener-counters.ts";
 import { ConnectionBalancer, type HandedConnectionHandler } from "./connection-balancer.ts";
 import { DrainOrders } from "./drain-orders.ts";
 import type { FilterVersions } from "./filter-versions.ts";
+import { GivenConnections } from "./given-connections.ts";
 import { ListenerAddresses } from "./listener-addresses.ts";
 import type { NamedTable } from "./named-table.ts";
 import type { OnDemandWaits } from "./on-demand-waits.ts";
@@ -51,6 +54,7 @@ export interface ConnectionHandlerParts {
 }
 
 type SetFilterConfig = Extract<WorkerCommand, { readonly kind: "setFilterConfig" }>;
+type RemoveFilterConfig = Extract<WorkerCommand, { readonly kind: "removeFilterConfig" }>;
 type Lesson = Extract<
   WorkerCommand,
   {
@@ -61,6 +65,8 @@ type Lesson = Extract<
       | "setVirtualHosts";
   }
 >;
+
+type SteerAccepting = Extract<WorkerCommand, { kind: "setAccepting" | "pauseAccepting" }>;
 
 type Move = Extract<WorkerCommand, { kind: "giveConnections" | "adoptConnections" }>;
 
@@ -75,8 +81,10 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   readonly #addresses = new ListenerAddresses<ActiveListener>();
   readonly #serverDrains: { readonly drain: ActiveDrain; readonly scope: ServerDrainScope }[] = [];
   readonly #drainOrders: DrainOrders;
+  readonly #given: GivenConnections;
   #isHealthCheckFailed = false;
   #isAccepting = true;
+  #isPaused = false;
   #nextConnectionId: number;
 
   constructor(parts: ConnectionHandlerParts) {
@@ -85,14 +93,15 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.balancer = new ConnectionBalancer(parts.worker.init, parts.worker.limits, this);
     this.#nextConnectionId = parts.worker.init.index;
     this.#drainOrders = new DrainOrders(this.#listeners, this.#serverDrains);
+    this.#given = new GivenConnections(parts.worker.reactor, parts.post);
   }
 
   get isHealthCheckFailed(): boolean {
     return this.#isHealthCheckFailed;
   }
 
-  get isAccepting(): boolean {
-    return this.#isAccepting;
+  mayAccept(bypassesOverload: boolean): boolean {
+    return !this.#isPaused && (this.#isAccepting || bypassesOverload);
   }
 
   /** All commands but those that are the thread's. */
@@ -108,7 +117,8 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       case "listenerConfig":
         return this.#listeners.get(command.tag)?.configure(command.config);
       case "stopListener":
-        return this.#stopListener(command);
+      case "reopenListener":
+        return this.#stopOrReopen(command);
       case "startDrain":
         return this.#startDrain(command);
       case "drainConnections":
@@ -129,15 +139,15 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
         this.#isHealthCheckFailed = command.failed;
         return;
       case "setAccepting":
-        return this.#setAccepting(command.isAccepting);
+      case "pauseAccepting":
+        return this.#steerAccepting(command);
       case "setRuntime":
         this.#parts.runtime.set(command.values);
         return this.#parts.clusters.followRuntime();
       case "setFilterConfig":
         return this.#setFilterConfig(command);
       case "removeFilterConfig":
-        this.#parts.filterConfigs.remove(command.id);
-        return this.#parts.networkFilters.remove(command.id, () => this.#done(command.reply));
+        return this.#removeFilterConfig(command);
       case "setCluster":
       case "setHosts":
       case "removeCluster":
@@ -166,23 +176,20 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     }
   }
 
-  #setAccepting(isAccepting: boolean): void {
-    this.#isAccepting = isAccepting;
-    for (const listener of this.#listeners.values()) listener.setAccepting(isAccepting);
-  }
-
   /** Connections to another process, or from one. */
   #move(command: Move): void {
     const { tag } = command;
     const listener = this.#listeners.get(tag);
-    if (command.kind === "giveConnections") {
-      const descriptors = listener?.giveConnections() ?? [];
-      if (descriptors.length > 0) this.post({ kind: "connectionsGiven", tag, descriptors });
-      return;
-    }
-    for (const descriptor of command.descriptors)
-      if (listener) listener.onAccepted(descriptor);
-      else this.worker.reactor.discard(descriptor);
+    if (command.kind === "giveConnections")
+      return listener?.giveConnections((moved) => this.#given.add(listener, moved));
+    const { connections, countedAt, stays } = command;
+    if (listener) for (const moved of connections) listener.adopt(moved, { countedAt, stays });
+    else for (const moved of connections) this.#discard(moved, countedAt);
+  }
+
+  #discard(moved: MovedConnection, countedAt: number | undefined): void {
+    for (const descriptor of descriptorsOf(moved)) this.worker.reactor.discard(descriptor);
+    if (countedAt !== undefined) releaseAccepted(this.worker.limits, countedAt);
   }
 
   /** What main found out for those who look it up here. */
@@ -273,6 +280,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.balancer.closed();
   }
 
+  #steerAccepting(command: SteerAccepting): void {
+    const isPause = command.kind === "pauseAccepting";
+    if (isPause) this.#isPaused = command.isPaused;
+    else this.#isAccepting = command.isAccepting;
+    for (const listener of this.#listeners.values()) listener.followAccepting();
+    if (isPause) this.balancer.whenTaken(() => this.#done(command.reply));
+  }
+
   #addListener(command: AddListener): void {
     const listener = new ActiveListener(command, this);
     this.#listeners.set(command.tag, listener);
@@ -280,12 +295,17 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.#done(command.reply);
   }
 
-  #stopListener(command: StopListener): void {
-    const onStopped = (): void => this.#done(command.reply);
+  #stopOrReopen(command: StopListener | ReopenListener): void {
+    const onDone = (): void => this.#done(command.reply);
     const listener = this.#listeners.get(command.tag);
-    if (!listener) return onStopped();
-    this.#addresses.delete(listener, listener.addresses);
-    listener.stop(command, onStopped);
+    if (!listener) return onDone();
+    if (command.kind === "stopListener") {
+      this.#addresses.delete(listener, listener.addresses);
+      return listener.stop(command, onDone);
+    }
+    this.#addresses.add(listener, listener.addresses);
+    listener.reopen(command.sockets);
+    onDone();
   }
 
   #startDrain(command: StartDrain): void {
@@ -306,6 +326,11 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
       return this.#parts.networkFilters.set(id, filter, () => this.#done(reply));
     this.#parts.filterConfigs.set(id, filter.config);
     this.#done(reply);
+  }
+
+  #removeFilterConfig({ id, reply }: RemoveFilterConfig): void {
+    this.#parts.filterConfigs.remove(id);
+    this.#parts.networkFilters.remove(id, () => this.#done(reply));
   }
 
   #answer(command: Question): void {

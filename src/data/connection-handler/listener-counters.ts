@@ -77,21 +77,29 @@ export class ListenerCounters {
    * of them is reached.
    */
   tryAcquire(): boolean {
-    const { connectionCount, name, ignoresGlobalLimit } = this.#slots;
+    const { name, ignoresGlobalLimit } = this.#slots;
     const { limits, runtime } = this.#worker;
     if (this.#isShed()) return false;
     const limit = runtime.connectionLimit(name);
     const monitored = limits[overloadPlace("connectionsMax")] ?? 0;
     // A resource monitor replaces the key of the runtime, which is deprecated.
     const acceptedMax = monitored > 0 ? monitored : runtime.acceptedConnectionsMax;
-    const accepted = Atomics.add(limits, limitLayout.acceptedConnections, 1);
-    const before = Atomics.add(limits, connectionCount, 1);
+    const { accepted, before } = this.acquire();
     const isGlobalReached = !ignoresGlobalLimit && accepted >= acceptedMax;
     if (!isGlobalReached && (limit === undefined || before < limit)) return true;
     this.release();
     if (isGlobalReached) this.#countGlobalOverflow();
     else this.overflowed();
     return false;
+  }
+
+  /** Whatever the limits: another process has accepted it, within its own. How many there were before. */
+  acquire(): { readonly accepted: number; readonly before: number } {
+    const { limits } = this.#worker;
+    return {
+      accepted: Atomics.add(limits, limitLayout.acceptedConnections, 1),
+      before: Atomics.add(limits, this.#slots.connectionCount, 1),
+    };
   }
 
   /** By the overload manager; counted. */

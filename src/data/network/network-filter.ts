@@ -6,6 +6,7 @@ import type { PlainNetworkFilterConfig } from "../../shared/config/listener-conf
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
+import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { StreamInfo } from "./stream-info.ts";
@@ -17,7 +18,14 @@ export interface NetworkFilter {
   readonly isIdle: boolean;
   /** Nothing is kept of it that whoever accepts it anew would miss. Absent: that is never so. */
   readonly isMovable?: boolean;
+  /**
+   * Gives the connection away, with an upstream of its own, as soon as nothing of it is held here; calls once, maybe never.
+   * Absent: see `isMovable`. Again: no-op while the first is not done.
+   */
+  moveAway?(give: (moved: MovedConnection) => void): void;
   onNewConnection(): void;
+  /** In place of `onNewConnection`, where `moveAway` was called in another process. The descriptor is the filter's. */
+  onMovedHere?(proxied: ProxiedConnection): void;
   /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
   onSecured?(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */

@@ -6,6 +6,7 @@ import type { Random } from "../../shared/common/random.ts";
 import type { UpstreamSocketConfig } from "../../shared/config/cluster-config.ts";
 import type {
   ConnectSource,
+  Descriptor,
   Reactor,
   Socket,
   SocketHandler,
@@ -28,6 +29,8 @@ export interface UpstreamEnvironment {
   readonly tls: TlsContexts;
   /** Where a connection comes from that is made for one client alone; absent: as the cluster says. */
   readonly source?: ConnectSource;
+  /** A connection that there is already, in plain text; absent: one is made. */
+  readonly connected?: Descriptor;
   readonly random: Random;
 }
 
@@ -46,7 +49,7 @@ export class UpstreamTransport {
   /** Its secrets have not come: it ends as soon as it is connected. */
   readonly #isRefused: boolean;
 
-  /** Starts to connect. */
+  /** Starts to connect, unless it is. */
   constructor(
     host: UpstreamHost,
     environment: UpstreamEnvironment,
@@ -61,12 +64,16 @@ export class UpstreamTransport {
     this.#isRefused = wanted.kind === "tls" && tls === undefined;
     if (this.#isRefused) environment.slab.add(blocks.factory, notReady);
     const source = environment.source ?? ownSource(host);
-    this.socket = environment.reactor.connect(host.config.address, handler, {
-      bufferLimitBytes: config.perConnectionBufferLimitBytes,
-      noDelay: true,
-      ...(source && { source }),
-      ...(tls && { tls }),
-    });
+    const { reactor, connected } = environment;
+    const options = { bufferLimitBytes: config.perConnectionBufferLimitBytes, noDelay: true };
+    this.socket =
+      connected === undefined
+        ? reactor.connect(host.config.address, handler, {
+            ...options,
+            ...(source && { source }),
+            ...(tls && { tls }),
+          })
+        : reactor.adopt(connected, handler, options);
   }
 
   /** To be called first of all when it is connected. False: it is being closed, and never was. */

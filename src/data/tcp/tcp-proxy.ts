@@ -7,10 +7,12 @@
  */
 import { assert } from "../../shared/common/assert.ts";
 import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
+import { formatAddress } from "../../shared/common/address.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { TimerSlot } from "../../shared/io/timer-wheel.ts";
 import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
+import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats, tcpOnDemandStats, tcpStats } from "../../shared/stats/stat-names.ts";
@@ -47,6 +49,9 @@ const attemptsExceeded = clusterStats.offset("upstream_cx_connect_attempts_excee
 const overflow = clusterStats.offset("upstream_cx_overflow");
 const noneHealthy = clusterStats.offset("upstream_cx_none_healthy");
 
+/** How long one direction waits for the other to be empty, when it is to move. */
+const holdMsMax = 100;
+
 type State =
   | { readonly kind: "new" }
   /** Its cluster is not there, and main looks for it. */
@@ -54,6 +59,8 @@ type State =
   /** `attempts`: tries begun, this one included. */
   | { readonly kind: "connecting"; readonly upstream: TcpUpstream; readonly attempts: number }
   | { readonly kind: "connected"; readonly upstream: TcpUpstream; readonly attempts: number }
+  /** Both connections are another process's. */
+  | { readonly kind: "moved"; readonly upstream: TcpUpstream; readonly attempts: number }
   /** We are closing downstream, with or without an upstream that is still there. */
   | {
       readonly kind: "ending";
@@ -70,6 +77,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
   readonly #idleTimer = new TimerSlot({ onTimer: () => this.#onIdleTimer() });
   readonly #durationTimer = new TimerSlot({ onTimer: () => this.#onDurationTimer() });
   #state: State = { kind: "new" };
+  /** Made when it is to move. */
+  #holdTimer: TimerSlot | undefined = undefined;
   #closesWithNextBytes = false;
   #clusterName = "";
   #failureReason: string | undefined = undefined;
@@ -85,16 +94,40 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
 
   onNewConnection(): void {
     const { config, worker } = this.#shared;
-    const { reactor, socket } = this.#connection;
+    this.#start();
+    this.#clusterName = chooseCluster(config.clusters, worker.random);
+    if (this.#connection.isSecured) this.#begin();
+  }
+
+  /** Its upstream is connected, and the first bytes may be here. */
+  onMovedHere({ upstream: descriptor, cluster: name, host, ...before }: ProxiedConnection): void {
+    const { worker } = this.#shared;
+    const cluster = worker.clusters.get(name);
+    const address = formatAddress(host);
+    const found = cluster?.hosts.find(({ config }) => formatAddress(config.address) === address);
+    this.#start();
+    this.#clusterName = name;
+    this.#bytesReceived = before.bytesReceived;
+    this.#bytesSent = before.bytesSent;
+    if (!cluster || !found) {
+      worker.reactor.discard(descriptor);
+      return this.#fail(cluster ? "UH" : "NC");
+    }
+    cluster.breakers.acquire("connections");
+    const upstream = new TcpUpstream(found, { ...worker, connected: descriptor }, this);
+    this.#state = { kind: "connecting", upstream, attempts: 1 };
+    upstream.begin();
+  }
+
+  #start(): void {
+    const { maxDownstreamConnectionDurationMs: longestMs } = this.#shared.config;
+    const { reactor, socket, startMs } = this.#connection;
     this.#count(cxTotal);
     if (this.#shared.logger) lookAtAddresses(socket);
     // A handshake reads of its own accord.
     socket.setReading(false);
-    if (config.maxDownstreamConnectionDurationMs > 0) {
-      reactor.timers.arm(this.#durationTimer, config.maxDownstreamConnectionDurationMs);
-    }
-    this.#clusterName = chooseCluster(config.clusters, worker.random);
-    if (this.#connection.isSecured) this.#begin();
+    if (longestMs === 0) return;
+    reactor.timers.arm(this.#durationTimer, Math.max(0, startMs + longestMs - reactor.nowMs));
   }
 
   /** Envoy connects before: whoever cannot shake hands costs no upstream connection here. */
@@ -129,6 +162,39 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     else this.#closesWithNextBytes = this.#shared.config.checkDrainClose;
   }
 
+  moveAway(give: (moved: MovedConnection) => void): void {
+    if (this.#state.kind !== "connected" || this.#closesWithNextBytes) return;
+    const { socket, reactor } = this.#connection;
+    // In the middle of a round more may be read yet, and the relay may be busy with this very call.
+    const onEmpty = (): void => reactor.atRoundEnd(() => this.#moveNow(give));
+    this.#holdTimer ??= new TimerSlot({
+      onTimer: () => socket.leaveRelay({ holds: false, onEmpty }),
+    });
+    reactor.timers.arm(this.#holdTimer, holdMsMax);
+    socket.leaveRelay({ holds: true, onEmpty });
+  }
+
+  #moveNow(give: (moved: MovedConnection) => void): void {
+    if (this.#state.kind !== "connected") return;
+    const { upstream, attempts } = this.#state;
+    const { socket, reactor, startMs } = this.#connection;
+    const pair = socket.detachWith(upstream.socket);
+    // Half of it has ended: it stays to its end.
+    if (!pair) return socket.leaveRelay(undefined);
+    this.#state = { kind: "moved", upstream, attempts };
+    give({
+      descriptor: pair[0],
+      proxied: {
+        upstream: pair[1],
+        cluster: this.#clusterName,
+        host: upstream.host.config.address,
+        ageMs: reactor.nowMs - startMs,
+        bytesReceived: this.#bytesReceived,
+        bytesSent: this.#bytesSent,
+      },
+    });
+  }
+
   onSpliced(bytesRead: number, bytesWritten: number): void {
     const { slab } = this.#shared.worker;
     this.#bytesReceived += bytesRead;
@@ -143,6 +209,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     const { timers } = this.#connection.reactor;
     timers.cancel(this.#idleTimer);
     timers.cancel(this.#durationTimer);
+    if (this.#holdTimer) timers.cancel(this.#holdTimer);
+    if (this.#state.kind === "moved") return;
     const isCut = this.#state.kind !== "ending" && reason === "local";
     // Not by this filter: at the drain's deadline, or because the listener goes.
     if (isCut && this.#connection.isToldToDrain) this.#count(drainClose);

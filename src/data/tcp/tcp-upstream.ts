@@ -63,7 +63,8 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#handler = handler;
     this.#startMs = worker.reactor.nowMs;
     this.#transport = new UpstreamTransport(host, worker, "tcp", this);
-    worker.reactor.timers.arm(this.#connectTimer, config.connectTimeoutMs);
+    if (worker.connected === undefined)
+      worker.reactor.timers.arm(this.#connectTimer, config.connectTimeoutMs);
     host.activeRequests++;
     activity.connectionOpened();
     activity.pendingStarted();
@@ -101,11 +102,16 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
 
   onConnected(): void {
     if (!this.#transport.onConnected()) return;
-    const { stats, activity } = this.host.cluster;
+    this.#reactor.timers.cancel(this.#connectTimer);
+    this.#slab.record(this.host.cluster.stats, connectMs, this.#reactor.nowMs - this.#startMs);
+    this.begin();
+  }
+
+  /** It is connected; called by whoever gave it a connection that was. */
+  begin(): void {
+    const { activity } = this.host.cluster;
     this.#state = "connected";
     this.host.tcpConnections.add(this);
-    this.#reactor.timers.cancel(this.#connectTimer);
-    this.#slab.record(stats, connectMs, this.#reactor.nowMs - this.#startMs);
     activity.pendingEnded();
     activity.requestStarted();
     this.#count(rqTotal);

@@ -64,6 +64,11 @@ export class CircuitBreakers {
     return false;
   }
 
+  /** Takes one whatever the limit: what is counted is there already. */
+  acquire(resource: Resource): void {
+    Atomics.add(this.#counts, this.#base + clusterLimitOffsets[resource], 1);
+  }
+
   release(resource: Resource): void {
     Atomics.sub(this.#counts, this.#base + clusterLimitOffsets[resource], 1);
   }

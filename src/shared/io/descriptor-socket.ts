@@ -22,7 +22,7 @@ import {
   socket,
   watchReadable,
 } from "./syscalls.ts";
-import { MessageArea, nameBytes } from "./message-area.ts";
+import { MessageArea, type MessageSender, isAbstract, nameBytes } from "./message-area.ts";
 import { SystemArea } from "./system-area.ts";
 
 /** Longest datagram that is sent or taken. */
@@ -38,7 +38,7 @@ export interface Datagram {
   /** The receiver's to close. */
   readonly descriptors: readonly number[];
   /** Undefined where the kernel did not say. */
-  readonly uid: number | undefined;
+  readonly sender: MessageSender | undefined;
   /** Longer than `datagramBytesMax`, or with more descriptors than were asked for. */
   readonly isCut: boolean;
 }
@@ -83,11 +83,16 @@ export class DescriptorSocket implements Disposable {
   /** 0, or the errno: EAGAIN while the other's queue is full, ECONNREFUSED or ENOENT where nobody is. */
   send(to: string, bytes: Uint8Array, descriptor?: number): number {
     assert(bytes.length <= datagramBytesMax, "a datagram is too long");
-    if (!this.#area.setName(to, isAbstract(to))) return errnoOf.EINVAL;
+    if (!this.#area.setName(to)) return errnoOf.EINVAL;
     const descriptors = descriptor === undefined ? [] : [descriptor];
     const message = this.#area.outgoing(bytes, descriptors, true);
     const sent = sendmsg(this.#fd, message, linux.MSG_NOSIGNAL);
     return sent < 0 ? errno() : 0;
+  }
+
+  /** Whether a socket is bound to `path`; nothing is sent. */
+  isThere(path: string): boolean {
+    return this.#area.setName(path) && this.#isAnswered();
   }
 
   [Symbol.dispose](): void {
@@ -100,7 +105,7 @@ export class DescriptorSocket implements Disposable {
   #bind(mode: number): number {
     new SystemArea().setOption(this.#fd, linux.SOL_SOCKET, linux.SO_PASSCRED, 1);
     const isFile = !isAbstract(this.#path);
-    if (!this.#area.setName(this.#path, !isFile)) return errnoOf.EINVAL;
+    if (!this.#area.setName(this.#path)) return errnoOf.EINVAL;
     const address = this.#area.nameAddress;
     if (bind(this.#fd, address, nameBytes) !== 0) {
       const error = errno();
@@ -114,10 +119,9 @@ export class DescriptorSocket implements Disposable {
   /** A socket file outlives its socket: then nobody can be called there. */
   #isAnswered(): boolean {
     const probe = socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_OURS, 0);
-    const isRefused =
-      connect(probe, this.#area.nameAddress, nameBytes) !== 0 && errno() === errnoOf.ECONNREFUSED;
+    const error = connect(probe, this.#area.nameAddress, nameBytes) === 0 ? 0 : errno();
     close(probe);
-    return !isRefused;
+    return error !== errnoOf.ECONNREFUSED && error !== errnoOf.ENOENT;
   }
 
   #receive(): Datagram | undefined {
@@ -125,10 +129,6 @@ export class DescriptorSocket implements Disposable {
     if (length < 0) return undefined;
     return { bytes: this.#area.data(length), ...this.#area.control(), isCut: this.#area.isCut };
   }
-}
-
-function isAbstract(path: string): boolean {
-  return path.startsWith("@");
 }
 
 /** Of descriptors that nobody wants. */

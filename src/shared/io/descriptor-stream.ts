@@ -22,10 +22,11 @@ import {
   listen,
   recvmsg,
   sendmsg,
+  shutdown,
   socket,
   watchReadable,
 } from "./syscalls.ts";
-import { MessageArea, nameBytes } from "./message-area.ts";
+import { MessageArea, isAbstract, nameBytes } from "./message-area.ts";
 
 /** The kernel takes 253 at once (SCM_MAX_FD). */
 export const descriptorsPerSendMax = 200;
@@ -82,6 +83,11 @@ export class DescriptorStream implements Disposable {
     return { pid: view.getInt32(0, true), uid: view.getUint32(4, true) };
   }
 
+  /** By this side, or because the other's end was read. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** How many bytes were taken; below 0 the errno, negated: EAGAIN while the other does not read. */
   send(bytes: Uint8Array, descriptors: readonly number[] = []): number {
     assert(descriptors.length <= descriptorsPerSendMax, "too many descriptors at once");
@@ -101,6 +107,11 @@ export class DescriptorStream implements Disposable {
         handle(piece);
       }
     });
+  }
+
+  /** The other can say nothing more; what it has said by now still comes, and then the end. */
+  stopReceiving(): void {
+    if (!this.#isClosed) shutdown(this.#fd, linux.SHUT_RD);
   }
 
   [Symbol.dispose](): void {
@@ -124,7 +135,7 @@ export class DescriptorStream implements Disposable {
   }
 }
 
-/** Where others dial. Its file goes with it, unless another process has put its own there. */
+/** Where others dial. Its file, if it has one, goes with it, unless another process has put its own there. */
 export class DescriptorServer implements Disposable {
   readonly #fd: number;
   readonly #path: string;
@@ -141,17 +152,18 @@ export class DescriptorServer implements Disposable {
   }
 
   /**
-   * A file that nobody answers at is replaced; `takes`: one that somebody does, too. A number is the errno: EADDRINUSE
+   * `path` begins with `@` where it is abstract, and is of no file: `mode` is that of a file. A file that nobody answers at is replaced; `takes`: one that somebody does, too. A number is the errno: EADDRINUSE
    * where somebody answers.
    */
   static listen(path: string, mode: number, takes = false): DescriptorServer | number {
     const area = new MessageArea(sizes);
-    if (takes || isDead(path, area)) rmSync(path, { force: true });
+    const isFile = !isAbstract(path);
+    if (isFile && (takes || isDead(path, area))) rmSync(path, { force: true });
     if (!area.setName(path)) return errnoOf.EINVAL;
     const fd = socket(linux.AF_UNIX, linux.SOCK_STREAM | linux.SOCK_OURS, 0);
     if (fd < 0) return errno();
     if (bind(fd, area.nameAddress, nameBytes) === 0) {
-      if (chmod(path, mode) === 0 && listen(fd, backlog) === 0)
+      if ((!isFile || chmod(path, mode) === 0) && listen(fd, backlog) === 0)
         return new DescriptorServer(fd, path, area);
     }
     const error = errno();
@@ -179,7 +191,8 @@ export class DescriptorServer implements Disposable {
     this.#isClosed = true;
     this.#watch?.close();
     this.#watch = undefined;
-    if (inodeOf(this.#path) === this.#inode) rmSync(this.#path, { force: true });
+    if (this.#inode !== 0n && inodeOf(this.#path) === this.#inode)
+      rmSync(this.#path, { force: true });
     close(this.#fd);
   }
 }
@@ -199,5 +212,6 @@ function isDead(path: string, area: MessageArea): boolean {
 }
 
 function inodeOf(path: string): bigint {
+  if (isAbstract(path)) return 0n;
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
 }

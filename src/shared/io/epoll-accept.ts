@@ -4,7 +4,7 @@
  * all of them all the same; who comes late finds the queue empty, which is harmless.)
  */
 import type { AcceptHandler, ListenRegistration } from "./reactor.ts";
-import { accept4, close, errno, errnoName, errnoOf, linux } from "./syscalls.ts";
+import { accept4, close, errno, errnoName, errnoOf, linux, shutdown } from "./syscalls.ts";
 import { TimerSlot } from "./timer-wheel.ts";
 
 /** As Envoy's listeners: long enough for descriptors to come free, short enough not to be felt. */
@@ -55,6 +55,8 @@ export class EpollListen implements ListenRegistration {
   drainAndClose(): number {
     const accepted: number[] = [];
     this.#acceptInto(accepted, drainMax);
+    // An older generation of the process may have the socket, too: it would go on listening, and nobody accept.
+    shutdown(this.fd, linux.SHUT_RD);
     close(this.fd);
     const served = accepted.filter((fd) => !this.#loop.refuseIfExhausted(fd));
     for (const fd of served) this.#handler.onAccepted(fd);

@@ -11,6 +11,7 @@ import type {
   OpenListenSocketResult,
   OwnedListenSocket,
   RawSocketOption,
+  SocketHolder,
 } from "./listen-sockets.ts";
 import { encodeAddress, familyOf, localAddressOf } from "./socket-address.ts";
 import { bind, chmod, close, errno, linux, listen, socket, strerror } from "./syscalls.ts";
@@ -20,6 +21,10 @@ export function createEpollListenSockets(): ListenSockets {
   const area = new SystemArea();
   return {
     openListenSocket: (address, options) => Promise.resolve(open(area, address, options)),
+    hasOtherOptions: (fd, address, options) =>
+      valuesOf(address, options).some(
+        ([level, name, value]) => (area.getOption(fd, level, name) ?? value) !== value,
+      ),
     adoptListenSocket: (fd, address, options) => new EpollListenSocket(area, fd, address, options),
   };
 }
@@ -48,7 +53,7 @@ class EpollListenSocket implements OwnedListenSocket {
   readonly #area: SystemArea;
   readonly #options: ListenSocketOptions;
   #state: "bound" | "listening" | "closed" = "bound";
-  #isShared: () => boolean = () => false;
+  #holders: readonly SocketHolder[] = [];
 
   constructor(area: SystemArea, fd: number, address: SocketAddress, options: ListenSocketOptions) {
     this.#area = area;
@@ -75,14 +80,25 @@ class EpollListenSocket implements OwnedListenSocket {
    * A worker that closed before it stopped watching would go on being woken for it (epoll(7), Q6).
    */
   disown(): boolean {
-    if (this.#isShared()) return false;
+    if (this.#holders.some(({ isThere }) => isThere)) return false;
     if (this.ref.localAddress.kind === "ip") this.#area.refuseHandshakes(this.ref.handle);
     this.#state = "closed";
     return true;
   }
 
-  shareWhile(isShared: () => boolean): void {
-    this.#isShared = isShared;
+  shareWith(holder: SocketHolder): void {
+    if (this.#holders.includes(holder)) return;
+    this.#holders = [...this.#holders.filter(({ isThere }) => isThere), holder];
+  }
+
+  isHeldBy(holder: SocketHolder): boolean {
+    return this.#holders.includes(holder);
+  }
+
+  listenAgain(): void {
+    if (this.#state !== "listening") return;
+    this.#area.acceptHandshakes(this.ref.handle);
+    listen(this.ref.handle, this.#options.backlog);
   }
 
   close(): void {
@@ -125,6 +141,34 @@ function applyBuiltIn(
   return failed || !setKeepAlive(area, fd, options.keepAlive)
     ? optionsFailed("prebind")
     : undefined;
+}
+
+/** What a socket that was made with the options says of itself: those that it can be asked for. */
+function valuesOf(
+  address: SocketAddress,
+  options: ListenSocketOptions,
+): readonly (readonly [level: number, name: number, value: number])[] {
+  const raw = options.socketOptions.flatMap(({ level, name, value, state }) =>
+    "int" in value && state !== "listening" && !isRounded(level, name)
+      ? [[level, name, value.int] as const]
+      : [],
+  );
+  if (address.kind === "pipe") return raw;
+  const isIpv6 = address.ip.includes(":");
+  const [level, freebind, transparent] = isIpv6
+    ? [linux.IPPROTO_IPV6, linux.IPV6_FREEBIND, linux.IPV6_TRANSPARENT]
+    : [linux.IPPROTO_IP, linux.IP_FREEBIND, linux.IP_TRANSPARENT];
+  return [
+    [level, freebind, Number(options.freebind)],
+    [level, transparent, Number(options.transparent)],
+    [linux.SOL_SOCKET, linux.SO_KEEPALIVE, Number(options.keepAlive !== undefined)],
+    ...raw,
+  ];
+}
+
+/** The kernel keeps another number than it was told (socket(7)). */
+function isRounded(level: number, name: number): boolean {
+  return level === linux.SOL_SOCKET && (name === linux.SO_SNDBUF || name === linux.SO_RCVBUF);
 }
 
 /** On a listening socket, for what is accepted there (tcp(7)). */

@@ -10,6 +10,7 @@ import { arenaLayout } from "./arena.ts";
 import { BlockQueue } from "./block-queue.ts";
 import type { BlockPool } from "./block-pool.ts";
 import type { CloseReason, Socket, SocketHandler, TlsStart } from "./reactor.ts";
+import type { LeavingRelay } from "./relay-exit.ts";
 import { localAddressOf, remoteAddressOf, unmapped } from "./socket-address.ts";
 import { errno, errnoName, errnoOf, linux, recv, send, shutdown } from "./syscalls.ts";
 import type { SystemArea } from "./system-area.ts";
@@ -43,6 +44,10 @@ export interface SocketLoop {
 export interface SocketRelay {
   /** Bytes on their way to this socket that only the relay holds. */
   readonly bytesUnderway: number;
+  /** Neither to this socket nor from it is anything under way. */
+  readonly isEmpty: boolean;
+  /** See `Socket.leaveRelay`. */
+  leave(leaving: LeavingRelay | undefined): void;
   onReadable(): void;
   onWritable(): void;
   /** The socket was closed, or its loop ends. */
@@ -205,12 +210,34 @@ export class EpollSocket implements Socket {
   }
 
   detach(): number | undefined {
-    const isPlain = this.#state === "open" && this.#tls === null && this.#relay === null;
-    const isWhole = this.#writeState === "open" && !this.isReadEnded && this.#failure === 0;
-    if (!isPlain || !isWhole || this.queuedBytes > 0) return undefined;
+    if (this.#relay !== null || !this.#isWhole) return undefined;
+    this.#detach();
+    return this.fd;
+  }
+
+  detachWith(peer: Socket): readonly [number, number] | undefined {
+    if (!(peer instanceof EpollSocket) || this.#relay?.isEmpty !== true) return undefined;
+    if (!this.#isWhole || !peer.#isWhole) return undefined;
+    this.#detach();
+    peer.#detach();
+    return [this.fd, peer.fd];
+  }
+
+  leaveRelay(leaving: LeavingRelay | undefined): void {
+    this.#relay?.leave(leaving);
+  }
+
+  /** The descriptor is all there is of it. */
+  get #isWhole(): boolean {
+    const isPlain = this.#state === "open" && this.#tls === null && this.queuedBytes === 0;
+    return isPlain && this.#writeState === "open" && !this.isReadEnded && this.#failure === 0;
+  }
+
+  #detach(): void {
+    // It has ended without an end: its peer is told of none.
+    this.#relay = null;
     this.isDetached = true;
     this.#finish("local", "");
-    return this.fd;
   }
 
   hasUnreadBytes(): boolean {

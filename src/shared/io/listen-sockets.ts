@@ -37,6 +37,19 @@ export interface RawSocketOption {
   readonly state: "prebind" | "bound" | "listening";
 }
 
+/** Another process that has been given sockets. */
+export interface SocketHolder {
+  readonly isThere: boolean;
+}
+
+export function holderWhile(isThere: () => boolean): SocketHolder {
+  return {
+    get isThere() {
+      return isThere();
+    },
+  };
+}
+
 export interface OwnedListenSocket {
   /** The address is the one really bound: port 0 has become a port. */
   readonly ref: ListenSocketRef;
@@ -48,10 +61,14 @@ export interface OwnedListenSocket {
    */
   disown(): boolean;
   /**
-   * Another process has the same socket for as long as `isShared` says so: nothing may be done to it then that
-   * the other would feel, and this side only closes its descriptor.
+   * Another process has the same socket: for as long as it is there, nothing may be done to it that the other would
+   * feel, and this side only closes its descriptor.
    */
-  shareWhile(isShared: () => boolean): void;
+  shareWith(holder: SocketHolder): void;
+  /** It was given to that one, whether it is there or not. */
+  isHeldBy(holder: SocketHolder): boolean;
+  /** Another process, which is gone, may have ended the listening of the socket that both had. */
+  listenAgain(): void;
   /** Workers must have stopped first. What still waits in the queue is reset (`drainQueue` before). */
   close(): void;
 }
@@ -69,6 +86,12 @@ export interface ListenSockets {
     address: SocketAddress,
     options: ListenSocketOptions,
   ): Promise<OpenListenSocketResult>;
+  /** Whether a socket that another process has passed was made with other options; it keeps them. */
+  readonly hasOtherOptions?: (
+    fd: number,
+    address: SocketAddress,
+    options: ListenSocketOptions,
+  ) => boolean;
   /** Takes a listening socket that another process has passed; undefined where descriptors cannot be. */
   readonly adoptListenSocket?: (
     fd: number,

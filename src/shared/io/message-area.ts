@@ -21,11 +21,22 @@ export interface AreaSizes {
   readonly descriptors: number;
 }
 
+/** A process, and the user that it runs as. */
+export interface MessageSender {
+  readonly pid: number;
+  readonly uid: number;
+}
+
 /** What came beside the bytes. */
 export interface ControlRead {
   readonly descriptors: readonly number[];
   /** Undefined where the kernel did not say. */
-  readonly uid: number | undefined;
+  readonly sender: MessageSender | undefined;
+}
+
+/** Of a name that begins with `@`: it is of no file, and gone with its socket. */
+export function isAbstract(path: string): boolean {
+  return path.startsWith("@");
 }
 
 export class MessageArea {
@@ -67,14 +78,14 @@ export class MessageArea {
     return this.#name;
   }
 
-  /** False where it is too long. `isAbstract`: its first byte stands for a zero (unix(7)). */
-  setName(path: string, isAbstract = false): boolean {
+  /** False where it is too long. Of an abstract one the first byte stands for a zero (unix(7)). */
+  setName(path: string): boolean {
     const bytes = Buffer.from(path, "utf8");
     if (bytes.length >= pathBytes) return false;
     this.#memory.fill(0, this.#name, this.#name + nameBytes);
     this.view.setUint16(this.#name, linux.AF_UNIX, true);
     this.#memory.set(bytes, this.#name + 2);
-    if (isAbstract) this.view.setUint8(this.#name + 2, 0);
+    if (isAbstract(path)) this.view.setUint8(this.#name + 2, 0);
     return true;
   }
 
@@ -115,20 +126,21 @@ export class MessageArea {
     const given = Number(view.getBigUint64(this.#message + 40, true));
     const length = Math.min(given, this.#controlMax);
     const descriptors: number[] = [];
-    let uid: number | undefined;
+    let sender: MessageSender | undefined;
     for (let at = 0; at + controlHeaderBytes <= length;) {
       const start = this.#control + at;
       const size = Math.min(Number(view.getBigUint64(start, true)), length - at);
       if (size < controlHeaderBytes) break;
       const kind = view.getInt32(start + 12, true);
       const body = start + controlHeaderBytes;
-      if (kind === linux.SCM_CREDENTIALS) uid = view.getUint32(body + 4, true);
+      if (kind === linux.SCM_CREDENTIALS)
+        sender = { pid: view.getInt32(body, true), uid: view.getUint32(body + 4, true) };
       if (kind === linux.SCM_RIGHTS)
         for (let i = 0; i < (size - controlHeaderBytes) >> 2; i++)
           descriptors.push(view.getInt32(body + i * 4, true));
       at += aligned(size);
     }
-    return { descriptors, uid };
+    return { descriptors, sender };
   }
 
   #describe(data: number, control: number, isNamed: boolean): number {

@@ -50,7 +50,9 @@ export class NodeListenSockets implements ListenSockets {
       },
       disown: () => false,
       // Descriptors are not passed on this reactor.
-      shareWhile: () => {},
+      shareWith: () => {},
+      isHeldBy: () => false,
+      listenAgain: () => {},
       close: () => {
         this.#entries.delete(handle);
         entry.close();

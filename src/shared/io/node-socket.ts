@@ -180,6 +180,12 @@ export class NodeSocket implements Socket {
     return undefined;
   }
 
+  detachWith(): undefined {
+    return undefined;
+  }
+
+  leaveRelay(): void {}
+
   hasUnreadBytes(): boolean {
     return this.#state !== "closed" && (this.#rest !== null || this.#raw.readableLength > 0);
   }

@@ -11,6 +11,7 @@ import type { SocketAddress } from "../common/address.ts";
 import type { ClientTlsConfig, ServerTlsConfig } from "../config/tls-config.ts";
 import type { Arena } from "./arena.ts";
 import type { OutputBuffers } from "./output-buffers.ts";
+import type { LeavingRelay } from "./relay-exit.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { PeerJudge, TlsContext, TlsFailure, TlsSession } from "./tls/tls.ts";
 
@@ -196,6 +197,13 @@ export interface Socket {
    * that is not all there is of it (TLS, queued output, a relay, an end), or it has no descriptor: nothing changes then.
    */
   detach(): Descriptor | undefined;
+  /** As `detach`, of both ends of a relay while nothing is under way in it: both, this one's first, or neither. */
+  detachWith(peer: Socket): readonly [Descriptor, Descriptor] | undefined;
+  /**
+   * Of a relay: tells once when it can be left by `detachWith`, at once where that is so now. Again: as told last;
+   * undefined: it goes on. Where it can never be left it never tells.
+   */
+  leaveRelay(leaving: LeavingRelay | undefined): void;
   /** True when the kernel holds received bytes that were not delivered yet. */
   hasUnreadBytes(): boolean;
   /**

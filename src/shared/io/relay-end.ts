@@ -1,5 +1,6 @@
 /** What both relays have in common: two directions, and each socket at the end of one and the start of the other. */
 import type { EpollSocket, SocketLoop, SocketRelay } from "./epoll-socket.ts";
+import { type LeavingRelay, RelayExit } from "./relay-exit.ts";
 
 /** Bytes from one socket to the other, by whatever means. */
 export interface RelayDirection {
@@ -17,12 +18,15 @@ export interface RelayDirection {
 export function joinSockets(
   first: EpollSocket,
   second: EpollSocket,
-  directionOf: (source: EpollSocket, sink: EpollSocket) => RelayDirection,
+  directionOf: (source: EpollSocket, sink: EpollSocket, exit: RelayExit) => RelayDirection,
 ): void {
-  const forth = directionOf(first, second);
-  const back = directionOf(second, first);
-  first.startRelay(new RelayEnd(forth, back));
-  second.startRelay(new RelayEnd(back, forth));
+  const exit = new RelayExit();
+  const forth = directionOf(first, second, exit);
+  const back = directionOf(second, first, exit);
+  exit.add(forth);
+  exit.add(back);
+  first.startRelay(new RelayEnd(forth, back, exit));
+  second.startRelay(new RelayEnd(back, forth, exit));
   forth.pump();
   back.pump();
 }
@@ -49,10 +53,23 @@ export function reportMoved(
 class RelayEnd implements SocketRelay {
   readonly #outgoing: RelayDirection;
   readonly #incoming: RelayDirection;
+  readonly #exit: RelayExit;
 
-  constructor(outgoing: RelayDirection, incoming: RelayDirection) {
+  constructor(outgoing: RelayDirection, incoming: RelayDirection, exit: RelayExit) {
     this.#outgoing = outgoing;
     this.#incoming = incoming;
+    this.#exit = exit;
+  }
+
+  get isEmpty(): boolean {
+    return this.#exit.isEmpty;
+  }
+
+  leave(leaving: LeavingRelay | undefined): void {
+    this.#exit.set(leaving);
+    // What was held goes on.
+    this.#outgoing.pump();
+    this.#incoming.pump();
   }
 
   get bytesUnderway(): number {

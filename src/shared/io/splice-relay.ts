@@ -9,6 +9,7 @@
 import type { EpollSocket, SocketLoop } from "./epoll-socket.ts";
 import { pipeBytes, type Pipe, type PipePool } from "./pipe-pool.ts";
 import { joinSockets, type RelayDirection, reportMoved } from "./relay-end.ts";
+import type { RelayExit } from "./relay-exit.ts";
 import { errno, errnoOf, linux, splice } from "./syscalls.ts";
 
 /** Pipe fills in one go before other sockets get their turn. */
@@ -20,12 +21,23 @@ export function relayBySplice(
   first: EpollSocket,
   second: EpollSocket,
 ): void {
-  joinSockets(first, second, (source, sink) => new Direction(loop, pipes, source, sink));
+  joinSockets(
+    first,
+    second,
+    (source, sink, exit) => new Direction({ loop, pipes, exit }, source, sink),
+  );
+}
+
+interface DirectionParts {
+  readonly loop: SocketLoop;
+  readonly pipes: PipePool;
+  readonly exit: RelayExit;
 }
 
 class Direction implements RelayDirection {
   readonly #loop: SocketLoop;
   readonly #pipes: PipePool;
+  readonly #exit: RelayExit;
   readonly #source: EpollSocket;
   readonly #sink: EpollSocket;
   #pipe: Pipe | null = null;
@@ -35,9 +47,10 @@ class Direction implements RelayDirection {
   #isAbandoned = false;
   bytesUnderway = 0;
 
-  constructor(loop: SocketLoop, pipes: PipePool, source: EpollSocket, sink: EpollSocket) {
+  constructor({ loop, pipes, exit }: DirectionParts, source: EpollSocket, sink: EpollSocket) {
     this.#loop = loop;
     this.#pipes = pipes;
+    this.#exit = exit;
     this.#source = source;
     this.#sink = sink;
   }
@@ -58,7 +71,7 @@ class Direction implements RelayDirection {
         this.#loop.readyLater(this.#source);
         break;
       }
-      if (this.bytesUnderway === 0) read += this.#fill();
+      if (this.bytesUnderway === 0 && this.#exit.mayRead()) read += this.#fill();
       if (this.bytesUnderway === 0) break;
       written += this.#drain();
       if (this.bytesUnderway > 0) break;

@@ -127,6 +127,15 @@ export class SystemArea {
     return setsockopt(fd, level, name, this.#base + layout.option, 4);
   }
 
+  /** Of four bytes; undefined where it cannot be had. */
+  getOption(fd: number, level: number, name: number): number | undefined {
+    this.#words[layout.option >> 2] = 0;
+    this.#words[layout.addressLength >> 2] = 4;
+    const address = this.#base + layout.option;
+    const failed = getsockopt(fd, level, name, address, this.addressLengthAddress);
+    return failed === 0 ? this.#words[layout.option >> 2] : undefined;
+  }
+
   /** Sets an option of up to 64 bytes; 0, or -1. */
   setOptionBytes(fd: number, level: number, name: number, value: Uint8Array): number {
     if (value.length > optionBytesMax) return -1;
@@ -150,18 +159,14 @@ export class SystemArea {
     return setsockopt(fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, address, filterProgramBytes);
   }
 
+  /** Takes the filter of `refuseHandshakes` away, if there is one. */
+  acceptHandshakes(fd: number): void {
+    this.setOption(fd, linux.SOL_SOCKET, linux.SO_DETACH_FILTER, 0);
+  }
+
   /** The socket's pending error as an errno number, 0 for none; reading clears it. */
   takeError(fd: number): number {
-    this.#words[layout.option >> 2] = 0;
-    this.#words[layout.addressLength >> 2] = 4;
-    const failed = getsockopt(
-      fd,
-      linux.SOL_SOCKET,
-      linux.SO_ERROR,
-      this.#base + layout.option,
-      this.addressLengthAddress,
-    );
-    return failed === 0 ? (this.#words[layout.option >> 2] ?? 0) : errno();
+    return this.getOption(fd, linux.SOL_SOCKET, linux.SO_ERROR) ?? errno();
   }
 
   /** Closes with RST: close(2) with a linger time of zero throws the queues away. */

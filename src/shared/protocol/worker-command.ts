@@ -15,6 +15,7 @@ import type { DrainStart } from "../drain/drain.ts";
 import type { ServerDrainScope } from "../drain/server-drain-scope.ts";
 import type { ListenSocketRef } from "../io/reactor.ts";
 import type { StatBlock } from "../stats/stat-group.ts";
+import type { MovedConnection } from "./moved-connection.ts";
 import type { OnDemandWant, WantOutcome } from "./on-demand.ts";
 
 /** Matches a command with its `done`; 0 asks for none. */
@@ -25,6 +26,7 @@ export type WorkerCommand =
   | UpdateFilterChains
   | ListenerConfigReply
   | StopListener
+  | ReopenListener
   | StartDrain
   | DrainConnections
   /** For all its connections. `tellsNow`: whoever was not told is; otherwise when each is told stays as it was. */
@@ -88,14 +90,20 @@ export type WorkerCommand =
   | { readonly kind: "ping"; readonly reply: ReplyId }
   /** False: who connects waits in the accept queues, but at listeners that bypass the overload manager. */
   | { readonly kind: "setAccepting"; readonly isAccepting: boolean }
+  /** Of all listeners, while the next generation of the process serves. Done when nobody is on the way to another worker. */
+  | { readonly kind: "pauseAccepting"; readonly isPaused: boolean; readonly reply: ReplyId }
   | { readonly kind: "shrinkHeap" }
-  /** Answered by `connectionsGiven`, if there are any: they are not the worker's any more. */
+  /** Answered by `connectionsGiven`, as each can leave: it is not the worker's any more then. */
   | { readonly kind: "giveConnections"; readonly tag: ListenerTag }
-  /** As if the listener had accepted them. */
+  /** As if the listener had accepted them, whatever the limits. */
   | {
       readonly kind: "adoptConnections";
       readonly tag: ListenerTag;
-      readonly descriptors: readonly number[];
+      readonly connections: readonly MovedConnection[];
+      /** Undefined: they come from another process. Otherwise they are back, and counted there (`connectionsGiven`). */
+      readonly countedAt: number | undefined;
+      /** The other process does not take them: they are not given again. */
+      readonly stays: boolean;
     }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };
@@ -209,6 +217,14 @@ export interface StopListener {
    * their queue is emptied, because a close from another thread comes late enough to reset connections.
    */
   readonly closing?: readonly number[];
+  readonly reply: ReplyId;
+}
+
+/** One that was stopped accepts again, on other sockets. */
+export interface ReopenListener {
+  readonly kind: "reopenListener";
+  readonly tag: ListenerTag;
+  readonly sockets: readonly ListenSocketRef[];
   readonly reply: ReplyId;
 }
 

@@ -4,6 +4,7 @@ import type { LogRecord } from "../common/log.ts";
 import type { DrainCounts, DrainedProtocol } from "../drain/drain.ts";
 import type { AccessLogBatch } from "./access-log-entry.ts";
 import type { OnDemandWant } from "./on-demand.ts";
+import type { MovedConnection } from "./moved-connection.ts";
 import type { ReplyId } from "./worker-command.ts";
 
 export type WorkerEvent =
@@ -29,7 +30,9 @@ export type WorkerEvent =
   | {
       readonly kind: "connectionsGiven";
       readonly tag: ListenerTag;
-      readonly descriptors: readonly number[];
+      readonly connections: readonly MovedConnection[];
+      /** Of the listener's connections: they are still counted there, so that nobody takes it for empty. */
+      readonly countedAt: number;
     }
   | { readonly kind: "log"; readonly record: LogRecord }
   /** For main to send; it gives `bytes` back to `WorkerInit.accessLogBytes`. */

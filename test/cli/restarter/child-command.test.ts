@@ -4,7 +4,6 @@ import {
   adminAddressPathOf,
   childCommand,
   completeCommand,
-  descriptorsHandedOver,
   tellsEpoch,
   validationOf,
 } from "../../../src/cli/restarter/child-command.ts";
@@ -78,12 +77,4 @@ test("the admin's address is looked for where the command writes it", () => {
   assert.equal(adminAddressPathOf(["sluice", "--admin-address-path=/run/a"]), "/run/a");
   assert.equal(adminAddressPathOf(["sluice", "-c", "x"]), undefined);
   assert.equal(adminAddressPathOf(["start.sh", "--admin-address-path", "/run/a"]), undefined);
-});
-
-test("descriptors are taken only from who meant this process, and in reasonable number", () => {
-  assert.equal(descriptorsHandedOver({ LISTEN_PID: "9", LISTEN_FDS: "2" }, 9), 2);
-  assert.equal(descriptorsHandedOver({ LISTEN_PID: "8", LISTEN_FDS: "2" }, 9), 0);
-  assert.equal(descriptorsHandedOver({ LISTEN_PID: "9" }, 9), 0);
-  for (const count of ["-1", "1.5", "x", "", "100000"])
-    assert.equal(descriptorsHandedOver({ LISTEN_PID: "9", LISTEN_FDS: count }, 9), 0, count);
 });

@@ -52,3 +52,18 @@ test("FrameReader takes any bytes without throwing", () => {
     }),
   );
 });
+
+test("of a message whose sender died half way the rest is not waited for", () => {
+  const reader = new FrameReader();
+  const [first] = frame(new Uint8Array(10_000));
+  const [next] = frame(Uint8Array.of(7));
+  assert.equal(reader.read(first ?? new Uint8Array(), 1).kind, "more");
+  assert.deepEqual(reader.read(next ?? new Uint8Array(), 2), {
+    kind: "message",
+    bytes: Buffer.of(7),
+  });
+  // The same sender, whose chunks are full but for the last.
+  assert.equal(reader.read(first ?? new Uint8Array(), 2).kind, "more");
+  assert.equal(reader.read(next ?? new Uint8Array(), 2).kind, "garbage");
+  assert.equal(reader.read(next ?? new Uint8Array(), 2).kind, "message");
+});

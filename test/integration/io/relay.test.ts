@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import net from "node:net";
-import type { Socket } from "../../../src/shared/io/reactor.ts";
+import type { Reactor, Socket } from "../../../src/shared/io/reactor.ts";
 import { forEachReactor, type TestReactor } from "../../support/reactors.ts";
 import { Recorder } from "../../support/recorder.ts";
 
@@ -156,6 +156,84 @@ forEachReactor("a receiver that stops stops the sender", {}, async (context) => 
   relay.client.end();
   await Promise.all([relay.down.closed(), relay.up.closed()]);
 });
+
+forEachReactor(
+  "a relay is left and joined again, any number of times, and not a byte is lost",
+  { needs: ["descriptorPassing"] },
+  async ({ reactor, ...context }) => {
+    const relay = await startRelay({ reactor, ...context });
+    let { downSocket, upSocket, down, up } = relay;
+    const moves = (async () => {
+      for (let count = 0; ; count++) {
+        await new Promise(setImmediate);
+        if (down.splicedIn === 9_000_001 || down.isClosed || up.isClosed) return count;
+        const pair = await leave(reactor, [downSocket, upSocket], true);
+        if (!pair) return count;
+        await Promise.all([down.closed(), up.closed()]);
+        down = new Recorder(reactor);
+        up = new Recorder(reactor);
+        downSocket = reactor.adopt(pair[0], down, options);
+        upSocket = reactor.adopt(pair[1], up, options);
+        downSocket.pipeTo(upSocket);
+      }
+    })();
+    const [sentUp, sentDown, atUpstream, atClient] = await Promise.all([
+      send(relay.client, 9_000_001),
+      send(relay.upstream, 5_000_003),
+      receive(relay.upstream),
+      receive(relay.client),
+    ]);
+    assert.deepEqual(atUpstream, { hash: sentUp, bytes: 9_000_001 });
+    assert.deepEqual(atClient, { hash: sentDown, bytes: 5_000_003 });
+    const moved = await moves;
+    assert(moved >= 2, `it has moved in the middle: ${moved}`);
+    await Promise.all([down.closed(), up.closed()]);
+  },
+);
+
+forEachReactor(
+  "whoever does not read is waited for, and the other direction goes on meanwhile",
+  { needs: ["descriptorPassing"] },
+  async ({ reactor, ...context }) => {
+    const relay = await startRelay({ reactor, ...context });
+    relay.client.pause();
+    const sending = send(relay.upstream, 32 * 1024 * 1024);
+    let still = 0;
+    for (let before = -1; still < 50; before = relay.up.splicedIn) {
+      still = before === relay.up.splicedIn && before > 0 ? still + 1 : 0;
+      await new Promise(setImmediate);
+    }
+    const left = leave(reactor, [relay.downSocket, relay.upSocket], false);
+    assert.equal(relay.downSocket.detachWith(relay.upSocket), undefined);
+    relay.client.write("x".repeat(300_000));
+    await relay.down.until((recorder) => recorder.splicedIn === 300_000);
+    relay.client.resume();
+    const pair = await left;
+    assert(pair, "it is left once the client has read");
+    await Promise.all([relay.down.closed(), relay.up.closed()]);
+    for (const fd of pair) reactor.discard(fd);
+    relay.client.destroy();
+    relay.upstream.destroy();
+    await Promise.race([sending, once(relay.upstream, "close")]);
+  },
+);
+
+/** Undefined: it has ended, or is ending. */
+function leave(
+  reactor: Reactor,
+  [down, up]: readonly [Socket, Socket],
+  holds: boolean,
+): Promise<readonly [number, number] | undefined> {
+  return new Promise((resolve) => {
+    const onEmpty = (): void =>
+      reactor.atRoundEnd(() => {
+        const pair = down.detachWith(up);
+        if (!pair) down.leaveRelay(undefined);
+        resolve(pair);
+      });
+    down.leaveRelay({ holds, onEmpty });
+  });
+}
 
 forEachReactor("a reset on one side leaves the other to its owner", {}, async (context) => {
   const relay = await startRelay(context);

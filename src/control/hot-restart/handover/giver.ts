@@ -2,8 +2,9 @@
  * The process that serves, waiting for the one that shall take over (MOSN: `reconfigure`'s old side).
  *
  *     idle ──dialed──▶ giving ──it serves──▶ given
- *       ▲                 │
- *       └── it is gone, late, or talks nonsense: nothing has happened
+ *       ▲                 │                    │
+ *       │                 └── it is gone, late, or talks nonsense: nothing has happened
+ *       └── it is gone, and this one has not ended yet: what was given is taken back
  *
  * What a newcomer would get wrong: sockets that were sent are taken from nobody. This process accepts on them until the new
  * one says that it serves, and for good if it never does.
@@ -15,6 +16,7 @@ import {
   descriptorsPerSendMax,
 } from "../../../shared/io/descriptor-stream.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
+import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { strerror } from "../../../shared/io/syscalls.ts";
 import {
   type HandoverParts,
@@ -26,8 +28,9 @@ import {
   servesByte,
   takeOverMsMax,
 } from "./directory.ts";
+import { isDeserted } from "./deserted.ts";
 import { type PassedSocket, encodeMessage, handoverVersion, socketsPerFrame } from "./messages.ts";
-import { HandoverSuccessor } from "./successor.ts";
+import { ConnectionSender } from "../moves/connection-sender.ts";
 import { sendAll } from "../patient-sender.ts";
 
 export interface OwnSocket extends PassedSocket {
@@ -37,12 +40,24 @@ export interface OwnSocket extends PassedSocket {
 
 /** What the server does for its successor. */
 export interface GiverDuties {
-  /** All that it listens on; `isShared` says from then on whether another process has them, too. */
-  sockets(isShared: () => boolean): readonly OwnSocket[];
+  /** All that it listens on, which `holder` has from then on, too. */
+  sockets(holder: SocketHolder): readonly OwnSocket[];
   /** The new process is about to have its own. */
   closeAdmin(): Promise<void>;
-  /** The new process serves: stop accepting, finish what is under way, end. */
-  drainAndEnd(successor: HandoverSuccessor): void;
+  /** The new process serves: pause accepting, finish what is under way, end. */
+  drainAndEnd(successor: ConnectionSender, pid: number): void;
+  /** The new process does not come to that: nothing has changed. */
+  servesOn(): void;
+  /** A third process serves: nothing is taken back any more. */
+  letGo(): void;
+  /** Nobody serves any more: accept again, with the admin. */
+  takeBack(): void;
+}
+
+interface Successor {
+  readonly stream: DescriptorStream;
+  readonly successor: ConnectionSender;
+  readonly pid: number;
 }
 
 /** What belongs to one try. */
@@ -60,7 +75,7 @@ type GiverState =
 export class HandoverGiver implements Disposable {
   readonly #parts: HandoverParts;
   readonly #duties: GiverDuties;
-  readonly #server: DescriptorServer;
+  #server: DescriptorServer;
   #state: GiverState = { kind: "idle" };
 
   private constructor(parts: HandoverParts, duties: GiverDuties, server: DescriptorServer) {
@@ -75,15 +90,20 @@ export class HandoverGiver implements Disposable {
     const server = DescriptorServer.listen(path, handoverSocketMode, takes);
     if (typeof server === "number") return `cannot bind '${path}': ${strerror(server)}`;
     const giver = new HandoverGiver(parts, duties, server);
-    server.onStream((stream) => {
-      void giver.#answer(stream).catch((error: unknown) => giver.#giveUp(String(error)));
-    });
+    giver.#listen(server);
     return giver;
   }
 
   [Symbol.dispose](): void {
     if (this.#state.kind !== "idle") this.#become({ kind: "idle" });
     this.#server[Symbol.dispose]();
+  }
+
+  #listen(server: DescriptorServer): void {
+    this.#server = server;
+    server.onStream((stream) => {
+      void this.#answer(stream).catch((error: unknown) => this.#giveUp(String(error)));
+    });
   }
 
   /** The one door: what belongs to a try that was given up ends with it. */
@@ -128,21 +148,25 @@ export class HandoverGiver implements Disposable {
     // Another one than has dialed may have put its socket there.
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
-    const successor = new HandoverSuccessor(stream, clock);
+    const successor = new ConnectionSender(stream, clock, () => this.#duties.letGo());
+    let finished = Promise.resolve();
     stream.onPiece((piece) => {
-      if (this.#state.kind === "given") return successor.read(piece);
+      if (this.#state.kind === "given") {
+        successor.read(piece);
+        if (piece.kind === "end") void finished.then(() => this.#return(peer.pid));
+        return;
+      }
       if (this.#state !== giving) return;
       if (piece.kind === "end") return this.#giveUp("it has ended before it served");
       closeDescriptors(piece.descriptors);
       if (piece.bytes[0] !== servesByte) return this.#giveUp("what it said is no acknowledgement");
       successor.read({ ...piece, bytes: piece.bytes.subarray(1), descriptors: [] });
-      void this.#finish(giving, stream, successor).catch((error: unknown) =>
-        this.#parts.log.error(`hand-over: ${String(error)}`),
+      finished = this.#finish(giving, { stream, successor, pid: peer.pid }).catch(
+        (error: unknown) => this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
-    const sockets = this.#duties.sockets(
-      () => this.#state === giving || this.#state.kind === "given",
-    );
+    const isThere = (): boolean => this.#state === giving || this.#state.kind === "given";
+    const sockets = this.#duties.sockets(holderWhile(isThere));
     for (const frame of framesOf(sockets)) {
       const error = await sendAll(stream, frame.bytes, frame.descriptors, clock);
       if (error !== 0) return strerror(error);
@@ -151,11 +175,7 @@ export class HandoverGiver implements Disposable {
   }
 
   /** From here on the new process has it all. Its name goes first: the new one puts its own there. */
-  async #finish(
-    { owned }: Giving,
-    stream: DescriptorStream,
-    successor: HandoverSuccessor,
-  ): Promise<void> {
+  async #finish({ owned }: Giving, { stream, successor, pid }: Successor): Promise<void> {
     const { log, clock } = this.#parts;
     this.#become({ kind: "given", owned });
     this.#server[Symbol.dispose]();
@@ -163,13 +183,29 @@ export class HandoverGiver implements Disposable {
     await sendAll(stream, encodeMessage({ kind: "released" }), [], clock);
     log.info("hand-over: the new process serves");
     await successor.whenMarked();
-    this.#duties.drainAndEnd(successor);
+    // An empty process would end at once, and nobody be left.
+    if (!stream.isClosed) this.#duties.drainAndEnd(successor, pid);
+  }
+
+  /** The line to process `pid`, which took over, has ended. */
+  async #return(pid: number): Promise<void> {
+    const { log, options } = this.#parts;
+    if (this.#state.kind !== "given") return;
+    if (!(await isDeserted(this.#parts, pid))) return this.#duties.letGo();
+    const path = reconfigPath(options);
+    const server = DescriptorServer.listen(path, handoverSocketMode);
+    if (typeof server === "number")
+      return log.error(`hand-over: not taken back: cannot bind '${path}': ${strerror(server)}`);
+    this.#become({ kind: "idle" });
+    this.#listen(server);
+    this.#duties.takeBack();
   }
 
   #giveUp(reason: string): void {
     if (this.#state.kind !== "giving") return;
     this.#parts.log.warning(`hand-over: given up, this process serves on: ${reason}`);
     this.#become({ kind: "idle" });
+    this.#duties.servesOn();
   }
 }
 

@@ -14,15 +14,22 @@
  * serves by then; here the acknowledgement is the serving.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
 import { type HandoverParts, prepareDir } from "./directory.ts";
 import { type GiverDuties, HandoverGiver } from "./giver.ts";
-import { HandoverTaker, type TakenService } from "./taker.ts";
+import { HandoverTaker } from "./taker.ts";
+import type { TakenService } from "../moves/connection-receiver.ts";
 import type { SocketTransfer } from "../socket-transfer.ts";
 
+/** Of reconfig.sock, where the disk is full or the directory gone. */
+const retryMs = 1_000;
+
 export class Handover implements SocketTransfer, Disposable {
+  readonly parent: SocketHolder = holderWhile(() => this.hasParent);
   readonly #parts: HandoverParts;
   readonly #taker: HandoverTaker;
   #giver: HandoverGiver | undefined;
+  #timer: Disposable | undefined;
 
   private constructor(parts: HandoverParts, taker: HandoverTaker) {
     this.#parts = parts;
@@ -39,6 +46,10 @@ export class Handover implements SocketTransfer, Disposable {
 
   get hasParent(): boolean {
     return this.#taker.hasParent;
+  }
+
+  whenAlone(): Promise<void> {
+    return this.#taker.whenAlone();
   }
 
   takeListenSockets(
@@ -60,14 +71,45 @@ export class Handover implements SocketTransfer, Disposable {
 
   /** From now on another process may take over. */
   awaitSuccessor(duties: GiverDuties): void {
-    const giver = HandoverGiver.open(this.#parts, duties, true);
+    const { log } = this.#parts;
+    const error = this.#listen(duties);
     this.#taker.endStart();
-    if (typeof giver === "string")
-      return this.#parts.log.error(`hand-over: nobody can take over: ${giver}`);
+    if (error === undefined) return;
+    log.error(`hand-over: nobody can take over until that is mended: ${error}`);
+    this.#retry(duties);
+  }
+
+  #listen(duties: GiverDuties): string | undefined {
+    const giver = HandoverGiver.open(this.#parts, this.#withWord(duties), true);
+    if (typeof giver === "string") return giver;
     this.#giver = giver;
+    return undefined;
+  }
+
+  #retry(duties: GiverDuties): void {
+    this.#timer = this.#parts.clock.startTimer(retryMs, () => {
+      if (this.#listen(duties) !== undefined) return this.#retry(duties);
+      this.#parts.log.info("hand-over: another process can take over now");
+    });
+  }
+
+  /** The first of them that cannot be undone tells the process before this one, too. */
+  #withWord(duties: GiverDuties): GiverDuties {
+    return {
+      sockets: (holder) => duties.sockets(holder),
+      closeAdmin: () => {
+        this.#taker.succeeded();
+        return duties.closeAdmin();
+      },
+      drainAndEnd: (successor, pid) => duties.drainAndEnd(successor, pid),
+      servesOn: () => duties.servesOn(),
+      letGo: () => duties.letGo(),
+      takeBack: () => duties.takeBack(),
+    };
   }
 
   [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
     this.#giver?.[Symbol.dispose]();
     this.#taker[Symbol.dispose]();
   }

@@ -2,6 +2,9 @@
  * What goes over listen.sock: frames of four bytes of length (big-endian) and JSON, the descriptors with the first byte of
  * the frame that names them. Read from a peer that may be anyone of the same user: all is checked, all is bounded.
  */
+import { type JsonRecord, isCount, isRecord } from "../json-checks.ts";
+import { type MoveMessage, decodeMove } from "../moves/move-messages.ts";
+
 export const handoverVersion = 1;
 /** Sockets in one frame; MOSN refuses more than 100 in all. */
 export const socketsPerFrame = 200;
@@ -9,8 +12,8 @@ export const socketsPerFrame = 200;
 export const socketsMax = 100_000;
 
 const lengthBytes = 4;
-/** Two hundred of the longest paths. */
-const frameBytesMax = 64 * 1024;
+/** Two hundred of the longest paths, or fifty connections with the longest names, all escaped. */
+const frameBytesMax = 128 * 1024;
 
 /** A listening socket that is handed over. */
 export interface PassedSocket {
@@ -21,12 +24,6 @@ export interface PassedSocket {
   readonly role: "proxy" | "admin";
 }
 
-/** A listener at an address; equal hashes mean equal listeners. */
-export interface ListenerMark {
-  readonly address: string;
-  readonly hash: string;
-}
-
 export type HandoverMessage =
   | {
       readonly kind: "sockets";
@@ -35,16 +32,11 @@ export type HandoverMessage =
       readonly total: number;
       readonly sockets: readonly PassedSocket[];
     }
-  /** Connections of which listeners the new process serves on: of those that are the same there. */
-  | {
-      readonly kind: "accepts";
-      readonly listeners: readonly ListenerMark[];
-      readonly isLast: boolean;
-    }
-  /** As many descriptors come with it. */
-  | { readonly kind: "connections"; readonly address: string; readonly count: number }
+  | MoveMessage
   /** The directory is the new process's, and what was opened by name alone is free. */
-  | { readonly kind: "released" };
+  | { readonly kind: "released" }
+  /** The new process is being taken over from in turn: the old one takes nothing back any more. */
+  | { readonly kind: "succeeded" };
 
 export function encodeMessage(message: HandoverMessage): Uint8Array {
   const json = Buffer.from(JSON.stringify(message), "utf8");
@@ -90,14 +82,12 @@ function decode(bytes: Buffer): HandoverMessage | string {
   switch (value["kind"]) {
     case "released":
       return { kind: "released" };
+    case "succeeded":
+      return { kind: "succeeded" };
     case "sockets":
       return decodeSockets(value);
-    case "accepts":
-      return decodeAccepts(value);
-    case "connections":
-      return decodeConnections(value);
     default:
-      return "a frame is of no known kind";
+      return decodeMove(value) ?? "a frame is of no known kind";
   }
 }
 
@@ -111,40 +101,10 @@ function decodeSockets({ version, total, sockets }: JsonRecord): HandoverMessage
   return { kind: "sockets", version, total, sockets: passed };
 }
 
-function decodeAccepts({ listeners, isLast }: JsonRecord): HandoverMessage | string {
-  if (!Array.isArray(listeners) || listeners.length > socketsPerFrame)
-    return "listeners: no short list";
-  const marks = listeners.filter(isListenerMark);
-  if (marks.length < listeners.length) return "listeners: one has no address or hash";
-  return { kind: "accepts", listeners: marks, isLast: isLast === true };
-}
-
-function decodeConnections({ address, count }: JsonRecord): HandoverMessage | string {
-  return typeof address === "string" && isCount(count, socketsPerFrame)
-    ? { kind: "connections", address, count }
-    : "connections: no address or no count";
-}
-
-function isListenerMark(value: unknown): value is ListenerMark {
-  return (
-    isRecord(value) && typeof value["address"] === "string" && typeof value["hash"] === "string"
-  );
-}
-
 function isPassedSocket(value: unknown): value is PassedSocket {
   if (!isRecord(value)) return false;
   const { address, worker, role } = value;
   return (
     typeof address === "string" && isCount(worker, 255) && (role === "proxy" || role === "admin")
   );
-}
-
-type JsonRecord = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown, max: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
 }

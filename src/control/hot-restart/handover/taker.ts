@@ -22,29 +22,15 @@ import {
   reconfigPath,
   servesByte,
 } from "./directory.ts";
-import {
-  type ListenerMark,
-  type PassedSocket,
-  MessageReader,
-  encodeMessage,
-  socketsMax,
-  socketsPerFrame,
-} from "./messages.ts";
-import { sendAll } from "../patient-sender.ts";
-import { addressText, readAddress } from "../socket-names.ts";
-import type { SocketTransfer } from "../socket-transfer.ts";
+import { ConnectionReceiver, type TakenService } from "../moves/connection-receiver.ts";
+import type { MoveMessage } from "../moves/move-messages.ts";
+import { type PassedSocket, MessageReader, encodeMessage, socketsMax } from "./messages.ts";
+import { addressText } from "../socket-names.ts";
 
 export type TakerResult =
   | { readonly ok: true; readonly taker: HandoverTaker }
   /** Nothing is held then. */
   | { readonly ok: false; readonly error: string };
-
-/** This process, once it serves. */
-export interface TakenService {
-  readonly marks: readonly ListenerMark[];
-  /** Connections of the old process, as if they had been accepted here; false: there is no such listener. */
-  adopt(address: SocketAddress, descriptors: readonly number[]): boolean;
-}
 
 interface Received {
   readonly sockets: PassedSocket[];
@@ -54,7 +40,7 @@ interface Received {
 /** Of what is awaited now; with the reason where it does not come. */
 type EndWait = (reason: string | undefined) => void;
 
-export class HandoverTaker implements SocketTransfer, Disposable {
+export class HandoverTaker implements Disposable {
   readonly #parts: HandoverParts;
   readonly #server: DescriptorServer;
   /** By role and address, for each of the old process's workers. */
@@ -65,10 +51,11 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   #stream: DescriptorStream | undefined;
   #caller: DescriptorStream | undefined;
   #wait: EndWait | undefined;
+  readonly #alone = Promise.withResolvers<void>();
   /** All sockets are there; what comes now are connections. */
   #isComplete = false;
   #isReleased = false;
-  #service: TakenService | undefined;
+  #receiver: ConnectionReceiver | undefined;
 
   private constructor(parts: HandoverParts, server: DescriptorServer) {
     this.#parts = parts;
@@ -95,6 +82,11 @@ export class HandoverTaker implements SocketTransfer, Disposable {
     return this.#stream !== undefined && !this.#isReleased;
   }
 
+  /** The old process has ended before it was asked to drain. */
+  whenAlone(): Promise<void> {
+    return this.#stream ? this.#alone.promise : Promise.resolve();
+  }
+
   takeListenSockets(
     address: SocketAddress,
     worker: number,
@@ -115,15 +107,21 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   async commit(service: TakenService): Promise<string | undefined> {
     const stream = this.#stream;
     if (!stream) return this.#otherServes();
-    this.#service = service;
+    const receiver = new ConnectionReceiver(stream, this.#parts.clock, service);
+    this.#receiver = receiver;
     stream.send(Uint8Array.of(servesByte));
-    void this.#mark(stream, service.marks);
+    void receiver.mark();
     const late = await this.#await("it does not answer");
     if (!this.#isReleased && late === endReason) return this.#otherServes();
     if (!this.#isReleased)
       this.#parts.log.warning("hand-over: the old process has not said that it drains");
     this.#isReleased = true;
     return undefined;
+  }
+
+  /** This process is being taken over from: the one before, if it drains yet, takes nothing back any more. */
+  succeeded(): void {
+    this.#stream?.send(encodeMessage({ kind: "succeeded" }));
   }
 
   /** Others may start here; sockets that nobody has taken are closed. Connections go on coming. */
@@ -136,24 +134,6 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   [Symbol.dispose](): void {
     this.#lose(endReason);
     this.endStart();
-  }
-
-  /** Says whose connections this process serves on. */
-  async #mark(stream: DescriptorStream, marks: readonly ListenerMark[]): Promise<void> {
-    const { clock } = this.#parts;
-    for (let at = 0; at === 0 || at < marks.length; at += socketsPerFrame) {
-      const listeners = marks.slice(at, at + socketsPerFrame);
-      const isLast = at + socketsPerFrame >= marks.length;
-      const frame = encodeMessage({ kind: "accepts", listeners, isLast });
-      if ((await sendAll(stream, frame, [], clock)) !== 0) return;
-    }
-  }
-
-  #adopt(address: string, count: number): void {
-    const descriptors = this.#received.descriptors.splice(0, count);
-    const at = readAddress(address);
-    if (at && this.#service?.adopt(at, descriptors)) return;
-    closeDescriptors(descriptors);
   }
 
   async #take(): Promise<string | undefined> {
@@ -210,7 +190,7 @@ export class HandoverTaker implements SocketTransfer, Disposable {
         continue;
       }
       if (message.kind === "connections") {
-        this.#adopt(message.address, message.count);
+        this.#receive(message);
         continue;
       }
       if (message.kind !== "sockets") continue;
@@ -218,6 +198,15 @@ export class HandoverTaker implements SocketTransfer, Disposable {
       this.#received.sockets.push(...message.sockets);
     }
     this.#sort();
+  }
+
+  /** The next batch comes when this one is answered: all descriptors that are here are of this one. */
+  #receive(message: Extract<MoveMessage, { kind: "connections" }>): void {
+    const descriptors = this.#received.descriptors.splice(0);
+    if (!this.#receiver) return closeDescriptors(descriptors);
+    void this.#receiver
+      .receive(message, descriptors)
+      .catch((error: unknown) => this.#parts.log.error(`hand-over: ${String(error)}`));
   }
 
   /** All are there: each to its address. */
@@ -279,6 +268,9 @@ export class HandoverTaker implements SocketTransfer, Disposable {
   #lose(reason: string): void {
     this.#stream?.[Symbol.dispose]();
     this.#stream = undefined;
+    this.#alone.resolve();
+    // Of a message that did not come to its end.
+    if (this.#isComplete) closeDescriptors(this.#received.descriptors.splice(0));
     this.#end(reason);
   }
 }

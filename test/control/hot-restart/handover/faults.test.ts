@@ -16,7 +16,7 @@ import type { DescriptorStream } from "../../../../src/shared/io/descriptor-stre
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
-const noService = { marks: [], adopt: () => false };
+const noService = { marks: [], canServe: () => [], adopt: () => {} };
 const socketOptions = { ...plainListen, backlog: 16, ipv6Only: true } as const;
 
 test("whatever a new process does before it serves, the old one serves on", onLinux, async () => {
@@ -43,13 +43,13 @@ test("whatever a new process does before it serves, the old one serves on", onLi
       await firstPiece(caller);
       await firstPiece(await came);
       (await came)?.send(Buffer.from("garbage"));
-      await until(() => !old.isShared(), "it is given up");
+      await until(() => !old.hasSuccessor(), "it is given up");
     },
     async (caller, came) => {
       await firstPiece(caller);
       await firstPiece(await came);
       (await came)?.send(Uint8Array.of(9));
-      await until(() => !old.isShared(), "it is given up");
+      await until(() => !old.hasSuccessor(), "it is given up");
     },
   ];
   for (const fault of faults) {
@@ -66,7 +66,7 @@ test("whatever a new process does before it serves, the old one serves on", onLi
     (await came.promise)?.[Symbol.dispose]();
     await until(() => openDescriptors() <= openBefore, "nothing is left open");
     assert.equal(old.drains, 0);
-    assert.equal(old.isShared(), false, "its sockets are its own again");
+    await until(() => !old.hasSuccessor(), "its sockets are its own again");
   }
   const taker = await place.taker();
   assert.equal(taker.hasParent, true);
@@ -183,17 +183,26 @@ class Place implements AsyncDisposable {
   }
 
   giver() {
-    const seen = { drains: 0, adminsClosed: 0, isShared: (): boolean => false };
+    const seen = {
+      drains: 0,
+      letGo: 0,
+      takenBack: 0,
+      adminsClosed: 0,
+      hasSuccessor: (): boolean => false,
+    };
     const giver = this.modules.HandoverGiver.open(
       this.parts,
       {
-        sockets: (isShared) => {
-          seen.isShared = isShared;
+        sockets: (holder) => {
+          seen.hasSuccessor = () => holder.isThere;
           const descriptor = this.#descriptor;
           return [{ address: "tcp://127.0.0.1:1", worker: 0, role: "proxy", descriptor }];
         },
         closeAdmin: () => Promise.resolve(void seen.adminsClosed++),
         drainAndEnd: () => void seen.drains++,
+        servesOn: () => {},
+        letGo: () => void seen.letGo++,
+        takeBack: () => void seen.takenBack++,
       },
       false,
     );

@@ -17,6 +17,16 @@ const passed = fc.record(
   },
   plain,
 );
+const proxied = fc.record(
+  {
+    cluster: fc.string({ maxLength: 256 }),
+    host: fc.string({ maxLength: 100 }),
+    ageMs: fc.nat(),
+    bytesReceived: fc.maxSafeNat(),
+    bytesSent: fc.maxSafeNat(),
+  },
+  plain,
+);
 const anyMessage: fc.Arbitrary<HandoverMessage> = fc.oneof(
   fc.record({ kind: fc.constant("released" as const) }, plain),
   fc.record(
@@ -25,6 +35,23 @@ const anyMessage: fc.Arbitrary<HandoverMessage> = fc.oneof(
       version: fc.constant(handoverVersion),
       total: fc.integer({ min: 0, max: 100_000 }),
       sockets: fc.array(passed, { maxLength: 20 }),
+    },
+    plain,
+  ),
+  fc.record(
+    {
+      kind: fc.constant("connections" as const),
+      batch: fc.nat(),
+      address: fc.string({ maxLength: 100 }),
+      connections: fc.array(fc.option(proxied), { maxLength: 50 }),
+    },
+    plain,
+  ),
+  fc.record(
+    {
+      kind: fc.constant("taken" as const),
+      batch: fc.nat(),
+      refused: fc.array(fc.integer({ min: 0, max: 49 }), { maxLength: 50 }),
     },
     plain,
   ),

@@ -4,7 +4,7 @@ import {
   ServiceManager,
   type ServiceManagerParts,
   watchdogSpanMs,
-} from "../../../src/cli/restarter/service-manager.ts";
+} from "../../../src/shared/common/service-manager.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 suite("ServiceManager", () => {

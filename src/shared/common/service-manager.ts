@@ -3,7 +3,7 @@
  * socket that NOTIFY_SOCKET names; Node has none of AF_UNIX, so they go through `shared/io`, in place of a process of
  * systemd-notify for each, whose sender would not be the main process (NotifyAccess=main).
  */
-import type { Clock } from "../../shared/common/clock.ts";
+import type { Clock } from "./clock.ts";
 
 export type Phase = "ready" | "reloading" | "stopping";
 
@@ -28,8 +28,9 @@ export class ServiceManager implements Disposable {
     this.#parts = parts;
   }
 
-  notify(phase: Phase, status: string): void {
-    this.#send([...this.#lines(phase), `STATUS=${status}`]);
+  /** `mainPid`: whose service it is from now on, if not this process's; of "ready" alone. */
+  notify(phase: Phase, status: string, mainPid = this.#parts.pid): void {
+    this.#send([...this.#lines(phase, mainPid), `STATUS=${status}`]);
   }
 
   /** Says so twice in each span, as sd_watchdog_enabled(3) advises. */
@@ -44,10 +45,10 @@ export class ServiceManager implements Disposable {
     this.#heartbeat?.[Symbol.dispose]();
   }
 
-  #lines(phase: Phase): readonly string[] {
+  #lines(phase: Phase, mainPid: number): readonly string[] {
     switch (phase) {
       case "ready":
-        return ["READY=1", `MAINPID=${this.#parts.pid}`];
+        return ["READY=1", `MAINPID=${mainPid}`];
       case "reloading":
         return ["RELOADING=1", `MONOTONIC_USEC=${this.#parts.monotonicUs()}`];
       case "stopping":

@@ -1,0 +1,120 @@
+/**
+ * What is said of connections that go on in another process. A connection is the old process's until the new one says
+ * `taken`, which it does before it serves it; so whichever ends in between, one of them knows that it has it.
+ */
+import type { ProxiedConnection } from "../../../shared/protocol/moved-connection.ts";
+import { type JsonRecord, isCount, isRecord } from "../json-checks.ts";
+import { addressText, readAddress } from "../socket-names.ts";
+
+/** Of these messages: a process that speaks another version is not given connections. */
+export const movesVersion = 1;
+/** Of one message: with the longest names it is a frame, with upstreams all descriptors that can go at once. */
+export const connectionsPerMessage = 50;
+/** A connection to a cluster of a longer name stays where it is. */
+export const clusterNameMax = 256;
+/** Listeners of one message. */
+export const marksPerMessage = 200;
+
+/** A listener at an address; equal hashes mean equal listeners. */
+export interface ListenerMark {
+  readonly address: string;
+  readonly hash: string;
+}
+
+/** Null: idle HTTP/1, one descriptor. Otherwise two, downstream and upstream. */
+export type WireConnection =
+  | (Omit<ProxiedConnection, "upstream" | "host"> & { readonly host: string })
+  | null;
+
+export type MoveMessage =
+  /** Connections of which listeners the new process serves on: of those that are the same there. */
+  | {
+      readonly kind: "accepts";
+      readonly version: number;
+      readonly listeners: readonly ListenerMark[];
+      readonly isLast: boolean;
+    }
+  /** Their descriptors come with it, in this order. */
+  | {
+      readonly kind: "connections";
+      readonly batch: number;
+      readonly address: string;
+      readonly connections: readonly WireConnection[];
+    }
+  /** All of the batch but those, by their place in it, are the new process's. */
+  | { readonly kind: "taken"; readonly batch: number; readonly refused: readonly number[] };
+
+export function toWire(proxied: ProxiedConnection | undefined): WireConnection {
+  if (!proxied) return null;
+  const { cluster, host, ageMs, bytesReceived, bytesSent } = proxied;
+  return { cluster, host: addressText(host), ageMs, bytesReceived, bytesSent };
+}
+
+/** Undefined where the address is none. */
+export function fromWire(
+  wire: Exclude<WireConnection, null>,
+  upstream: number,
+): ProxiedConnection | undefined {
+  const host = readAddress(wire.host);
+  return host && { ...wire, host, upstream };
+}
+
+/** A text: why it is no such message. */
+export function decodeMove(value: JsonRecord): MoveMessage | string | undefined {
+  switch (value["kind"]) {
+    case "accepts":
+      return decodeAccepts(value);
+    case "connections":
+      return decodeConnections(value);
+    case "taken":
+      return decodeTaken(value);
+    default:
+      return undefined;
+  }
+}
+
+function decodeAccepts({ version, listeners, isLast }: JsonRecord): MoveMessage | string {
+  if (!isCount(version, Number.MAX_SAFE_INTEGER)) return "version: no number";
+  if (!Array.isArray(listeners) || listeners.length > marksPerMessage)
+    return "listeners: no short list";
+  const marks = listeners.filter(isListenerMark);
+  if (marks.length < listeners.length) return "listeners: one has no address or hash";
+  return { kind: "accepts", version, listeners: marks, isLast: isLast === true };
+}
+
+function decodeConnections({ batch, address, connections }: JsonRecord): MoveMessage | string {
+  if (!isCount(batch, Number.MAX_SAFE_INTEGER) || typeof address !== "string")
+    return "connections: no batch or no address";
+  if (!Array.isArray(connections) || connections.length > connectionsPerMessage)
+    return "connections: no short list";
+  const read = connections.filter(isWireConnection);
+  if (read.length < connections.length) return "connections: one is not described";
+  return { kind: "connections", batch, address, connections: read };
+}
+
+function decodeTaken({ batch, refused }: JsonRecord): MoveMessage | string {
+  if (!isCount(batch, Number.MAX_SAFE_INTEGER) || !Array.isArray(refused))
+    return "taken: no batch or no list";
+  const places = refused.filter((place) => isCount(place, connectionsPerMessage - 1));
+  if (places.length < refused.length) return "taken: one is no place in a batch";
+  return { kind: "taken", batch, refused: places };
+}
+
+function isListenerMark(value: unknown): value is ListenerMark {
+  return (
+    isRecord(value) && typeof value["address"] === "string" && typeof value["hash"] === "string"
+  );
+}
+
+function isWireConnection(value: unknown): value is WireConnection {
+  if (value === null) return true;
+  if (!isRecord(value)) return false;
+  const { cluster, host, ageMs, bytesReceived, bytesSent } = value;
+  const numbers = [ageMs, bytesReceived, bytesSent];
+  return (
+    typeof cluster === "string" &&
+    cluster.length <= clusterNameMax &&
+    typeof host === "string" &&
+    numbers.every((each) => typeof each === "number" && each >= 0)
+  );
+}

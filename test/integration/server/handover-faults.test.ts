@@ -1,0 +1,131 @@
+/**
+ * What can go wrong around a hand-over by a directory, on one stage: whoever is at fault is told so, and the process that
+ * serves goes on, with nothing left over. What a peer may say is in `test/control/hot-restart/handover/faults.test.ts`.
+ */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import {
+  type Generation,
+  GenerationStage,
+  type LaunchOptions,
+} from "../../support/generation-stage.ts";
+import { heldDescriptors } from "../../support/held-descriptors.ts";
+import { until } from "../../support/until.ts";
+
+const isLinux = process.platform === "linux";
+const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 180_000 };
+const isRoot = process.getuid?.() === 0;
+const nobody = 65_534;
+const typed = { "@type": "type.googleapis.com/envoy.config.listener.v3.Listener" };
+
+test("whatever goes wrong is told, and the old process serves on", onLinux, async (context) => {
+  await using stage = await GenerationStage.start();
+  mkdirSync(dirOf(stage));
+  // Three inodes: of the folder itself and of the two sockets.
+  const options = ["-t", "tmpfs", "-o", "size=64k,nr_inodes=3", "none", dirOf(stage)];
+  const isMounted = spawnSync("mount", options).status === 0;
+  using _mount = { [Symbol.dispose]: () => isMounted && spawnSync("umount", ["-l", dirOf(stage)]) };
+  const old = launch(stage, 0, { concurrency: 1 });
+  await stage.serves(old, 0);
+  const { kept, short } = stage.load(5);
+  const { pid = 0 } = old.process;
+  const descriptors = heldDescriptors(pid);
+
+  async function servesOn(): Promise<void> {
+    const [keptBefore, shortBefore] = [kept.completed, short.completed];
+    await until(
+      () => kept.completed > keptBefore + 50 && short.completed > shortBefore + 20,
+      "the old process serves",
+    );
+    await stage.serves(old, 0);
+    await until(() => heldDescriptors(pid) <= descriptors, "no descriptor is left over");
+    assert.deepEqual(readdirSync(dirOf(stage)), ["reconfig.sock"]);
+  }
+
+  await context.test("another user dials", { skip: !isRoot && "not as this user" }, async () => {
+    for (const file of [stage.folder, dirOf(stage), path.join(dirOf(stage), "reconfig.sock")])
+      chmodSync(file, 0o777);
+    const program = path.resolve("test/support/stray-caller.ts");
+    const args = [program, String(nobody), path.join(dirOf(stage), "reconfig.sock")];
+    const caller = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [said] = await once(caller.stdout, "data");
+    assert.equal(String(said), "end\n", "it is told nothing");
+    await until(() => /refused user 65534/.test(old.log), "it is told");
+    await servesOn();
+  });
+
+  await context.test("the disk is full", { skip: !isMounted && "not as this user" }, async () => {
+    const file = path.join(dirOf(stage), "file");
+    writeFileSync(file, "");
+    const next = launch(stage, 1);
+    assert.deepEqual(await next.exit, [1, null]);
+    assert.match(next.log, /cannot bind '.*listen\.sock': No space left on device/);
+    rmSync(file);
+    await servesOn();
+  });
+
+  stage.write("lds.json", { resources: [{ ...typed, name: "web", address: {} }] });
+  stage.write("pushed.json", pushedConfig(stage));
+  const next = launch(stage, 1, { config: "pushed.json", concurrency: 2 });
+  await context.test("the first push is refused", async () => {
+    await until(() => /first push of LDS was refused/.test(next.log), "it waits for a good one");
+    const [keptBefore, shortBefore] = [kept.completed, short.completed];
+    await until(
+      () => kept.completed > keptBefore + 50 && short.completed > shortBefore + 20,
+      "the old process serves",
+    );
+    await stage.serves(old, 0);
+  });
+
+  await context.test("a good one takes over, with more workers", async () => {
+    const { listeners } = goodConfig(stage).static_resources;
+    stage.replace("lds.json", { resources: listeners.map((each) => ({ ...typed, ...each })) });
+    await stage.serves(next, 1);
+    assert.deepEqual(await old.exit, [0, null], old.log);
+    // Of three inodes the old one's sockets had two: the new one's have room a moment later.
+    await until(() => readdirSync(dirOf(stage)).includes("reconfig.sock"), "it can be dialed");
+    const last = launch(stage, 2, { concurrency: 1 });
+    await stage.serves(last, 2);
+    assert.deepEqual(await next.exit, [0, null], next.log);
+    const shortBefore = short.completed;
+    await until(() => short.completed > shortBefore + 20, "with fewer");
+  });
+  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+});
+
+function launch(stage: GenerationStage, number: number, options: LaunchOptions = {}): Generation {
+  return stage.launch(number, { ...options, handoverDir: dirOf(stage) });
+}
+
+function dirOf({ folder }: GenerationStage): string {
+  return path.join(folder, "handover");
+}
+
+interface StageConfig {
+  readonly admin: object;
+  readonly static_resources: { readonly listeners: object[]; readonly clusters: object[] };
+}
+
+function goodConfig(stage: GenerationStage): StageConfig {
+  return JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8")) as StageConfig;
+}
+
+/** The same, with listeners from a file. */
+function pushedConfig(stage: GenerationStage): object {
+  const { admin, static_resources } = goodConfig(stage);
+  return {
+    admin,
+    node: { id: "n", cluster: "c" },
+    static_resources: { clusters: static_resources.clusters },
+    dynamic_resources: {
+      lds_config: {
+        resource_api_version: "V3",
+        path_config_source: { path: path.join(stage.folder, "lds.json") },
+      },
+    },
+  };
+}
