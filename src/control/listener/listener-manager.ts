@@ -405,8 +405,7 @@ export class ListenerManager {
   #sayLate(resource: ListenerResource, error: string | undefined): void {
     if (error === undefined) return;
     this.#errors.addLate(resource, error, this.#context.clock.wallTime());
-    const { name } = resource.decoded.facts;
-    this.#context.log.error(`listener '${name}' cannot listen: ${error}`);
+    this.#context.log.error(`listener '${resource.decoded.facts.name}' cannot listen: ${error}`);
   }
 
   /** Lets a listener serve that waits for nothing. The error when it cannot listen: then it is dropped. */
