@@ -5,6 +5,7 @@ import { type Report, runSuite } from "./runner.ts";
 import { runDrain } from "./suites/drain.ts";
 import { runPush } from "./suites/push.ts";
 import { runRestart } from "./suites/restart.ts";
+import { filtersSuite } from "./suites/filters.ts";
 import { http1Suite } from "./suites/http1.ts";
 import { grpcSuite } from "./suites/grpc.ts";
 import { http2Suite, http2UpstreamSuite } from "./suites/http2.ts";
@@ -19,6 +20,7 @@ const ownRuns = { push: runPush, drain: runDrain, restart: runRestart };
 /** `npm run bench -- http1` and `-- tcp`; how and why is in bench/README.md. */
 const suites: Readonly<Record<Exclude<SuiteName, keyof typeof ownRuns>, Suite>> = {
   http1: http1Suite,
+  filters: filtersSuite,
   http2: http2Suite,
   "http2-upstream": http2UpstreamSuite,
   grpc: grpcSuite,

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 /** What a run of the benchmark is asked to do: `npm run bench -- <suite> [flags]`. */
 export const suiteNames = [
   "http1",
+  "filters",
   "http2",
   "http2-upstream",
   "grpc",

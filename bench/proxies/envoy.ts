@@ -8,6 +8,7 @@ import { serverCertificates } from "./server-certificates.ts";
  * Envoy and Sluice: one bootstrap, one command line. It is an ordinary static bootstrap with
  * defaults throughout: counters and limits are on, as shipped.
  */
+const sluiceProgram = path.join(import.meta.dirname, "../../bin/sluice");
 const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 
 export function envoy(protocol: Protocol): Contender {
@@ -17,38 +18,59 @@ export function envoy(protocol: Protocol): Contender {
 }
 
 export function sluice(protocol: Protocol): Contender {
-  const program = path.join(import.meta.dirname, "../../bin/sluice");
-  return contender("sluice", versionOf(program, "--version"), { program, protocol });
+  return contender("sluice", versionOf(sluiceProgram, "--version"), {
+    program: sluiceProgram,
+    protocol,
+  });
+}
+
+/** Over HTTP/1, with filters before the router. */
+export function sluiceWith(
+  name: string,
+  filters: readonly object[],
+  flags: readonly string[] = [],
+): Contender {
+  const serving = connectionManager({ http_filters: [...filters, router] });
+  return contender(name, versionOf(sluiceProgram, "--version"), {
+    program: sluiceProgram,
+    protocol: "http",
+    serving: { filter_chains: [{ filters: [serving] }] },
+    flags,
+  });
 }
 
 function contender(
   name: string,
   version: string,
-  { program, protocol }: { program: string; protocol: Protocol },
+  { program, protocol, serving, flags = [] }: Program,
 ): Contender {
   return {
     name,
     version,
     prepare(folder, ports) {
       const file = path.join(folder, `${name}.json`);
-      writeFileSync(file, JSON.stringify(bootstrap(protocol, { folder, ports }), undefined, 1));
+      const what = serving ?? servingOf(protocol, folder);
+      writeFileSync(file, JSON.stringify(bootstrap(protocol, ports, what), undefined, 1));
       const quiet = ["--disable-hot-restart", "-l", "error"];
-      return { program, args: ["-c", file, "--concurrency", "1", ...quiet] };
+      return { program, args: ["-c", file, "--concurrency", "1", ...quiet, ...flags] };
     },
   };
 }
 
-interface Place {
-  readonly folder: string;
-  readonly ports: Ports;
+interface Program {
+  readonly program: string;
+  readonly protocol: Protocol;
+  /** What its listener does; absent: as the protocol says. */
+  readonly serving?: object;
+  readonly flags?: readonly string[];
 }
 
-function bootstrap(protocol: Protocol, { folder, ports }: Place): object {
+function bootstrap(protocol: Protocol, ports: Ports, serving: object): object {
   const listener = { name: "bench", address: loopback(ports.proxy) };
   return {
     admin: { address: loopback(0) },
     static_resources: {
-      listeners: [{ ...listener, ...servingOf(protocol, folder) }],
+      listeners: [{ ...listener, ...serving }],
       clusters: [
         {
           name: "backend",
@@ -135,6 +157,11 @@ const http2Upstream = {
   },
 };
 
+const router = {
+  name: "envoy.filters.http.router",
+  typed_config: { "@type": typeUrl("filters.http.router.v3.Router") },
+};
+
 const connectionManager = (more: object = {}): object => ({
   name: "envoy.filters.network.http_connection_manager",
   typed_config: {
@@ -150,12 +177,7 @@ const connectionManager = (more: object = {}): object => ({
         },
       ],
     },
-    http_filters: [
-      {
-        name: "envoy.filters.http.router",
-        typed_config: { "@type": typeUrl("filters.http.router.v3.Router") },
-      },
-    ],
+    http_filters: [router],
     ...more,
   },
 });

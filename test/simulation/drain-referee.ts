@@ -77,6 +77,8 @@ export class DrainReferee {
       case "generations":
       case "wider":
         break;
+      case "process":
+        return assert.fail(`drain ${id} is of another process`);
       case null:
         return assert.fail(`drain ${id} ended by nothing`);
       default:

@@ -44,6 +44,8 @@ export interface LaunchOptions {
   readonly handoverDir?: string | undefined;
   /** The one before has so long to drain. */
   readonly endsAfterS?: number;
+  /** Over which connections are told. */
+  readonly drainS?: number;
   /** Workers. */
   readonly concurrency?: number;
   readonly env?: NodeJS.ProcessEnv;
@@ -95,6 +97,7 @@ export class GenerationStage implements AsyncDisposable {
 
   launch(epoch: number, options: LaunchOptions = {}): Generation {
     const { program = path.resolve("bin/sluice"), flags = [], config = "good.json" } = options;
+    const { drainS = 2 } = options;
     const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 5 } = options;
     const workers = ["--concurrency", String(options.concurrency ?? 2)];
     const common = ["-c", path.join(this.folder, config), "-l", "info", ...workers];
@@ -103,7 +106,13 @@ export class GenerationStage implements AsyncDisposable {
         ? ["--restart-epoch", String(epoch), "--base-id", String(this.baseId)]
         : ["--handover-dir", handoverDir, "--service-node", `n${epoch}`];
     const own = handoverDir === undefined ? [] : ["--handover-drain-s", `${endsAfterS}`];
-    const times = [...own, "--drain-time-s", "2", "--parent-shutdown-time-s", `${endsAfterS}`];
+    const times = [
+      ...own,
+      "--drain-time-s",
+      `${drainS}`,
+      "--parent-shutdown-time-s",
+      `${endsAfterS}`,
+    ];
     const generation = new Generation(
       program,
       [...common, ...place, ...times, ...flags],

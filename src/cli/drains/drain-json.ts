@@ -1,6 +1,8 @@
 /** What `/drains` and `/drains/ID` tell, as far as it is shown here. A proxy of another version may tell less. */
 export interface DrainJson {
   readonly id: number;
+  /** Null or absent: the process that was asked. */
+  readonly process_generation?: number | null;
   readonly cause: string;
   readonly listener: string | null;
   readonly version: string | null;

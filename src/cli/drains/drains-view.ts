@@ -38,10 +38,12 @@ export function drainLine(drain: DrainJson): string {
   );
 }
 
-export function subject({ listener, version, filter_chains: chains }: DrainJson): string {
-  if (listener === null) return "the server";
+export function subject(drain: DrainJson): string {
+  const { listener, version, filter_chains: chains, process_generation: elder } = drain;
+  const where = elder ? ` of generation ${elder}` : "";
+  if (listener === null) return `the server${where}`;
   const part = chains === null ? "" : ` chains ${chains.join(",")}`;
-  return printable(`${listener}${version ? `@${version}` : ""}${part}`);
+  return printable(`${listener}${version ? `@${version}` : ""}${part}${where}`);
 }
 
 /** Below 0 where it lasts beyond its deadline. */

@@ -60,6 +60,7 @@ const endings: Numbers<DrainEndedBy, Drain_EndedBy> = {
   generations: 4,
   listener: 5,
   wider: 6,
+  process: 7,
 };
 const directions: Numbers<DrainView["direction"], Drain_Direction> = { all: 1, inbound_only: 2 };
 const updateClasses: Numbers<NonNullable<DrainView["update_class"]>, Drain_UpdateClass> = {
@@ -86,6 +87,7 @@ export function drainMessage(view: DrainView): Init<Drain> {
   const { listener, percent, ended_at: endedAt } = view;
   return {
     id: BigInt(view.id),
+    processGeneration: view.process_generation ?? 0,
     cause: causes[view.cause],
     state: states[view.state],
     ...(listener !== null && {

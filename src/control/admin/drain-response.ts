@@ -8,6 +8,7 @@ const statusOf: Readonly<Record<DrainErrorKind, number>> = {
   noSuchFilterChain: 404,
   gone: 410,
   ended: 409,
+  elsewhere: 409,
   notCancellable: 409,
   underWay: 409,
   outOfRange: 400,

@@ -234,6 +234,7 @@ const codes: Readonly<Record<DrainErrorKind, status>> = {
   unknown: status.NOT_FOUND,
   gone: status.NOT_FOUND,
   ended: status.FAILED_PRECONDITION,
+  elsewhere: status.FAILED_PRECONDITION,
   notCancellable: status.FAILED_PRECONDITION,
   outOfRange: status.INVALID_ARGUMENT,
   noSuchListener: status.NOT_FOUND,

@@ -149,7 +149,9 @@ function xdsRow({ server, type, resource }: Known): StatusRow {
 }
 
 function listenerStandings(view: ListenersView, { drains }: DrainsView): readonly Standing[] {
-  const underWay = drains.filter(({ state }) => state === "draining");
+  const underWay = drains.filter(
+    ({ state, process_generation: elder }) => state === "draining" && elder === null,
+  );
   return [
     ...view.listeners.map((listener) => listenerStanding(listener, underWay)),
     ...underWay.filter(isOfPart).map(partStanding),

@@ -71,6 +71,11 @@ export class ChildLink implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
+  /** Who holds what the process `pid` is given. */
+  holderOf(pid: number): SocketHolder {
+    return this.#childOf(pid);
+  }
+
   #childOf(pid: number): ChildProcess {
     const { socket, name } = this.#parts;
     if (this.#child?.pid !== pid) this.#child = new ChildProcess(pid, () => socket.isThere(name));

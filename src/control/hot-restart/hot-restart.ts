@@ -20,16 +20,21 @@ import { MessageCodec } from "./message-codec.ts";
 import { MessageSocket } from "./message-socket.ts";
 import type { TakenService } from "./moves/connection-receiver.ts";
 import type { ConnectionSender } from "./moves/connection-sender.ts";
-import { SiblingServer, dialSibling } from "./moves/sibling-stream.ts";
+import { ElderStream } from "./moves/elder-stream.ts";
+import type { PassedSockets } from "./handover/passed-sockets.ts";
+import type { OwnSocket } from "./handover/socket-frames.ts";
+import { SiblingServer, epochAt } from "./moves/sibling-stream.ts";
 import { ParentLink } from "./parent-link.ts";
 import { ParentWatch, type ParentWatchParts } from "./parent-watch.ts";
 import { SharedSegment } from "./shared-segment.ts";
 import type { SocketTransfer } from "./socket-transfer.ts";
-import { type HotRestartNames, addressText, socketName } from "./socket-names.ts";
+import { type HotRestartNames, addressText, generationsMax, socketName } from "./socket-names.ts";
 
 /** A parent that starts together with its child may be later. */
 const findTriesMax = 10;
 const findEveryMs = 200;
+/** For a process to end whose time is over. */
+const shutdownGraceMs = 10_000;
 /** Base ids that are tried before it is given up. */
 const dynamicTriesMax = 16;
 /** No Envoy has more workers. */
@@ -43,6 +48,14 @@ export interface HotRestartParts {
   readonly log: Logger;
   /** Of this process. */
   readonly uid: number;
+}
+
+/** What a parent does besides for another Sluice. */
+export interface SluiceDuties {
+  /** Connections that can move. */
+  readonly give: (taker: ConnectionSender) => void;
+  /** All that it listens on, which `holder` has from then on, too. */
+  readonly sockets: (holder: SocketHolder) => readonly OwnSocket[];
 }
 
 export type HotRestartResult =
@@ -66,7 +79,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   #child: ChildLink | undefined;
   #siblings: SiblingServer | undefined;
   /** Connections come by it for as long as the parent drains. */
-  #elder: Disposable | undefined;
+  #elder: ElderStream | undefined;
+  /** Sockets of the parent that no listener has taken yet. */
+  #passed: PassedSockets | undefined;
   #isSucceeded = false;
   #isParentDrained = false;
 
@@ -87,6 +102,7 @@ export class HotRestart implements SocketTransfer, Disposable {
   static async open(parts: HotRestartParts): Promise<HotRestartResult> {
     const { options, log } = parts;
     const codec = new MessageCodec(parts.protos);
+    await whenNameless(parts);
     const bound = bindNames(parts, codec);
     if (typeof bound === "string") return { ok: false, error: bound };
     const parent = options.epoch === 0 ? undefined : linkTo(parts, bound, codec);
@@ -99,7 +115,15 @@ export class HotRestart implements SocketTransfer, Disposable {
     if (!isThere) log.info("no parent process, starting without one");
     const hotRestart = new HotRestart(parts, bound, codec, isThere ? parent : undefined);
     hotRestart.#openSegment();
+    await hotRestart.#takeSockets();
     return { ok: true, hotRestart };
+  }
+
+  /** All at once, of a Sluice; what has not come is asked for. */
+  async #takeSockets(): Promise<void> {
+    if (!this.#parent) return;
+    this.#elder = ElderStream.dial(this.#siblingName(-1), this.#parts);
+    this.#passed = await this.#elder?.takeSockets();
   }
 
   get baseId(): number {
@@ -127,6 +151,8 @@ export class HotRestart implements SocketTransfer, Disposable {
     worker: number,
     isLast: boolean,
   ): Promise<readonly number[]> {
+    const passed = this.#passed?.take("proxy", address, { worker, isLast }) ?? [];
+    if (passed.length > 0) return passed;
     const taken: number[] = [];
     for (let index = worker; index < socketsPerAddressMax; index++) {
       const fd = await this.#parent?.takeListenSocket(addressText(address), index);
@@ -142,16 +168,28 @@ export class HotRestart implements SocketTransfer, Disposable {
     return taken;
   }
 
+  /** Before anything is asked of the parent: another Sluice knows then whom it has before it. */
+  async greet(service: TakenService): Promise<void> {
+    this.#passed?.[Symbol.dispose]();
+    if (!this.hasParent) return;
+    // It may have been starting itself when it was dialled first.
+    this.#elder ??= ElderStream.dial(this.#siblingName(-1), this.#parts);
+    await this.#elder?.serve(service);
+  }
+
   /** The parent's admin closes; when the first generation started, in seconds since 1970. */
   async takeAdmin(): Promise<number | undefined> {
     return this.#parent?.shutdownAdmin();
   }
 
-  /** From now on a next generation is answered. `give`: connections that can move, where it is a Sluice. */
-  serveChild(duties: ParentDuties, give: (taker: ConnectionSender) => void): void {
+  /** From now on a next generation is answered. */
+  serveChild(duties: ParentDuties, { give, sockets }: SluiceDuties): void {
     const { options, clock } = this.#parts;
     this.#clearSegmentFlags();
-    this.#siblings = SiblingServer.open(this.#siblingName(0), options.socketMode, this.#parts);
+    this.#siblings = SiblingServer.open(this.#siblingName(0), options, {
+      ...this.#parts,
+      sockets: (pid) => (this.#child ? sockets(this.#child.holderOf(pid)) : []),
+    });
     this.#child = new ChildLink({
       clock,
       socket: this.#bound.sockets.asParent,
@@ -160,13 +198,18 @@ export class HotRestart implements SocketTransfer, Disposable {
       duties: {
         ...duties,
         shutdownAdmin: async () => {
-          // Names are used again after three epochs: the one before the last must go (Envoy does the same).
-          await this.#watch?.terminateNow("a third generation has started");
+          // Names are used again after three epochs. A Sluice waits for them, an Envoy wants them at once.
+          if (!this.#siblings?.taker)
+            await this.#watch?.terminateNow("a third generation has started");
           return duties.shutdownAdmin();
         },
         drainListeners: (child) => {
           this.#isSucceeded = true;
           void this.#giveThenDrain(child, duties, give);
+        },
+        terminate: () => {
+          const ended = this.#watch?.terminateNow("its successor ends") ?? Promise.resolve();
+          void ended.then(() => duties.terminate());
         },
         takeBack: () => {
           this.#isSucceeded = false;
@@ -181,11 +224,9 @@ export class HotRestart implements SocketTransfer, Disposable {
   /** Our workers serve: the parent gives us connections, drains, is asked for its stats, and ends when it is empty or late. */
   async drainParent(
     parts: Omit<ParentWatchParts, "parent" | "clock" | "log" | "shutdownMs" | "takesStats">,
-    service: TakenService,
   ): Promise<void> {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
-    this.#elder = await dialSibling(this.#siblingName(-1), service, this.#parts);
     this.#isParentDrained = true;
     await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
@@ -220,6 +261,7 @@ export class HotRestart implements SocketTransfer, Disposable {
 
   [Symbol.dispose](): void {
     this.#elder?.[Symbol.dispose]();
+    this.#passed?.[Symbol.dispose]();
     this.#siblings?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#child?.[Symbol.dispose]();
@@ -254,6 +296,22 @@ function whyNotStart(
   if (isParentThere) return new SharedSegment(names.baseId).mismatch();
   if (skipsOnNoParent) return undefined;
   return `no parent answers at ${socketName(names, "parent", epoch - 1)} (see --restart-epoch and --base-id, or --skip-hot-restart-on-no-parent)`;
+}
+
+/** As many generations can live as there are names: one more waits for the first of them, which may still drain. */
+async function whenNameless(parts: HotRestartParts): Promise<void> {
+  const { options, clock, log } = parts;
+  const { baseId, socketPath, epoch, parentShutdownMs } = options;
+  if (baseId === "dynamic" || epoch < generationsMax) return;
+  const name = socketName({ socketPath, baseId }, "sluice", epoch);
+  const before = epoch - generationsMax;
+  const deadline = clock.now() + parentShutdownMs + shutdownGraceMs;
+  let isTold = false;
+  while ((await epochAt(name, parts)) === before && clock.now() < deadline) {
+    if (!isTold) log.info(`hot restart: waiting for the process of epoch ${before} to end`);
+    isTold = true;
+    await new Promise<void>((resolve) => void clock.startTimer(findEveryMs, resolve));
+  }
 }
 
 function bindNames(parts: HotRestartParts, codec: MessageCodec): BoundNames | string {

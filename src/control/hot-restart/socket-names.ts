@@ -11,7 +11,7 @@ export interface HotRestartNames {
 }
 
 /** Names are used again after as many epochs: that many generations can live. */
-const generationsMax = 3;
+export const generationsMax = 3;
 
 /** `sluice` is ours alone (`moves/sibling-stream.ts`). */
 export type HotRestartRole = "parent" | "child" | "sluice";

@@ -5,10 +5,15 @@
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import type { StatStore } from "../../shared/stats/stat-store.ts";
-import type { CarriedStats } from "./child-link.ts";
 
 /** What adds up over generations (Envoy: `ImportMode::Accumulate`); all other gauges say how one generation is. */
 const accumulates = /_(?:cx|rq|rq_pending)_active$|_bytes_buffered$/;
+
+/** Counters as what was added. */
+export interface CarriedNumbers {
+  readonly counterDeltas: Readonly<Record<string, number | bigint>>;
+  readonly gauges: Readonly<Record<string, number | bigint>>;
+}
 
 interface Share {
   readonly block: StatBlock;
@@ -26,7 +31,7 @@ export class StatMerger {
     this.#slab = slab;
   }
 
-  merge({ counterDeltas, gauges }: Pick<CarriedStats, "counterDeltas" | "gauges">): void {
+  merge({ counterDeltas, gauges }: CarriedNumbers): void {
     for (const [name, delta] of Object.entries(counterDeltas)) {
       const found = this.#store.find(name);
       if (found?.kind === "counter") this.#slab.add(found.block, found.offset, Number(delta));
@@ -66,20 +71,20 @@ export class StatExporter {
     this.#store = store;
   }
 
-  next(): Pick<CarriedStats, "counterDeltas" | "gauges"> {
+  next() {
     const { counters, gauges } = this.#store.snapshot();
-    const counterDeltas: Record<string, bigint> = {};
+    const counterDeltas: Record<string, number> = {};
     const last = new Map<string, number>();
     for (const { name, value } of counters) {
       const delta = value - (this.#last.get(name) ?? 0);
       last.set(name, value);
-      if (delta > 0) counterDeltas[name] = BigInt(Math.floor(delta));
+      if (delta > 0) counterDeltas[name] = Math.floor(delta);
     }
     this.#last = last;
     const used = gauges.filter(({ value }) => value > 0);
     return {
       counterDeltas,
-      gauges: Object.fromEntries(used.map(({ name, value }) => [name, BigInt(Math.floor(value))])),
+      gauges: Object.fromEntries(used.map(({ name, value }) => [name, Math.floor(value)])),
     };
   }
 }

@@ -51,6 +51,8 @@ export type DrainErrorKind =
   | "gone"
   /** It is kept to be seen and has ended. */
   | "ended"
+  /** It is another process's. */
+  | "elsewhere"
   /** It cannot be taken back. */
   | "notCancellable"
   /** A number that no drain can have: percent, time, limit. */

@@ -16,6 +16,13 @@ export function endedDrain({ id, state, ended_at }: DrainView): DrainError {
   return error("ended", `drain ${id} ended already at ${ended_at} (${state})`);
 }
 
+export function drainElsewhere({ id, process_generation: generation }: DrainView): DrainError {
+  return error(
+    "elsewhere",
+    `drain ${id} is of process generation ${generation}, which alone can change it`,
+  );
+}
+
 export function notCancellable(id: number, reason: string): DrainError {
   return error("notCancellable", `drain ${id} cannot be cancelled: ${reason}`);
 }

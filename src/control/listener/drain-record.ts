@@ -118,6 +118,7 @@ export class DrainRecord {
     const { startWallMs, policy, direction } = this.#beginning;
     return {
       id: start.id,
+      process_generation: null,
       cause: start.cause,
       listener: subject.listener?.name ?? null,
       generation: subject.listener?.generation ?? null,

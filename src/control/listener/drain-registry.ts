@@ -15,7 +15,8 @@ import {
   type DrainSubject,
   rfc3339,
 } from "./drain-record.ts";
-import type { DrainEndedBy, DrainsView } from "./drain-view.ts";
+import { ElderDrains } from "./elder-drains.ts";
+import type { DrainEndedBy, DrainView, DrainsView } from "./drain-view.ts";
 
 /** `sluice.drain.`: what Envoy cannot be asked. Each drain that ends is one of `completed` to `cancelled`. */
 export const drainStats = defineStats({
@@ -56,6 +57,8 @@ export interface DrainOrder {
 /** What a number is that somebody asks for. */
 export type DrainFound =
   | { readonly kind: "kept"; readonly record: DrainRecord }
+  /** Of a process before this one. */
+  | { readonly kind: "elder"; readonly view: DrainView }
   /** `endedAt`: RFC 3339; undefined: too long ago. */
   | { readonly kind: "gone"; readonly endedAt: string | undefined }
   | { readonly kind: "never" };
@@ -70,6 +73,8 @@ type DrainCounter =
 type DrainProgress = Extract<WorkerEvent, { kind: "drainProgress" }>;
 
 export class DrainRegistry {
+  /** Of processes that this one took over from. */
+  readonly elders: ElderDrains;
   readonly #context: DrainRegistryContext;
   readonly #block: number;
   readonly #active = new Map<DrainId, DrainRecord>();
@@ -85,6 +90,11 @@ export class DrainRegistry {
   constructor(context: DrainRegistryContext) {
     this.#context = context;
     this.#block = context.stats.allocator.allocate(drainStats, "sluice.drain.");
+    this.elders = new ElderDrains({
+      takeNumber: () => ++this.#lastId,
+      wallTime: () => context.clock.wallTime(),
+      onChange: () => this.#changed(),
+    });
   }
 
   /** Makes the drain; its timeline begins now. */
@@ -140,6 +150,8 @@ export class DrainRegistry {
     if (!isNumber || id > this.#lastId) return { kind: "never" };
     const known = this.#active.get(drainId(id)) ?? this.#ended.find((each) => each.start.id === id);
     if (known) return { kind: "kept", record: known };
+    const view = this.elders.find(id);
+    if (view) return { kind: "elder", view };
     const wallMs = this.#gone.get(drainId(id));
     return { kind: "gone", endedAt: wallMs === undefined ? undefined : rfc3339(wallMs) };
   }
@@ -166,7 +178,15 @@ export class DrainRegistry {
   }
 
   view(): DrainsView {
-    return { drains: [...this.#active.values(), ...this.#ended].map((drain) => drain.view()) };
+    const elders = this.elders.views();
+    const isActive = ({ state }: DrainView): boolean => state === "draining";
+    return {
+      drains: [
+        ...elders.filter(isActive),
+        ...[...this.#active.values(), ...this.#ended].map((drain) => drain.view()),
+        ...elders.filter((each) => !isActive(each)).toReversed(),
+      ],
+    };
   }
 
   #recount(id: DrainId, update: (drain: DrainRecord) => void): DrainRecord | undefined {

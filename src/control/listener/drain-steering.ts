@@ -17,6 +17,7 @@ import {
   remainingMax,
 } from "./drain-desk.ts";
 import {
+  drainElsewhere,
   endedDrain,
   goneDrain,
   notCancellable,
@@ -54,11 +55,20 @@ export class DrainSteering implements DrainDesk {
   }
 
   get(id: number): DrainResult {
+    const found = this.#context.registry.find(id);
+    if (found.kind === "elder") return { ok: true, drain: found.view };
     const record = this.#find(id);
     return record instanceof DrainRecord ? done(record) : refused(record);
   }
 
   async remaining(id: number, limit: number): Promise<RemainingResult> {
+    const found = this.#context.registry.find(id);
+    // Which connections they are its process alone could say.
+    if (found.kind === "elder")
+      return {
+        ok: true,
+        drain: { ...found.view, remaining: [], remaining_listed: 0, silent_workers: [] },
+      };
     const record = this.#find(id);
     if (!(record instanceof DrainRecord)) return refused(record);
     if (!(Number.isInteger(limit) && limit >= 1 && limit <= remainingMax))
@@ -162,6 +172,7 @@ export class DrainSteering implements DrainDesk {
   #find(id: number): DrainRecord | DrainError {
     const found = this.#context.registry.find(id);
     if (found.kind === "kept") return found.record;
+    if (found.kind === "elder") return drainElsewhere(found.view);
     return found.kind === "gone" ? goneDrain(id, found.endedAt) : unknownDrain(id);
   }
 

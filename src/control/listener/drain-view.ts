@@ -16,6 +16,8 @@ export interface DrainsView {
 
 export interface DrainView {
   readonly id: number;
+  /** Null: this process. Otherwise one that it took over from (`server.hot_restart_generation`), which alone steers it. */
+  readonly process_generation: number | null;
   readonly cause: DrainCause;
   /** Null: the whole server. */
   readonly listener: string | null;
@@ -61,9 +63,16 @@ export interface DrainConnectionsView {
 /**
  * `empty`: the last connection had gone. `deadline`: time was up. `order`: somebody ended or cancelled it.
  * `generations`: time was up, and was short because too many versions of the listener drained at once. `listener`: what it was a part of ended
- * first. `wider`: a drain began that covers it.
+ * first. `wider`: a drain began that covers it. `process`: the process ended.
  */
-export type DrainEndedBy = "empty" | "deadline" | "order" | "generations" | "listener" | "wider";
+export type DrainEndedBy =
+  | "empty"
+  | "deadline"
+  | "order"
+  | "generations"
+  | "listener"
+  | "wider"
+  | "process";
 
 /** In the words and units of `filter_metadata["sluice.drain"]`: it may be copied there as it is. */
 export interface DrainPolicyView {

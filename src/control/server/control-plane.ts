@@ -12,6 +12,7 @@ import { systemDns } from "../cluster/dns-resolver.ts";
 import { createProber } from "../cluster/health-check/create-prober.ts";
 import { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { DrainDesk } from "../listener/drain-desk.ts";
+import type { ElderDrains } from "../listener/elder-drains.ts";
 import { DrainRegistry } from "../listener/drain-registry.ts";
 import { DrainRunner } from "../listener/drain-runner.ts";
 import { DrainSteering } from "../listener/drain-steering.ts";
@@ -46,6 +47,7 @@ export interface ControlPlane extends Disposable {
   readonly extensions: EcdsApi;
   readonly scopedRoutes: ScopedRdsApi;
   readonly drains: DrainDesk;
+  readonly elderDrains: ElderDrains;
   readonly serverDrain: ServerDrain;
   readonly shutdownDrain: ShutdownDrain;
   /** Undefined: connections stay where they were accepted. */
@@ -192,7 +194,7 @@ function createDrainOrders(
   const shutdownDrain = new ShutdownDrain({ ...common, clock, serverDrain });
   const server = serverDrain;
   const drains = new DrainSteering({ registry, runner, inquiry, server, listeners, clock });
-  return { drains, serverDrain, shutdownDrain };
+  return { drains, elderDrains: registry.elders, serverDrain, shutdownDrain };
 }
 
 /** Connections that another process takes, or gives. */

@@ -10,14 +10,20 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { ListenSockets, SocketHolder } from "../../shared/io/listen-sockets.ts";
 import type { ParentDuties } from "../hot-restart/child-link.ts";
 import type { Handover } from "../hot-restart/handover/handover.ts";
-import type { OwnSocket } from "../hot-restart/handover/giver.ts";
+import type { OwnSocket } from "../hot-restart/handover/socket-frames.ts";
 import type { HotRestart } from "../hot-restart/hot-restart.ts";
 import type { TakenService } from "../hot-restart/moves/connection-receiver.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
 import type { ParentState } from "../hot-restart/parent-watch.ts";
 import { addressText } from "../hot-restart/socket-names.ts";
 import type { SocketSource, SocketTransfer } from "../hot-restart/socket-transfer.ts";
-import { StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
+import { ElderListener } from "../hot-restart/reports/elder-listener.ts";
+import { ElderReports } from "../hot-restart/reports/elder-reports.ts";
+import type { ToldDrains, ToldStats } from "../hot-restart/reports/report-messages.ts";
+import { type CarriedNumbers, StatExporter, StatMerger } from "../hot-restart/stat-merger.ts";
+import type { DrainDesk } from "../listener/drain-desk.ts";
+import type { DrainsView } from "../listener/drain-view.ts";
+import type { ElderDrains } from "../listener/elder-drains.ts";
 import type { ConnectionMoves } from "../listener/connection-moves.ts";
 import type { ListenerManager } from "../listener/listener-manager.ts";
 import type { BindSocket, ListenerSockets } from "../listener/listener-sockets.ts";
@@ -39,6 +45,12 @@ interface GenerationsParts {
 interface OwnService {
   readonly listeners: Pick<ListenerManager, "boundListeners">;
   readonly moves: ConnectionMoves | undefined;
+  readonly elderDrains: ElderDrains;
+}
+
+interface Figures {
+  readonly allocatedBytes: number;
+  readonly connections: number;
 }
 
 /** What the server does on its successor's word. */
@@ -49,7 +61,7 @@ export interface Succession extends Pick<
   closeAdmin(): Promise<void>;
   /** Those that can move, to whoever takes over by epochs. */
   giveConnections(taker: ConnectionSender): void;
-  figures(): { readonly allocatedBytes: number; readonly connections: number };
+  figures(): Figures;
   /** All at once, as a hand-over takes them. */
   sockets(holder: SocketHolder): readonly OwnSocket[];
   /** A process that took over by the directory serves. */
@@ -64,12 +76,14 @@ export class Generations {
   readonly #activation: SocketActivation | undefined;
   readonly #slabs: ServerSlabs;
   readonly #stats: ServerStats;
+  readonly #clock: Clock;
   #exporter: StatExporter;
   /** Of the first generation. */
   #firstStartS: number;
   /** At the start: this one's admin waits for that. */
   readonly #hadParent: boolean;
   #generation = 1;
+  #parentConnections = 0;
 
   constructor(
     { hotRestart, handover, activation, clock }: GenerationsParts,
@@ -82,6 +96,7 @@ export class Generations {
     this.#hadParent = this.hasParent;
     this.#slabs = slabs;
     this.#stats = stats;
+    this.#clock = clock;
     this.#exporter = new StatExporter(slabs.store);
     this.#firstStartS = Math.floor(clock.wallTime() / 1000);
     stats.setGeneration({ epoch: hotRestart?.epoch ?? 0, generation: 1 });
@@ -108,25 +123,13 @@ export class Generations {
   ): Promise<string | undefined> {
     if (this.#handover) return await this.#takeOver(this.#handover, openAdmin, service);
     const hotRestart = this.#hotRestart;
-    const stats = this.#stats;
+    await hotRestart?.greet(this.#serviceOf(service));
     const startS = await hotRestart?.takeAdmin();
     if (startS !== undefined) this.#firstStartS = startS;
     // Also where the parent was lost on the way.
     const refused = await openAdmin();
     if (refused !== undefined || !hotRestart?.hasParent) return refused;
-    const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
-    const watching = {
-      merge: (carried: Parameters<StatMerger["merge"]>[0]) => merger.merge(carried),
-      setParent: ({ connections, generation }: ParentState) => {
-        stats.setParentConnections(connections);
-        if (generation > 0) this.#become(generation + 1);
-      },
-      onGone: () => {
-        stats.setParentConnections(0);
-        merger.forgetGauges();
-      },
-    };
-    await hotRestart.drainParent(watching, this.#serviceOf(service));
+    await hotRestart.drainParent(this.#parentFigures());
     return undefined;
   }
 
@@ -143,8 +146,9 @@ export class Generations {
         const { allocatedBytes, connections } = succession.figures();
         return {
           memoryAllocated: BigInt(allocatedBytes),
-          numConnections: BigInt(connections),
-          ...this.#exporter.next(),
+          // Whoever is before this one is kept for as long as it has any, and this one for its sake.
+          numConnections: BigInt(connections + this.#parentConnections),
+          ...asIntegers(this.#exporter.next()),
         };
       },
       drainListeners: (child) => succession.drainListeners(child),
@@ -156,7 +160,53 @@ export class Generations {
       },
       terminate: () => succession.terminate(),
     };
-    this.#hotRestart?.serveChild(duties, (taker) => succession.giveConnections(taker));
+    this.#hotRestart?.serveChild(duties, {
+      give: (taker) => succession.giveConnections(taker),
+      // By epochs the admin is opened anew.
+      sockets: (holder) => succession.sockets(holder).filter(({ role }) => role === "proxy"),
+    });
+  }
+
+  /** What a process that was taken over from tells its successor until it ends. */
+  reportTo(
+    sibling: ConnectionSender,
+    drains: Pick<DrainDesk, "list" | "subscribe">,
+    figures: Succession["figures"] | undefined,
+  ): ElderReports {
+    const exporter = new StatExporter(this.#slabs.store);
+    return new ElderReports({
+      sibling,
+      clock: this.#clock,
+      drains: () => byGeneration(drains.list(), this.#generation),
+      subscribe: (onChange) => drains.subscribe(onChange),
+      stats: figures && (() => this.#toldStats(exporter, figures())),
+    });
+  }
+
+  #toldStats(exporter: StatExporter, { connections }: Figures): ToldStats {
+    const about = { generation: this.#generation, startedS: this.#firstStartS };
+    return { ...exporter.next(), ...about, connections: connections + this.#parentConnections };
+  }
+
+  /** How the process before this one is, for as long as it is. */
+  #parentFigures() {
+    const merger = new StatMerger(this.#slabs.store, this.#slabs.stats.slab);
+    return {
+      merge: (carried: CarriedNumbers) => merger.merge(carried),
+      setParent: ({ connections, generation }: ParentState) => {
+        this.#setParentConnections(connections);
+        if (generation > 0) this.#become(generation + 1);
+      },
+      onGone: () => {
+        this.#setParentConnections(0);
+        merger.forgetGauges();
+      },
+    };
+  }
+
+  #setParentConnections(count: number): void {
+    this.#parentConnections = count;
+    this.#stats.setParentConnections(count);
   }
 
   async #takeOver(
@@ -171,8 +221,23 @@ export class Generations {
   }
 
   /** What of the old process's connections this one serves on. */
-  #serviceOf({ listeners, moves }: OwnService): TakenService {
+  #serviceOf({ listeners, moves, elderDrains }: OwnService): TakenService {
+    const figures = this.#parentFigures();
+    const elder = new ElderListener({
+      onDrains: (generations) => elderDrains.tell(generations),
+      onStats: ({ startedS, ...told }) => {
+        if (startedS > 0) this.#firstStartS = Math.min(this.#firstStartS, startedS);
+        figures.merge(told);
+        figures.setParent(told);
+      },
+      onGone: () => {
+        elderDrains.gone();
+        // By epochs whoever asks it for its stats knows when it has ended.
+        if (this.#handover) figures.onGone();
+      },
+    });
     return {
+      elder,
       marks: listeners.boundListeners().map(({ localAddress, hash }) => ({
         address: addressText(localAddress),
         // It listens there, but takes no connections: no listener is the same.
@@ -191,6 +256,21 @@ export class Generations {
     this.#generation = generation;
     this.#stats.setGeneration({ epoch: this.#hotRestart?.epoch ?? 0, generation });
   }
+}
+
+/** The newest first, and of each what `list` has first. */
+function byGeneration({ drains }: DrainsView, own: number): readonly ToldDrains[] {
+  const groups = Map.groupBy(drains, ({ process_generation: elder }) => elder ?? own);
+  return [...groups]
+    .map(([generation, each]) => ({ generation, drains: each }))
+    .sort((a, b) => b.generation - a.generation);
+}
+
+/** As Envoy's messages have them. */
+function asIntegers({ counterDeltas, gauges }: CarriedNumbers) {
+  const integers = (numbers: Readonly<Record<string, number | bigint>>) =>
+    Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, BigInt(value)]));
+  return { counterDeltas: integers(counterDeltas), gauges: integers(gauges) };
 }
 
 /** Where sockets come from that need not be opened, in the order of asking. */

@@ -262,6 +262,7 @@ export class Server {
         allocatedBytes: memoryUse().allocated,
         connections: openConnections(this.#limits, this.#concurrency),
       }),
+      reportTo: (...report) => this.#generations.reportTo(...report),
       admin: () => this.#admin,
       openAdmin: () => this.#openAdmin(),
       closeAdmin: () => this.#closeAdmin(),

@@ -7,11 +7,12 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { ServiceManager } from "../../shared/common/service-manager.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { SocketHolder } from "../../shared/io/listen-sockets.ts";
-import type { OwnSocket } from "../hot-restart/handover/giver.ts";
+import type { OwnSocket } from "../hot-restart/handover/socket-frames.ts";
 import type { ConnectionSender } from "../hot-restart/moves/connection-sender.ts";
+import type { ElderReports } from "../hot-restart/reports/elder-reports.ts";
 import type { HandOverDrain } from "../listener/shutdown-drain.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { type Succession, socketsToGive } from "./generations.ts";
+import { type Generations, type Succession, socketsToGive } from "./generations.ts";
 
 /** The successor's admin may be open yet when its other sockets are closed. */
 const adminTriesMax = 20;
@@ -20,7 +21,7 @@ const adminRetryMs = 250;
 export interface SuccessorDutiesParts {
   readonly plane: Pick<
     ControlPlane,
-    "listeners" | "listenerSockets" | "serverDrain" | "shutdownDrain" | "moves"
+    "listeners" | "listenerSockets" | "serverDrain" | "shutdownDrain" | "moves" | "drains"
   >;
   /** Undefined: nobody wants to be told. */
   readonly service: ServiceManager | undefined;
@@ -29,6 +30,7 @@ export interface SuccessorDutiesParts {
   /** Of connections, after a hand-over by a directory. */
   readonly handoverDrainMs: number;
   readonly figures: Succession["figures"];
+  readonly reportTo: Generations["reportTo"];
   readonly admin: () => Parameters<typeof socketsToGive>[1];
   /** Why it cannot be opened. */
   readonly openAdmin: () => Promise<string | undefined>;
@@ -43,6 +45,7 @@ export class SuccessorDuties implements Succession {
   #isSucceeded = false;
   /** By a directory. */
   #handedOver: HandOverDrain | undefined;
+  #reports: ElderReports | undefined;
 
   constructor(parts: SuccessorDutiesParts) {
     this.#parts = parts;
@@ -88,6 +91,7 @@ export class SuccessorDuties implements Succession {
     const { plane, handoverDrainMs, service, end } = this.#parts;
     this.#isSucceeded = true;
     service?.notify("ready", `process ${pid} serves`, pid);
+    this.#report(successor, () => this.figures());
     plane.moves?.give(successor);
     // As it is now: it may be gone before all workers have paused.
     const kept = new Set(
@@ -116,6 +120,8 @@ export class SuccessorDuties implements Succession {
   }
 
   giveConnections(taker: ConnectionSender): void {
+    // By epochs it asks for stats, as Envoy does.
+    this.#report(taker, undefined);
     this.#parts.plane.moves?.give(taker);
   }
 
@@ -123,9 +129,16 @@ export class SuccessorDuties implements Succession {
     void this.settled().then(() => this.#parts.end("a new generation serves"));
   }
 
-  /** Connections that are on their way to another process are there, or back. */
+  /** Connections that are on their way to another process are there, or back, and it has heard the last of this one. */
   async settled(): Promise<void> {
     await this.#parts.plane.moves?.settled();
+    await this.#reports?.finish();
+  }
+
+  #report(to: ConnectionSender, figures: Succession["figures"] | undefined): void {
+    const { plane, reportTo } = this.#parts;
+    this.#reports?.[Symbol.dispose]();
+    this.#reports = reportTo(to, plane.drains, figures);
   }
 
   async #takeBack(): Promise<void> {

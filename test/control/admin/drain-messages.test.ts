@@ -23,6 +23,7 @@ const counts = {
 
 const view: DrainView = {
   id: 7,
+  process_generation: null,
   cause: "lds-replace",
   listener: "shop",
   generation: 3,

@@ -43,6 +43,7 @@ test("view() has the shape of GET /drains", async () => {
   const [view] = drains.view().drains;
   assert.deepEqual(view, {
     id: 1,
+    process_generation: null,
     cause: "lds-replace",
     listener: "a",
     generation: 2,

@@ -13,7 +13,6 @@ import {
   DescriptorServer,
   type DescriptorStream,
   type StreamPeer,
-  descriptorsPerSendMax,
 } from "../../../shared/io/descriptor-stream.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { type SocketHolder, holderWhile } from "../../../shared/io/listen-sockets.ts";
@@ -29,14 +28,10 @@ import {
   takeOverMsMax,
 } from "./directory.ts";
 import { isDeserted } from "./deserted.ts";
-import { type PassedSocket, encodeMessage, handoverVersion, socketsPerFrame } from "./messages.ts";
+import { encodeMessage } from "./messages.ts";
+import { type OwnSocket, framesOf } from "./socket-frames.ts";
 import { ConnectionSender } from "../moves/connection-sender.ts";
 import { sendAll } from "../patient-sender.ts";
-
-export interface OwnSocket extends PassedSocket {
-  /** Stays ours. */
-  readonly descriptor: number;
-}
 
 /** What the server does for its successor. */
 export interface GiverDuties {
@@ -148,7 +143,9 @@ export class HandoverGiver implements Disposable {
     // Another one than has dialed may have put its socket there.
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
-    const successor = new ConnectionSender(stream, clock, () => this.#duties.letGo());
+    const successor = new ConnectionSender(stream, clock, {
+      onSucceeded: () => this.#duties.letGo(),
+    });
     let finished = Promise.resolve();
     stream.onPiece((piece) => {
       if (this.#state.kind === "given") {
@@ -206,27 +203,5 @@ export class HandoverGiver implements Disposable {
     this.#parts.log.warning(`hand-over: given up, this process serves on: ${reason}`);
     this.#become({ kind: "idle" });
     this.#duties.servesOn();
-  }
-}
-
-interface SocketFrame {
-  readonly bytes: Uint8Array;
-  readonly descriptors: readonly number[];
-}
-
-/** One at least, so that no sockets are an answer, too. */
-function* framesOf(sockets: readonly OwnSocket[]): Iterable<SocketFrame> {
-  const perFrame = Math.min(socketsPerFrame, descriptorsPerSendMax);
-  for (let at = 0; at === 0 || at < sockets.length; at += perFrame) {
-    const some = sockets.slice(at, at + perFrame);
-    yield {
-      bytes: encodeMessage({
-        kind: "sockets",
-        version: handoverVersion,
-        total: sockets.length,
-        sockets: some.map(({ address, worker, role }) => ({ address, worker, role })),
-      }),
-      descriptors: some.map(({ descriptor }) => descriptor),
-    };
   }
 }

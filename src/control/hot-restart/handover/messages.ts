@@ -3,6 +3,7 @@
  * the frame that names them. Read from a peer that may be anyone of the same user: all is checked, all is bounded.
  */
 import { type JsonRecord, isCount, isRecord } from "../json-checks.ts";
+import { type ReportMessage, decodeReport } from "../reports/report-messages.ts";
 import { type MoveMessage, decodeMove } from "../moves/move-messages.ts";
 
 export const handoverVersion = 1;
@@ -33,6 +34,7 @@ export type HandoverMessage =
       readonly sockets: readonly PassedSocket[];
     }
   | MoveMessage
+  | ReportMessage
   /** The directory is the new process's, and what was opened by name alone is free. */
   | { readonly kind: "released" }
   /** The new process is being taken over from in turn: the old one takes nothing back any more. */
@@ -87,7 +89,7 @@ function decode(bytes: Buffer): HandoverMessage | string {
     case "sockets":
       return decodeSockets(value);
     default:
-      return decodeMove(value) ?? "a frame is of no known kind";
+      return decodeMove(value) ?? decodeReport(value) ?? "a frame is of no known kind";
   }
 }
 

@@ -3,13 +3,11 @@
  * as the old one and may end at any time as if it had never been; the old one is asked to drain by `commit` alone.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
-import { formatIp, parseIp } from "../../../shared/common/ip-address.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import {
   DescriptorServer,
   type DescriptorStream,
   type StreamPeer,
-  duplicate,
 } from "../../../shared/io/descriptor-stream.ts";
 import { errnoOf, strerror } from "../../../shared/io/syscalls.ts";
 import {
@@ -23,9 +21,10 @@ import {
   servesByte,
 } from "./directory.ts";
 import { ConnectionReceiver, type TakenService } from "../moves/connection-receiver.ts";
+import type { ElderListener } from "../reports/elder-listener.ts";
 import type { MoveMessage } from "../moves/move-messages.ts";
+import { PassedSockets } from "./passed-sockets.ts";
 import { type PassedSocket, MessageReader, encodeMessage, socketsMax } from "./messages.ts";
-import { addressText } from "../socket-names.ts";
 
 export type TakerResult =
   | { readonly ok: true; readonly taker: HandoverTaker }
@@ -44,7 +43,7 @@ export class HandoverTaker implements Disposable {
   readonly #parts: HandoverParts;
   readonly #server: DescriptorServer;
   /** By role and address, for each of the old process's workers. */
-  readonly #sockets = new Map<string, number[]>();
+  readonly #sockets = new PassedSockets();
   readonly #received: Received = { sockets: [], descriptors: [] };
   readonly #reader = new MessageReader();
   #total = Number.POSITIVE_INFINITY;
@@ -56,6 +55,7 @@ export class HandoverTaker implements Disposable {
   #isComplete = false;
   #isReleased = false;
   #receiver: ConnectionReceiver | undefined;
+  #elder: ElderListener | undefined;
 
   private constructor(parts: HandoverParts, server: DescriptorServer) {
     this.#parts = parts;
@@ -92,12 +92,12 @@ export class HandoverTaker implements Disposable {
     worker: number,
     isLast: boolean,
   ): Promise<readonly number[]> {
-    return Promise.resolve(this.#takeListenSockets(`proxy ${keyOf(address)}`, worker, isLast));
+    return Promise.resolve(this.#sockets.take("proxy", address, { worker, isLast }));
   }
 
   /** Of the old process's admin, if it is at that address; the caller's from now on. */
   takeAdminSocket(address: SocketAddress): number | undefined {
-    return this.#takeListenSockets(`admin ${keyOf(address)}`, 0, true)[0];
+    return this.#sockets.take("admin", address, { worker: 0, isLast: true })[0];
   }
 
   /**
@@ -109,6 +109,7 @@ export class HandoverTaker implements Disposable {
     if (!stream) return this.#otherServes();
     const receiver = new ConnectionReceiver(stream, this.#parts.clock, service);
     this.#receiver = receiver;
+    this.#elder = service.elder;
     stream.send(Uint8Array.of(servesByte));
     void receiver.mark();
     const late = await this.#await("it does not answer");
@@ -193,6 +194,7 @@ export class HandoverTaker implements Disposable {
         this.#receive(message);
         continue;
       }
+      if (message.kind === "drains" || message.kind === "stats") this.#elder?.hear(message);
       if (message.kind !== "sockets") continue;
       this.#total = Math.min(message.total, socketsMax);
       this.#received.sockets.push(...message.sockets);
@@ -217,25 +219,10 @@ export class HandoverTaker implements Disposable {
     if (sockets.length !== this.#total || descriptors.length !== this.#total)
       return this.#lose(`${descriptors.length} descriptors came for ${this.#total} sockets`);
     for (const [i, descriptor] of descriptors.splice(0).entries()) {
-      const { role = "proxy", address = "" } = sockets[i] ?? {};
-      const key = `${role} ${address}`;
-      this.#sockets.set(key, [...(this.#sockets.get(key) ?? []), descriptor]);
+      const socket = sockets[i];
+      if (socket) this.#sockets.add(socket, descriptor);
     }
     this.#end(undefined);
-  }
-
-  #takeListenSockets(key: string, worker: number, isLast: boolean): readonly number[] {
-    const all = this.#sockets.get(key) ?? [];
-    const [first] = all;
-    if (first === undefined) return [];
-    if (isLast) {
-      this.#sockets.delete(key);
-      return all;
-    }
-    // The first in line; where there is one for all workers, each has a descriptor of it.
-    if (all.length > 1) return [all.shift() ?? first];
-    const copy = duplicate(first);
-    return copy === undefined || worker < 0 ? [] : [copy];
   }
 
   /** Whether the directory is another's, who has given up on this process or never knew it. */
@@ -248,8 +235,7 @@ export class HandoverTaker implements Disposable {
   }
 
   #closeUnwanted(): void {
-    for (const descriptors of this.#sockets.values()) closeDescriptors(descriptors);
-    this.#sockets.clear();
+    this.#sockets[Symbol.dispose]();
     closeDescriptors(this.#received.descriptors.splice(0));
   }
 
@@ -269,6 +255,7 @@ export class HandoverTaker implements Disposable {
     this.#stream?.[Symbol.dispose]();
     this.#stream = undefined;
     this.#alone.resolve();
+    this.#elder?.gone();
     // Of a message that did not come to its end.
     if (this.#isComplete) closeDescriptors(this.#received.descriptors.splice(0));
     this.#end(reason);
@@ -276,9 +263,3 @@ export class HandoverTaker implements Disposable {
 }
 
 const endReason = "it has ended";
-
-/** As the old process writes it, who says where each socket is bound. */
-function keyOf(address: SocketAddress): string {
-  const ip = address.kind === "ip" ? parseIp(address.ip) : undefined;
-  return addressText(ip && address.kind === "ip" ? { ...address, ip: formatIp(ip) } : address);
-}

@@ -8,6 +8,7 @@ import type { DescriptorStream } from "../../../shared/io/descriptor-stream.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { type MovedConnection, descriptorsOf } from "../../../shared/protocol/moved-connection.ts";
 import { encodeMessage } from "../handover/messages.ts";
+import type { ElderListener } from "../reports/elder-listener.ts";
 import { sendAll } from "../patient-sender.ts";
 import { readAddress } from "../socket-names.ts";
 import {
@@ -26,6 +27,8 @@ export interface TakenService {
   canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[];
   /** Of the old process, as if they had been accepted here. */
   adopt(address: SocketAddress, connections: readonly MovedConnection[]): void;
+  /** Hears what the old process tells of itself. */
+  readonly elder: ElderListener;
 }
 
 type Connections = Extract<MoveMessage, { kind: "connections" }>;

@@ -11,7 +11,9 @@ import type { DescriptorStream, StreamPiece } from "../../../shared/io/descripto
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { type MovedConnection, descriptorsOf } from "../../../shared/protocol/moved-connection.ts";
 import { MessageReader, encodeMessage, socketsMax } from "../handover/messages.ts";
+import type { SocketFrame } from "../handover/socket-frames.ts";
 import { sendAll } from "../patient-sender.ts";
+import type { ReportMessage } from "../reports/report-messages.ts";
 import { addressText } from "../socket-names.ts";
 import {
   type MoveMessage,
@@ -29,10 +31,18 @@ const takenMsMax = 5_000;
 /** Undefined: the other is lost, and has taken nothing of the batch. */
 type Taken = ReadonlySet<number> | undefined;
 
+/** What the new process says beside that. */
+export interface SiblingWords {
+  /** It is taken over from in turn. */
+  readonly onSucceeded?: () => void;
+  /** It is starting, by epochs. */
+  readonly onWantsSockets?: () => void;
+}
+
 export class ConnectionSender {
   readonly #stream: DescriptorStream;
   readonly #clock: Clock;
-  readonly #onSucceeded: () => void;
+  readonly #words: SiblingWords;
   readonly #reader = new MessageReader();
   readonly #hashes = new Map<string, string>();
   readonly #marked = Promise.withResolvers<void>();
@@ -41,21 +51,22 @@ export class ConnectionSender {
   #onTaken: ((refused: Taken) => void) | undefined;
   #isLost = false;
 
-  /** `onSucceeded`: the other is taken over from in turn. */
-  constructor(stream: DescriptorStream, clock: Clock, onSucceeded: () => void = () => {}) {
+  constructor(stream: DescriptorStream, clock: Clock, words: SiblingWords = {}) {
     this.#stream = stream;
     this.#clock = clock;
-    this.#onSucceeded = onSucceeded;
+    this.#words = words;
   }
 
   read(piece: StreamPiece): void {
     if (piece.kind === "end") return this.#lose();
     closeDescriptors(piece.descriptors);
+    if (this.#isLost) return;
     const read = this.#reader.read(piece.bytes);
     if (!read.ok) return this.#lose();
     for (const message of read.messages) {
       if (message.kind === "accepts") this.#mark(message);
-      if (message.kind === "succeeded") this.#onSucceeded();
+      if (message.kind === "succeeded") this.#words.onSucceeded?.();
+      if (message.kind === "wantsSockets") this.#words.onWantsSockets?.();
       if (message.kind === "taken" && message.batch === this.#batch)
         this.#onTaken?.(new Set(message.refused));
     }
@@ -81,6 +92,30 @@ export class ConnectionSender {
     connections: readonly MovedConnection[],
   ): Promise<readonly MovedConnection[]> {
     const sent = this.#sending.then(() => this.#sendNow(address, connections));
+    this.#sending = sent;
+    return sent;
+  }
+
+  /** Listening sockets, which stay ours, too. */
+  sendSockets(frames: Iterable<SocketFrame>): Promise<void> {
+    const sent = this.#sending.then(async () => {
+      for (const { bytes, descriptors } of frames) {
+        if (this.#isLost) return;
+        const error = await sendAll(this.#stream, bytes, descriptors, this.#clock);
+        if (error !== 0) this.#lose();
+      }
+    });
+    this.#sending = sent;
+    return sent;
+  }
+
+  /** Between batches. Nothing happens where the other is lost. */
+  tell(message: ReportMessage): Promise<void> {
+    const sent = this.#sending.then(async () => {
+      if (this.#isLost) return;
+      const error = await sendAll(this.#stream, encodeMessage(message), [], this.#clock);
+      if (error !== 0) this.#lose();
+    });
     this.#sending = sent;
     return sent;
   }
@@ -128,7 +163,8 @@ export class ConnectionSender {
   #lose(): void {
     this.#isLost = true;
     this.#marked.resolve();
-    this.#stream[Symbol.dispose]();
+    // Its end is still to come, for whoever waits for that.
+    this.#stream.stopReceiving();
     this.#onTaken?.(undefined);
   }
 }

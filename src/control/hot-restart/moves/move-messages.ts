@@ -27,6 +27,10 @@ export type WireConnection =
   | null;
 
 export type MoveMessage =
+  /** First of all, by epochs: whom one has dialled. */
+  | { readonly kind: "hello"; readonly epoch: number }
+  /** By epochs, from a new process: all listening sockets, which come as by a directory. */
+  | { readonly kind: "wantsSockets" }
   /** Connections of which listeners the new process serves on: of those that are the same there. */
   | {
       readonly kind: "accepts";
@@ -62,6 +66,13 @@ export function fromWire(
 /** A text: why it is no such message. */
 export function decodeMove(value: JsonRecord): MoveMessage | string | undefined {
   switch (value["kind"]) {
+    case "hello": {
+      const { epoch } = value;
+      const isEpoch = isCount(epoch, Number.MAX_SAFE_INTEGER);
+      return isEpoch ? { kind: "hello", epoch } : "hello: no epoch";
+    }
+    case "wantsSockets":
+      return { kind: "wantsSockets" };
     case "accepts":
       return decodeAccepts(value);
     case "connections":

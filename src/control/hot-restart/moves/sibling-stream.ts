@@ -8,9 +8,10 @@ import type { Logger } from "../../../shared/common/log.ts";
 import { closeDescriptors } from "../../../shared/io/descriptor-socket.ts";
 import { DescriptorServer, DescriptorStream } from "../../../shared/io/descriptor-stream.ts";
 import { strerror } from "../../../shared/io/syscalls.ts";
+import type { HotRestartOptions } from "../hot-restart-options.ts";
 import { isTrusted } from "../handover/directory.ts";
-import { MessageReader } from "../handover/messages.ts";
-import { ConnectionReceiver, type TakenService } from "./connection-receiver.ts";
+import { type OwnSocket, framesOf } from "../handover/socket-frames.ts";
+import { MessageReader, encodeMessage } from "../handover/messages.ts";
 import { ConnectionSender } from "./connection-sender.ts";
 
 export interface SiblingParts {
@@ -20,25 +21,38 @@ export interface SiblingParts {
   readonly uid: number;
 }
 
+export interface SiblingServerParts extends SiblingParts {
+  readonly sockets: (pid: number) => readonly OwnSocket[];
+}
+
+/** For whoever is dialled to say which epoch it is. */
+const helloMsMax = 1_000;
+
 /** Where the next generation dials while this one serves. */
 export class SiblingServer implements Disposable {
-  readonly #parts: SiblingParts;
+  readonly #parts: SiblingServerParts;
+  readonly #hello: Uint8Array;
   readonly #server: DescriptorServer;
   #taker: ConnectionSender | undefined;
 
-  private constructor(server: DescriptorServer, parts: SiblingParts) {
+  private constructor(server: DescriptorServer, epoch: number, parts: SiblingServerParts) {
     this.#server = server;
     this.#parts = parts;
+    this.#hello = encodeMessage({ kind: "hello", epoch });
   }
 
-  /** Undefined, and said in the log: connections stay. */
-  static open(name: string, mode: number, parts: SiblingParts): SiblingServer | undefined {
-    const server = DescriptorServer.listen(name, mode);
+  /** Undefined, and said in the log: connections stay. `sockets`: all that there are, for the process `pid`. */
+  static open(
+    name: string,
+    { epoch, socketMode }: Pick<HotRestartOptions, "epoch" | "socketMode">,
+    parts: SiblingServerParts,
+  ): SiblingServer | undefined {
+    const server = DescriptorServer.listen(name, socketMode);
     if (typeof server === "number") {
       parts.log.warning(`hot restart: no connection can move: '${name}': ${strerror(server)}`);
       return undefined;
     }
-    const siblings = new SiblingServer(server, parts);
+    const siblings = new SiblingServer(server, epoch, parts);
     server.onStream((stream) => siblings.#accept(stream));
     return siblings;
   }
@@ -57,44 +71,36 @@ export class SiblingServer implements Disposable {
     const { peer } = stream;
     const isKnown = isTrusted(peer, uid);
     if (!isKnown) log.warning(`hot restart: refused user ${peer?.uid ?? "unknown"}`);
+    if (isKnown) stream.send(this.#hello);
     if (!isKnown || this.taker) return stream[Symbol.dispose]();
-    const taker = new ConnectionSender(stream, clock);
+    const taker = new ConnectionSender(stream, clock, {
+      onWantsSockets: () => {
+        if (peer) void taker.sendSockets(framesOf(this.#parts.sockets(peer.pid)));
+      },
+    });
     this.#taker = taker;
     stream.onPiece((piece) => taker.read(piece));
   }
 }
 
-/** Resolves when the parent knows whose connections are served on here. Undefined: it gives none. */
-export async function dialSibling(
+/** Which epoch has the name; undefined: none, an Envoy, or nobody who says so. */
+export async function epochAt(
   name: string,
-  service: TakenService,
-  { clock, log, uid }: SiblingParts,
-): Promise<Disposable | undefined> {
+  { clock, uid }: SiblingParts,
+): Promise<number | undefined> {
   const stream = DescriptorStream.connect(name);
   if (typeof stream === "number") return undefined;
-  if (!isTrusted(stream.peer, uid)) {
-    log.warning(`hot restart: '${name}' is of user ${stream.peer?.uid ?? "unknown"}`);
-    stream[Symbol.dispose]();
-    return undefined;
-  }
-  const receiver = new ConnectionReceiver(stream, clock, service);
+  using _stream = stream;
+  if (!isTrusted(stream.peer, uid)) return undefined;
+  const said = Promise.withResolvers<number | undefined>();
+  using _timer = clock.startTimer(helloMsMax, () => said.resolve(undefined));
   const reader = new MessageReader();
-  const descriptors: number[] = [];
   stream.onPiece((piece) => {
-    if (piece.kind === "end") return closeDescriptors(descriptors.splice(0));
-    descriptors.push(...piece.descriptors);
+    if (piece.kind === "end") return said.resolve(undefined);
+    closeDescriptors(piece.descriptors);
     const read = reader.read(piece.bytes);
-    if (!read.ok) {
-      log.warning(`hot restart: no more connections are taken: ${read.reason}`);
-      closeDescriptors(descriptors.splice(0));
-      return stream[Symbol.dispose]();
-    }
-    for (const message of read.messages)
-      if (message.kind === "connections")
-        void receiver
-          .receive(message, descriptors.splice(0))
-          .catch((error: unknown) => log.error(`hot restart: ${String(error)}`));
+    const hello = read.ok ? read.messages.find(({ kind }) => kind === "hello") : undefined;
+    said.resolve(hello?.kind === "hello" ? hello.epoch : undefined);
   });
-  await receiver.mark();
-  return stream;
+  return await said.promise;
 }

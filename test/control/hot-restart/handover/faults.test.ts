@@ -11,12 +11,14 @@ import { systemClock } from "../../../../src/shared/common/clock.ts";
 import { plainListen } from "../../../support/reactors.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { until } from "../../../support/until.ts";
+import { ElderListener } from "../../../../src/control/hot-restart/reports/elder-listener.ts";
 import type { DescriptorStream } from "../../../../src/shared/io/descriptor-stream.ts";
 
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
-const noService = { marks: [], canServe: () => [], adopt: () => {} };
+const elder = new ElderListener({ onDrains() {}, onStats() {}, onGone() {} });
+const noService = { marks: [], canServe: () => [], adopt: () => {}, elder };
 const socketOptions = { ...plainListen, backlog: 16, ipv6Only: true } as const;
 
 test("whatever a new process does before it serves, the old one serves on", onLinux, async () => {

@@ -29,6 +29,7 @@ const proxied = fc.record(
 );
 const anyMessage: fc.Arbitrary<HandoverMessage> = fc.oneof(
   fc.record({ kind: fc.constant("released" as const) }, plain),
+  fc.record({ kind: fc.constant("hello" as const), epoch: fc.nat() }, plain),
   fc.record(
     {
       kind: fc.constant("sockets" as const),

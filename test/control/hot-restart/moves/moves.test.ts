@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import type { MoveMessage } from "../../../../src/control/hot-restart/moves/move-messages.ts";
+import { ElderListener } from "../../../../src/control/hot-restart/reports/elder-listener.ts";
 import type { DescriptorStream } from "../../../../src/shared/io/descriptor-stream.ts";
 import {
   type MovedConnection,
@@ -20,6 +21,7 @@ const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 80 } as const;
 const host = { kind: "ip", ip: "127.0.0.1", port: 81 } as const;
+const elder = new ElderListener({ onDrains() {}, onStats() {}, onGone() {} });
 const told = { ageMs: 5, bytesReceived: 7, bytesSent: 9 };
 
 test("what the new process can serve is its own, and the rest comes back", onLinux, async () => {
@@ -128,6 +130,7 @@ test("a message with too few descriptors is refused whole", onLinux, async () =>
     marks: [],
     canServe: () => [true, true],
     adopt: () => assert.fail("not its own"),
+    elder,
   };
   const receiver = new ConnectionReceiver(pair.other, pair.clock, service);
   const fd = openSync("/dev/null", "r");
@@ -199,6 +202,7 @@ class Pair implements AsyncDisposable {
       marks: [{ address: "tcp://127.0.0.1:80", hash: "same" }],
       canServe: (_, connections) => judge.canServe(connections),
       adopt: (_, connections) => void adopted.push(...connections),
+      elder,
     });
     const reader = new MessageReader();
     const descriptors: number[] = [];
