@@ -236,3 +236,15 @@ test("vhds wants delta, and its hosts are named by their wrappers", () => {
   );
   assert.deepEqual([host.domains, clusterNames], [["a.example"], ["c"]]);
 });
+
+test("how long a request may last is honoured, and nothing is warned of", () => {
+  const durations = "{max_stream_duration: 1s, grpc_timeout_header_max: 2s}";
+  const decoded = decodeRoutesYaml(
+    routesYaml(`
+      {match: {prefix: /a}, route: {cluster: c, max_stream_duration: ${durations}}},
+      {match: {prefix: /b}, route: {cluster: c, max_grpc_timeout: 1s, grpc_timeout_offset: 0.1s}}
+    `),
+  );
+  assert(decoded.ok);
+  assert.deepEqual(decoded.warnings, []);
+});

@@ -165,6 +165,9 @@ export const routeFields: FieldTables = {
       "internal_redirect_policy",
       "internal_redirect_action",
       "max_internal_redirects",
+      "max_stream_duration",
+      "max_grpc_timeout",
+      "grpc_timeout_offset",
     ],
     refused: {
       cluster_specifier_plugin: otherPlace,
@@ -187,6 +190,7 @@ export const routeFields: FieldTables = {
     },
     isMatcher: true,
   },
+  "envoy.config.route.v3.RouteAction.MaxStreamDuration": "whole",
   "envoy.config.route.v3.RouteAction.UpgradeConfig": {
     honoured: ["upgrade_type", "enabled", "connect_config"],
   },
