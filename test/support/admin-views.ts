@@ -52,6 +52,7 @@ export function clusterView(overrides: Partial<ClusterView> = {}): ClusterView {
       maxConnectionDurationMs: 0,
       maxStreamDurationMs: 0,
       preconnectRatio: 1,
+      predictivePreconnectRatio: 1,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,
       failTrafficOnPanic: false,

@@ -43,6 +43,7 @@ export function decodedCluster(sketch: ClusterSketch): DecodedCluster {
       maxConnectionDurationMs: 0,
       maxStreamDurationMs: 0,
       preconnectRatio: 1,
+      predictivePreconnectRatio: 1,
       circuitBreakers: { default: limits, high: limits },
       healthyPanicThreshold: 50,
       failTrafficOnPanic: false,

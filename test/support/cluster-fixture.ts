@@ -31,6 +31,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
     preconnectRatio: 1,
+    predictivePreconnectRatio: 1,
     circuitBreakers: { default: breakers, high: breakers },
     healthyPanicThreshold: 50,
     failTrafficOnPanic: false,

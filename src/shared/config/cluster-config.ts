@@ -25,6 +25,8 @@ export interface ClusterConfig {
   readonly maxStreamDurationMs: number;
   /** `preconnect_policy.per_upstream_preconnect_ratio`: connections to a host for each request; 1: none ahead. */
   readonly preconnectRatio: number;
+  /** `preconnect_policy.predictive_preconnect_ratio`: the same over all hosts, at those whose turn comes next. */
+  readonly predictivePreconnectRatio: number;
   readonly circuitBreakers: {
     readonly default: CircuitBreakerLimits;
     readonly high: CircuitBreakerLimits;

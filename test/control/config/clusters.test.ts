@@ -30,6 +30,7 @@ test("decode() fills in Envoy's defaults", () => {
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
     preconnectRatio: 1,
+    predictivePreconnectRatio: 1,
     circuitBreakers: {
       default: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
       high: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
