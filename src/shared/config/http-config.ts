@@ -63,6 +63,8 @@ export interface HttpConnectionManagerConfig {
 export interface Http2Options {
   /** Of the table for what we read, and at most for what we write. */
   readonly hpackTableBytes: number;
+  /** Strings that we write are encoded where it makes them shorter (RFC 7541 §5.2). */
+  readonly usesHuffman: boolean;
   readonly maxConcurrentStreams: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;

@@ -206,12 +206,12 @@ export const httpFields: FieldTables = {
       "allow_connect",
       "stream_error_on_invalid_http_messaging",
       "custom_settings_parameters",
+      "enable_huffman_encoding",
     ],
     warned: {
       allow_metadata: "METADATA frames are ignored",
       use_oghttp2_codec: "the codec is our own",
       max_metadata_size: "METADATA frames are ignored",
-      enable_huffman_encoding: "strings are sent as they are",
     },
   },
   "envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter": "whole",
