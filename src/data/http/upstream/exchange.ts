@@ -135,7 +135,7 @@ export class Exchange implements UpstreamRequest {
     this.#hasReplayed = false;
     this.#isRetried = false;
     this.#isRequestEnded = false;
-    const { retryPolicy } = plan.action;
+    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
