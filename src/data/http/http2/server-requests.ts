@@ -17,7 +17,7 @@ import type { BodyPart } from "../upstream/upstream-request.ts";
 import { bodyBehind, type RestOfRead } from "./body-behind.ts";
 import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
-import { errorCode, windowMax } from "./frames.ts";
+import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
@@ -117,7 +117,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: DataRange,
+    data: ByteRange,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -367,7 +367,7 @@ export class ServerRequests implements StreamOwner {
     return body.end;
   }
 
-  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: ByteRange, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -504,9 +504,4 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
 }
