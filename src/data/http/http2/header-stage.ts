@@ -41,6 +41,8 @@ export class HeaderStage {
   #countLeft = 0;
   #row = 0;
   #hasRegular = false;
+  /** The one that is placed. */
+  readonly #line = { start: 0, valueStart: 0, valueEnd: 0 };
 
   constructor(arena: Arena) {
     this.bytes = arena.bytes;
@@ -81,8 +83,11 @@ export class HeaderStage {
     this.isMalformed ||= entry.isMalformed;
     const start = this.at;
     this.#copyLine(entry);
-    const valueStart = start + entry.nameLength + 2;
-    this.#place(entry.pseudo, entry.id, { start, valueStart, valueEnd: this.at - 2 });
+    const line = this.#line;
+    line.start = start;
+    line.valueStart = start + entry.nameLength + 2;
+    line.valueEnd = this.at - 2;
+    this.#place(entry.pseudo, entry.id, line);
   }
 
   /**
@@ -103,7 +108,11 @@ export class HeaderStage {
     if (!this.#admits(entrySize(nameEnd - start, valueEnd - valueFrom))) return end + 2;
     this.isMalformed ||= fieldFacts.isMalformed;
     this.at = end + 2;
-    this.#place(fieldFacts.pseudo, fieldFacts.id, { start, valueStart: valueFrom, valueEnd: end });
+    const line = this.#line;
+    line.start = start;
+    line.valueStart = valueFrom;
+    line.valueEnd = end;
+    this.#place(fieldFacts.pseudo, fieldFacts.id, line);
     return this.at;
   }
 

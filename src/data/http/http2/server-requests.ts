@@ -376,9 +376,9 @@ export class ServerRequests implements StreamOwner {
       }
     }
     stream.isRequestComplete = isEnd;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.add(this.#owner.output.writer.copyOf(start, end));
-      stream.heldBody.isEnd = isEnd;
+    if (stream.held !== undefined) {
+      stream.held.body.add(this.#owner.output.writer.copyOf(start, end));
+      stream.held.body.isEnd = isEnd;
       return;
     }
     // Of one without a length it is not known here any more whether it goes in chunks; the room costs a copy.
@@ -404,8 +404,8 @@ export class ServerRequests implements StreamOwner {
   #takeTrailers(stream: ServerStream): void {
     const { start, at: end } = this.#stage;
     stream.isRequestComplete = true;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+    if (stream.held !== undefined) {
+      stream.held.body.trailers = this.#owner.output.writer.copyOf(start, end);
       return;
     }
     this.#fed = stream;
