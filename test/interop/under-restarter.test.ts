@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { suite, test } from "node:test";
 import { installedEnvoy } from "../../bench/programs.ts";
-import { freePorts } from "../../src/cli/story/free-ports.ts";
+import { freePort } from "../support/free-port.ts";
 import { get } from "../support/http-client.ts";
 import { SluiceProgram, adminOnPortZero } from "../support/sluice-program.ts";
 import { SteadyClients } from "../support/steady-clients.ts";
@@ -40,7 +40,7 @@ function bootstrap(port: number): string {
 }
 
 async function started(open: AsyncDisposableStack, proxy: string) {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const own = ["--concurrency", "1", "-l", "error", "--admin-address-path", "admin"];
   // What Envoys of one base id share is not for those of another test.
   const times = ["--base-id", String(port), "--drain-time-s", "1", "--parent-shutdown-time-s", "2"];
