@@ -89,6 +89,10 @@ export class GenerationStage implements AsyncDisposable {
     writeFileSync(path.join(this.folder, name), JSON.stringify(config));
   }
 
+  read(name: string): unknown {
+    return JSON.parse(readFileSync(path.join(this.folder, name), "utf8"));
+  }
+
   /** At once, as whoever watches the file wants it. */
   replace(name: string, config: object): void {
     this.write(`${name}.next`, config);

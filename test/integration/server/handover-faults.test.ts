@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import {
@@ -14,13 +14,13 @@ import {
   type LaunchOptions,
 } from "../../support/generation-stage.ts";
 import { heldDescriptors } from "../../support/held-descriptors.ts";
+import { goesOnWithAll, pushWrong } from "../../support/pushed-wrong.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", timeout: 180_000 };
 const isRoot = process.getuid?.() === 0;
 const nobody = 65_534;
-const typed = { "@type": "type.googleapis.com/envoy.config.listener.v3.Listener" };
 
 test("whatever goes wrong is told, and the old process serves on", onLinux, async (context) => {
   await using stage = await GenerationStage.start();
@@ -68,11 +68,15 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
     await servesOn();
   });
 
-  stage.write("lds.json", { resources: [{ ...typed, name: "web", address: {} }] });
-  stage.write("pushed.json", pushedConfig(stage));
+  const wrongs = pushWrong(stage);
   const next = launch(stage, 1, { config: "pushed.json", concurrency: 2 });
-  await context.test("the first push is refused", async () => {
-    await until(() => /first push of LDS was refused/.test(next.log), "it waits for a good one");
+  await context.test("what it is pushed is refused, or does not come", async () => {
+    for (const { message, mend } of wrongs.slice(0, -1)) {
+      await until(() => message.test(next.log), `it waits: ${next.log}`);
+      mend();
+    }
+    const last = wrongs.at(-1)?.message ?? /./;
+    await until(() => last.test(next.log), `it waits: ${next.log}`);
     const [keptBefore, shortBefore] = [kept.completed, short.completed];
     await until(
       () => kept.completed > keptBefore + 50 && short.completed > shortBefore + 20,
@@ -81,10 +85,10 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
     await stage.serves(old, 0);
   });
 
-  await context.test("a good one takes over, with more workers", async () => {
-    const { listeners } = goodConfig(stage).static_resources;
-    stage.replace("lds.json", { resources: listeners.map((each) => ({ ...typed, ...each })) });
+  await context.test("when all is there it takes over, with more workers", async () => {
+    wrongs.at(-1)?.mend();
     await stage.serves(next, 1);
+    assert.match(next.log, goesOnWithAll);
     assert.deepEqual(await old.exit, [0, null], old.log);
     // Of three inodes the old one's sockets had two: the new one's have room a moment later.
     await until(() => readdirSync(dirOf(stage)).includes("reconfig.sock"), "it can be dialed");
@@ -103,29 +107,4 @@ function launch(stage: GenerationStage, number: number, options: LaunchOptions =
 
 function dirOf({ folder }: GenerationStage): string {
   return path.join(folder, "handover");
-}
-
-interface StageConfig {
-  readonly admin: object;
-  readonly static_resources: { readonly listeners: object[]; readonly clusters: object[] };
-}
-
-function goodConfig(stage: GenerationStage): StageConfig {
-  return JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8")) as StageConfig;
-}
-
-/** The same, with listeners from a file. */
-function pushedConfig(stage: GenerationStage): object {
-  const { admin, static_resources } = goodConfig(stage);
-  return {
-    admin,
-    node: { id: "n", cluster: "c" },
-    static_resources: { clusters: static_resources.clusters },
-    dynamic_resources: {
-      lds_config: {
-        resource_api_version: "V3",
-        path_config_source: { path: path.join(stage.folder, "lds.json") },
-      },
-    },
-  };
 }
