@@ -17,7 +17,7 @@ import type { BodyPart } from "../upstream/upstream-request.ts";
 import { bodyBehind, type RestOfRead } from "./body-behind.ts";
 import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
-import { errorCode, windowMax } from "./frames.ts";
+import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
@@ -117,7 +117,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: DataRange,
+    data: ByteRange,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -367,7 +367,7 @@ export class ServerRequests implements StreamOwner {
     return body.end;
   }
 
-  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: ByteRange, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -376,9 +376,9 @@ export class ServerRequests implements StreamOwner {
       }
     }
     stream.isRequestComplete = isEnd;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.add(this.#owner.output.writer.copyOf(start, end));
-      stream.heldBody.isEnd = isEnd;
+    if (stream.held !== undefined) {
+      stream.held.body.add(this.#owner.output.writer.copyOf(start, end));
+      stream.held.body.isEnd = isEnd;
       return;
     }
     // Of one without a length it is not known here any more whether it goes in chunks; the room costs a copy.
@@ -404,8 +404,8 @@ export class ServerRequests implements StreamOwner {
   #takeTrailers(stream: ServerStream): void {
     const { start, at: end } = this.#stage;
     stream.isRequestComplete = true;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+    if (stream.held !== undefined) {
+      stream.held.body.trailers = this.#owner.output.writer.copyOf(start, end);
       return;
     }
     this.#fed = stream;
@@ -504,9 +504,4 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
 }
