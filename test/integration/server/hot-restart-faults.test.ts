@@ -65,6 +65,19 @@ const faults: readonly Fault[] = [
     message: /refused a message: it is from user 65534, not 0/,
   },
   {
+    what: "another user at the line that no Envoy knows",
+    isPossible: process.getuid?.() === 0,
+    happen: async (stage, parent) => {
+      const program = path.resolve("test/support/stray-caller.ts");
+      const args = [program, String(nobody), `@envoy_domain_socket_sluice_${stage.baseId * 10}`];
+      const caller = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+      const [said] = (await once(caller.stdout, "data")) as [Buffer];
+      assert.equal(String(said), "end\n", "it is told nothing");
+      return () => parent.log;
+    },
+    message: /hot restart: refused user 65534/,
+  },
+  {
     what: "an address that another process has",
     happen: async (stage) => {
       const stranger = net.createServer().listen(0, "127.0.0.1");
