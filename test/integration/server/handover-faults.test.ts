@@ -6,12 +6,14 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { test } from "node:test";
 import {
   type Generation,
   GenerationStage,
   type LaunchOptions,
+  waitingBootstrap,
 } from "../../support/generation-stage.ts";
 import { heldDescriptors } from "../../support/held-descriptors.ts";
 import { goesOnWithAll, pushWrong } from "../../support/pushed-wrong.ts";
@@ -35,7 +37,7 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
   const { pid = 0 } = old.process;
   const descriptors = heldDescriptors(pid);
 
-  async function servesOn(): Promise<void> {
+  async function servesOn(names = ["reconfig.sock"]): Promise<void> {
     const [keptBefore, shortBefore] = [kept.completed, short.completed];
     await until(
       () => kept.completed > keptBefore + 50 && short.completed > shortBefore + 20,
@@ -43,7 +45,7 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
     );
     await stage.serves(old, 0);
     await until(() => heldDescriptors(pid) <= descriptors, "no descriptor is left over");
-    assert.deepEqual(readdirSync(dirOf(stage)), ["reconfig.sock"]);
+    assert.deepEqual(readdirSync(dirOf(stage)), names);
   }
 
   await context.test("another user dials", { skip: !isRoot && "not as this user" }, async () => {
@@ -67,6 +69,42 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
     rmSync(file);
     await servesOn();
   });
+
+  await context.test("its configuration is bad", async () => {
+    stage.write("bad.json", { static_resources: { listeners: [{ name: "web" }] } });
+    const next = launch(stage, 1, { config: "bad.json" });
+    assert.deepEqual(await next.exit, [1, null], next.log);
+    await servesOn();
+  });
+
+  await context.test("the new process hangs while another one comes, and is killed", async () => {
+    stage.write("waiting.json", waitingBootstrap(stage.admin));
+    const hanging = launch(stage, 1, { config: "waiting.json" });
+    await until(() => /stream to control .* closed/.test(hanging.log), "it waits for its clusters");
+    const second = launch(stage, 2);
+    assert.deepEqual(await second.exit, [1, null]);
+    assert.match(second.log, /another process is starting at/);
+    hanging.process.kill("SIGKILL");
+    await hanging.exit;
+    await until(() => /it has ended before it served/.test(old.log.slice(-400)), "it is missed");
+    // The file of one that was killed, which the next one replaces.
+    await servesOn(["listen.sock", "reconfig.sock"]);
+  });
+
+  await context.test(
+    "another program has an address, as is known once sockets are taken",
+    async () => {
+      const stranger = net.createServer().listen(0, "127.0.0.1");
+      await once(stranger, "listening");
+      const { port } = stranger.address() as net.AddressInfo;
+      stage.write("taken.json", withListenerAt(stage, port));
+      const next = launch(stage, 1, { config: "taken.json" });
+      assert.deepEqual(await next.exit, [1, null], next.log);
+      assert.match(next.log, /cannot bind '127\.0\.0\.1:\d+': Address already in use/);
+      stranger.close();
+      await servesOn();
+    },
+  );
 
   const wrongs = pushWrong(stage);
   const next = launch(stage, 1, { config: "pushed.json", concurrency: 2 });
@@ -97,12 +135,30 @@ test("whatever goes wrong is told, and the old process serves on", onLinux, asyn
     assert.deepEqual(await next.exit, [0, null], next.log);
     const shortBefore = short.completed;
     await until(() => short.completed > shortBefore + 20, "with fewer");
+    assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+    last.process.kill("SIGKILL");
+    await last.exit;
   });
-  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+  await context.test("what the dead have left there is no obstacle", async () => {
+    await stage.serves(launch(stage, 3), 3);
+    assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+  });
 });
 
 function launch(stage: GenerationStage, number: number, options: LaunchOptions = {}): Generation {
   return stage.launch(number, { ...options, handoverDir: dirOf(stage) });
+}
+
+/** The good configuration, and one listener more. */
+function withListenerAt(stage: GenerationStage, port: number): object {
+  const good = stage.read("good.json") as { static_resources: { listeners: object[] } };
+  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
+  good.static_resources.listeners.push({
+    ...good.static_resources.listeners[0],
+    name: "other",
+    address,
+  });
+  return good;
 }
 
 function dirOf({ folder }: GenerationStage): string {

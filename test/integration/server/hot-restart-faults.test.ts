@@ -131,17 +131,6 @@ const faults: readonly Fault[] = [
     message:
       /unable to bind domain socket with base_id=\d+, id=1, errno=98 \(see --base-id option\)/,
   },
-  {
-    what: "a first push that is refused",
-    happen: async (stage) => {
-      pushWrong(stage);
-      const child = stage.launch(1, { config: "pushed.json" });
-      await until(() => child.hasEnded || /is accepted/.test(child.log), "it waits for a good one");
-      await kill(child);
-      return () => child.log;
-    },
-    message: /the first push of CDS was refused: the process before this one serves on/,
-  },
 ];
 
 test("whatever goes wrong is told once, and the parent serves on", onLinux, async (context) => {
