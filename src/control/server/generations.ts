@@ -232,6 +232,7 @@ export class Generations {
         figures.merge(told);
         figures.setParent(told);
       },
+      onEmpty: () => this.#hotRestart?.parentIsEmpty(),
       onGone: () => {
         elderDrains.gone();
         // By epochs whoever asks it for its stats knows when it has ended.

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { installedEnvoy } from "../../../bench/programs.ts";
-import { GenerationStage, waitingBootstrap } from "../../support/generation-stage.ts";
+import { GenerationStage } from "../../support/generation-stage.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
@@ -95,46 +95,6 @@ test(
     await stage.serves(next, 1);
   },
 );
-
-test("a child whose configuration is bad leaves its parent as it was", onLinux, async () => {
-  await using stage = await GenerationStage.start();
-  const parent = stage.launch(0);
-  await stage.serves(parent, 0);
-  const { kept, short } = stage.load();
-  stage.write("bad.json", { static_resources: { listeners: [{ name: "web" }] } });
-  const child = stage.launch(1, { config: "bad.json" });
-  assert.deepEqual(await child.exit, [1, null]);
-  assert.match(child.log, /error initializing configuration/);
-  const before = kept.completed;
-  await until(() => kept.completed > before + 50, "it serves on");
-  assert.equal((await stage.info())?.state, "LIVE");
-  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
-  assert.equal(parent.hasEnded, false);
-});
-
-test("a child that waits for ever and is killed leaves its parent as it was", onLinux, async () => {
-  await using stage = await GenerationStage.start();
-  const parent = stage.launch(0);
-  await stage.serves(parent, 0);
-  const { kept, short } = stage.load();
-  stage.write("waiting.json", waitingBootstrap(stage.admin));
-  for (let round = 0; round < 2; round++) {
-    const child = stage.launch(1, { config: "waiting.json" });
-    await until(
-      () => /gRPC config stream to control .* closed/.test(child.log),
-      "it waits for its clusters",
-    );
-    assert.equal((await stage.info())?.state, "LIVE", "the admin is still the parent's");
-    child.process.kill("SIGKILL");
-    await child.exit;
-  }
-  const next = stage.launch(1);
-  await stage.serves(next, 1);
-  await parent.exit;
-  const before = kept.completed;
-  await until(() => kept.completed > before + 50, "the next child serves");
-  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
-});
 
 test("a parent that is killed while it drains is not waited for", onLinux, async () => {
   await using stage = await GenerationStage.start();
