@@ -50,8 +50,8 @@ export class FilterManager {
   readonly #context: HttpContext;
   readonly #stream: FilteredStream;
   readonly #filters: readonly HttpFilter[];
-  readonly #decode: FilterPassage;
-  readonly #encode: FilterPassage;
+  readonly decode: FilterPassage;
+  readonly encode: FilterPassage;
   readonly #responseFields = new ExtraFields();
   readonly #response = { status: 0 };
   #refusal: LocalReplyReason | undefined;
@@ -72,13 +72,13 @@ export class FilterManager {
       requestFields: this.requestFields,
       responseFields: this.#responseFields,
       response: this.#response,
-      restoreRequest: () => this.#decode.restore(),
-      restoreResponse: () => this.#encode.restore(),
+      restoreRequest: () => this.decode.restore(),
+      restoreResponse: () => this.encode.restore(),
       refuse: (reason) => (this.#refusal = reason),
     });
     this.#filters = filters;
     const whole = places.filter((place) => place.kind === "whole");
-    this.#decode = new FilterPassage(context, {
+    this.decode = new FilterPassage(context, {
       steps: decode,
       way: stream.decoded,
       isChanged: whole.some(({ factory }) => factory.changesRequestBody === true),
@@ -88,7 +88,7 @@ export class FilterManager {
         stream.refuseByFilter("requestTooLarge");
       }),
     });
-    this.#encode = new FilterPassage(context, {
+    this.encode = new FilterPassage(context, {
       steps: encode,
       way: stream.encoded,
       isChanged: whole.some(({ factory }) => factory.changesResponseBody === true),
@@ -98,17 +98,17 @@ export class FilterManager {
   }
 
   get isRequestHeld(): boolean {
-    return this.#decode.isHeld;
+    return this.decode.isHeld;
   }
 
   get isResponseHeld(): boolean {
-    return this.#encode.isHeld;
+    return this.encode.isHeld;
   }
 
   /** The head that was parsed last, with our own fields beside it. True: it may go on at once. */
   decodeHead(own: ExtraFields): boolean {
     const { fields } = requestHead;
-    const decode = this.#decode;
+    const decode = this.decode;
     decode.isBodyless = !fields.isChunked && fields.contentLength <= 0;
     moveFields(this.#context.reactor.arena.buffer, this.requestFields, own);
     if (decode.isChanged && !decode.isBodyless) {
@@ -120,16 +120,16 @@ export class FilterManager {
   }
 
   decodeData(start: number, end: number, isEnd: boolean): void {
-    this.#decode.data(start, end, isEnd);
+    this.decode.data(start, end, isEnd);
   }
 
   decodeTrailers(): void {
-    this.#decode.trailers();
+    this.decode.trailers();
   }
 
   /** Of the response whose head was parsed last: how long its body will be, -1: nobody knows. */
   beginResponse({ contentLength, isEnd, start, end }: ResponseBody, isBodyless: boolean): number {
-    const encode = this.#encode;
+    const encode = this.encode;
     encode.isBodyless = isBodyless || (isEnd && start === end);
     this.#response.status = responseHead.status;
     this.#isComposing = true;
@@ -159,19 +159,19 @@ export class FilterManager {
   }
 
   encodeData(start: number, end: number, isEnd: boolean): void {
-    this.#encode.data(start, end, isEnd);
+    this.encode.data(start, end, isEnd);
   }
 
   encodeTrailers(): void {
-    this.#encode.trailers();
+    this.encode.trailers();
   }
 
   /** What comes now is of our own making: nothing holds it. What filters make of it. */
   beginLocalReply(given: LocalReply): LocalReply {
     this.#isLocal = true;
     this.#isEncoded = false;
-    this.#decode.end();
-    this.#encode.end();
+    this.decode.end();
+    this.encode.end();
     const reply = this.#filters.reduceRight(
       (before, filter) => this.#replyOf(filter, before),
       given,
@@ -204,8 +204,8 @@ export class FilterManager {
 
   /** The request is over. */
   end(): void {
-    this.#decode.end();
-    this.#encode.end();
+    this.decode.end();
+    this.encode.end();
     for (const filter of this.#filters) {
       try {
         filter.onDestroy?.();
@@ -218,8 +218,8 @@ export class FilterManager {
   #encodeHead(own: ExtraFields): void {
     this.#isEncoded = true;
     moveFields(this.#context.reactor.arena.buffer, this.#responseFields, own);
-    if (this.#isLocal) this.#encode.headOfOurs();
-    else this.#encode.head((buffer) => new HeldResponseHead(buffer));
+    if (this.#isLocal) this.encode.headOfOurs();
+    else this.encode.head((buffer) => new HeldResponseHead(buffer));
   }
 
   #verdicts(onTooLarge: () => void): PassageVerdicts {

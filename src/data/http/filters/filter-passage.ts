@@ -3,6 +3,7 @@
  *
  * What a newcomer would get wrong: when nothing is held or changed, bytes go on where they lie, and nothing is copied.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Arena } from "../../../shared/io/arena.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HttpContext } from "../http-context.ts";
@@ -19,6 +20,7 @@ export interface FilteredWay {
   onReleased(isEnd: boolean, length: number | undefined): void;
   send(start: number, end: number, isEnd: boolean): void;
   sendTrailers(start: number, end: number): void;
+  sendMetadata(metadata: Metadata): void;
   setHeld(isHeld: boolean): void;
 }
 
@@ -98,6 +100,10 @@ export class FilterPassage {
     this.#train.trailers(new FieldMap(fields));
   }
 
+  sendMetadata(metadata: Metadata): void {
+    this.#train.metadata(metadata);
+  }
+
   /** Nothing of it goes on any more. */
   end(): void {
     this.#held = undefined;
@@ -131,6 +137,7 @@ export class FilterPassage {
       },
       onData: (bytes, isEnd) => this.#send(bytes, isEnd),
       onTrailers: (fields) => this.#sendTrailers(fields.whole),
+      onMetadata: (metadata) => this.#way.sendMetadata(metadata),
       onReadingChanged: (on) => this.#way.setHeld(!on),
       later: (act) => reactor.atRoundEnd(act),
     };

@@ -98,6 +98,7 @@ function decodeWhole(name: string, filter: HttpFilter, fields: FieldMap): TrainS
     head: (isEnd) => filter.decodeHeaders?.(fields, isEnd),
     ...(filter.decodeData && { data: (bytes, isEnd) => filter.decodeData?.(bytes, isEnd) }),
     trailers: (trailers) => filter.decodeTrailers?.(trailers),
+    metadata: (metadata) => filter.decodeMetadata?.(metadata),
   };
 }
 
@@ -107,5 +108,6 @@ function encodeWhole(name: string, filter: HttpFilter, fields: ResponseFieldMap)
     head: (isEnd) => filter.encodeHeaders?.(fields, isEnd),
     ...(filter.encodeData && { data: (bytes, isEnd) => filter.encodeData?.(bytes, isEnd) }),
     trailers: (trailers) => filter.encodeTrailers?.(trailers),
+    metadata: (metadata) => filter.encodeMetadata?.(metadata),
   };
 }

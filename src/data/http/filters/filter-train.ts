@@ -10,11 +10,13 @@
 import type {
   DataOutcome,
   FilterReply,
+  HeadersOutcome,
+  Metadata,
   TrailersOutcome,
 } from "../../../shared/http-filter/http-filter.ts";
 import type { FieldMap } from "./field-map.ts";
 
-type Now = DataOutcome | TrailersOutcome;
+type Now = HeadersOutcome | DataOutcome | TrailersOutcome;
 export type StepOutcome = Now | Promise<Now>;
 
 /** One filter, as this direction sees it. */
@@ -23,6 +25,7 @@ export interface TrainStep {
   head?(isEnd: boolean): StepOutcome;
   data?(bytes: Uint8Array, isEnd: boolean): StepOutcome;
   trailers?(fields: FieldMap): StepOutcome;
+  metadata?(metadata: Metadata): StepOutcome;
 }
 
 /** Where it goes, and who is told. */
@@ -31,6 +34,8 @@ export interface TrainEnd {
   onHead(isEnd: boolean, length: number | undefined): void;
   onData(bytes: Uint8Array, isEnd: boolean): void;
   onTrailers(fields: FieldMap): void;
+  /** Of a head that has passed at once it may come before the head is out. */
+  onMetadata(metadata: Metadata): void;
   onReply(reply: FilterReply, filter: string): void;
   /** A filter has thrown. */
   onFailure(filter: string, error: unknown): void;
@@ -45,7 +50,11 @@ type Item =
   | { readonly kind: "head"; readonly isEnd: boolean; next: number }
   | { readonly kind: "data"; bytes: Uint8Array; readonly isEnd: boolean; next: number }
   /** `front`: a part of the body that a filter has put in front of them. */
+  | { readonly kind: "metadata"; readonly metadata: Metadata; next: number }
   | { readonly kind: "trailers"; readonly fields: FieldMap; next: number; front?: Uint8Array };
+
+/** Any at all: METADATA is no head. */
+const latin1Pattern = /^[\0-\xff]*$/;
 
 type Hold = "free" | "buffer" | "stop";
 
@@ -93,6 +102,13 @@ export class FilterTrain {
     this.#pump();
   }
 
+  /** It goes on by `onMetadata`, if not here and now then later. */
+  metadata(metadata: Metadata): void {
+    if (this.#isOver) return;
+    this.#items.push({ kind: "metadata", metadata, next: 0 });
+    this.#pump();
+  }
+
   /** Heads of our own wait for nobody: what filters say of them is not heard, but for what they throw. */
   headOfOurs(): void {
     this.end();
@@ -114,12 +130,18 @@ export class FilterTrain {
   #enter(item: Item): boolean {
     if (this.#isOver) return false;
     const source = item.kind === "data" ? item.bytes : undefined;
-    if (this.#items.length === 0 && this.#advance(item, undefined)) return true;
+    const isFirst = this.#items.length === 0;
+    if (isFirst && this.#advance(item, undefined)) {
+      // Metadata that filters have put behind a head.
+      if (this.#items.length > 0) this.#pump();
+      return !this.#isOver;
+    }
     if (this.#isOver) return false;
     // What lies where it came from is written over; what a filter has made stays the filter's.
     if (item.kind === "data" && item.bytes.buffer === source?.buffer)
       item.bytes = new Uint8Array(item.bytes);
-    this.#items.push(item);
+    if (isFirst) this.#items.unshift(item);
+    else this.#items.push(item);
     this.#pump();
     this.#bound();
     return false;
@@ -141,41 +163,63 @@ export class FilterTrain {
 
   #call(at: number, item: Item): void {
     const step = this.#steps[at] as TrainStep;
+    const before = this.#holds[at] as Hold;
     try {
-      this.#settle(at, item, outcomeOf(step, item, this.#holds[at] === "buffer"));
+      this.#settle(at, item, outcomeOf(step, item, before === "buffer"), before);
     } catch (error) {
       this.#fail(step, error);
     }
   }
 
-  #settle(at: number, item: Item, outcome: StepOutcome): void {
+  /** `before`: how the filter held what came before the item. */
+  #settle(at: number, item: Item, outcome: StepOutcome, before: Hold): void {
     if (outcome instanceof Promise) {
       this.#holds[at] = "stop";
-      this.#wait(at, item, outcome);
+      this.#wait(at, item, outcome, before);
       return;
     }
     const buffers = outcome === "buffer" || (outcome !== undefined && "buffered" in outcome);
-    this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
+    if (item.kind === "metadata") this.#holds[at] = before;
+    else this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
+    if (item.kind === "metadata") judgeMetadata(item.metadata);
     if (outcome === undefined || outcome === "buffer") return;
+    if ("metadata" in outcome) return this.#addMetadata(at, item, outcome.metadata);
     if (outcome instanceof Uint8Array) return replace(item, outcome);
     if ("buffered" in outcome) return replace(item, outcome.buffered);
     this.end();
     this.#end.onReply(outcome, (this.#steps[at] as TrainStep).name);
   }
 
-  #wait(at: number, item: Item, outcome: Promise<Now>): void {
+  /** Behind its head; filters from here on see it, too. */
+  #addMetadata(at: number, head: Item, added: Readonly<Record<string, string>>): void {
+    const metadata = new Map(Object.entries(added));
+    judgeMetadata(metadata);
+    const behind = this.#items.indexOf(head) + 1;
+    this.#items.splice(behind, 0, { kind: "metadata", metadata, next: at + 1 });
+  }
+
+  #wait(at: number, item: Item, outcome: Promise<Now>, before: Hold): void {
     outcome.then(
       (now) =>
         this.#end.later(() => {
           if (this.#isOver) return;
-          this.#settle(at, item, now);
-          this.#pump();
+          this.#finish(at, item, now, before);
         }),
       (error: unknown) =>
         this.#end.later(() => {
           if (!this.#isOver) this.#fail(this.#steps[at] as TrainStep, error);
         }),
     );
+  }
+
+  #finish(at: number, item: Item, now: Now, before: Hold): void {
+    try {
+      this.#settle(at, item, now, before);
+    } catch (error) {
+      this.#fail(this.#steps[at] as TrainStep, error);
+      return;
+    }
+    this.#pump();
   }
 
   #fail({ name }: TrainStep, error: unknown): void {
@@ -240,7 +284,10 @@ export class FilterTrain {
   #emit(item: Item, length: number | undefined): void {
     if (item.kind === "head") this.#end.onHead(item.isEnd, length);
     else if (item.kind === "data") this.#end.onData(item.bytes, item.isEnd);
-    else this.#end.onTrailers(item.fields);
+    else if (item.kind === "metadata") {
+      // A filter has dropped it.
+      if (item.metadata.size > 0) this.#end.onMetadata(item.metadata);
+    } else this.#end.onTrailers(item.fields);
   }
 
   get #heldBytes(): number {
@@ -273,6 +320,8 @@ function outcomeOf(step: TrainStep, item: Item, isBuffering: boolean): StepOutco
       return step.head?.(item.isEnd);
     case "data":
       return step.data === undefined ? silent : step.data(item.bytes, item.isEnd);
+    case "metadata":
+      return item.metadata.size === 0 ? undefined : step.metadata?.(item.metadata);
     case "trailers":
       return step.trailers?.(item.fields);
     default:
@@ -291,5 +340,12 @@ function isEmptyTrailers(item: Item): boolean {
 }
 
 function isLast(item: Item): boolean {
-  return item.kind === "trailers" || item.isEnd;
+  return item.kind === "trailers" || (item.kind !== "metadata" && item.isEnd);
+}
+
+/** What a filter has written must go out as it is. */
+function judgeMetadata(metadata: Metadata): void {
+  for (const [name, value] of metadata)
+    if (!latin1Pattern.test(name) || !latin1Pattern.test(value))
+      throw new TypeError(`metadata "${name}" is not all Latin-1`);
 }

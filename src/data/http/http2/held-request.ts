@@ -43,6 +43,8 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
   request.resume();
   if (request.isWaiting) return;
   stream.heldHead = undefined;
+  for (const metadata of stream.heldMetadata ?? []) request.sendMetadata(metadata);
+  stream.heldMetadata = undefined;
   sendHeld(stream, arena, isBodyless);
   stream.onHeldSent();
 }

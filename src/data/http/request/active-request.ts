@@ -7,6 +7,7 @@
  */
 import { assert } from "../../../shared/common/assert.ts";
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
@@ -231,6 +232,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     else this.#outgoing.sendTrailers(start, end);
   }
 
+  sendMetadata(metadata: Metadata): void {
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    if (this.#phase === "none") return;
+    (this.#filtered?.manager.decode ?? this.#outgoing).sendMetadata(metadata);
+  }
+
   /** The rest of the request makes no sense. */
   onRequestMalformed(): void {
     if (this.#phase === "active") {
@@ -366,6 +373,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     else this.#filtered.manager.encodeTrailers();
   }
 
+  onResponseMetadata(metadata: Metadata): void {
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    (this.#filtered?.manager.encode ?? this.#response).sendMetadata(metadata);
+  }
+
   #sendResponseTrailers(start: number, end: number): void {
     this.#response.sendTrailers(start, end);
     this.#end();
@@ -478,12 +490,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #makeFilteredOwner(): FilteredOwner {
     return {
       info: this.info,
-      isSending: () => this.#outgoing.isSending,
-      isResponseHeadSent: () => this.#response.isHeadSent,
+      outgoing: this.#outgoing,
+      response: this.#response,
       isSettled: () => this.#phase !== "active",
       release: (found, isEnd) => this.#release(found, isEnd),
-      sendRequest: (start, end, isEnd) => this.#outgoing.send(start, end, isEnd),
-      sendRequestTrailers: (start, end) => this.#outgoing.sendTrailers(start, end),
       composeHeld: (isEnd, length) => this.#composeResponse(isEnd, length),
       sendResponse: (start, end, isEnd) => this.#sendResponse(start, end, isEnd),
       sendResponseTrailers: (start, end) => this.#sendResponseTrailers(start, end),

@@ -3,11 +3,14 @@ import type { FilterReply, RequestFacts } from "../../../shared/http-filter/http
 import { localReplyOf } from "../filters/filter-reply.ts";
 import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
 import type { FilteredWay } from "../filters/filter-passage.ts";
+import { ReadingPause } from "../reading-pause.ts";
 import type { FilterPlace } from "../filters/http-filter.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
+import type { OutgoingRequest } from "./outgoing-request.ts";
 import type { RequestInfo } from "./request-info.ts";
+import type { ResponseWay } from "./response-way.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 
@@ -20,14 +23,12 @@ export interface Found {
 /** What the request does for its filters. */
 export interface FilteredOwner {
   readonly info: RequestInfo;
-  isSending(): boolean;
-  isResponseHeadSent(): boolean;
+  readonly outgoing: OutgoingRequest;
+  readonly response: ResponseWay;
   /** It is answered, or over. */
   isSettled(): boolean;
   /** The head lies in the table again: on by its route, without a body so far. */
   release(found: Found, isEnd: boolean): void;
-  sendRequest(start: number, end: number, isEnd: boolean): void;
-  sendRequestTrailers(start: number, end: number): void;
   /** False: it was answered otherwise. */
   composeHeld(isEnd: boolean, length: number | undefined): boolean;
   sendResponse(start: number, end: number, isEnd: boolean): void;
@@ -53,12 +54,11 @@ export class FilteredRequest implements FilteredStream {
   readonly encoded: FilteredWay;
   isResponseHeld = false;
   readonly #owner: FilteredOwner;
-  #isHeldByFilter = false;
-  #isExchangeFull = false;
-  #isPaused = false;
+  readonly #pause: ReadingPause<"filter" | "exchange">;
 
   constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
     this.#owner = owner;
+    this.#pause = new ReadingPause((on) => owner.setRequestReading(on));
     this.info = owner.info;
     this.decoded = this.#decodedWay(options.found);
     this.encoded = this.#encodedWay(context.writer);
@@ -67,23 +67,14 @@ export class FilteredRequest implements FilteredStream {
 
   /** The exchange takes more of the request, or no more. */
   setRequestReading(on: boolean): void {
-    this.#isExchangeFull = !on;
-    this.#updateReading();
+    if (on) this.#pause.end("exchange");
+    else this.#pause.begin("exchange");
   }
 
   /** The request is over, whatever its end was. */
   end(): void {
-    this.#isHeldByFilter = false;
-    this.#isExchangeFull = false;
-    this.#updateReading();
+    this.#pause.endAll();
     this.manager.end();
-  }
-
-  #updateReading(): void {
-    const isPaused = this.#isExchangeFull || this.#isHeldByFilter;
-    if (isPaused === this.#isPaused) return;
-    this.#isPaused = isPaused;
-    this.#owner.setRequestReading(!isPaused);
   }
 
   /** The status stands; what is no field is left out of the answer with the reason in its place. */
@@ -106,14 +97,15 @@ export class FilteredRequest implements FilteredStream {
     const isHeld = (): boolean => this.manager.isRequestHeld;
     return {
       get isHeadWaiting() {
-        return !isHeld() && !owner.isSending() && !owner.isSettled();
+        return !isHeld() && !owner.outgoing.isSending && !owner.isSettled();
       },
       onReleased: (isEnd) => owner.release(found, isEnd),
-      send: (start, end, isEnd) => owner.sendRequest(start, end, isEnd),
-      sendTrailers: (start, end) => owner.sendRequestTrailers(start, end),
+      send: (start, end, isEnd) => owner.outgoing.send(start, end, isEnd),
+      sendTrailers: (start, end) => owner.outgoing.sendTrailers(start, end),
+      sendMetadata: (metadata) => owner.outgoing.sendMetadata(metadata),
       setHeld: (held) => {
-        this.#isHeldByFilter = held;
-        this.#updateReading();
+        if (held) this.#pause.begin("filter");
+        else this.#pause.end("filter");
       },
     };
   }
@@ -123,7 +115,7 @@ export class FilteredRequest implements FilteredStream {
     const isHeld = (): boolean => this.manager.isResponseHeld;
     return {
       get isHeadWaiting() {
-        return !isHeld() && !owner.isResponseHeadSent();
+        return !isHeld() && !owner.response.isHeadSent;
       },
       onReleased: (isEnd, length) => {
         if (length !== undefined) this.manager.setResponseLength(length);
@@ -131,6 +123,7 @@ export class FilteredRequest implements FilteredStream {
       },
       send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
       sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),
+      sendMetadata: (metadata) => owner.response.sendMetadata(metadata),
       setHeld: (held) => {
         this.isResponseHeld = held;
         owner.onResponseHeldChanged();

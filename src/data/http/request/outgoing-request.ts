@@ -5,6 +5,7 @@
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ConnectionFacts } from "../../network/filter-chain-match.ts";
 import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
@@ -56,6 +57,8 @@ export class OutgoingRequest implements WebSocketEnds {
   #hostRequest: HostRequest | undefined;
   #facts: ConnectionFacts | undefined;
   #isSending = false;
+  /** What came before it could be sent. */
+  #metadata: Metadata[] = [];
 
   constructor(
     context: HttpContext,
@@ -171,6 +174,7 @@ export class OutgoingRequest implements WebSocketEnds {
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
     };
+    for (const metadata of this.#metadata) this.#exchange.sendMetadata(metadata);
     this.#exchange.start(plan, { start, end, isEnd });
   }
 
@@ -228,6 +232,11 @@ export class OutgoingRequest implements WebSocketEnds {
     return trail;
   }
 
+  sendMetadata(metadata: Metadata): void {
+    if (this.#isSending) this.#exchange.sendMetadata(metadata);
+    else this.#metadata.push(metadata);
+  }
+
   sendTrailers(start: number, end: number): void {
     if (this.#isSending) this.#exchange.sendTrailers(start, end);
   }
@@ -239,6 +248,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#cluster = undefined;
     this.#firstHost = undefined;
     this.#facts = undefined;
+    if (this.#metadata.length > 0) this.#metadata = [];
   }
 
   /** The request is over. */

@@ -38,6 +38,7 @@ class Seen {
       onHead: (isEnd) => note(`head ${isEnd}`),
       onData: (bytes, isEnd) => note(`${Buffer.from(bytes).toString()} ${isEnd}`),
       onTrailers: () => note("trailers"),
+      onMetadata: (metadata) => note([...metadata.keys()].join()),
       onReply: ({ status }, filter) => note(`reply ${status} of ${filter}`),
       onFailure: (filter) => note(`failure of ${filter}`),
       onTooLarge: () => note("too large"),
@@ -58,11 +59,14 @@ async function settle(later: (() => void)[]): Promise<void> {
 test("whatever filters do, everything arrives once and in order, past each of them", async () => {
   const message = fc.record({
     parts: fc.array(fc.stringMatching(/^[a-z]{0,4}$/), { maxLength: 5 }),
+    /** Which parts metadata comes before. */
+    metadata: fc.array(fc.nat({ max: 4 }), { maxLength: 4 }),
     hasTrailers: fc.boolean(),
     filters: fc.array(fc.array(fc.constantFrom(...moods), { minLength: 1 }), { maxLength: 4 }),
     pauses: fc.infiniteStream(fc.boolean()),
   });
-  const property = fc.asyncProperty(message, async ({ parts, hasTrailers, filters, pauses }) => {
+  const property = fc.asyncProperty(message, async (sent) => {
+    const { parts, metadata, hasTrailers, filters, pauses } = sent;
     const later: (() => void)[] = [];
     const seen = new Seen();
     const seenByFilters: string[][] = filters.map(() => []);
@@ -77,6 +81,7 @@ test("whatever filters do, everything arrives once and in order, past each of th
         head: (isEnd) => next(`head ${isEnd}`),
         data: (bytes, isEnd) => next(`${Buffer.from(bytes).toString()} ${isEnd}`),
         trailers: () => next("trailers"),
+        metadata: (each) => next([...each.keys()].join()),
       };
     });
     const train = new FilterTrain(steps, seen.end(later), 1_000);
@@ -89,6 +94,13 @@ test("whatever filters do, everything arrives once and in order, past each of th
     const isEmpty = parts.length === 0 && !hasTrailers;
     await send(`head ${isEmpty}`, () => train.head(isEmpty));
     for (const [index, part] of parts.entries()) {
+      for (const [number] of metadata.filter((before) => before === index).entries()) {
+        const name = `metadata ${index} ${number}`;
+        await send(name, () => {
+          train.metadata(new Map([[name, ""]]));
+          return false;
+        });
+      }
       const isEnd = !hasTrailers && index === parts.length - 1;
       // The memory is written over as soon as the call is over.
       const bytes = Buffer.from(part);
@@ -150,6 +162,26 @@ test("a part that a filter puts in front of trailers passes the filters behind i
   train.trailers(new FieldMap(new ExtraFields()));
   assert.deepEqual(seen.words, ["last false", "trailers"]);
   assert.deepEqual(later, ["one", "last"]);
+});
+
+test("metadata of filters goes behind their head, past the filters after them; what is emptied goes nowhere", () => {
+  const seen = new Seen();
+  const second: string[] = [];
+  const steps: readonly TrainStep[] = [
+    { name: "first", head: () => ({ metadata: { a: "1" } }), metadata: (each) => each.clear() },
+    {
+      name: "second",
+      head: () => void second.push("head"),
+      metadata: (each) => void second.push([...each.keys()].join()),
+    },
+    { name: "third", head: () => "buffer" },
+  ];
+  const train = new FilterTrain(steps, seen.end([]), 10);
+  assert(!train.head(false));
+  train.metadata(new Map([["b", "2"]]));
+  assert(!train.data(Buffer.from("one"), true));
+  assert.deepEqual(second, ["head", "a"]);
+  assert.deepEqual(seen.words, ["head false", "a", "one true"]);
 });
 
 test("bytes that are buffered in the place of others wait, and are bounded as they are", () => {
