@@ -1,5 +1,6 @@
 /**
- * One request among filters that see more than heads (Envoy: `FilterManager`), in both directions. Made for each request whose chain has such a filter; all other requests have none.
+ * One request among filters that see more than heads (Envoy: `FilterManager`), in both directions. One object serves many
+ * requests, one after the other; those whose chain has no such filter have none.
  *
  *   codec → decode train → exchange → upstream → encode train → codec
  *
@@ -10,7 +11,7 @@ import type {
   HttpFilter,
   RequestFacts,
 } from "../../../shared/http-filter/http-filter.ts";
-import { ExtraFields } from "../headers/extra-fields.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { HttpContext } from "../http-context.ts";
 import { dropFields } from "../http1/header-table.ts";
@@ -24,7 +25,7 @@ import type { ResponseBody } from "../upstream/upstream-request.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { type FilteredWay, FilterPassage, type PassageVerdicts } from "./filter-passage.ts";
 import { localReplyOf } from "./filter-reply.ts";
-import { filterSteps } from "./filter-steps.ts";
+import { FilterSteps, type StepsOwner } from "./filter-steps.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
 
@@ -45,56 +46,68 @@ export interface ManagerOptions {
   readonly bytesMax: number;
 }
 
-export class FilterManager {
-  readonly requestFields = new ExtraFields();
-  readonly #context: HttpContext;
-  readonly #stream: FilteredStream;
-  readonly #filters: readonly HttpFilter[];
+export class FilterManager implements StepsOwner {
   readonly decode: FilterPassage;
   readonly encode: FilterPassage;
-  readonly #responseFields = new ExtraFields();
-  readonly #response = { status: 0 };
-  #refusal: LocalReplyReason | undefined;
+  readonly #context: HttpContext;
+  readonly #stream: FilteredStream;
+  readonly #steps = new FilterSteps(this);
   #isEncoded = false;
   #isLocal = false;
   #isComposing = false;
   /** What a filter did while the head was composed. */
   #afterComposing: (() => void) | undefined;
 
-  constructor(context: HttpContext, stream: FilteredStream, options: ManagerOptions) {
-    const { places, facts, bytesMax } = options;
+  constructor(context: HttpContext, stream: FilteredStream) {
     this.#context = context;
     this.#stream = stream;
-    const { filters, decode, encode } = filterSteps(places, {
-      facts,
-      info: stream.info,
-      bytes: context.reactor.arena.bytes,
-      requestFields: this.requestFields,
-      responseFields: this.#responseFields,
-      response: this.#response,
-      restoreRequest: () => this.decode.restore(),
-      restoreResponse: () => this.encode.restore(),
-      refuse: (reason) => (this.#refusal = reason),
-    });
-    this.#filters = filters;
-    const whole = places.filter((place) => place.kind === "whole");
-    this.decode = new FilterPassage(context, {
-      steps: decode,
-      way: stream.decoded,
-      isChanged: whole.some(({ factory }) => factory.changesRequestBody === true),
-      bytesMax,
-      verdicts: this.#verdicts(() => {
-        context.count(httpStat.rqTooLarge);
-        stream.refuseByFilter("requestTooLarge");
-      }),
-    });
-    this.encode = new FilterPassage(context, {
-      steps: encode,
-      way: stream.encoded,
-      isChanged: whole.some(({ factory }) => factory.changesResponseBody === true),
-      bytesMax,
-      verdicts: this.#verdicts(() => stream.refuseByFilter("responseBodyTooLarge")),
-    });
+    const { decode, encode } = this.#steps;
+    const onRequestTooLarge = (): void => {
+      context.count(httpStat.rqTooLarge);
+      stream.refuseByFilter("requestTooLarge");
+    };
+    const onResponseTooLarge = (): void => stream.refuseByFilter("responseBodyTooLarge");
+    const { decoded, encoded } = stream;
+    this.decode = new FilterPassage(context, decode, decoded, this.#verdicts(onRequestTooLarge));
+    this.encode = new FilterPassage(context, encode, encoded, this.#verdicts(onResponseTooLarge));
+  }
+
+  /** Another request. */
+  begin({ places, facts, bytesMax }: ManagerOptions): void {
+    this.#isEncoded = false;
+    this.#isLocal = false;
+    this.#isComposing = false;
+    this.#afterComposing = undefined;
+    this.#steps.begin(places, facts);
+    let changesRequest = false;
+    let changesResponse = false;
+    for (const place of places) {
+      if (place.kind === "heads") continue;
+      changesRequest ||= place.factory.changesRequestBody === true;
+      changesResponse ||= place.factory.changesResponseBody === true;
+    }
+    this.decode.begin(changesRequest, bytesMax);
+    this.encode.begin(changesResponse, bytesMax);
+  }
+
+  get requestFields(): ExtraFields {
+    return this.#steps.requestFields;
+  }
+
+  get info(): RequestInfo {
+    return this.#stream.info;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#context.reactor.arena.bytes;
+  }
+
+  restoreRequest(): void {
+    this.decode.restore();
+  }
+
+  restoreResponse(): void {
+    this.encode.restore();
   }
 
   get isRequestHeld(): boolean {
@@ -131,7 +144,7 @@ export class FilterManager {
   beginResponse({ contentLength, isEnd, start, end }: ResponseBody, isBodyless: boolean): number {
     const encode = this.encode;
     encode.isBodyless = isBodyless || (isEnd && start === end);
-    this.#response.status = responseHead.status;
+    this.#steps.response.status = responseHead.status;
     this.#isComposing = true;
     if (!encode.isChanged || encode.isBodyless) return contentLength;
     dropFields(knownHeader["content-length"]);
@@ -142,9 +155,9 @@ export class FilterManager {
   readonly encodeChange: HeadChange = {
     apply: (_bytes, extra) => {
       if (!this.#isEncoded) this.#encodeHead(extra);
-      extra.become(this.#responseFields);
-      if (this.#isLocal || this.#response.status === responseHead.status) return;
-      responseHead.status = this.#response.status;
+      extra.become(this.#steps.responseFields);
+      if (this.#isLocal || this.#steps.response.status === responseHead.status) return;
+      responseHead.status = this.#steps.response.status;
       responseHead.statusEnd = responseHead.statusStart;
     },
   };
@@ -172,18 +185,19 @@ export class FilterManager {
     this.#isEncoded = false;
     this.decode.end();
     this.encode.end();
-    const reply = this.#filters.reduceRight(
+    const reply = this.#steps.filters.reduceRight(
       (before, filter) => this.#replyOf(filter, before),
       given,
     );
-    this.#response.status = reply.status;
+    this.#steps.response.status = reply.status;
     return reply;
   }
 
-  #replyOf(filter: HttpFilter, before: LocalReply): LocalReply {
+  #replyOf(filter: HttpFilter | undefined, before: LocalReply): LocalReply {
+    if (filter?.onLocalReply === undefined) return before;
     const { status, body } = before;
     try {
-      const own = filter.onLocalReply?.({
+      const own = filter.onLocalReply({
         status,
         body,
         fields: Object.fromEntries(before.fields),
@@ -198,26 +212,27 @@ export class FilterManager {
 
   /** The held response goes on with a body whose length is known by now. */
   setResponseLength(length: number): void {
-    this.#responseFields.remove("content-length");
-    this.#responseFields.add("content-length", String(length));
+    this.#steps.responseFields.remove("content-length");
+    this.#steps.responseFields.add("content-length", String(length));
   }
 
   /** The request is over. */
   end(): void {
     this.decode.end();
     this.encode.end();
-    for (const filter of this.#filters) {
+    for (const filter of this.#steps.filters) {
       try {
-        filter.onDestroy?.();
+        filter?.onDestroy?.();
       } catch (error) {
         this.#context.onFilterFailed("onDestroy", error);
       }
     }
+    this.#steps.end();
   }
 
   #encodeHead(own: ExtraFields): void {
     this.#isEncoded = true;
-    moveFields(this.#context.reactor.arena.buffer, this.#responseFields, own);
+    moveFields(this.#context.reactor.arena.buffer, this.#steps.responseFields, own);
     if (this.#isLocal) this.encode.headOfOurs();
     else this.encode.head((buffer) => new HeldResponseHead(buffer));
   }
@@ -231,7 +246,7 @@ export class FilterManager {
   }
 
   #onReply(reply: FilterReply, name: string): void {
-    const refusal = this.#refusal;
+    const refusal = this.#steps.refusal;
     if (refusal !== undefined) this.#stream.refuseByFilter(refusal);
     else this.#stream.replyByFilter(reply, name);
   }

@@ -19,13 +19,22 @@ import type { FieldMap } from "./field-map.ts";
 type Now = HeadersOutcome | DataOutcome | TrailersOutcome;
 export type StepOutcome = Now | Promise<Now>;
 
-/** One filter, as this direction sees it. */
-export interface TrainStep {
-  readonly name: string;
-  head?(isEnd: boolean): StepOutcome;
-  data?(bytes: Uint8Array, isEnd: boolean): StepOutcome;
-  trailers?(fields: FieldMap): StepOutcome;
-  metadata?(metadata: Metadata): StepOutcome;
+/** The filters, as this direction calls them: `at` is a place in its order. */
+export interface TrainSteps {
+  readonly count: number;
+  /** Any of them looks at parts of bodies. */
+  readonly seeData: boolean;
+  nameOf(at: number): string;
+  head(at: number, isEnd: boolean): StepOutcome;
+  /** `silent`: what one says that does not look at them. */
+  data(at: number, item: DataItem, silent: StepOutcome): StepOutcome;
+  trailers(at: number, fields: FieldMap): StepOutcome;
+  metadata(at: number, metadata: Metadata): StepOutcome;
+}
+
+export interface DataItem {
+  readonly bytes: Uint8Array;
+  readonly isEnd: boolean;
 }
 
 /** Where it goes, and who is told. */
@@ -59,26 +68,42 @@ const latin1Pattern = /^[\0-\xff]*$/;
 type Hold = "free" | "buffer" | "stop";
 
 export class FilterTrain {
-  readonly #steps: readonly TrainStep[];
+  readonly #steps: TrainSteps;
   readonly #end: TrainEnd;
-  readonly #bytesMax: number;
-  readonly #holds: Hold[];
+  readonly #holds: Hold[] = [];
   readonly #items: Item[] = [];
-  #isOver = false;
+  #bytesMax = 0;
+  #isOver = true;
   #isReading = true;
   #isPumping = false;
+  /** Of messages, to know promises of one that is over. */
+  #run = 0;
 
-  /** `bytesMax`: most bytes of bodies held while a filter buffers. */
-  constructor(steps: readonly TrainStep[], end: TrainEnd, bytesMax: number) {
+  constructor(steps: TrainSteps, end: TrainEnd) {
     this.#steps = steps;
     this.#end = end;
+  }
+
+  /** Another message, past the steps of this moment. `bytesMax`: most bytes of bodies held while a filter buffers. */
+  begin(bytesMax: number): void {
     this.#bytesMax = bytesMax;
-    this.#holds = steps.map(() => "free");
+    this.#run++;
+    this.#isOver = false;
+    this.#isReading = true;
+    for (let at = 0; at < this.#steps.count; at++) this.#holds[at] = "free";
+    this.#holds.length = this.#steps.count;
   }
 
   /** Nothing of it may go on any more. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Parts of the body go on as they are: nobody looks, and nothing is held. */
+  get passesData(): boolean {
+    if (this.#isOver || this.#steps.seeData || this.#items.length > 0) return false;
+    for (const hold of this.#holds) if (hold !== "free") return false;
+    return true;
   }
 
   /** True: it has passed, and `onHead` is not called for it. */
@@ -112,9 +137,9 @@ export class FilterTrain {
   /** Heads of our own wait for nobody: what filters say of them is not heard, but for what they throw. */
   headOfOurs(): void {
     this.end();
-    for (const step of this.#steps) {
+    for (let at = 0; at < this.#steps.count; at++) {
       try {
-        const outcome = step.head?.(true);
+        const outcome = this.#steps.head(at, true);
         if (outcome instanceof Promise) outcome.catch(() => {});
       } catch {
         // An answer in its place might end in the same filter again.
@@ -152,7 +177,7 @@ export class FilterTrain {
     for (;;) {
       const at = item.next;
       if (at > 0 && this.#holds[at - 1] !== "free") return false;
-      if (at === this.#steps.length) return true;
+      if (at === this.#steps.count) return true;
       if (before !== undefined && before.next <= at) return false;
       if (this.#holds[at] === "stop") return false;
       item.next++;
@@ -162,12 +187,11 @@ export class FilterTrain {
   }
 
   #call(at: number, item: Item): void {
-    const step = this.#steps[at] as TrainStep;
     const before = this.#holds[at] as Hold;
     try {
-      this.#settle(at, item, outcomeOf(step, item, before === "buffer"), before);
+      this.#settle(at, item, this.#outcomeOf(at, item, before), before);
     } catch (error) {
-      this.#fail(step, error);
+      this.#fail(at, error);
     }
   }
 
@@ -187,7 +211,7 @@ export class FilterTrain {
     if (outcome instanceof Uint8Array) return replace(item, outcome);
     if ("buffered" in outcome) return replace(item, outcome.buffered);
     this.end();
-    this.#end.onReply(outcome, (this.#steps[at] as TrainStep).name);
+    this.#end.onReply(outcome, this.#steps.nameOf(at));
   }
 
   /** Behind its head; filters from here on see it, too. */
@@ -199,15 +223,16 @@ export class FilterTrain {
   }
 
   #wait(at: number, item: Item, outcome: Promise<Now>, before: Hold): void {
+    const run = this.#run;
     outcome.then(
       (now) =>
         this.#end.later(() => {
-          if (this.#isOver) return;
+          if (this.#isOver || run !== this.#run) return;
           this.#finish(at, item, now, before);
         }),
       (error: unknown) =>
         this.#end.later(() => {
-          if (!this.#isOver) this.#fail(this.#steps[at] as TrainStep, error);
+          if (!this.#isOver && run === this.#run) this.#fail(at, error);
         }),
     );
   }
@@ -216,15 +241,31 @@ export class FilterTrain {
     try {
       this.#settle(at, item, now, before);
     } catch (error) {
-      this.#fail(this.#steps[at] as TrainStep, error);
+      this.#fail(at, error);
       return;
     }
     this.#pump();
   }
 
-  #fail({ name }: TrainStep, error: unknown): void {
+  #fail(at: number, error: unknown): void {
     this.end();
-    this.#end.onFailure(name, error);
+    this.#end.onFailure(this.#steps.nameOf(at), error);
+  }
+
+  /** A filter that keeps a message together says so with every part, also by having nothing to say of it. */
+  #outcomeOf(at: number, item: Item, before: Hold): StepOutcome {
+    switch (item.kind) {
+      case "head":
+        return this.#steps.head(at, item.isEnd);
+      case "data":
+        return this.#steps.data(at, item, before === "buffer" ? "buffer" : undefined);
+      case "metadata":
+        return item.metadata.size === 0 ? undefined : this.#steps.metadata(at, item.metadata);
+      case "trailers":
+        return this.#steps.trailers(at, item.fields);
+      default:
+        return item satisfies never;
+    }
   }
 
   /** Moves what is held until nothing moves any more. */
@@ -269,7 +310,7 @@ export class FilterTrain {
   }
 
   #isThrough({ next }: Item): boolean {
-    return next === this.#steps.length && (next === 0 || this.#holds[next - 1] === "free");
+    return next === this.#steps.count && (next === 0 || this.#holds[next - 1] === "free");
   }
 
   /** Undefined: more may come, or a filter may change what has. */
@@ -309,23 +350,6 @@ export class FilterTrain {
     if (isReading === this.#isReading) return;
     this.#isReading = isReading;
     this.#end.onReadingChanged(isReading);
-  }
-}
-
-/** A filter that keeps a message together says so with every part, also by having nothing to say of it. */
-function outcomeOf(step: TrainStep, item: Item, isBuffering: boolean): StepOutcome {
-  const silent = isBuffering ? "buffer" : undefined;
-  switch (item.kind) {
-    case "head":
-      return step.head?.(item.isEnd);
-    case "data":
-      return step.data === undefined ? silent : step.data(item.bytes, item.isEnd);
-    case "metadata":
-      return item.metadata.size === 0 ? undefined : step.metadata?.(item.metadata);
-    case "trailers":
-      return step.trailers?.(item.fields);
-    default:
-      return item satisfies never;
   }
 }
 

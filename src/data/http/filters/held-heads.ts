@@ -27,7 +27,7 @@ export function moveFields(buffer: Buffer, fields: ExtraFields, own: ExtraFields
     fields.add(name, headerText(buffer, i));
     headers.isDropped[i] = 1;
   }
-  for (const [name, value] of own.entries()) fields.add(name, value);
+  fields.addAll(own);
 }
 
 /** What is left of a head when its fields have moved. */

@@ -30,10 +30,8 @@ import type { ComposedRequest } from "../composer/request-composer.ts";
 import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
-import type { FilterManager } from "../filters/filter-manager.ts";
-import { requestFacts } from "./request-facts.ts";
 import { ResponseWay } from "./response-way.ts";
-import { keepTexts, portOf, readTarget, takeIn } from "./request-intake.ts";
+import { keepTexts, portOf, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
@@ -63,7 +61,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #contentLength = -1;
   /** Of a request whose filters see more than heads. */
   #filtered: FilteredRequest | undefined;
-  #filteredOwner: FilteredOwner | undefined;
+  /** Made with the first of these. */
+  #idleFiltered: FilteredRequest | undefined;
   /** These two are the request's from its beginning to its end. */
   #live: LiveConfig;
   #filters = noHttpFilters;
@@ -432,9 +431,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     }
     this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType).of(route, cluster);
     const places = placesFor(this.#filters, context.reactor.arena.bytes);
-    if (places.length > 0) {
-      if (!this.#enterFilters(places, { route, cluster })) return;
-    } else if (this.#filters.ofRequests.length > 0) {
+    if (places.length > 0) return this.#enterFilters(places, { route, cluster });
+    if (this.#filters.ofRequests.length > 0) {
       this.#isFiltered = true;
       const refusal = filterHead(this, this.#filters, context);
       if (refusal !== undefined) return this.#reply(refusal);
@@ -459,32 +457,13 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sendLocal(routeReply(action, route.rewrite, context.view));
   }
 
-  /** True: it goes on at once. Else it is answered, or goes on when its filters let it. */
-  #enterFilters(places: readonly FilterPlace[], found: Found): boolean {
-    const { requestComposer, view } = this.#context;
-    this.#filteredOwner ??= this.#makeFilteredOwner();
-    const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
-      places,
-      facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
-      bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
-      found,
-    });
-    this.#filtered = filtered;
-    const own = requestComposer.prepare(this);
+  /** On by its route, when its filters let it. */
+  #enterFilters(places: readonly FilterPlace[], found: Found): void {
+    this.#idleFiltered ??= new FilteredRequest(this.#context, this.#makeFilteredOwner());
+    this.#filtered = this.#idleFiltered;
     this.#isFiltered = true;
-    if (!filtered.manager.decodeHead(own)) return false;
-    this.#adoptFields(filtered.manager);
-    return true;
-  }
-
-  /** What the filters made of the head is what goes on. */
-  #adoptFields({ requestFields }: FilterManager): void {
-    const { requestComposer } = this.#context;
-    // Whose bytes may change has no length any more.
-    this.#outgoing.isChunked = requestHead.fields.isChunked;
-    this.#outgoing.filteredFields = requestFields;
-    requestComposer.adopt(requestFields);
-    requestComposer.capture(this.info);
+    const { config } = this.#live;
+    this.#filtered.enter(this, { places, found, config, connection: this.#connection });
   }
 
   #makeFilteredOwner(): FilteredOwner {
@@ -492,8 +471,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       info: this.info,
       outgoing: this.#outgoing,
       response: this.#response,
-      isSettled: () => this.#phase !== "active",
-      release: (found, isEnd) => this.#release(found, isEnd),
+      isActive: () => this.#phase === "active",
+      act: (found) => this.#act(found),
       composeHeld: (isEnd, length) => this.#composeResponse(isEnd, length),
       sendResponse: (start, end, isEnd) => this.#sendResponse(start, end, isEnd),
       sendResponseTrailers: (start, end) => this.#sendResponseTrailers(start, end),
@@ -512,19 +491,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#exchange.cancel();
     if (this.#response.isHeadSent) this.#break("LR", "filter_reply_after_response_started");
     else answer();
-  }
-
-  /** Its head lies in the table again, but for the fields that its filters have. */
-  #release(found: Found, isEnd: boolean): void {
-    const context = this.#context;
-    const { manager } = this.#filtered ?? {};
-    if (manager === undefined) return;
-    readTarget(context, this.#live, this.#connection);
-    this.#adoptFields(manager);
-    this.#act(found);
-    const { start } = context.writer;
-    // What follows goes with it, if anything does.
-    if (this.#phase === "active") this.#outgoing.send(start, start, isEnd);
   }
 
   #waitsFor(want: OnDemandWant | undefined): boolean {

@@ -1,5 +1,8 @@
 /** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
-import type { FilterReply, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
+import type { FilterReply } from "../../../shared/http-filter/http-filter.ts";
+import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
+import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { ComposedRequest } from "../composer/request-composer.ts";
 import { localReplyOf } from "../filters/filter-reply.ts";
 import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
 import type { FilteredWay } from "../filters/filter-passage.ts";
@@ -8,7 +11,10 @@ import type { FilterPlace } from "../filters/http-filter.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
+import { requestHead } from "../http1/request-head.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
+import { requestFacts } from "./request-facts.ts";
+import { readTarget } from "./request-intake.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { ResponseWay } from "./response-way.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
@@ -25,10 +31,10 @@ export interface FilteredOwner {
   readonly info: RequestInfo;
   readonly outgoing: OutgoingRequest;
   readonly response: ResponseWay;
-  /** It is answered, or over. */
-  isSettled(): boolean;
-  /** The head lies in the table again: on by its route, without a body so far. */
-  release(found: Found, isEnd: boolean): void;
+  /** It is not answered yet. */
+  isActive(): boolean;
+  /** The head lies in the table, past the filters: on by its route. */
+  act(found: Found): void;
   /** False: it was answered otherwise. */
   composeHeld(isEnd: boolean, length: number | undefined): boolean;
   sendResponse(start: number, end: number, isEnd: boolean): void;
@@ -42,11 +48,12 @@ export interface FilteredOwner {
 
 export interface FilteredOptions {
   readonly places: readonly FilterPlace[];
-  readonly facts: RequestFacts;
-  readonly bytesMax: number;
   readonly found: Found;
+  readonly config: HttpConnectionManagerConfig;
+  readonly connection: DownstreamConnection;
 }
 
+/** One object for each that ever had filters; begun anew for each request. */
 export class FilteredRequest implements FilteredStream {
   readonly info: RequestInfo;
   readonly manager: FilterManager;
@@ -54,15 +61,57 @@ export class FilteredRequest implements FilteredStream {
   readonly encoded: FilteredWay;
   isResponseHeld = false;
   readonly #owner: FilteredOwner;
+  readonly #context: HttpContext;
+  /** Of the present request. */
+  #options: FilteredOptions | undefined;
   readonly #pause: ReadingPause<"filter" | "exchange">;
 
-  constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
+  constructor(context: HttpContext, owner: FilteredOwner) {
+    this.#context = context;
     this.#owner = owner;
     this.#pause = new ReadingPause((on) => owner.setRequestReading(on));
     this.info = owner.info;
-    this.decoded = this.#decodedWay(options.found);
+    this.decoded = this.#decodedWay();
     this.encoded = this.#encodedWay(context.writer);
-    this.manager = new FilterManager(context, this, options);
+    this.manager = new FilterManager(context, this);
+  }
+
+  /** The head that was parsed last: on at once, or when its filters let it, unless they answer. */
+  enter(request: ComposedRequest, options: FilteredOptions): void {
+    const { requestComposer, view } = this.#context;
+    const { places, found, connection } = options;
+    this.#options = options;
+    this.isResponseHeld = false;
+    this.manager.begin({
+      places,
+      facts: requestFacts(this.info, view, connection.facts, found.cluster),
+      bytesMax: connection.listener.perConnectionBufferLimitBytes,
+    });
+    if (this.manager.decodeHead(requestComposer.prepare(request))) this.#leave(options);
+  }
+
+  /** What the filters made of the head is what goes on. */
+  #leave({ found }: FilteredOptions): void {
+    const { requestFields } = this.manager;
+    const { requestComposer } = this.#context;
+    const { outgoing } = this.#owner;
+    // Whose bytes may change has no length any more.
+    outgoing.isChunked = requestHead.fields.isChunked;
+    outgoing.filteredFields = requestFields;
+    requestComposer.adopt(requestFields);
+    requestComposer.capture(this.info);
+    this.#owner.act(found);
+  }
+
+  /** Its head lies in the table again, but for the fields that its filters have. */
+  #release(isEnd: boolean): void {
+    const options = this.#options;
+    if (options === undefined) return;
+    readTarget(this.#context, options, options.connection);
+    this.#leave(options);
+    const { start } = this.#context.writer;
+    // What follows goes with it, if anything does.
+    if (this.#owner.isActive()) this.#owner.outgoing.send(start, start, isEnd);
   }
 
   /** The exchange takes more of the request, or no more. */
@@ -75,6 +124,7 @@ export class FilteredRequest implements FilteredStream {
   end(): void {
     this.#pause.endAll();
     this.manager.end();
+    this.#options = undefined;
   }
 
   /** The status stands; what is no field is left out of the answer with the reason in its place. */
@@ -92,14 +142,14 @@ export class FilteredRequest implements FilteredStream {
     this.#owner.refuse(reason);
   }
 
-  #decodedWay(found: Found): FilteredWay {
+  #decodedWay(): FilteredWay {
     const owner = this.#owner;
     const isHeld = (): boolean => this.manager.isRequestHeld;
     return {
       get isHeadWaiting() {
-        return !isHeld() && !owner.outgoing.isSending && !owner.isSettled();
+        return !isHeld() && !owner.outgoing.isSending && owner.isActive();
       },
-      onReleased: (isEnd) => owner.release(found, isEnd),
+      onReleased: (isEnd) => this.#release(isEnd),
       send: (start, end, isEnd) => owner.outgoing.send(start, end, isEnd),
       sendTrailers: (start, end) => owner.outgoing.sendTrailers(start, end),
       sendMetadata: (metadata) => owner.outgoing.sendMetadata(metadata),
