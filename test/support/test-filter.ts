@@ -12,6 +12,7 @@ import type {
   MetadataOutcome,
   Outcome,
   RequestFacts,
+  RequestFields,
   ResponseFields,
 } from "../../src/shared/http-filter/http-filter.ts";
 
@@ -19,6 +20,9 @@ export interface TestFilterConfig {
   /** Added to `x-decoded` and `x-encoded`. */
   readonly mark?: string;
   readonly does?: string;
+  /** What the request becomes. */
+  readonly line?: { readonly path?: string; readonly authority?: string; readonly method?: string };
+  readonly clearsRoute?: boolean;
   /** The callback that throws. */
   readonly throws?: string;
 }
@@ -39,11 +43,13 @@ class TestFilter implements HttpFilter {
     this.#facts = facts;
   }
 
-  decodeHeaders(fields: Fields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome> {
+  decodeHeaders(fields: RequestFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome> {
     const { mark, does } = this.#config;
     this.#called("decodeHeaders");
     this.#request = fields;
     if (mark !== undefined) fields.append("x-decoded", mark);
+    Object.assign(fields, this.#config.line);
+    if (this.#config.clearsRoute === true) fields.clearRouteCache();
     switch (does ?? "") {
       case "deny":
         return { status: 403, body: "denied", fields: { "x-why": "because" } };

@@ -18,6 +18,20 @@ export interface Fields extends Iterable<readonly [name: string, value: string]>
   delete(name: string): void;
 }
 
+/**
+ * Changed before the head goes on, that is what the host is sent. The route stays the one that was found, and rewrites what it
+ * finds, unless it is to be found anew. Setters throw a TypeError for what no request line can hold; of CONNECT all three stay.
+ */
+export interface RequestFields extends Fields {
+  /** With the query; it begins with a slash. */
+  path: string;
+  authority: string;
+  /** HEAD and CONNECT are made of nothing else, and nothing else of them: what follows an answer depends on them. */
+  method: string;
+  /** The route is found anew behind the last filter, by what the head is then; the filters stay. */
+  clearRouteCache(): void;
+}
+
 export interface ResponseFields extends Fields {
   /** 200 to 599, but 204 and 304: whether there is a body is not a filter's to say. Throws a RangeError otherwise. */
   status: number;
@@ -61,7 +75,7 @@ export interface BufferedData {
 
 export interface HttpFilter {
   /** `isEnd`: there is no body. */
-  decodeHeaders?(fields: Fields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome>;
+  decodeHeaders?(fields: RequestFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome>;
   /** `isEnd`: that was the message; the last part may be empty. */
   decodeData?(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome>;
   /** They end the message. Without a field left there are none. */

@@ -28,6 +28,7 @@ import { localReplyOf } from "./filter-reply.ts";
 import { FilterSteps, type StepsOwner } from "./filter-steps.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
+import type { RequestLine } from "./request-line.ts";
 
 /** The request, as its filters' manager calls it. */
 export interface FilteredStream {
@@ -92,6 +93,10 @@ export class FilterManager implements StepsOwner {
 
   get requestFields(): ExtraFields {
     return this.#steps.requestFields;
+  }
+
+  get line(): RequestLine {
+    return this.#steps.line;
   }
 
   get info(): RequestInfo {

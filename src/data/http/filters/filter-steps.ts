@@ -10,9 +10,10 @@ import type {
 import type { StreamInfo } from "../../network/stream-info.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { ExtraFields } from "../headers/extra-fields.ts";
-import { FieldMap, framingFields, noFields, ResponseFieldMap } from "./field-map.ts";
+import { type FieldMap, noFields, RequestFieldMap, ResponseFieldMap } from "./field-map.ts";
 import type { DataItem, StepOutcome, TrainSteps } from "./filter-train.ts";
 import type { FilterPlace, HeadFilter, WholeFilter } from "./http-filter.ts";
+import { RequestLine } from "./request-line.ts";
 
 /** What steps ask of their request. */
 export interface StepsOwner {
@@ -30,6 +31,7 @@ export class FilterSteps {
   requestFields = new ExtraFields();
   responseFields = new ExtraFields();
   response = { status: 0 };
+  line = new RequestLine({ method: "", path: "", authority: "" });
   refusal: LocalReplyReason | undefined;
   places: readonly FilterPlace[] = [];
   /** In the order of the places; undefined where heads alone are looked at. */
@@ -38,8 +40,8 @@ export class FilterSteps {
   readonly encode: TrainSteps;
   readonly #owner: StepsOwner;
   /** Of filters of users, and of ours, which see all. Made when they are asked for. */
-  #requestMap: FieldMap | undefined;
-  #ownRequestMap: FieldMap | undefined;
+  #requestMap: RequestFieldMap | undefined;
+  #ownRequestMap: RequestFieldMap | undefined;
   #responseMap: ResponseFieldMap | undefined;
   #ownResponseMap: ResponseFieldMap | undefined;
 
@@ -56,6 +58,7 @@ export class FilterSteps {
     this.requestFields = new ExtraFields();
     this.responseFields = new ExtraFields();
     this.response = { status: 0 };
+    this.line = new RequestLine(facts);
     this.#requestMap = undefined;
     this.#ownRequestMap = undefined;
     this.#responseMap = undefined;
@@ -71,9 +74,10 @@ export class FilterSteps {
     this.filters = [];
   }
 
-  requestMapOf({ isOwn }: WholeFilter): FieldMap {
-    if (isOwn === true) return (this.#ownRequestMap ??= new FieldMap(this.requestFields, noFields));
-    return (this.#requestMap ??= new FieldMap(this.requestFields, framingFields));
+  requestMapOf({ isOwn }: WholeFilter): RequestFieldMap {
+    const { requestFields, line } = this;
+    if (isOwn !== true) return (this.#requestMap ??= new RequestFieldMap(requestFields, line));
+    return (this.#ownRequestMap ??= new RequestFieldMap(requestFields, line, noFields));
   }
 
   responseMapOf({ isOwn }: WholeFilter): ResponseFieldMap {

@@ -14,7 +14,7 @@ import type { DownstreamConnection } from "../../network/downstream-connection.t
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
 import { type FilterPlace, noHttpFilters, placesFor } from "../filters/http-filter.ts";
-import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
+import { FilteredRequest, type FilteredOwner } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import { filterHead, responseChanges } from "./head-filters.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
@@ -31,7 +31,7 @@ import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
 import { RequestInfo } from "./request-info.ts";
 import { ResponseWay } from "./response-way.ts";
-import { keepTexts, portOf, takeIn } from "./request-intake.ts";
+import { type Found, keepTexts, noteRoute, portOf, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
@@ -425,10 +425,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
-    if (route !== undefined) {
-      this.info.routeName = route.name;
-      this.info.virtualHostName = route.virtualHostName;
-    }
+    noteRoute(this.info, route);
     this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType).of(route, cluster);
     const places = placesFor(this.#filters, context.reactor.arena.bytes);
     if (places.length > 0) return this.#enterFilters(places, { route, cluster });

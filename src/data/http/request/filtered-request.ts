@@ -6,25 +6,21 @@ import type { ComposedRequest } from "../composer/request-composer.ts";
 import { localReplyOf } from "../filters/filter-reply.ts";
 import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
 import type { FilteredWay } from "../filters/filter-passage.ts";
+import { layOutChanged } from "../filters/held-heads.ts";
+import type { RequestLine } from "../filters/request-line.ts";
 import { ReadingPause } from "../reading-pause.ts";
 import type { FilterPlace } from "../filters/http-filter.ts";
+import { ExtraFields } from "../headers/extra-fields.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { requestHead } from "../http1/request-head.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
 import { requestFacts } from "./request-facts.ts";
-import { readTarget } from "./request-intake.ts";
+import { findRoute, type Found, keepLine, readTarget } from "./request-intake.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { ResponseWay } from "./response-way.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
-import type { CompiledRoute } from "../router/compiled-route.ts";
-
-/** What was found for a request before its filters saw it. */
-export interface Found {
-  readonly route: CompiledRoute | undefined;
-  readonly cluster: string;
-}
 
 /** What the request does for its filters. */
 export interface FilteredOwner {
@@ -52,6 +48,8 @@ export interface FilteredOptions {
   readonly config: HttpConnectionManagerConfig;
   readonly connection: DownstreamConnection;
 }
+
+const noFieldsBeside = new ExtraFields();
 
 /** One object for each that ever had filters; begun anew for each request. */
 export class FilteredRequest implements FilteredStream {
@@ -91,16 +89,35 @@ export class FilteredRequest implements FilteredStream {
   }
 
   /** What the filters made of the head is what goes on. */
-  #leave({ found }: FilteredOptions): void {
-    const { requestFields } = this.manager;
+  #leave(options: FilteredOptions): void {
+    const { requestFields, line } = this.manager;
     const { requestComposer } = this.#context;
     const { outgoing } = this.#owner;
     // Whose bytes may change has no length any more.
     outgoing.isChunked = requestHead.fields.isChunked;
-    outgoing.filteredFields = requestFields;
-    requestComposer.adopt(requestFields);
+    if (line.isChanged) {
+      const problem = this.#layOutChanged(line, options);
+      if (problem !== undefined) return this.#owner.refuse(problem);
+    } else outgoing.filteredFields = requestFields;
+    // Those of a head that was laid out anew lie in the table with it.
+    requestComposer.adopt(line.isChanged ? noFieldsBeside : requestFields);
     requestComposer.capture(this.info);
-    this.#owner.act(found);
+    this.#owner.act(line.isRouteCleared ? findRoute(this.info, this.#context) : options.found);
+  }
+
+  /** Filters have changed more of the head than its fields. */
+  #layOutChanged(line: RequestLine, options: FilteredOptions): LocalReplyReason | undefined {
+    const context = this.#context;
+    if (!layOutChanged(context.reactor.arena, line, this.manager.requestFields))
+      return "headTooLarge";
+    const problem = readTarget(context, options, options.connection);
+    if (problem !== undefined) {
+      context.onFilterFailed("decodeHeaders", new Error(`${line.method} ${line.path}: ${problem}`));
+      return "filterFailed";
+    }
+    this.#owner.outgoing.readMethod();
+    keepLine(this.info, context);
+    return undefined;
   }
 
   /** Its head lies in the table again, but for the fields that its filters have. */

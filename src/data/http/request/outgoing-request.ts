@@ -97,6 +97,11 @@ export class OutgoingRequest implements WebSocketEnds {
     this.isHead = requestHead.method === method.head;
     // A redirect is laid out from what was sent.
     if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.readMethod();
+  }
+
+  /** Of the head that was parsed last; again where filters have made another one of it. */
+  readMethod(): void {
     this.#isPost = requestHead.method === method.post;
     this.#isRepeatable = isRepeatable(requestHead.method);
   }

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import type { HttpConnectionManagerConfig } from "../../../../src/shared/config/http-config.ts";
 import { sluiceWorkerStats } from "../../../../src/shared/stats/stat-names.ts";
+import type { HeaderMatcher } from "../../../../src/shared/config/matchers.ts";
+import { clusterAction, route, routeConfig, virtualHost } from "../../../support/http-fixture.ts";
 import {
   type RawResponse,
   type SeenRequest,
@@ -225,6 +227,139 @@ forEachFilter(
     assert.equal((await get(proxy)).status, 500);
   },
 );
+
+interface Aimed {
+  readonly filters: readonly TestFilterConfig[];
+  readonly asked?: string;
+  /** `METHOD path authority`, and what is beside; or the status without it. */
+  readonly seen: string;
+  /** Over HTTP/2, where that differs. */
+  readonly seen2?: string;
+}
+
+const to = (line: TestFilterConfig["line"], clearsRoute = false): TestFilterConfig => ({
+  line: line ?? {},
+  clearsRoute,
+});
+/** As Envoy does it with what a Lua filter changes, but for what is no line of a request. */
+const aimed: Readonly<Record<string, Aimed>> = {
+  "a path, with its query": { filters: [to({ path: "/new?q=1" })], seen: "GET /new?q=1 a.test" },
+  "an authority": { filters: [to({ authority: "b.test:80" })], seen: "GET /a?x=y b.test:80" },
+  "a method": { filters: [to({ method: "PUT" })], seen: "PUT /a?x=y a.test" },
+  "one filter behind the other": {
+    filters: [to({ path: "/one", method: "PUT" }), { mark: "m" }, to({ path: "/two" })],
+    seen: "PUT /two a.test x-decoded=m",
+  },
+  "a head that waits": {
+    filters: [{ does: "waitForRequest", line: { path: "/later", authority: "b.test" } }],
+    seen: "GET /later b.test x-waited=yes",
+  },
+  "its route rewrites what it finds": {
+    asked: "/old/a",
+    filters: [to({ path: "/old/b" })],
+    seen: "GET /re/b a.test x-envoy-original-path=/old/b",
+  },
+  "and leaves what is not its own": {
+    asked: "/old/a",
+    filters: [to({ path: "/new" })],
+    seen: "GET /new a.test",
+  },
+  "the route is kept": { filters: [to({ path: "/old/b" })], seen: "GET /old/b a.test" },
+  "or found anew": {
+    filters: [to({ path: "/old/b" }, true)],
+    seen: "GET /re/b a.test x-envoy-original-path=/old/b",
+  },
+  "by what other filters make of it": {
+    filters: [to({}, true), { mark: "routed" }],
+    seen: "GET /re2/a?x=y a.test x-decoded=routed x-envoy-original-path=/a?x=y",
+  },
+  "and there may be none": { filters: [to({ authority: "nowhere.test" }, true)], seen: "404" },
+  "nothing that is as it was": {
+    filters: [to({ path: "/a?x=y", authority: "a.test", method: "GET" })],
+    seen: "GET /a?x=y a.test",
+  },
+  "no blank in a path": { filters: [to({ path: "/a b" })], seen: "500" },
+  "no line break": { filters: [to({ path: "/a HTTP/1.1\r\nx: y" })], seen: "500" },
+  "no fragment": { filters: [to({ path: "/a#b" })], seen: "500" },
+  "no path without a slash": { filters: [to({ path: "a" })], seen: "500" },
+  "no authority that is none": { filters: [to({ authority: "a b" })], seen: "500" },
+  "no empty one": { filters: [to({ authority: "" })], seen: "500" },
+  "no method that is none": { filters: [to({ method: "A B" })], seen: "500" },
+  "no method that the codec does not know": {
+    filters: [to({ method: "UNHEARD" })],
+    seen: "500",
+    seen2: "400",
+  },
+  "no HEAD": { filters: [to({ method: "HEAD" })], seen: "500" },
+  "no tunnel": { filters: [to({ method: "CONNECT" })], seen: "500" },
+  "nothing that fits in no head": {
+    filters: [to({ path: `/${"a".repeat(140_000)}` })],
+    seen: "431",
+  },
+};
+
+const isRouted: HeaderMatcher = {
+  name: "x-decoded",
+  match: { kind: "string", matcher: { kind: "exact", value: "routed", ignoreCase: false } },
+  invert: false,
+  treatMissingAsEmpty: false,
+};
+const routes = [
+  route("/", {
+    match: { ...route("/").match, headers: [isRouted] },
+    action: clusterAction({ prefixRewrite: "/re2/" }),
+  }),
+  route("/old", { action: clusterAction({ prefixRewrite: "/re" }) }),
+  route("/"),
+];
+
+forEachWorkerKind(
+  "filters aim requests anew",
+  { httpFilterFiles, concurrency: 1 },
+  async (workers) => {
+    await using upstream = await startHttpUpstream((_, response) => response.end("ok"));
+    const shown = ["x-decoded", "x-waited", "x-envoy-original-path"];
+    for (const [name, { filters, asked = "/a?x=y", seen, seen2 = seen }] of Object.entries(aimed)) {
+      const domains = ["a.test", "b.test", "b.test:80"];
+      const config = routeConfig({ virtualHosts: [virtualHost(domains, routes)] });
+      const manager = { ...managerOf(...filters), routes: { kind: "inline" as const, config } };
+      const proxy = await startProxy(workers, upstream.port, { manager });
+      const said = (status: number): string => {
+        if (status !== 200) return String(status);
+        const { method, url, headers } = upstream.requests.at(-1) ?? assert.fail(name);
+        const beside = shown.filter((each) => headers[each]);
+        const fields = beside.map((each) => ` ${each}=${String(headers[each])}`);
+        return `${method} ${url} ${headers.host}${fields.join("")}`;
+      };
+      const client = proxy.connect();
+      client.send(`GET ${asked} HTTP/1.1\r\nHost: a.test\r\n\r\n`);
+      assert.equal(said((await client.response()).status), seen, name);
+      client.socket.destroy();
+      const session = await connectHttp2(proxy.listener.port);
+      const { status } = await request(session, { ":path": asked, ":authority": "a.test" });
+      assert.equal(said(status), seen2, `${name}, by HTTP/2`);
+      session.close();
+      await proxy.settled();
+    }
+  },
+);
+
+for (const does of ["upperRequest", "waitForRequest", "bufferRequest"])
+  forEachFilter(
+    `${does}: a request that is aimed anew keeps its body`,
+    [{ does, line: { path: "/new", authority: "b.test" }, mark: "a" }],
+    async ({ proxy, seen }) => {
+      const sent = does === "upperRequest" ? large.toUpperCase() : large;
+      for (const { status, body } of await post(proxy, large))
+        assert.deepEqual([status, body === sent], [200, true]);
+      for (const { url, headers, method } of seen)
+        assert.deepEqual(
+          [method, url, headers.host, headers["x-decoded"]],
+          ["POST", "/new", "b.test", "a"],
+        );
+      assert.equal(seen.length, 2);
+    },
+  );
 
 forEachFilter(
   "a client that leaves is not waited for",
