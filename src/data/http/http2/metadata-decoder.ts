@@ -16,9 +16,13 @@ const tableBytes = 4096;
 /** A name of the table, and the bytes around a literal. */
 const literalSlack = tableBytes + 16;
 
+const empty = new Uint8Array(0);
+
 export class MetadataDecoder {
   readonly #bytesMax: number;
-  #parts: Uint8Array[] = [];
+  /** Of the block so far; one piece, for a frame may bring a byte, and there may be ever so many. */
+  #block = empty;
+  #length = 0;
   #received = 0;
   #decoded = 0;
 
@@ -27,19 +31,36 @@ export class MetadataDecoder {
     this.#bytesMax = bytesMax;
   }
 
-  /** The payload of a frame, whose bytes are kept. Undefined: the block goes on. `broken`: too much, or no HPACK. */
+  /** The payload of a frame, a view. Undefined: the block goes on. `broken`: too much, or no HPACK. */
   take(payload: Uint8Array, isEnd: boolean): Metadata | "broken" | undefined {
     this.#received += payload.length;
     if (this.#received > this.#bytesMax) return "broken";
-    // One without bytes says nothing, and would wait for ever so many of its kind.
-    if (payload.length > 0) this.#parts.push(payload);
+    // Nearly all are one frame each.
+    if (isEnd && this.#length === 0) return this.#decode(payload);
+    this.#append(payload);
     if (!isEnd) return undefined;
-    const block = Buffer.concat(this.#parts);
-    this.#parts = [];
+    const block = this.#block.subarray(0, this.#length);
+    this.#block = empty;
+    this.#length = 0;
+    return this.#decode(block);
+  }
+
+  #decode(block: Uint8Array): Metadata | "broken" {
     const stage = new MetadataStage(block.length, this.#bytesMax * expansionMax - this.#decoded);
     const isWhole = new HpackDecoder(tableBytes).decode(block, 0, block.length, stage);
     this.#decoded += stage.size;
     return isWhole && !stage.isRefused ? stage.metadata : "broken";
+  }
+
+  #append(payload: Uint8Array): void {
+    const length = this.#length + payload.length;
+    if (length > this.#block.length) {
+      const larger = new Uint8Array(Math.max(length, this.#block.length * 2));
+      larger.set(this.#block.subarray(0, this.#length));
+      this.#block = larger;
+    }
+    this.#block.set(payload, this.#length);
+    this.#length = length;
   }
 }
 

@@ -144,7 +144,10 @@ export class ServerRequests implements StreamOwner {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.isRequestComplete || stream.request === undefined) return;
     stream.metadata ??= new MetadataDecoder(this.#context.config.http2.maxMetadataBytes);
-    const metadata = stream.metadata.take(this.#owner.output.writer.copyOf(start, end), isEnd);
+    const metadata = stream.metadata.take(
+      this.#context.reactor.arena.bytes.subarray(start, end),
+      isEnd,
+    );
     if (metadata === undefined) return;
     if (metadata === "broken") this.#owner.fail(errorCode.protocolError, "metadata");
     else if (metadata.size === 0) this.#context.countHttp2(http2Stat.metadataEmptyFrames);

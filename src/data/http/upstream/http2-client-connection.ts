@@ -369,7 +369,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
 
   #onMetadata(start: number, end: number): void {
     if (!this.host.cluster.config.http2.allowsMetadata) return;
-    const part = this.#bytes.slice(start, end);
+    const part = this.#bytes.subarray(start, end);
     this.#streams.onMetadata(frame.streamId, part, frame.flags === flag.endMetadata);
   }
 

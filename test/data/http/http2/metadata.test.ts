@@ -24,6 +24,16 @@ test("what goes out comes in, in however many frames", () => {
   fc.assert(property);
 });
 
+test("a block may come byte by byte", () => {
+  const metadata = new Map([["name", "value".repeat(50)]]);
+  const decoder = new MetadataDecoder(1024);
+  const block = metadataBlock(metadata);
+  for (let at = 0; at < block.length; at++) {
+    const taken = decoder.take(block.subarray(at, at + 1), at === block.length - 1);
+    assert.deepEqual(taken, at === block.length - 1 ? metadata : undefined);
+  }
+});
+
 test("all that a stream gets is bounded, in frames and in what they stand for", () => {
   const said = (value: string): Uint8Array => metadataBlock(new Map([["a", value]]));
   const take = (bytesMax: number, ...payloads: readonly Uint8Array[]): readonly unknown[] => {

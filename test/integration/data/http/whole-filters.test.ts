@@ -9,10 +9,12 @@ import {
   type SeenRequest,
   startHttpUpstream,
 } from "../../../support/http-peers.ts";
+import { startUpstream } from "../../../support/tcp-peers.ts";
 import { startProxy, type TestProxy } from "../../../support/http-proxy.ts";
 import { clientHttp1, serverHttp1 } from "../../../support/http1-options.ts";
 import { connectHttp2, request, responseOf } from "../../../support/http2-client.ts";
 import type { TestFilterConfig } from "../../../support/test-filter.ts";
+import { seededRandom } from "../../../support/seeded-random.ts";
 import { forEachWorkerKind, type TestWorkers } from "../../../support/test-workers.ts";
 
 const httpFilterFiles = ["test/support/test-filter.ts"];
@@ -360,6 +362,135 @@ for (const does of ["upperRequest", "waitForRequest", "bufferRequest"])
       assert.equal(seen.length, 2);
     },
   );
+
+const tunnels: readonly (readonly [filter: TestFilterConfig, asks: string, seen: string])[] = [
+  [
+    to({ path: "/new", authority: "b.test" }, true),
+    "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "GET /new HTTP/1.1 host: b.test connection: upgrade upgrade: websocket",
+  ],
+  [
+    to({}, true),
+    "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+    "CONNECT a.test:443 HTTP/1.1 host: a.test:443",
+  ],
+];
+
+forEachWorkerKind(
+  "upgrades stay what they are",
+  { httpFilterFiles, concurrency: 1 },
+  async (workers) => {
+    const heads: string[] = [];
+    await using upstream = await startUpstream((socket) => {
+      socket.once("data", (head: Buffer) => {
+        heads.push(head.toString("latin1"));
+        const answer =
+          heads.at(-1)?.startsWith("GET") === true
+            ? "101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket"
+            : "200 OK";
+        socket.write(`HTTP/1.1 ${answer}\r\n\r\n`);
+        socket.pipe(socket);
+      });
+    });
+    const upgrades = ["websocket", "connect"].map((type) => ({ type, isEnabled: true }));
+    const connects = route("/", { match: { ...route("/").match, path: { kind: "connect" } } });
+    for (const [filter, asks, seen] of tunnels) {
+      const manager = { ...managerOf(filter), upgrades };
+      const proxy = await startProxy(workers, upstream.port, {
+        manager,
+        routes: [connects, route("/")],
+      });
+      const client = proxy.connect();
+      client.send(`${asks}ahead`);
+      setTimeout(() => console.error(JSON.stringify([heads, client.rest])), 1500);
+      await client.until(() => client.rest.includes("ahead"));
+      const [line, ...fields] = heads.at(-1)?.split("\r\n") ?? [];
+      const beside = fields.filter((each) => /^(host|upgrade|connection):/i.test(each));
+      assert.equal([line, ...beside].join(" "), seen);
+      client.socket.destroy();
+      await proxy.settled();
+    }
+  },
+);
+
+interface Kind {
+  readonly config?: TestFilterConfig;
+  readonly status?: number;
+  readonly body?: (sent: string) => string;
+}
+
+/** By the first part of the path; without a configuration the filter is off. */
+const kinds: Readonly<Record<string, Kind>> = {
+  off: {},
+  mark: { config: { mark: "m" } },
+  deny: { config: { does: "deny" }, status: 403, body: () => "denied" },
+  denyLater: { config: { does: "denyLater" }, status: 403, body: () => "denied later" },
+  denyResponse: { config: { does: "denyResponse" }, status: 502, body: () => "not that" },
+  throws: {
+    config: { throws: "decodeHeaders" },
+    status: 500,
+    body: () => "Internal Server Error",
+  },
+  waitForRequest: { config: { does: "waitForRequest", mark: "w" } },
+  waitForResponse: { config: { does: "waitForResponse" } },
+  waitForData: { config: { does: "waitForData" } },
+  bufferRequest: { config: { does: "bufferRequest" } },
+  bufferResponse: { config: { does: "bufferResponse" }, status: 203 },
+  upperRequest: { config: { does: "upperRequest" }, body: (sent) => sent.toUpperCase() },
+  upperResponse: { config: { does: "upperResponse" }, body: (sent) => sent.toUpperCase() },
+  aimed: { config: { line: { path: "/elsewhere" } } },
+};
+
+forEachWorkerKind(
+  "each request has its own filters",
+  { httpFilterFiles, concurrency: 1 },
+  async (workers) => {
+    await using upstream = await startHttpUpstream(({ body }, response) => response.end(body));
+    const switched = Object.entries(kinds).map(([kind, { config }]) =>
+      route(`/${kind}/`, {
+        filterSwitches: [
+          {
+            filter: "test",
+            isOn: config !== undefined,
+            ...(config && { own: { module: "test.filter", config: { ...config } } }),
+          },
+        ],
+      }),
+    );
+    const { filters = [] } = managerOf({});
+    const manager = {
+      filters: filters.map((each) =>
+        each.kind === "module" ? { ...each, filterName: "test" } : each,
+      ),
+    };
+    const proxy = await startProxy(workers, upstream.port, { manager, routes: switched });
+    const random = seededRandom(7);
+    const names = Object.keys(kinds);
+    const order = Array.from(
+      { length: 60 },
+      () => names[Math.floor(random.next() * names.length)] ?? "",
+    );
+    const ask = async (first: number): Promise<void> => {
+      let client = proxy.connect();
+      for (let i = first; i < order.length; i += 3) {
+        const name = order[i] ?? "";
+        const { status = 200, body = (sent: string): string => sent } = kinds[name] ?? {};
+        const sent = `part ${i}, `.repeat(i * 3);
+        client.send(
+          `POST /${name}/ HTTP/1.1\r\nHost: a\r\nContent-Length: ${sent.length}\r\n\r\n${sent}`,
+        );
+        const answer = await client.response();
+        assert.deepEqual([name, answer.status, answer.body], [name, status, body(sent)]);
+        if (answer.headers["connection"] !== "close") continue;
+        client.socket.destroy();
+        client = proxy.connect();
+      }
+      client.socket.destroy();
+    };
+    await Promise.all([ask(0), ask(1), ask(2)]);
+    await proxy.settled();
+  },
+);
 
 forEachFilter(
   "a client that leaves is not waited for",
