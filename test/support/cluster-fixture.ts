@@ -82,6 +82,7 @@ export function setCluster(config: ClusterConfig, hosts: readonly HostConfig[]):
     stats: 1,
     membership: 1 + clusterStats.size,
     tls: noTlsBlocks,
+    http1: 0,
     http2: 0,
     limits: 0,
   };

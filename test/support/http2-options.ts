@@ -14,6 +14,8 @@ export function http2Options(overrides: Partial<Http2Options> = {}): Http2Option
     maxPriorityFramesPerStream: 100,
     maxWindowUpdatesPerDataFrame: 10,
     allowsConnect: false,
+    allowsMetadata: false,
+    maxMetadataBytes: 1024 * 1024,
     streamErrorOnInvalidMessage: false,
     customSettings: [],
     keepalive: undefined,

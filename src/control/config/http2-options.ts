@@ -29,6 +29,8 @@ export function decodeHttp2Options(
     maxPriorityFramesPerStream: options?.maxInboundPriorityFramesPerStream ?? 100,
     maxWindowUpdatesPerDataFrame: options?.maxInboundWindowUpdateFramesPerDataFrameSent ?? 10,
     allowsConnect: options?.allowConnect ?? false,
+    allowsMetadata: options?.allowMetadata ?? false,
+    maxMetadataBytes: Number(options?.maxMetadataSize ?? mebibyte),
     streamErrorOnInvalidMessage:
       options?.overrideStreamErrorOnInvalidHttpMessage ??
       isMessageErrorOfStream ??

@@ -49,6 +49,7 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #values: Float64Array;
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
+  readonly #http1: StatBlock;
   readonly #http2: StatBlock;
   #live: LiveConfig;
   #filterFailures = 0;
@@ -76,6 +77,7 @@ export class HttpContext implements ComposerContext, Disposable {
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
     this.#http = blockOf(slots.http, config.statPrefix);
     this.#listenerHttp = blockOf(slots.listenerHttp, config.statPrefix);
+    this.#http1 = slots.http1;
     this.#http2 = slots.http2;
     this.#live = this.#makeReady(config, slots);
   }
@@ -140,7 +142,11 @@ export class HttpContext implements ComposerContext, Disposable {
     (this.#values[this.#http + offset] as number) += amount;
   }
 
-  /** Of the codec of HTTP/2, whatever the manager. */
+  /** Of the codec, whatever the manager. */
+  countHttp1(offset: number): void {
+    (this.#values[this.#http1 + offset] as number)++;
+  }
+
   countHttp2(offset: number): void {
     (this.#values[this.#http2 + offset] as number)++;
   }

@@ -22,7 +22,7 @@ import type { OnDemandFilter } from "./filters/http-filter.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
-import type { Found } from "./request/filtered-request.ts";
+import type { Found } from "./request/request-intake.ts";
 import type { RequestView } from "./request/request-view.ts";
 import { noUpgrade } from "./request/upgrade.ts";
 import { dropUpgrades } from "./http1/ignored-upgrades.ts";

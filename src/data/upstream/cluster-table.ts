@@ -15,7 +15,8 @@ export interface UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
-  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  /** `cluster.<name>.http1.`, and the same of `http2.`; 0 where it speaks the other one alone. */
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   /** What `grpc_stats` counts. */
   readonly grpcCalls: GrpcCalls;

@@ -81,6 +81,10 @@ export interface Http2Options {
   readonly maxWindowUpdatesPerDataFrame: number;
   /** `allow_connect`: of clients; their extended CONNECT is understood, and our SETTINGS say so (RFC 8441). */
   readonly allowsConnect: boolean;
+  /** `allow_metadata`: METADATA frames are read and sent; else they are ignored. */
+  readonly allowsMetadata: boolean;
+  /** `max_metadata_size`: of all that a stream gets. */
+  readonly maxMetadataBytes: number;
   /** What is malformed costs its stream; else its connection. */
   readonly streamErrorOnInvalidMessage: boolean;
   /** SETTINGS beside those above, by number; no identifier twice. */

@@ -203,6 +203,8 @@ export const httpFields: FieldTables = {
       "override_stream_error_on_invalid_http_message",
       "connection_keepalive",
       "allow_connect",
+      "allow_metadata",
+      "max_metadata_size",
       "stream_error_on_invalid_http_messaging",
       "custom_settings_parameters",
       "enable_huffman_encoding",
@@ -210,9 +212,7 @@ export const httpFields: FieldTables = {
       "max_header_field_size_kb",
     ],
     warned: {
-      allow_metadata: "METADATA frames are ignored",
       use_oghttp2_codec: "the codec is our own",
-      max_metadata_size: "METADATA frames are ignored",
     },
   },
   "envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter": "whole",

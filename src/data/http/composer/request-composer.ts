@@ -119,9 +119,10 @@ export class RequestComposer {
     { rewrite }: CompiledRoute,
     host: string | undefined,
   ): void {
-    if (rewrite !== undefined) {
+    const path = rewrite?.(target.path);
+    if (path !== undefined) {
       const query = target.query(this.#context.writer.buffer);
-      info.path = rewrite(target.path) + (query === "" ? "" : `?${query}`);
+      info.path = path + (query === "" ? "" : `?${query}`);
     }
     if (host !== undefined) info.authority = host;
   }
@@ -144,16 +145,16 @@ export class RequestComposer {
       writer.put(lines.version);
       return;
     }
-    const { rewrite } = route;
+    const path = route.rewrite?.(target.path);
     const { methodStart, targetStart } = requestHead;
-    if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
+    if (path === undefined && !target.isPathChanged && target.pathStart === targetStart) {
       writer.copy(methodStart, target.end);
       writer.put(lines.version);
       return;
     }
     writer.copy(requestHead.methodStart, requestHead.methodEnd);
     writer.byte(0x20);
-    if (rewrite !== undefined) writer.text(rewrite(target.path));
+    if (path !== undefined) writer.text(path);
     else if (target.isPathChanged) writer.text(target.path);
     else writer.copy(target.pathStart, target.pathEnd);
     writer.copy(target.pathEnd, target.end);
@@ -328,7 +329,7 @@ export class RequestComposer {
     if (tells) {
       const expectedMs = limits.timeoutMs ?? route.expectedTimeoutMs;
       if (expectedMs > 0) extra.add("x-envoy-expected-rq-timeout-ms", String(expectedMs));
-      if (route.rewrite !== undefined) {
+      if (route.rewrite?.(target.path) !== undefined) {
         dropFields(knownHeader["x-envoy-original-path"]);
         extra.add(
           "x-envoy-original-path",

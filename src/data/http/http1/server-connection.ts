@@ -33,7 +33,7 @@ import { HeadSpelling, type SpelledNames } from "./spelled-names.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { stageTrailers } from "./trailer-lines.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
-import { httpStat } from "../stat-offsets.ts";
+import { http1Stat, httpStat } from "../stat-offsets.ts";
 import { asksForTunnel, connectType, mayUpgrade } from "../request/upgrade.ts";
 
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
@@ -201,6 +201,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (headerCase.kind === "proper") properCaseLines(reactor.arena.bytes, start, end);
     if (trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
+  }
+
+  sendMetadata(): void {
+    this.#context.countHttp1(http1Stat.metadataNotSupported);
   }
 
   decidesToClose(): boolean {

@@ -84,6 +84,7 @@ export class Http2ServerConnection implements NetworkFilter {
       onStreamEnd: () => this.#end.onStreamEnd(),
       decidesToClose: () => this.#end.decidesToClose(),
       atLatest: (dueMs) => this.#end.atLatest(dueMs),
+      boundFrames: () => this.#boundFrames(),
     });
     this.#block = new HeaderBlock(headBytesOf(context.config.maxRequestHeadersKb));
     this.#end = new ConnectionEnd(context, connection, {
@@ -223,6 +224,9 @@ export class Http2ServerConnection implements NetworkFilter {
       case frameType.windowUpdate:
         this.#onWindowUpdate(readUint31(bytes, start));
         break;
+      case frameType.metadata:
+        this.#onMetadata();
+        break;
       default:
         this.#onControl(start, end);
     }
@@ -250,7 +254,16 @@ export class Http2ServerConnection implements NetworkFilter {
       default:
       // GOAWAY: the client opens no more streams of its own accord. What is not known is ignored (§5.5).
     }
+    this.#boundFrames();
+  }
+
+  #boundFrames(): void {
     this.#output.boundFrames((stat) => this.#end.onFlooded(stat));
+  }
+
+  #onMetadata(): void {
+    if (!this.#context.config.http2.allowsMetadata) return;
+    this.#requests.onMetadata(frame.streamId, payload, frame.flags === flag.endMetadata);
   }
 
   #onData(): void {

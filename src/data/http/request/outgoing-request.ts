@@ -5,6 +5,7 @@
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ConnectionFacts } from "../../network/filter-chain-match.ts";
 import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
@@ -56,6 +57,8 @@ export class OutgoingRequest implements WebSocketEnds {
   #hostRequest: HostRequest | undefined;
   #facts: ConnectionFacts | undefined;
   #isSending = false;
+  /** What came before it could be sent. */
+  #metadata: Metadata[] = [];
 
   constructor(
     context: HttpContext,
@@ -94,6 +97,11 @@ export class OutgoingRequest implements WebSocketEnds {
     this.isHead = requestHead.method === method.head;
     // A redirect is laid out from what was sent.
     if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.readMethod();
+  }
+
+  /** Of the head that was parsed last; again where filters have made another one of it. */
+  readMethod(): void {
     this.#isPost = requestHead.method === method.post;
     this.#isRepeatable = isRepeatable(requestHead.method);
   }
@@ -175,6 +183,7 @@ export class OutgoingRequest implements WebSocketEnds {
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
     };
+    for (const metadata of this.#metadata) this.#exchange.sendMetadata(metadata);
     this.#exchange.start(plan, { start, end, isEnd });
   }
 
@@ -232,6 +241,11 @@ export class OutgoingRequest implements WebSocketEnds {
     return trail;
   }
 
+  sendMetadata(metadata: Metadata): void {
+    if (this.#isSending) this.#exchange.sendMetadata(metadata);
+    else this.#metadata.push(metadata);
+  }
+
   sendTrailers(start: number, end: number): void {
     if (this.#isSending) this.#exchange.sendTrailers(start, end);
   }
@@ -243,6 +257,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#cluster = undefined;
     this.#firstHost = undefined;
     this.#facts = undefined;
+    if (this.#metadata.length > 0) this.#metadata = [];
   }
 
   /** The request is over. */

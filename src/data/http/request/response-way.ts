@@ -4,6 +4,7 @@
  *
  * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import {
   grpcReply,
   grpcStatus,
@@ -153,6 +154,10 @@ export class ResponseWay {
     if (!trailerCapture.isEmpty) trailerCapture.capture(buffer, this.#info.trailerValues);
     if (this.isGrpc) this.#info.grpcStatus = grpcStatus(buffer) ?? this.#info.grpcStatus;
     this.#sink.sendTrailers(start, end);
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    this.#sink.sendMetadata(metadata);
   }
 
   /** Trailers outrank it. */

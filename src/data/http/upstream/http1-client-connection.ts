@@ -22,7 +22,7 @@ import { responseHead } from "../http1/response-head.ts";
 import { HeadSpelling } from "../http1/spelled-names.ts";
 import { writeFullUrl } from "../http1/full-url.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
-import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { clusterStat, hostStat, http1Stat } from "../stat-offsets.ts";
 import { isGranted, noUpgrade } from "../request/upgrade.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import { headBytesOf } from "../head-limits.ts";
@@ -140,6 +140,10 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     if (trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
     this.#output.flushOutput();
+  }
+
+  sendMetadata(): void {
+    this.#counts.countHttp1(http1Stat.metadataNotSupported);
   }
 
   /** Sends arena[start, end). */

@@ -113,6 +113,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       release: (bytes) => this.#release(bytes),
       fail: (code) => this.#fail(code),
       onStreamEnd: () => this.#onStreamEnd(),
+      boundFrames: () => this.#boundFrames(),
     });
     this.#timer = new DeadlineTimer(reactor, this);
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
@@ -328,6 +329,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
         return this.#onContinuation();
       case frameType.windowUpdate:
         return this.#onWindowUpdate(readUint31(this.#bytes, start));
+      case frameType.metadata:
+        return this.#onMetadata(start, end);
       default:
         this.#onControl(start, end);
     }
@@ -359,7 +362,17 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       default:
       // What is not known is ignored (§5.5).
     }
+    this.#boundFrames();
+  }
+
+  #boundFrames(): void {
     this.#output.boundFrames((stat) => this.#onFlooded(stat));
+  }
+
+  #onMetadata(start: number, end: number): void {
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    const part = this.#bytes.subarray(start, end);
+    this.#streams.onMetadata(frame.streamId, part, frame.flags === flag.endMetadata);
   }
 
   #onPingAck(number: number): void {

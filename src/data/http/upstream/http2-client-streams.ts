@@ -13,8 +13,10 @@ import { type ByteRange, errorCode, streamIdMax, windowMax } from "../http2/fram
 import type { HeadOfBlock } from "../http2/header-block.ts";
 import { HeaderStage, isTrailerBlock, type StageLimits } from "../http2/header-stage.ts";
 import { HpackDecoder } from "../http2/hpack-decoder.ts";
+import { MetadataDecoder } from "../http2/metadata-decoder.ts";
 import { readResponse } from "../http2/read-response.ts";
 import type { StreamOutput } from "../http2/stream-output.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, http2Stat } from "../stat-offsets.ts";
@@ -42,6 +44,8 @@ export interface StreamsOwner {
   release(bytes: number): void;
   fail(code: number): void;
   onStreamEnd(): void;
+  /** Frames were written that nothing holds back. */
+  boundFrames(): void;
 }
 
 export class Http2ClientStreams implements ClientStreamOwner {
@@ -163,6 +167,18 @@ export class Http2ClientStreams implements ClientStreamOwner {
     stream.consumed(flowBytes);
   }
 
+  /** What is no response under way hears nothing of it, as in Envoy. */
+  onMetadata(id: number, part: Uint8Array, isEnd: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.metadata ??= new MetadataDecoder(this.host.cluster.config.http2.maxMetadataBytes);
+    const metadata = stream.metadata.take(part, isEnd);
+    if (metadata === undefined) return;
+    if (metadata === "broken") this.#owner.fail(errorCode.protocolError);
+    else if (metadata.size === 0) this.#owner.counts.countHttp2(http2Stat.metadataEmptyFrames);
+    else stream.request?.onResponseMetadata(metadata);
+  }
+
   onReset(id: number, code: number): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
@@ -214,13 +230,28 @@ export class Http2ClientStreams implements ClientStreamOwner {
     const hasBody = body.end > body.start;
     const { isSecured = false, upgradeType = noUpgrade } = stream.request?.form ?? {};
     const asked = { isSecured, upgradeType };
-    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && !hasBody);
-    if (hasBody) this.sendBody(stream, body);
+    const { earlyMetadata } = stream;
+    const isAlone = !hasBody && earlyMetadata === undefined;
+    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && isAlone);
+    if (earlyMetadata !== undefined) this.#sendEarly(stream, earlyMetadata);
+    if (!isAlone) this.sendBody(stream, body);
   }
 
   sendBody(stream: Http2ClientStream, part: BodyPart): void {
     if (part.end === part.start && !part.isEnd) return;
     if (!this.#owner.output.sendBody(stream, part)) stream.updateFull();
+  }
+
+  #sendEarly(stream: Http2ClientStream, early: readonly Metadata[]): void {
+    stream.earlyMetadata = undefined;
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    for (const metadata of early) this.#owner.output.sendMetadata(stream, metadata);
+  }
+
+  sendMetadata(stream: Http2ClientStream, metadata: Metadata): void {
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    this.#owner.output.sendMetadata(stream, metadata);
+    this.#owner.boundFrames();
   }
 
   sendTrailers(stream: Http2ClientStream, start: number, end: number): void {
