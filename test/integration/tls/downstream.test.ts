@@ -31,32 +31,51 @@ interface Served {
   readonly stat: (name: string) => Promise<number>;
 }
 
-/** A listener `web` under the transport socket, and behind it what says which headers it got. */
-async function serve(
+interface ListenerPlan {
+  readonly socket: object;
+  /** More of its connection manager, and of its chain. */
+  readonly manager?: object;
+  readonly chain?: object;
+}
+
+/** Listeners by their names, and behind them what says which headers it got. */
+async function serveAll(
   start: StartProxy,
   open: AsyncDisposableStack,
-  socket: object,
-  { manager = {}, chain = {}, flags = [] as readonly string[] } = {},
-): Promise<Served> {
+  plans: Readonly<Record<string, ListenerPlan>>,
+  flags: readonly string[] = [],
+): Promise<{ readonly proxy: ProxyProcess; readonly ports: ReadonlyMap<string, number> }> {
   const upstream = createServer((request, response) =>
     response.end(JSON.stringify({ ...request.headers, url: request.url })),
   );
   open.defer(() => upstream.close().closeAllConnections());
   await once(upstream.listen(0, "127.0.0.1"), "listening");
   const { port: upstreamPort } = upstream.address() as AddressInfo;
-  const routing = { route_config: routesTo("up"), ...manager };
-  const listener = underTls(httpListener("web", routing), socket, chain);
+  const listeners = Object.entries(plans).map(([name, { socket, manager, chain }]) => ({
+    ...underTls(httpListener(name, { route_config: routesTo("up"), ...manager }), socket, chain),
+    stat_prefix: name,
+  }));
+  const clusters = [staticCluster("up", upstreamPort)];
   const proxy = await start(
-    {
-      admin: adminOnPortZero,
-      static_resources: {
-        listeners: [{ ...listener, stat_prefix: "web" }],
-        clusters: [staticCluster("up", upstreamPort)],
-      },
-    },
+    { admin: adminOnPortZero, static_resources: { listeners, clusters } },
     flags,
   );
-  const port = await until(async () => (await proxy.listenerPorts()).get("web"), "it serves");
+  const ports = await until(async () => {
+    const bound = await proxy.listenerPorts();
+    return bound.size === listeners.length && bound;
+  }, "it serves");
+  return { proxy, ports };
+}
+
+/** One, called `web`. */
+async function serve(
+  start: StartProxy,
+  open: AsyncDisposableStack,
+  socket: object,
+  { flags, ...plan }: Omit<ListenerPlan, "socket"> & { readonly flags?: readonly string[] } = {},
+): Promise<Served> {
+  const { proxy, ports } = await serveAll(start, open, { web: { socket, ...plan } }, flags);
+  const port = ports.get("web") ?? 0;
   return { proxy, port, stat: (name) => proxy.stat(`listener.web.${name}`) };
 }
 
@@ -172,10 +191,13 @@ forEachProxy("the forms of x-forwarded-client-cert", async (start, open) => {
     tls_certificates: [inlinePair(a)],
     validation_context: trusts(authority),
   });
+  const plans = Object.keys(expectations).map((form): [string, ListenerPlan] => [
+    form,
+    { socket, manager: { forward_client_cert_details: form } },
+  ]);
+  const { ports } = await serveAll(start, open, Object.fromEntries(plans));
   for (const [form, [without, having]] of Object.entries(expectations)) {
-    const { port } = await serve(start, open, socket, {
-      manager: { forward_client_cert_details: form },
-    });
+    const port = ports.get(form) ?? 0;
     const headers = { "x-forwarded-client-cert": "By=before" };
     const said = async (own: object): Promise<string | undefined> => {
       const { body } = await securedGet(port, { headers, ...own });
