@@ -25,6 +25,8 @@ export interface StagePlan {
   readonly listener?: object;
   /** More listeners, each with one chain that matches all. */
   readonly others?: readonly { readonly listener: object; readonly chain: string }[];
+  /** Of further listeners with the same chains, `l0` and on: their listener filters. */
+  readonly variants?: readonly (readonly object[])[];
   readonly flags?: readonly string[];
   readonly serve?: (name: string) => Parameters<typeof startUpstream>[0];
 }
@@ -49,7 +51,7 @@ export class ListenerFilterStage implements AsyncDisposable {
 
   static async start(plan: StagePlan): Promise<ListenerFilterStage> {
     await using starting = new AsyncDisposableStack();
-    const { chains = [{ name: "all" }], defaultChain, others = [] } = plan;
+    const { chains = [{ name: "all" }], defaultChain, others = [], variants = [] } = plan;
     const names = [
       ...chains.map(({ name }) => name),
       ...others.map((other) => other.chain),
@@ -72,6 +74,12 @@ export class ListenerFilterStage implements AsyncDisposable {
       static_resources: {
         listeners: [
           listener,
+          ...variants.map((filters, i) => ({
+            ...listener,
+            name: `l${i}`,
+            stat_prefix: `l${i}`,
+            listener_filters: filters,
+          })),
           ...others.map((other) => ({
             ...other.listener,
             filter_chains: [chain({ name: other.chain })],

@@ -15,7 +15,7 @@ const chains = [
 ];
 
 /** What came back: the chain's name and all that was sent. */
-async function exchange(stage: ListenerFilterStage, bytes: Buffer): Promise<string> {
+async function exchange(stage: Pick<ListenerFilterStage, "port">, bytes: Buffer): Promise<string> {
   const client = new TestClient(stage.port);
   client.socket.write(bytes);
   await client.until(
@@ -171,19 +171,26 @@ test("logs name what the hello asked for, though others speak TLS", async () => 
 });
 
 test("a filter that is disabled for an address does not look", async () => {
-  for (const [rule, chain] of [
+  const rules = [
     [{ any_match: true }, "plain"],
     [{ destination_port_range: { start: 1, end: 65_536 } }, "plain"],
     [{ destination_port_range: { start: 1, end: 2 } }, "one"],
     [{ not_match: { any_match: true } }, "one"],
     [{ and_match: { rules: [{ any_match: true }, { not_match: { any_match: true } }] } }, "one"],
     [{ or_match: { rules: [{ any_match: true }, { not_match: { any_match: true } }] } }, "plain"],
-  ] as const) {
-    await using stage = await ListenerFilterStage.start({
-      filters: [{ ...inspector(), filter_disabled: rule }],
-      chains,
-    });
-    assert.equal(await exchange(stage, clientHello({ serverName: "one.example.com" })), chain);
-    assert.equal(await stage.proxy.stat("tls_inspector.tls_found"), chain === "one" ? 1 : 0);
+  ] as const;
+  await using stage = await ListenerFilterStage.start({
+    filters: [],
+    chains,
+    variants: rules.map(([rule]) => [{ ...inspector(), filter_disabled: rule }]),
+  });
+  const ports = await stage.proxy.listenerPorts();
+  let found = 0;
+  for (const [i, [rule, chain]] of rules.entries()) {
+    const port = ports.get(`l${i}`) ?? 0;
+    const hello = clientHello({ serverName: "one.example.com" });
+    assert.equal(await exchange({ port }, hello), chain, JSON.stringify(rule));
+    if (chain === "one") found++;
+    assert.equal(await stage.proxy.stat("tls_inspector.tls_found"), found, JSON.stringify(rule));
   }
 });
