@@ -4,7 +4,7 @@ import { renameSync, statSync } from "node:fs";
 import path from "node:path";
 import { suite, test } from "node:test";
 import { installedEnvoy } from "../../bench/programs.ts";
-import { freePorts } from "../../src/cli/story/free-ports.ts";
+import { freePort } from "../support/free-port.ts";
 import { get } from "../support/http-client.ts";
 import { SluiceProgram, adminOnPortZero } from "../support/sluice-program.ts";
 import { SteadyClients } from "../support/steady-clients.ts";
@@ -50,7 +50,7 @@ function bootstrap(port: number): string {
 }
 
 async function started(open: AsyncDisposableStack, proxy: string) {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const own = ["--concurrency", "1", "-l", "error", "--admin-address-path", "admin"];
   const logs = ["--file-flush-interval-msec", "50"];
   // What Envoys of one base id share is not for those of another test.

@@ -43,6 +43,7 @@ import {
   clusterStats,
   credentialInjectorStats,
   hostStats,
+  http1Stats,
   http2Stats,
   httpStats,
   listenerHttpStats,
@@ -262,6 +263,7 @@ export class TestWorkers {
       worker: this.block(listenerWorkerStats),
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
+      http1: this.block(http1Stats),
       http2: this.block(http2Stats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       listenerFilters: [],
@@ -318,15 +320,17 @@ export class TestWorkers {
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
     readonly tls: TlsBlocks;
+    readonly http1: StatBlock;
     readonly http2: StatBlock;
   } {
     const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
+    const http1 = this.block(http1Stats);
     const http2 = this.block(http2Stats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
     const membership = this.block(clusterMembershipStats);
-    const blocks = { stats, membership, tls, http2 };
+    const blocks = { stats, membership, tls, http1, http2 };
     this.post({ kind: "setCluster", config, hosts, hostBlocks, ...blocks, limits });
     return { ...blocks, limits, hostBlocks };
   }

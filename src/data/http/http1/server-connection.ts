@@ -25,6 +25,7 @@ import { latin1 } from "./ascii.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { PartialHead } from "./partial-head.ts";
 import { writeNames } from "./name-case.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { properCaseLines } from "./proper-case.ts";
 import { headProblem, requestHead } from "./request-head.ts";
 import { MessageSender } from "./message-sender.ts";
@@ -32,11 +33,9 @@ import { HeadSpelling, type SpelledNames } from "./spelled-names.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { stageTrailers } from "./trailer-lines.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
-import { httpStat } from "../stat-offsets.ts";
+import { http1Stat, httpStat } from "../stat-offsets.ts";
 import { asksForTunnel, connectType, mayUpgrade } from "../request/upgrade.ts";
 
-/** A head must fit before the read window together with what follows it. */
-const headBytesMax = 63 * 1024;
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State =
@@ -204,6 +203,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     else this.#sender.sendBody(end, end, true);
   }
 
+  sendMetadata(): void {
+    this.#context.countHttp1(http1Stat.metadataNotSupported);
+  }
+
   decidesToClose(): boolean {
     if (this.#closesAfter) return true;
     this.#closesAfter = this.#life.decidesToClose(this.#isPersistent);
@@ -323,7 +326,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
       headEnd = requestHead.forgetLength();
     const size = (headEnd < 0 ? end : headEnd) - start;
-    if (size > Math.min(config.maxRequestHeadersKb * 1024, headBytesMax)) {
+    if (size > headBytesOf(config.maxRequestHeadersKb)) {
       this.#refuse("headTooLarge");
       return end;
     }

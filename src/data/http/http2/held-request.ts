@@ -27,7 +27,8 @@ export function holdRequest(
   writer.copyFields();
   if (requestHead.fields.saysUpgrade) writeUpgrade(writer, noUpgrade);
   writer.endLine();
-  const held = { head: latin1Text(writer.buffer, writer.start, writer.at), body: new SendQueue() };
+  const head = latin1Text(writer.buffer, writer.start, writer.at);
+  const held = { head, body: new SendQueue(), metadata: [] };
   stream.held = held;
   if (body === undefined) return;
   held.body.add(writer.bytes.slice(body.start, body.end));
@@ -45,6 +46,7 @@ export function resumeRequest(stream: ServerStream, arena: Arena): void {
   request.resume();
   if (request.isWaiting) return;
   stream.held = undefined;
+  for (const metadata of held.metadata) request.sendMetadata(metadata);
   sendHeld(stream, held.body, { arena, isBodyless });
   stream.onHeldSent();
 }

@@ -7,7 +7,19 @@
 import { DynamicTable } from "./dynamic-table.ts";
 import { type ByteOutput, decodeHuffman } from "./huffman.ts";
 import { entrySize, fieldFacts, type HeaderEntry, type TableLine } from "./header-entry.ts";
-import type { HeaderStage } from "./header-stage.ts";
+
+/** Where fields go; literals are decoded to `bytes` at `at`, with room for two bytes between and behind. */
+export interface FieldStage {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly limit: number;
+  /** Nothing more of the block is kept. */
+  readonly isRefused: boolean;
+  addEntry(entry: HeaderEntry): void;
+  /** Makes a line of the literal, and judges it (`fieldFacts`); returns where it ends. */
+  addLiteral(nameEnd: number, valueEnd: number): number;
+  refuseLiteral(size: number): void;
+}
 
 /** Our SETTINGS_HEADER_TABLE_SIZE allows no more updates than a shrink and a growth (§4.2). */
 const sizeUpdatesMax = 2;
@@ -32,7 +44,7 @@ export class HpackDecoder {
   }
 
   /** Decodes bytes[start, end), a whole block. False: COMPRESSION_ERROR. */
-  decode(bytes: Uint8Array, start: number, end: number, stage: HeaderStage): boolean {
+  decode(bytes: Uint8Array, start: number, end: number, stage: FieldStage): boolean {
     this.#at = start;
     if (!this.#sizeUpdates(bytes, end)) return false;
     while (this.#at < end) {
@@ -58,7 +70,7 @@ export class HpackDecoder {
     return true;
   }
 
-  #literal(bytes: Uint8Array, end: number, stage: HeaderStage): boolean {
+  #literal(bytes: Uint8Array, end: number, stage: FieldStage): boolean {
     const isIndexed = ((bytes[this.#at] as number) & 0x40) !== 0;
     if (!this.#integer(bytes, end, isIndexed ? 6 : 4)) return false;
     const index = this.#value;
@@ -139,8 +151,11 @@ function copyName({ bytes: from, start, nameLength }: HeaderEntry, out: ByteOutp
   out.at = at + nameLength;
 }
 
-/** As the stage writes a line, and judges it. */
-function completeLine(bytes: Uint8Array, { start, nameEnd, end }: TableLine): void {
+/** As stages write a line, and judge it. */
+export function completeLine(
+  bytes: Uint8Array,
+  { start, nameEnd, end }: Omit<TableLine, "size">,
+): void {
   bytes[nameEnd] = 0x3a;
   bytes[nameEnd + 1] = 0x20;
   bytes[end - 2] = 0x0d;

@@ -32,6 +32,7 @@ import {
   setting,
   windowMax,
 } from "./frames.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { ServerRequests } from "./server-requests.ts";
 import type { ServerStream } from "./server-stream.ts";
@@ -83,8 +84,9 @@ export class Http2ServerConnection implements NetworkFilter {
       onStreamEnd: () => this.#end.onStreamEnd(),
       decidesToClose: () => this.#end.decidesToClose(),
       atLatest: (dueMs) => this.#end.atLatest(dueMs),
+      boundFrames: () => this.#boundFrames(),
     });
-    this.#block = new HeaderBlock(context.config.maxRequestHeadersKb * 1024);
+    this.#block = new HeaderBlock(headBytesOf(context.config.maxRequestHeadersKb));
     this.#end = new ConnectionEnd(context, connection, {
       output: this.#output,
       block: this.#block,
@@ -222,6 +224,9 @@ export class Http2ServerConnection implements NetworkFilter {
       case frameType.windowUpdate:
         this.#onWindowUpdate(readUint31(bytes, start));
         break;
+      case frameType.metadata:
+        this.#onMetadata();
+        break;
       default:
         this.#onControl(start, end);
     }
@@ -249,7 +254,16 @@ export class Http2ServerConnection implements NetworkFilter {
       default:
       // GOAWAY: the client opens no more streams of its own accord. What is not known is ignored (§5.5).
     }
+    this.#boundFrames();
+  }
+
+  #boundFrames(): void {
     this.#output.boundFrames((stat) => this.#end.onFlooded(stat));
+  }
+
+  #onMetadata(): void {
+    if (!this.#context.config.http2.allowsMetadata) return;
+    this.#requests.onMetadata(frame.streamId, payload, frame.flags === flag.endMetadata);
   }
 
   #onData(): void {

@@ -5,6 +5,7 @@
  * settled after that call, never inside it.
  */
 import type { DrainStart } from "../../../shared/drain/drain.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
@@ -19,16 +20,16 @@ import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
 import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
+import { MetadataDecoder } from "./metadata-decoder.ts";
 import { readRequest, requestRows } from "./read-request.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
 import type { StreamOutput } from "./stream-output.ts";
 import { StreamTable } from "./stream-table.ts";
 
-/** A head must fit in the staging window twice. */
-const headBytesMax = 63 * 1024;
 /** What it has of its connection. */
 export interface RequestsOwner {
   readonly output: StreamOutput<ServerStream>;
@@ -40,6 +41,8 @@ export interface RequestsOwner {
   onStreamEnd(): void;
   decidesToClose(): void;
   atLatest(dueMs: number): void;
+  /** Frames were written that nothing holds back. */
+  boundFrames(): void;
 }
 
 interface Block {
@@ -101,7 +104,7 @@ export class ServerRequests implements StreamOwner {
    */
   onHeaders(head: HeadOfBlock, block: Block, rest: RestOfRead): number {
     const { maxRequestHeadersKb, maxRequestHeadersCount } = this.#context.config;
-    const bytesMax = Math.min(maxRequestHeadersKb * 1024, headBytesMax);
+    const bytesMax = headBytesOf(maxRequestHeadersKb);
     this.#stage.begin({ bytesMax, countMax: maxRequestHeadersCount }, requestRows);
     if (!this.#decoder.decode(block.bytes, block.start, block.end, this.#stage)) {
       this.#owner.fail(errorCode.compressionError, "compression");
@@ -133,6 +136,21 @@ export class ServerRequests implements StreamOwner {
     }
     this.#takeBody(stream, data, isEnd);
     stream.consumed(flowBytes);
+  }
+
+  /** What is no request under way hears nothing of it, as in Envoy. */
+  onMetadata(id: number, { start, end }: ByteRange, isEnd: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.isRequestComplete || stream.request === undefined) return;
+    stream.metadata ??= new MetadataDecoder(this.#context.config.http2.maxMetadataBytes);
+    const metadata = stream.metadata.take(
+      this.#context.reactor.arena.bytes.subarray(start, end),
+      isEnd,
+    );
+    if (metadata === undefined) return;
+    if (metadata === "broken") this.#owner.fail(errorCode.protocolError, "metadata");
+    else if (metadata.size === 0) this.#context.countHttp2(http2Stat.metadataEmptyFrames);
+    else this.#takeMetadata(stream, metadata);
   }
 
   onReset(id: number): void {
@@ -267,6 +285,12 @@ export class ServerRequests implements StreamOwner {
     if (!this.#owner.output.sendBody(stream, part)) stream.request?.setResponseReading(false);
   }
 
+  sendMetadata(stream: ServerStream, metadata: Metadata): void {
+    if (!this.#context.config.http2.allowsMetadata) return;
+    this.#owner.output.sendMetadata(stream, metadata);
+    this.#owner.boundFrames();
+  }
+
   sendTrailers(stream: ServerStream, start: number, end: number): void {
     this.#owner.output.sendTrailers(stream, start, end);
   }
@@ -386,6 +410,16 @@ export class ServerRequests implements StreamOwner {
     const shift = stream.bodyLeft < 0 ? makeChunkRoom(bytes, start, end) : 0;
     this.#fed = stream;
     stream.request?.sendBody(start - shift, end - shift, isEnd);
+    this.#afterFeed(stream);
+  }
+
+  #takeMetadata(stream: ServerStream, metadata: Metadata): void {
+    if (stream.held !== undefined) {
+      stream.held.metadata.push(metadata);
+      return;
+    }
+    this.#fed = stream;
+    stream.request?.sendMetadata(metadata);
     this.#afterFeed(stream);
   }
 

@@ -163,6 +163,11 @@ export class RequestTarget {
   }
 }
 
+/** Of a request that is no CONNECT; there is one. */
+export function isAuthority(text: string): boolean {
+  return text !== "" && authorityPattern.test(text);
+}
+
 /** As `authorityPattern`, without making text of it. */
 function isAuthorityField(bytes: Uint8Array, index: number): boolean {
   const end = headers.valueEnd[index] as number;

@@ -10,6 +10,7 @@
  * What a newcomer would get wrong: the owner may be told of a failure from within `start`.
  */
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
@@ -24,10 +25,11 @@ import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { ExchangeCounts } from "./exchange-counts.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
 import { ExchangeTimes } from "./exchange-times.ts";
-import { httpPoolOf } from "./http-pool.ts";
+import { poolFor } from "./pool-choice.ts";
 import { EarlyBytes } from "./early-bytes.ts";
+import { ReadingPause } from "../reading-pause.ts";
 import { RequestCopy } from "./request-copy.ts";
-import { type RequestPool, TunnelPool } from "./request-pool.ts";
+import type { RequestPool } from "./request-pool.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
@@ -48,6 +50,7 @@ export interface ExchangeOwner {
   onRedirected(): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
   onResponseTrailers(start: number, end: number): void;
+  onResponseMetadata(metadata: Metadata): void;
   /** There will be no response; nothing was forwarded. */
   onExchangeFailed(failure: ExchangeFailure): void;
   /** The response broke off after its head was forwarded. */
@@ -96,9 +99,9 @@ export class Exchange implements UpstreamRequest {
   #holdsRetry = false;
   #isRetried = false;
   /** Why the request's body is not read on: the copy has its fill, the upstream takes no more. */
-  #isCopyFull = false;
-  #isUpstreamFull = false;
-  #isRequestPaused = false;
+  readonly #pause = new ReadingPause<"copy" | "upstream" | "early">((on) =>
+    this.#owner.setRequestReading(on),
+  );
   /** Made when they come. */
   #early: EarlyBytes | undefined;
   #grant: Grant = "none";
@@ -135,7 +138,7 @@ export class Exchange implements UpstreamRequest {
     this.#hasReplayed = false;
     this.#isRetried = false;
     this.#isRequestEnded = false;
-    const { retryPolicy } = plan.action;
+    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
@@ -180,6 +183,12 @@ export class Exchange implements UpstreamRequest {
     if (this.#connection === undefined) return;
     this.isSent = true;
     this.#connection.sendTrailers(start, end);
+  }
+
+  /** Also before the start. */
+  sendMetadata(metadata: Metadata): void {
+    if (this.#connection === undefined) this.#copy.addMetadata(metadata);
+    else this.#connection.sendMetadata(metadata);
   }
 
   /** The client left, or the request was answered without the upstream. */
@@ -236,7 +245,7 @@ export class Exchange implements UpstreamRequest {
   onUpstreamReset(reason: ResetReason): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#isUpstreamFull = false;
+    this.#pause.forget("upstream");
     if (this.#phase === "responding") {
       this.#settle();
       const { flag, words } = resetAnswers[reason];
@@ -301,19 +310,21 @@ export class Exchange implements UpstreamRequest {
     this.#owner.onResponseTrailers(start, end);
   }
 
+  onResponseMetadata(metadata: Metadata): void {
+    this.#owner.onResponseMetadata(metadata);
+  }
+
   onUpstreamAboveHighWatermark(): void {
-    this.#isUpstreamFull = true;
-    this.#updateRequestReading();
+    this.#pause.begin("upstream");
   }
 
   onUpstreamBelowLowWatermark(): void {
-    this.#isUpstreamFull = false;
-    this.#updateRequestReading();
+    this.#pause.end("upstream");
   }
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
   #acquire(): UpstreamConnection | undefined {
-    const { cluster, firstHost, hostRequest } = this.#thePlan();
+    const { cluster, firstHost, hostRequest, tunnelPreface } = this.#thePlan();
     this.#phase = "sending";
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
     const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost(hostRequest);
@@ -322,7 +333,8 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = this.#poolOf(host);
+    const isHttp2 = this.#owner.info.minorVersion === 2;
+    const pool = poolFor(host, this.#context.upstream, { tunnelPreface, isHttp2 });
     const acquired = pool.acquire(this);
     if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
@@ -336,19 +348,13 @@ export class Exchange implements UpstreamRequest {
     return undefined;
   }
 
-  #poolOf(host: UpstreamHost): RequestPool {
-    const { upstream } = this.#context;
-    const { tunnelPreface } = this.#thePlan();
-    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
-    return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
-  }
-
   #attach(connection: UpstreamConnection): void {
     this.#phase = "sending";
     this.#connection = connection;
     this.#pool = undefined;
     this.isSent = this.#isRequestEnded;
     const { info, isOutputFull } = this.#owner;
+    this.#copy.sendMetadata(connection);
     info.attached(connection);
     if (info.upstreamStartAtMs < 0) info.upstreamStartAtMs = this.#context.reactor.nowMs;
     if (isOutputFull) connection.setReading(false);
@@ -365,8 +371,7 @@ export class Exchange implements UpstreamRequest {
       this.#copy.clear();
       this.#isCopyWhole = false;
     }
-    this.#isCopyFull = false;
-    this.#updateRequestReading();
+    this.#pause.end("copy");
   }
 
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
@@ -381,20 +386,9 @@ export class Exchange implements UpstreamRequest {
   #boundCopy(): void {
     const { perConnectionBufferLimitBytes } = this.#thePlan().cluster.config;
     if (this.#copy.length <= perConnectionBufferLimitBytes) return;
-    if (this.#connection === undefined) {
-      this.#isCopyFull = true;
-      this.#updateRequestReading();
-      return;
-    }
+    if (this.#connection === undefined) return this.#pause.begin("copy");
     this.#copy.clear();
     this.#isCopyWhole = false;
-  }
-
-  #updateRequestReading(): void {
-    const isPaused = this.#isCopyFull || this.#isUpstreamFull || this.#early !== undefined;
-    if (isPaused === this.#isRequestPaused) return;
-    this.#isRequestPaused = isPaused;
-    this.#owner.setRequestReading(!isPaused);
   }
 
   #onDecision(isGranted: boolean): void {
@@ -408,7 +402,7 @@ export class Exchange implements UpstreamRequest {
     if (part.end > part.start || part.isEnd) {
       this.#early ??= new EarlyBytes();
       this.#early.add(this.#context.writer.buffer, part);
-      this.#updateRequestReading();
+      this.#pause.begin("early");
     }
     return { start: part.start, end: part.start, isEnd: false };
   }
@@ -420,7 +414,7 @@ export class Exchange implements UpstreamRequest {
     this.#early = undefined;
     this.#owner.info.upstreamBytesSent += early.bytes;
     early.sendTo(connection, this.#context.writer);
-    this.#updateRequestReading();
+    this.#pause.end("early");
   }
 
   /** The route's timeout runs from the end of the request, as Envoy's does. */
@@ -558,7 +552,7 @@ export class Exchange implements UpstreamRequest {
   #abandonConnection(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#isUpstreamFull = false;
+    this.#pause.forget("upstream");
     connection?.abandon();
   }
 
@@ -581,10 +575,8 @@ export class Exchange implements UpstreamRequest {
     this.#copy.clear();
     this.#pool = undefined;
     this.#times.clear();
-    this.#isCopyFull = false;
-    this.#isUpstreamFull = false;
     this.#early = undefined;
-    this.#updateRequestReading();
+    this.#pause.endAll();
   }
 
   #releaseRetry(): void {

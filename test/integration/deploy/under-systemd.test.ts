@@ -7,9 +7,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { SystemdStage, whyNoSystemd } from "../support/systemd-stage.ts";
-import { httpListener } from "../support/truth-resources.ts";
-import { until } from "../support/until.ts";
+import { SystemdStage, whyNoSystemd } from "../../support/systemd-stage.ts";
+import { httpListener } from "../../support/truth-resources.ts";
+import { until } from "../../support/until.ts";
 
 const port = 8080;
 const adminPort = 9901;
