@@ -183,6 +183,8 @@ export type PlainHttpFilterConfig =
       readonly kind: "grpcHttp1Bridge";
       /** `upgrade_protobuf_to_grpc`. */
       readonly upgradesProtobuf: boolean;
+      /** `ignore_query_parameters`: what is made a call has no query. */
+      readonly ignoresQuery: boolean;
     }
   /** `envoy.filters.http.grpc_web`. */
   | { readonly kind: "grpcWeb" }

@@ -172,10 +172,7 @@ export const httpFields: FieldTables = {
     warned: { emit_filter_state: "nothing here reads the message counts of a request" },
   },
   "envoy.config.core.v3.GrpcMethodList": "whole",
-  "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config": {
-    honoured: ["upgrade_protobuf_to_grpc"],
-    refused: { ignore_query_parameters: "hosts would see another path" },
-  },
+  "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config": "whole",
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],
     refused: { strict_check_headers: "other requests would pass" },

@@ -33,7 +33,7 @@ function attack(
   options: TestProxyOptions,
   body: (stage: Stage, workers: TestWorkers) => Promise<void>,
 ): void {
-  forEachWorkerKind(name, {}, async (workers) => {
+  forEachWorkerKind(name, { isShared: true }, async (workers) => {
     const seen: string[] = [];
     await using upstream = await startHttpUpstream((request, response) => {
       seen.push(`${request.method} ${request.url}`);
