@@ -2,7 +2,7 @@
  * Writes a response's head as it goes to the client: an upstream's, with ours beside its fields, or one of
  * our own (Envoy: `sendLocalReply`).
  */
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "../../../shared/common/node-http.ts";
 import { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { ComposerContext, LiveFields } from "./composer-context.ts";

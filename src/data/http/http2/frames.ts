@@ -63,6 +63,12 @@ export const clientPreface = new Uint8Array(
   Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),
 );
 
+/** Of the bytes that are at hand. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** A frame's header at bytes[at, at + 9), read into one object a thread. */
 export class FrameHeader {
   length = 0;

@@ -1,6 +1,6 @@
 /**
  * Encodes heads (RFC 7541) that stand in the arena as the lines of HTTP/1, which is how they are composed.
- * One a connection, since its table is. A line that was sent before is found by one hash over its bytes and
+ * One a connection, since its table is. A line that was sent twice is found by one hash over its bytes and
  * goes out as one or two of them; strings are written as they are, for Huffman costs more than it saves here.
  */
 import { latin1 } from "../http1/ascii.ts";
@@ -38,14 +38,13 @@ const namesByHash = new Map<number, { readonly name: Uint8Array; readonly index:
 for (const [name, index] of staticNames)
   namesByHash.set(hashOf(latin1(name)), { name: latin1(name), index });
 
-/** Fields whose next value is another one: they would only push out what comes again. */
-const neverIndexed = ["content-length", "set-cookie", "etag", "location", "age", "content-range"];
 /** Secrets, which no table of a hop behind us shall hold either (§7.1.3). */
-const sensitive = ["authorization", "proxy-authorization"];
-const howByIndex = new Map([
-  ...neverIndexed.map((name) => [staticNames.get(name) ?? 0, "plain"] as const),
-  ...sensitive.map((name) => [staticNames.get(name) ?? 0, "never"] as const),
-]);
+const sensitive: ReadonlySet<number> = new Set(
+  ["authorization", "proxy-authorization"].map((name) => staticNames.get(name) ?? 0),
+);
+
+/** Lines that were sent once and are remembered as such: a power of two. */
+const onceMax = 64;
 
 /** The `:status` fields that the static table has whole. */
 const staticStatuses = new Map([
@@ -76,6 +75,11 @@ export class HpackEncoder {
   #lines: SentLine[] = [];
   #head = 0;
   readonly #byHash = new Map<number, SentLine>();
+  /**
+   * Hashes of lines that were sent once, each where its last bits say. A line enters the table when it comes again: what
+   * has another value in each message, as request ids and times have, would only push out what does not.
+   */
+  readonly #once = new Int32Array(onceMax);
   /** The peer changed its limit: told at the start of the next block, the smallest of the meantime first (§4.2). */
   #smallest = -1;
 
@@ -137,7 +141,7 @@ export class HpackEncoder {
     if (sent !== undefined && isAuthority(sent.line, bytes, start, end))
       return writeInteger(bytes, at, form.indexed, staticCount + this.#added - sent.ordinal);
     const size = authority.length + end - start + 32;
-    const isAdded = size <= this.#capacity / 2;
+    const isAdded = this.#isWorthAnEntry(hash, size);
     const to = writeInteger(bytes, at, isAdded ? form.added : form.plain, authorityIndex);
     if (isAdded) {
       const line = new Uint8Array(authorityLine.length + end - start);
@@ -179,16 +183,23 @@ export class HpackEncoder {
   #writeNew(bytes: Uint8Array, at: number, line: NewLine): number {
     const { from, nameEnd, end } = line;
     const index = staticIndexOf(bytes, line);
-    const how = howByIndex.get(index);
+    const isSecret = sensitive.has(index);
     const size = end - from - 2 + 32;
-    const isAdded = how === undefined && size <= this.#capacity / 2;
+    const isAdded = !isSecret && this.#isWorthAnEntry(line.hash, size);
     let to = at;
     if (isAdded) to = writeInteger(bytes, to, form.added, index);
-    else to = writeInteger(bytes, to, how === "never" ? form.never : form.plain, index);
+    else to = writeInteger(bytes, to, isSecret ? form.never : form.plain, index);
     if (index === 0) to = writeString(bytes, to, from, nameEnd);
     to = writeString(bytes, to, nameEnd + 2, end);
     if (isAdded) this.#add(bytes.slice(from, end), line.hash, size);
     return to;
+  }
+
+  #isWorthAnEntry(hash: number, size: number): boolean {
+    const slot = hash & (onceMax - 1);
+    if (this.#once[slot] === hash) return size <= this.#capacity / 2;
+    this.#once[slot] = hash;
+    return false;
   }
 
   #add(line: Uint8Array, hash: number, size: number): void {

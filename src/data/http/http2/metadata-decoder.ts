@@ -75,6 +75,7 @@ class MetadataStage implements FieldStage {
   size = 0;
   isRefused = false;
   readonly #sizeMax: number;
+  readonly #line = { start: 0, nameEnd: 0, end: 0, size: 0 };
 
   constructor(blockBytes: number, sizeMax: number) {
     // Huffman's code makes 8 bytes of 5.
@@ -83,14 +84,17 @@ class MetadataStage implements FieldStage {
     this.#sizeMax = sizeMax;
   }
 
-  addEntry({ line, nameLength }: HeaderEntry): void {
-    this.#add(line, nameLength, line.length - 2);
+  addEntry({ bytes, start, nameLength, lineLength }: HeaderEntry): void {
+    this.#add(bytes.subarray(start, start + lineLength), nameLength, lineLength - 2);
   }
 
   addLiteral(nameEnd: number, valueEnd: number): number {
     this.#add(this.bytes, nameEnd, valueEnd);
-    completeLine(this.bytes, nameEnd, valueEnd);
-    return valueEnd + 2;
+    const line = this.#line;
+    line.nameEnd = nameEnd;
+    line.end = valueEnd + 2;
+    completeLine(this.bytes, line);
+    return line.end;
   }
 
   refuseLiteral(): void {

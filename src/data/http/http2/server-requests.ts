@@ -18,7 +18,7 @@ import type { BodyPart } from "../upstream/upstream-request.ts";
 import { bodyBehind, type RestOfRead } from "./body-behind.ts";
 import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
-import { errorCode, windowMax } from "./frames.ts";
+import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
@@ -121,7 +121,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: DataRange,
+    data: ByteRange,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -140,14 +140,11 @@ export class ServerRequests implements StreamOwner {
   }
 
   /** What is no request under way hears nothing of it, as in Envoy. */
-  onMetadata(id: number, { start, end }: DataRange, isEnd: boolean): void {
+  onMetadata(id: number, part: Uint8Array, isEnd: boolean): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.isRequestComplete || stream.request === undefined) return;
     stream.metadata ??= new MetadataDecoder(this.#context.config.http2.maxMetadataBytes);
-    const metadata = stream.metadata.take(
-      this.#context.reactor.arena.bytes.subarray(start, end),
-      isEnd,
-    );
+    const metadata = stream.metadata.take(part, isEnd);
     if (metadata === undefined) return;
     if (metadata === "broken") this.#owner.fail(errorCode.protocolError, "metadata");
     else if (metadata.size === 0) this.#context.countHttp2(http2Stat.metadataEmptyFrames);
@@ -392,7 +389,7 @@ export class ServerRequests implements StreamOwner {
     return body.end;
   }
 
-  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: ByteRange, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -401,9 +398,9 @@ export class ServerRequests implements StreamOwner {
       }
     }
     stream.isRequestComplete = isEnd;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.add(this.#owner.output.writer.copyOf(start, end));
-      stream.heldBody.isEnd = isEnd;
+    if (stream.held !== undefined) {
+      stream.held.body.add(this.#owner.output.writer.copyOf(start, end));
+      stream.held.body.isEnd = isEnd;
       return;
     }
     // Of one without a length it is not known here any more whether it goes in chunks; the room costs a copy.
@@ -415,9 +412,8 @@ export class ServerRequests implements StreamOwner {
   }
 
   #takeMetadata(stream: ServerStream, metadata: Metadata): void {
-    if (stream.heldHead !== undefined) {
-      stream.heldMetadata ??= [];
-      stream.heldMetadata.push(metadata);
+    if (stream.held !== undefined) {
+      stream.held.metadata.push(metadata);
       return;
     }
     this.#fed = stream;
@@ -440,8 +436,8 @@ export class ServerRequests implements StreamOwner {
   #takeTrailers(stream: ServerStream): void {
     const { start, at: end } = this.#stage;
     stream.isRequestComplete = true;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+    if (stream.held !== undefined) {
+      stream.held.body.trailers = this.#owner.output.writer.copyOf(start, end);
       return;
     }
     this.#fed = stream;
@@ -540,9 +536,4 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
 }

@@ -30,6 +30,13 @@ export interface StreamOwner {
   atLatest(dueMs: number): void;
 }
 
+export interface HeldRequest {
+  /** As HTTP/1 text. */
+  readonly head: string;
+  readonly body: SendQueue;
+  readonly metadata: Metadata[];
+}
+
 export class ServerStream implements ResponseSink {
   readonly isHttp2 = true;
   readonly id: number;
@@ -47,10 +54,8 @@ export class ServerStream implements ResponseSink {
   flushSinceMs = 0;
   /** The response's last byte was handed over, though it may wait in the queue. */
   isResponseOver = false;
-  /** The head as HTTP/1 text, and what came of the body, of a request that waits. */
-  heldHead: string | undefined;
-  readonly heldBody = new SendQueue();
-  heldMetadata: Metadata[] | undefined;
+  /** What came of a request that waits. */
+  held: HeldRequest | undefined;
   /** Of what the client sends, once it does. */
   metadata: MetadataDecoder | undefined;
   readonly #owner: StreamOwner;
@@ -120,7 +125,7 @@ export class ServerStream implements ResponseSink {
   /** Bytes were taken: the client gets room for more, unless they are held here or the request has its fill. */
   consumed(bytes: number): void {
     this.#heldBack += bytes;
-    if (this.#isReading && this.heldHead === undefined) this.#giveBack();
+    if (this.#isReading && this.held === undefined) this.#giveBack();
   }
 
   /** What was held while the request waited has gone on. */

@@ -9,9 +9,8 @@ import { responseHead } from "../http1/response-head.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { makeChunkRoom } from "../http2/chunk-room.ts";
 import type { FloodGuard } from "../http2/flood-guard.ts";
-import { errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
+import { type ByteRange, errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
 import type { HeadOfBlock } from "../http2/header-block.ts";
-import type { Range } from "../http2/header-entry.ts";
 import { HeaderStage, isTrailerBlock } from "../http2/header-stage.ts";
 import { HpackDecoder } from "../http2/hpack-decoder.ts";
 import { MetadataDecoder } from "../http2/metadata-decoder.ts";
@@ -135,7 +134,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    { start, end }: Range,
+    { start, end }: ByteRange,
     { flowBytes, isEnd }: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const stream = this.#streams.get(id);

@@ -12,6 +12,8 @@ const value = fc.oneof(
   fc.constantFrom("", "a", "text/html", "gzip, deflate"),
   fc.stringMatching(/^[!-~]{1,20}$/),
   fc.integer({ min: 100, max: 3_000 }).map((length) => "v".repeat(length)),
+  // Large ones that come again, so that they push each other out.
+  fc.integer({ min: 1, max: 4 }).map((times) => String(times).repeat(times * 450)),
 );
 const field = fc.tuple(name, value) satisfies fc.Arbitrary<PlainField>;
 const block = fc.array(field, { maxLength: 12 });
@@ -79,6 +81,27 @@ test("what we encode is read by us, after any change of the table's size", () =>
       }
     }),
   );
+});
+
+test("a line enters the table when it comes again, one that does not leaves it as it is", () => {
+  const encoder = new BlockEncoder();
+  const decoder = new BlockDecoder();
+  const lengthOf = (...fields: PlainField[]): number => {
+    const block = encoder.encode(fields);
+    assert.deepEqual(decoder.decode(block).fields, fields);
+    return block.length;
+  };
+  const same: PlainField = ["x-a", "the same each time"];
+  const literal = lengthOf(same);
+  assert.equal(decoder.tableSize, 0);
+  assert.equal(lengthOf(same), literal);
+  assert.equal(decoder.tableSize, 32 + "x-a".length + "the same each time".length);
+  assert.equal(lengthOf(same), 1);
+  for (let i = 0; i < 1_000; i++) lengthOf(["x-b", `another ${i}`]);
+  assert.equal(lengthOf(same), 1);
+  for (let i = 0; i < 3; i++) lengthOf(["authorization", "a secret"]);
+  assert.equal(lengthOf(same), 1);
+  assert.equal(decoder.tableSize, 32 + "x-a".length + "the same each time".length);
 });
 
 test("a block that is refused leaves the table in step", () => {
