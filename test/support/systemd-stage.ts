@@ -21,14 +21,26 @@ import { until } from "./until.ts";
 
 const namespaces = ["--pid", "--mount", "--cgroup", "--ipc", "--uts", "--net"];
 
+/** As `boot-systemd.sh`; `unshare` sees to it that nobody else does. */
+const whatItMounts = `
+  mount -t tmpfs tmpfs /mnt
+  mkdir /mnt/upper /mnt/work /mnt/root
+  mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+  mount -t proc proc /mnt/root/proc
+  mount -t cgroup2 cgroup2 /mnt/root/sys
+`;
+
 /** Why none can run here; undefined: it can. */
 export function whyNoSystemd(): string | undefined {
   if (!existsSync("/usr/lib/systemd/systemd")) return "systemd is not installed";
   if (process.getuid?.() !== 0) return "only the superuser may make namespaces";
   if (cgroupFolder() === undefined) return "cgroup2 is not mounted";
-  if (!readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n")) return "no overlayfs";
-  const { status } = spawnSync("unshare", [...namespaces, "--fork", "true"]);
-  return status === 0 ? undefined : "namespaces are not permitted";
+  const { status, stderr } = spawnSync(
+    "unshare",
+    [...namespaces, "--fork", "sh", "-ec", whatItMounts],
+    { encoding: "utf8" },
+  );
+  return status === 0 ? undefined : `it may not have namespaces and mounts: ${stderr}`;
 }
 
 export class SystemdStage implements AsyncDisposable {

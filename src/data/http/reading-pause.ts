@@ -24,6 +24,8 @@ export class ReadingPause<Reason extends string> {
   }
 
   endAll(): void {
+    // Nearly always: with every request that is over.
+    if (!this.#isPaused) return;
     this.#reasons.clear();
     this.#update();
   }

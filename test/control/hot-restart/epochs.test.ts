@@ -119,6 +119,28 @@ test(
   },
 );
 
+test(
+  "sockets that a parent has given at once are its child's, though it dies",
+  onLinux,
+  async () => {
+    const { closeDescriptors } = await import("../../../src/shared/io/descriptor-socket.ts");
+    const given = openSync("/dev/null", "r");
+    const parent = await open({});
+    parent.serveChild(duties([], -1), {
+      give: () => {},
+      sockets: () => [
+        { address: "tcp://127.0.0.1:1", worker: 0, role: "proxy", descriptor: given },
+      ],
+    });
+    using child = await open({ epoch: 1, baseId: parent.baseId });
+    parent[Symbol.dispose]();
+    closeSync(given);
+    const taken = await child.takeListenSockets({ kind: "ip", ip: "127.0.0.1", port: 1 }, 0, true);
+    assert.equal(taken.length, 1);
+    closeDescriptors(taken);
+  },
+);
+
 for (const skipsParentStats of [false, true])
   test(
     `the parent's stats are ${skipsParentStats ? "left where they are" : "added"}`,

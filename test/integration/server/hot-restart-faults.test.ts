@@ -171,6 +171,7 @@ async function takesOverLate(stage: GenerationStage, parent: Generation): Promis
   }
   await stage.serves(child, 1);
   assert.match(child.log, goesOnWithAll);
+  assert.doesNotMatch(child.log, /is not supported/);
   assert.deepEqual(await parent.exit, [0, null], parent.log);
 }
 

@@ -96,19 +96,39 @@ test(
   },
 );
 
-test("a parent that is killed while it drains is not waited for", onLinux, async () => {
-  await using stage = await GenerationStage.start();
-  const parent = stage.launch(0);
-  await stage.serves(parent, 0);
-  const child = stage.launch(1);
-  await stage.serves(child, 1);
-  parent.process.kill("SIGKILL");
-  await parent.exit;
-  assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
-  const next = stage.launch(2);
-  await stage.serves(next, 2);
-  assert.deepEqual(await child.exit, [0, null], child.log);
-});
+test(
+  "a parent that is killed while it drains, or its child waits, is not waited for",
+  onLinux,
+  async () => {
+    await using stage = await GenerationStage.start();
+    const parent = stage.launch(0);
+    await stage.serves(parent, 0);
+    const child = stage.launch(1);
+    await stage.serves(child, 1);
+    parent.process.kill("SIGKILL");
+    await parent.exit;
+    assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+    const next = stage.launch(2);
+    await stage.serves(next, 2);
+    assert.deepEqual(await child.exit, [0, null], child.log);
+
+    // Its clusters are refused, so it waits, and has yet to open its listeners; their sockets it was given when it came.
+    const source = { path_config_source: { path: path.join(stage.folder, "cds.json") } };
+    const good = stage.read("good.json") as object;
+    stage.write("cds.json", { resources: [{ "@type": clusterUrl }] });
+    const node = { id: "n", cluster: "c" };
+    stage.write("waits.json", { ...good, node, dynamic_resources: { cds_config: source } });
+    const last = stage.launch(3, { config: "waits.json" });
+    await until(() => /first push of CDS was refused/.test(last.log), "it waits");
+    await stage.serves(next, 2);
+    next.process.kill("SIGKILL");
+    await next.exit;
+    await stage.serves(last, 3);
+    assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
+  },
+);
+
+const clusterUrl = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 
 test(
   "without a parent there is no next generation, unless that is asked for",

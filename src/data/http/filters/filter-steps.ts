@@ -36,6 +36,9 @@ export class FilterSteps {
   places: readonly FilterPlace[] = [];
   /** In the order of the places; undefined where heads alone are looked at. */
   filters: readonly (HttpFilter | undefined)[] = [];
+  /** Any of them looks at parts of bodies. */
+  seeRequestData = false;
+  seeResponseData = false;
   readonly decode: TrainSteps;
   readonly encode: TrainSteps;
   readonly #owner: StepsOwner;
@@ -66,6 +69,12 @@ export class FilterSteps {
     this.filters = places.map((place) =>
       place.kind === "heads" ? undefined : created(place, facts, info),
     );
+    this.seeRequestData = false;
+    this.seeResponseData = false;
+    for (const filter of this.filters) {
+      this.seeRequestData ||= filter?.decodeData !== undefined;
+      this.seeResponseData ||= filter?.encodeData !== undefined;
+    }
   }
 
   /** The request is over: nothing of it is kept. */
@@ -114,7 +123,7 @@ class DecodeSteps implements TrainSteps {
   }
 
   get seeData(): boolean {
-    return this.#steps.filters.some((filter) => filter?.decodeData !== undefined);
+    return this.#steps.seeRequestData;
   }
 
   nameOf(at: number): string {
@@ -154,7 +163,7 @@ class EncodeSteps implements TrainSteps {
   }
 
   get seeData(): boolean {
-    return this.#steps.filters.some((filter) => filter?.encodeData !== undefined);
+    return this.#steps.seeResponseData;
   }
 
   nameOf(at: number): string {

@@ -56,7 +56,9 @@ export class ExtraFields {
   }
 
   write(writer: HeadWriter): void {
+    let lines = "";
     for (let i = 0; i < this.#names.length; i++)
-      writer.text(`${this.#names[i] as string}: ${this.#values[i] as string}\r\n`);
+      lines += `${this.#names[i] as string}: ${this.#values[i] as string}\r\n`;
+    if (lines !== "") writer.text(lines);
   }
 }

@@ -225,7 +225,7 @@ export class Http2ServerConnection implements NetworkFilter {
         this.#onWindowUpdate(readUint31(bytes, start));
         break;
       case frameType.metadata:
-        this.#onMetadata();
+        this.#onMetadata(start, end);
         break;
       default:
         this.#onControl(start, end);
@@ -261,9 +261,10 @@ export class Http2ServerConnection implements NetworkFilter {
     this.#output.boundFrames((stat) => this.#end.onFlooded(stat));
   }
 
-  #onMetadata(): void {
+  #onMetadata(start: number, end: number): void {
     if (!this.#context.config.http2.allowsMetadata) return;
-    this.#requests.onMetadata(frame.streamId, payload, frame.flags === flag.endMetadata);
+    const part = this.#context.reactor.arena.bytes.subarray(start, end);
+    this.#requests.onMetadata(frame.streamId, part, frame.flags === flag.endMetadata);
   }
 
   #onData(): void {

@@ -139,14 +139,11 @@ export class ServerRequests implements StreamOwner {
   }
 
   /** What is no request under way hears nothing of it, as in Envoy. */
-  onMetadata(id: number, { start, end }: ByteRange, isEnd: boolean): void {
+  onMetadata(id: number, part: Uint8Array, isEnd: boolean): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.isRequestComplete || stream.request === undefined) return;
     stream.metadata ??= new MetadataDecoder(this.#context.config.http2.maxMetadataBytes);
-    const metadata = stream.metadata.take(
-      this.#context.reactor.arena.bytes.subarray(start, end),
-      isEnd,
-    );
+    const metadata = stream.metadata.take(part, isEnd);
     if (metadata === undefined) return;
     if (metadata === "broken") this.#owner.fail(errorCode.protocolError, "metadata");
     else if (metadata.size === 0) this.#context.countHttp2(http2Stat.metadataEmptyFrames);
