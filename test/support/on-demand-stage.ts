@@ -30,6 +30,16 @@ export async function startOnDemand(
   listener: object,
   routes: object = {},
 ) {
+  const { ports, ...stage } = await startOnDemandAll(open, { web: listener }, routes);
+  return { ...stage, port: ports.get("web") ?? 0 };
+}
+
+/** Listeners by their names. */
+export async function startOnDemandAll(
+  open: AsyncDisposableStack,
+  listeners: Readonly<Record<string, object>>,
+  routes: object = {},
+) {
   const upstream = open.use(await startHttpUpstream());
   const wrapped = (name: string): WrappedResource => ({
     name,
@@ -47,7 +57,12 @@ export async function startOnDemand(
   const server = open.use(
     await DeltaServer.start((type, names) => {
       if (type === listenerType)
-        return { resources: [{ name: "web", resource: { "@type": type, ...listener } }] };
+        return {
+          resources: Object.entries(listeners).map(([name, listener]) => ({
+            name,
+            resource: { "@type": type, ...listener, name },
+          })),
+        };
       if (type === routesType)
         return {
           resources: names.map((name) => ({
@@ -72,6 +87,9 @@ export async function startOnDemand(
       "10",
     ]),
   );
-  const port = await until(async () => (await proxy.listenerPorts()).get("web"), "it serves");
-  return { server, proxy, port, wrapped };
+  const ports = await until(async () => {
+    const bound = await proxy.listenerPorts();
+    return bound.size === Object.keys(listeners).length && bound;
+  }, "it serves");
+  return { server, proxy, ports, wrapped };
 }

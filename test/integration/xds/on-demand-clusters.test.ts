@@ -8,6 +8,7 @@ import {
   endpointType,
   fromOwnServer,
   startOnDemand,
+  startOnDemandAll,
 } from "../../support/on-demand-stage.ts";
 import { until } from "../../support/until.ts";
 
@@ -157,15 +158,15 @@ test("a server that is silent is waited for as long as the filter says", async (
 });
 
 test("a route says otherwise: it asks where the filter does not, and the other way round", async () => {
-  for (const [odcds, perRoute, status] of [
-    [undefined, { odcds: { source: fromAds } }, 200],
-    [{ source: fromAds }, {}, 503],
-    [undefined, undefined, 503],
-  ] as const) {
-    await using open = new AsyncDisposableStack();
-    const { port } = await startOnDemand(open, listenerOf(odcds, perRoute));
-    assert.equal(await ask(port, "one"), status);
-  }
+  await using open = new AsyncDisposableStack();
+  const { ports } = await startOnDemandAll(open, {
+    byRoute: listenerOf(undefined, { odcds: { source: fromAds } }),
+    notByRoute: listenerOf({ source: fromAds }, {}),
+    nowhere: listenerOf(),
+  });
+  assert.equal(await ask(ports.get("byRoute") ?? 0, "one"), 200);
+  assert.equal(await ask(ports.get("notByRoute") ?? 0, "two"), 503);
+  assert.equal(await ask(ports.get("nowhere") ?? 0, "three"), 503);
 });
 
 test("a route of RDS says so too", async () => {
@@ -186,15 +187,14 @@ test("one of weighted clusters says otherwise than its route", async () => {
       od: { "@type": `${filterType}.on_demand.v3.PerRouteConfig`, ...(odcds && { odcds }) },
     },
   });
-  const answers = async (ofCluster: object, ofRoute: object): Promise<number> => {
-    await using open = new AsyncDisposableStack();
-    const clusters = [{ name: "one", weight: 1, ...ofCluster }];
+  const leadingTo = (name: string, ofCluster: object, ofRoute: object): object => {
+    const clusters = [{ name, weight: 1, ...ofCluster }];
     const route = {
       match: { prefix: "/" },
       route: { weighted_clusters: { clusters } },
       ...ofRoute,
     };
-    const listener = httpListener("web", {
+    return httpListener("web", {
       route_config: {
         name: "routes",
         validate_clusters: false,
@@ -202,11 +202,14 @@ test("one of weighted clusters says otherwise than its route", async () => {
       },
       http_filters: [onDemand(), router],
     });
-    const { port } = await startOnDemand(open, listener);
-    return await ask(port, "");
   };
-  assert.equal(await answers(override({ source: fromAds }), override()), 200);
-  assert.equal(await answers(override(), override({ source: fromAds })), 503);
+  await using open = new AsyncDisposableStack();
+  const { ports } = await startOnDemandAll(open, {
+    cluster: leadingTo("one", override({ source: fromAds }), override()),
+    route: leadingTo("two", override(), override({ source: fromAds })),
+  });
+  assert.equal(await ask(ports.get("cluster") ?? 0, ""), 200);
+  assert.equal(await ask(ports.get("route") ?? 0, ""), 503);
 });
 
 test("clients that go are forgotten, and so is what they wanted", ours, async () => {
@@ -250,20 +253,23 @@ test("clusters may have a server of their own", async () => {
 });
 
 test("an upgrade with filters of its own asks if those say so", async () => {
-  for (const [ofManager, ofUpgrade, status] of [
-    [[], [onDemand({ source: fromAds })], 200],
-    [[onDemand({ source: fromAds })], [], 503],
-  ] as const) {
-    await using open = new AsyncDisposableStack();
-    const listener = httpListener("web", {
+  const listenerWith = (ofManager: readonly object[], ofUpgrade: readonly object[]): object =>
+    httpListener("web", {
       upgrade_configs: [{ upgrade_type: "websocket", filters: [...ofUpgrade, router] }],
       route_config: routesOf(),
       http_filters: [...ofManager, router],
     });
-    const { port } = await startOnDemand(open, listener);
-    assert.equal(await ask(port, "one", { upgrade: "websocket" }), status);
-    assert.equal(await ask(port, "two"), status === 200 ? 503 : 200);
-  }
+  const asks = [onDemand({ source: fromAds })];
+  await using open = new AsyncDisposableStack();
+  const { ports } = await startOnDemandAll(open, {
+    upgrade: listenerWith([], asks),
+    manager: listenerWith(asks, []),
+  });
+  const [ofUpgrade = 0, ofManager = 0] = ["upgrade", "manager"].map((name) => ports.get(name));
+  assert.equal(await ask(ofUpgrade, "one", { upgrade: "websocket" }), 200);
+  assert.equal(await ask(ofUpgrade, "two"), 503);
+  assert.equal(await ask(ofManager, "three", { upgrade: "websocket" }), 503);
+  assert.equal(await ask(ofManager, "four"), 200);
 });
 
 test("an upgrade that waits for its cluster is counted once", ours, async () => {
