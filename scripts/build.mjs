@@ -5,7 +5,7 @@ import { build } from "esbuild";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-await build({
+const built = await build({
   // As `bin/sluice` names them; the last two are threads, which their starters look for beside themselves.
   entryPoints: {
     main: "src/main.ts",
@@ -34,6 +34,8 @@ await build({
   legalComments: "eof",
   sourcemap: "linked",
   logLevel: "warning",
-});
+}).catch(() => undefined);
+// What is wrong has been said.
+if (!built) process.exit(1);
 // What the program reads at run time beside its code.
 cpSync("gen/envoy.binpb", "dist/envoy.binpb");

@@ -72,20 +72,29 @@ function generate(node) {
   writeFileSync(path.join(root, "gen/.stamp"), want);
 }
 
-/** Bundles the programs: they start in half the time. Without the sources or the bundler there is nothing to do. */
+/**
+ * Bundles the programs: they start in half the time. Without the sources or the bundler there is nothing to do. False: the
+ * sources have a fault, and are run as they are.
+ */
 function build(node) {
   const bundler = path.join(root, "node_modules/esbuild/package.json");
-  if (!existsSync(path.join(root, "src")) || !existsSync(bundler)) return;
+  if (!existsSync(path.join(root, "src")) || !existsSync(bundler)) return true;
   const want = fingerprint(["scripts/build.mjs", "package-lock.json", "gen/.stamp", ...sources()]);
   if (isCurrent("dist/.stamp", want)) {
     // A checkout of another branch and back leaves the same sources with a later date, by which `bin/sluice` goes.
     const now = new Date();
     utimesSync(path.join(root, "dist/.stamp"), now, now);
-    return;
+    return true;
   }
   say("building dist/ (about a second, once)");
-  run(node, ["scripts/build.mjs"]);
+  try {
+    run(node, ["scripts/build.mjs"]);
+  } catch (error) {
+    say(error.message);
+    return false;
+  }
   writeFileSync(path.join(root, "dist/.stamp"), want);
+  return true;
 }
 
 const sources = () => filesIn("src", ".ts");
@@ -123,9 +132,10 @@ try {
   install();
   const node = findNode();
   generate(node);
-  build(node);
+  const isBuilt = build(node);
   const command = process.argv.slice(2);
   if (command.length > 0) hand(node, command);
+  else if (!isBuilt) process.exitCode = 1;
 } catch (error) {
   fail(error.message);
 }

@@ -5,7 +5,6 @@
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import { neverOverloaded, type Overload, OverloadState } from "../../shared/protocol/overload.ts";
-import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import { loadShedStats, sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
@@ -105,12 +104,7 @@ export class HttpContext implements ComposerContext, Disposable {
     return this.#live.routeTable(this.view);
   }
 
-  /** No route was found: what the request could wait for, where it may wait. */
-  missingRoute(): OnDemandWant | undefined {
-    return this.#live.missingRoute(this.view);
-  }
-
-  /** The `on_demand` filter is there: requests may wait. */
+  /** The `on_demand` filter is there: requests may wait, chunked ones too, which are no upgrades. */
   get mayWait(): boolean {
     return this.#live.filters.current.onDemand !== undefined;
   }

@@ -30,6 +30,11 @@ export interface UpstreamCluster {
    * By the cluster's policy, or as `request` says where hosts are made by that; undefined when there is no host to try.
    */
   chooseHost(request?: HostRequest): UpstreamHost | undefined;
+  /**
+   * Whose turn comes next, behind those that were asked for so before; undefined: nobody can tell, or as many are known
+   * as are well.
+   */
+  peekHost(): UpstreamHost | undefined;
   /** Connections of a protocol to a host, made on first use and drained when the host leaves. */
   readonly hosts: readonly UpstreamHost[];
 }
@@ -69,4 +74,6 @@ export interface HostPool {
   drain(): void;
   /** Nothing is open, and nobody waits. */
   readonly isEmpty: boolean;
+  /** Requests that what is open, or being opened, could take now. */
+  readonly room: number;
 }

@@ -107,6 +107,10 @@ export class Cluster implements UpstreamCluster {
     return this.#madeHosts ? this.#madeHosts.choose(request) : this.#hostSet.choose();
   }
 
+  peekHost(): Host | undefined {
+    return this.#madeHosts ? undefined : this.#hostSet.peek();
+  }
+
   setHosts(hosts: readonly HostConfig[], blocks: readonly StatBlock[]): void {
     this.#hostSet.update(hosts, blocks);
   }

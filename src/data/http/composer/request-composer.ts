@@ -103,7 +103,7 @@ export class RequestComposer {
       request.isRedirected ||
       request.limits.toldMs !== undefined ||
       route.requestMutations.length > 0;
-    if (isMutated || hasExtras(route, request.target, this.#context)) {
+    if (isMutated || hasExtras(route, request, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
     writer.framingStart = writer.at;
@@ -184,7 +184,7 @@ export class RequestComposer {
       this.#captureRequestId(request.info, writer, start);
       writer.endLine();
     }
-    if (!live.isEnvoyHeadersSuppressed) writer.put(route.expectedTimeoutLine);
+    if (!live.suppressesEnvoyHeaders(request.upgradeType)) writer.put(route.expectedTimeoutLine);
     writer.put(live.viaLine);
   }
 
@@ -321,11 +321,12 @@ export class RequestComposer {
   }
 
   /** What the router adds before the route's own mutations. */
-  #collectRouters({ target, limits }: ComposedRequest, route: CompiledRoute): void {
-    const { reactor } = this.#context;
-    const { isEnvoyHeadersSuppressed } = this.#context.live;
+  #collectRouters(request: ComposedRequest, route: CompiledRoute): void {
+    const { target, limits, upgradeType } = request;
+    const { reactor, live } = this.#context;
+    const tells = !live.suppressesEnvoyHeaders(upgradeType);
     const extra = this.#extra;
-    if (!isEnvoyHeadersSuppressed) {
+    if (tells) {
       const expectedMs = limits.timeoutMs ?? route.expectedTimeoutMs;
       if (expectedMs > 0) extra.add("x-envoy-expected-rq-timeout-ms", String(expectedMs));
       if (route.rewrite?.(target.path) !== undefined) {
@@ -338,7 +339,7 @@ export class RequestComposer {
     }
     if (limits.toldMs !== undefined)
       setField(reactor.arena.bytes, extra, grpcTimeout, `${limits.toldMs}m`);
-    if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
+    if (rewritesHost(route) && tells && requestHead.hostIndex >= 0) {
       dropFields(knownHeader["x-envoy-original-host"]);
       extra.add(
         "x-envoy-original-host",
@@ -365,11 +366,14 @@ function hostFor(
 }
 
 /** Fields that only the slower way writes. */
-function hasExtras(route: CompiledRoute, target: RequestTarget, context: ComposerContext): boolean {
+function hasExtras(
+  route: CompiledRoute,
+  { target, upgradeType }: ComposedRequest,
+  { live }: ComposerContext,
+): boolean {
   if (rewritesHost(route)) return true;
-  return (
-    route.rewrite !== undefined && !context.live.isEnvoyHeadersSuppressed && target.path !== ""
-  );
+  if (route.rewrite === undefined || target.path === "") return false;
+  return !live.suppressesEnvoyHeaders(upgradeType);
 }
 
 function rewritesHost(route: CompiledRoute): boolean {

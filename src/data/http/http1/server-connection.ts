@@ -25,6 +25,7 @@ import { latin1 } from "./ascii.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { PartialHead } from "./partial-head.ts";
 import { writeNames } from "./name-case.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { properCaseLines } from "./proper-case.ts";
 import { headProblem, requestHead } from "./request-head.ts";
 import { MessageSender } from "./message-sender.ts";
@@ -35,8 +36,6 @@ import type { ResponseSink } from "../request/response-sink.ts";
 import { http1Stat, httpStat } from "../stat-offsets.ts";
 import { asksForTunnel, connectType, mayUpgrade } from "../request/upgrade.ts";
 
-/** A head must fit before the read window together with what follows it. */
-const headBytesMax = 63 * 1024;
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State =
@@ -327,7 +326,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
       headEnd = requestHead.forgetLength();
     const size = (headEnd < 0 ? end : headEnd) - start;
-    if (size > Math.min(config.maxRequestHeadersKb * 1024, headBytesMax)) {
+    if (size > headBytesOf(config.maxRequestHeadersKb)) {
       this.#refuse("headTooLarge");
       return end;
     }

@@ -150,6 +150,9 @@ export function entrySize(nameLength: number, valueLength: number): number {
   return nameLength + valueLength + 32;
 }
 
+/** Of an entry's size, what no line of HTTP/1 has: that ends in CRLF, and has a colon and a blank. */
+export const sizeBesideLine = 28;
+
 function pseudoOf(bytes: Uint8Array, start: number, end: number): number {
   for (const [kind, name] of pseudoNames) {
     if (name.length !== end - start) continue;

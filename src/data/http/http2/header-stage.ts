@@ -9,7 +9,7 @@ import type { Arena } from "../../../shared/io/arena.ts";
 import { headers, headersMax } from "../http1/header-table.ts";
 import { isForbiddenTrailer } from "../http1/trailer-lines.ts";
 import { knownHeader } from "../http1/known-headers.ts";
-import { entrySize, fieldFacts, type HeaderEntry, pseudo } from "./header-entry.ts";
+import { entrySize, fieldFacts, type HeaderEntry, pseudo, sizeBesideLine } from "./header-entry.ts";
 
 /** Up to here a loop of ours costs less than the call of a builtin. */
 const shortBytes = 24;
@@ -167,7 +167,8 @@ export class HeaderStage {
   }
 
   #admits(size: number): boolean {
-    this.#bytesLeft -= size;
+    // As lines of HTTP/1, which the limit is for: Envoy, too, does not count what HPACK adds.
+    this.#bytesLeft -= size - sizeBesideLine;
     this.#countLeft--;
     if (this.#bytesLeft < 0 || this.at + size > this.#limit) this.isTooLarge = true;
     else if (this.#countLeft < 0) this.hasTooMany = true;

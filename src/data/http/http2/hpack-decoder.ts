@@ -16,7 +16,7 @@ export interface FieldStage {
   /** Nothing more of the block is kept. */
   readonly isRefused: boolean;
   addEntry(entry: HeaderEntry): void;
-  /** Returns where the line ends that it makes of the literal; `fieldFacts` are of that. */
+  /** Makes a line of the literal, and judges it (`fieldFacts`); returns where it ends. */
   addLiteral(nameEnd: number, valueEnd: number): number;
   refuseLiteral(size: number): void;
 }
@@ -152,7 +152,10 @@ function copyName({ bytes: from, start, nameLength }: HeaderEntry, out: ByteOutp
 }
 
 /** As stages write a line, and judge it. */
-export function completeLine(bytes: Uint8Array, { start, nameEnd, end }: TableLine): void {
+export function completeLine(
+  bytes: Uint8Array,
+  { start, nameEnd, end }: Omit<TableLine, "size">,
+): void {
   bytes[nameEnd] = 0x3a;
   bytes[nameEnd + 1] = 0x20;
   bytes[end - 2] = 0x0d;

@@ -75,7 +75,6 @@ class MetadataStage implements FieldStage {
   size = 0;
   isRefused = false;
   readonly #sizeMax: number;
-  readonly #line = { start: 0, nameEnd: 0, end: 0, size: 0 };
 
   constructor(blockBytes: number, sizeMax: number) {
     // Huffman's code makes 8 bytes of 5.
@@ -90,11 +89,9 @@ class MetadataStage implements FieldStage {
 
   addLiteral(nameEnd: number, valueEnd: number): number {
     this.#add(this.bytes, nameEnd, valueEnd);
-    const line = this.#line;
-    line.nameEnd = nameEnd;
-    line.end = valueEnd + 2;
-    completeLine(this.bytes, line);
-    return line.end;
+    const end = valueEnd + 2;
+    completeLine(this.bytes, { start: 0, nameEnd, end });
+    return end;
   }
 
   refuseLiteral(): void {

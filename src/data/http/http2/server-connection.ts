@@ -32,6 +32,7 @@ import {
   setting,
   windowMax,
 } from "./frames.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { ServerRequests } from "./server-requests.ts";
 import type { ServerStream } from "./server-stream.ts";
@@ -85,7 +86,7 @@ export class Http2ServerConnection implements NetworkFilter {
       atLatest: (dueMs) => this.#end.atLatest(dueMs),
       boundFrames: () => this.#boundFrames(),
     });
-    this.#block = new HeaderBlock(context.config.maxRequestHeadersKb * 1024);
+    this.#block = new HeaderBlock(headBytesOf(context.config.maxRequestHeadersKb));
     this.#end = new ConnectionEnd(context, connection, {
       output: this.#output,
       block: this.#block,

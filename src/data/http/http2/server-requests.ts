@@ -20,6 +20,7 @@ import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
 import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
@@ -29,8 +30,6 @@ import { ServerStream, type StreamOwner } from "./server-stream.ts";
 import type { StreamOutput } from "./stream-output.ts";
 import { StreamTable } from "./stream-table.ts";
 
-/** A head must fit in the staging window twice. */
-const headBytesMax = 63 * 1024;
 /** What it has of its connection. */
 export interface RequestsOwner {
   readonly output: StreamOutput<ServerStream>;
@@ -105,7 +104,7 @@ export class ServerRequests implements StreamOwner {
    */
   onHeaders(head: HeadOfBlock, block: Block, rest: RestOfRead): number {
     const { maxRequestHeadersKb, maxRequestHeadersCount } = this.#context.config;
-    const bytesMax = Math.min(maxRequestHeadersKb * 1024, headBytesMax);
+    const bytesMax = headBytesOf(maxRequestHeadersKb);
     this.#stage.begin({ bytesMax, countMax: maxRequestHeadersCount }, requestRows);
     if (!this.#decoder.decode(block.bytes, block.start, block.end, this.#stage)) {
       this.#owner.fail(errorCode.compressionError, "compression");

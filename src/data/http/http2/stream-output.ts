@@ -60,7 +60,7 @@ export class StreamOutput<Stream extends OutputStream> {
     this.#reactor = reactor;
     this.#options = options;
     this.#floods = floods;
-    this.#encoder = new HpackEncoder(options.hpackTableBytes);
+    this.#encoder = new HpackEncoder(options.hpackTableBytes, options.usesHuffman);
     this.writer = new FrameWriter(reactor, socket, onSent);
   }
 

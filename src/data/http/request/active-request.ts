@@ -37,6 +37,7 @@ import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import type { Redirect } from "./redirect-trail.ts";
+import { noUpgrade } from "./upgrade.ts";
 import { routeReply } from "../router/route-reply.ts";
 import { httpStat } from "../stat-offsets.ts";
 import type { ExchangeFailure } from "../upstream/exchange-failure.ts";
@@ -417,16 +418,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
-    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
-    if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const upgradeType = this.#outgoing.upgradeTypeFor(route?.action, this.#live.config);
+    const chain = this.#live.filtersFor(upgradeType ?? noUpgrade);
     const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
-    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
-    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
+    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
+    const { onDemand } = chain.current;
+    if (onDemand && this.#waitsFor(this.#live.missing(context.view, { route, cluster }, onDemand)))
+      return;
+    if (upgradeType === undefined) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
+    this.#outgoing.admit(upgradeType, this.#connection);
     noteRoute(this.info, route);
-    this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType).of(route, cluster);
+    this.#filters = chain.of(route, cluster);
     const places = placesFor(this.#filters, context.reactor.arena.bytes);
     if (places.length > 0) return this.#enterFilters(places, { route, cluster });
     if (this.#filters.ofRequests.length > 0) {

@@ -106,26 +106,30 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#isRepeatable = isRepeatable(requestHead.method);
   }
 
-  /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
-  admitsUpgrade(
+  /** As in `upgrade.ts`, of the head that was parsed last; undefined: it asks for what it may not have. */
+  upgradeTypeFor(
     action: RouteAction | undefined,
     { upgrades: ofManager }: HttpConnectionManagerConfig,
-    connection: DownstreamConnection,
-  ): boolean {
-    const { reactor, view } = this.#context;
-    const { buffer } = reactor.arena;
-    this.#isSecured = view.ownScheme() === "https";
-    const { isConnect } = view.target;
-    if (requestHead.upgradeIndex < 0 && !isConnect) return true;
-    if (!asksForTunnel(requestHead, buffer)) return true;
+  ): string | undefined {
+    const { buffer } = this.#context.reactor.arena;
+    const { isConnect } = this.#context.view.target;
+    if (requestHead.upgradeIndex < 0 && !isConnect) return noUpgrade;
+    if (!asksForTunnel(requestHead, buffer)) return noUpgrade;
     const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
-    this.upgradeType = admittedType(requestHead, buffer, ofManager, ofRoute);
+    const type = admittedType(requestHead, buffer, ofManager, ofRoute);
     // Envoy says of CONNECT, and of that alone, that no route is there before it says that it may not be.
-    if (this.upgradeType === noUpgrade) return isConnect && action === undefined;
+    const isRefused = type === noUpgrade && !(isConnect && action === undefined);
+    return isRefused ? undefined : type;
+  }
+
+  /** There is nothing left to wait for: its upgrade, if it is one, is counted. */
+  admit(upgradeType: string, connection: DownstreamConnection): void {
+    this.#isSecured = this.#context.view.ownScheme() === "https";
+    if (upgradeType === noUpgrade) return;
+    this.upgradeType = upgradeType;
     this.#context.count(httpStat.cxUpgradesTotal);
     this.#context.add(httpStat.cxUpgradesActive, 1);
-    this.webSocket = webSocketOf(this.upgradeType, connection, this.#context, this);
-    return true;
+    this.webSocket = webSocketOf(upgradeType, connection, this.#context, this);
   }
 
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {

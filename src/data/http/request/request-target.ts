@@ -84,9 +84,14 @@ export class RequestTarget {
     return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "authority";
   }
 
+  /** There is a question mark, with or without something behind it. */
+  get hasQuery(): boolean {
+    return this.pathEnd !== this.end;
+  }
+
   /** Without the question mark; empty where there is none. */
   query(buffer: Buffer): string {
-    return this.pathEnd === this.end ? "" : latin1Text(buffer, this.pathEnd + 1, this.end);
+    return this.hasQuery ? latin1Text(buffer, this.pathEnd + 1, this.end) : "";
   }
 
   #readPath(buffer: Buffer): void {

@@ -58,6 +58,7 @@ export class ResponseWay {
       isHttp10: false,
       isHttp2: false,
       upgradeType: noUpgrade,
+      suppressesEnvoyHeaders: false,
       isChunked: false,
       isEmpty: false,
       closes: false,
@@ -111,6 +112,7 @@ export class ResponseWay {
     framing.isEmpty = hasNoLength && isEmpty;
     framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
     framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    framing.suppressesEnvoyHeaders = live.suppressesEnvoyHeaders(upgradeType);
     this.#webSocket = isTunnel ? response.webSocket : undefined;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();

@@ -25,11 +25,11 @@ import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { ExchangeCounts } from "./exchange-counts.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
 import { ExchangeTimes } from "./exchange-times.ts";
-import { httpPoolOf } from "./http-pool.ts";
+import { poolFor } from "./pool-choice.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { ReadingPause } from "../reading-pause.ts";
 import { RequestCopy } from "./request-copy.ts";
-import { type RequestPool, TunnelPool } from "./request-pool.ts";
+import type { RequestPool } from "./request-pool.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
@@ -141,7 +141,7 @@ export class Exchange implements UpstreamRequest {
     this.#hasReplayed = false;
     this.#isRetried = false;
     this.#isRequestEnded = false;
-    const { retryPolicy } = plan.action;
+    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
@@ -329,7 +329,7 @@ export class Exchange implements UpstreamRequest {
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
   #acquire(): UpstreamConnection | undefined {
-    const { cluster, firstHost, hostRequest } = this.#thePlan();
+    const { cluster, firstHost, hostRequest, tunnelPreface } = this.#thePlan();
     this.#phase = "sending";
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
     const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost(hostRequest);
@@ -338,7 +338,8 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = this.#poolOf(host);
+    const isHttp2 = this.#owner.info.minorVersion === 2;
+    const pool = poolFor(host, this.#context.upstream, { tunnelPreface, isHttp2 });
     const acquired = pool.acquire(this);
     if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
@@ -350,13 +351,6 @@ export class Exchange implements UpstreamRequest {
     this.#phase = "waiting";
     this.#pool = pool;
     return undefined;
-  }
-
-  #poolOf(host: UpstreamHost): RequestPool {
-    const { upstream } = this.#context;
-    const { tunnelPreface } = this.#thePlan();
-    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
-    return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
   }
 
   #attach(connection: UpstreamConnection): void {

@@ -4,14 +4,14 @@
  * What a newcomer would get wrong: a request may be told of its end from within any call here, and take another stream,
  * so a stream is off the map before its request learns anything.
  */
-import { headersMax } from "../http1/header-table.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { makeChunkRoom } from "../http2/chunk-room.ts";
 import type { FloodGuard } from "../http2/flood-guard.ts";
 import { type ByteRange, errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
 import type { HeadOfBlock } from "../http2/header-block.ts";
-import { HeaderStage, isTrailerBlock } from "../http2/header-stage.ts";
+import { HeaderStage, isTrailerBlock, type StageLimits } from "../http2/header-stage.ts";
 import { HpackDecoder } from "../http2/hpack-decoder.ts";
 import { MetadataDecoder } from "../http2/metadata-decoder.ts";
 import { readResponse } from "../http2/read-response.ts";
@@ -26,10 +26,6 @@ import { type ClientStreamOwner, Http2ClientStream } from "./http2-client-stream
 import type { ConnectionOwner } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { BodyPart, UpstreamRequest } from "./upstream-request.ts";
-
-/** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
-export const headBytesMax = 60 * 1024;
-const headersCountMax = Math.min(100, headersMax);
 
 /** What a host's RST_STREAM says, by its code; all others say that it was reset. */
 const remoteResets: Readonly<Record<number, ResetReason>> = {
@@ -61,6 +57,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   readonly #owner: StreamsOwner;
   readonly #stage: HeaderStage;
   readonly #decoder: HpackDecoder;
+  readonly #limits: StageLimits;
   readonly #streams = new Map<number, Http2ClientStream>();
   /** The first part of a response's body; filled anew for each. */
   readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
@@ -72,13 +69,17 @@ export class Http2ClientStreams implements ClientStreamOwner {
   };
 
   constructor(pool: ConnectionOwner, owner: StreamsOwner) {
-    const { http2 } = pool.host.cluster.config;
+    const { http2, maxResponseHeadersKb, maxResponseHeadersCount } = pool.host.cluster.config;
     this.#pool = pool;
     this.#owner = owner;
     this.host = pool.host;
     this.streamWindowBytes = http2.streamWindowBytes;
     this.#stage = new HeaderStage(pool.environment.reactor.arena);
     this.#decoder = new HpackDecoder(http2.hpackTableBytes);
+    this.#limits = {
+      bytesMax: headBytesOf(maxResponseHeadersKb),
+      countMax: maxResponseHeadersCount,
+    };
   }
 
   get count(): number {
@@ -119,7 +120,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   // What the host sends.
 
   onHeaders(head: HeadOfBlock, bytes: Uint8Array, start: number, end: number): void {
-    this.#stage.begin({ bytesMax: headBytesMax, countMax: headersCountMax }, 0);
+    this.#stage.begin(this.#limits, 0);
     if (!this.#decoder.decode(bytes, start, end, this.#stage)) {
       this.#owner.fail(errorCode.compressionError);
       return;

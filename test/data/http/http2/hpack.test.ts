@@ -26,8 +26,8 @@ test("what we encode is read by another decoder", () => {
     limit: fc.option(fc.constantFrom(0, 100, 1_000, 4_096), { nil: undefined, freq: 4 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
-      const ours = new BlockEncoder();
+    fc.property(fc.array(step, { maxLength: 8 }), fc.boolean(), (steps, usesHuffman) => {
+      const ours = new BlockEncoder({ usesHuffman });
       const other = hpack.decompressor.create({ table: { maxSize: 4096 } });
       for (const { fields, status, limit } of steps) {
         if (limit !== undefined) ours.setPeerLimit(limit);
@@ -68,8 +68,8 @@ test("what another encoder writes is read by us", () => {
 test("what we encode is read by us, after any change of the table's size", () => {
   const step = fc.record({ fields: block, limit: fc.nat({ max: 4_096 }) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 10 }), (steps) => {
-      const encoder = new BlockEncoder();
+    fc.property(fc.array(step, { maxLength: 10 }), fc.boolean(), (steps, usesHuffman) => {
+      const encoder = new BlockEncoder({ usesHuffman });
       const decoder = new BlockDecoder();
       for (const { fields, limit } of steps) {
         encoder.setPeerLimit(limit);
@@ -121,6 +121,19 @@ test("a block that is refused leaves the table in step", () => {
       },
     ),
   );
+});
+
+test("strings are Huffman's where that is asked for, and makes them shorter", () => {
+  const lengthOf = (text: string, usesHuffman: boolean): number =>
+    new BlockEncoder({ usesHuffman }).encode([["x-a", text]]).length;
+  const [short, long] = ["aeiost".repeat(20), "\u00ff".repeat(120)];
+  assert.equal(lengthOf(short, false) - lengthOf(short, true), 120 * (3 / 8));
+  assert.equal(lengthOf(long, true), lengthOf(long, false));
+  const bytes = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i));
+  const text = bytes.filter((byte) => !"\r\n".includes(byte)).join("") + short.repeat(10);
+  const block = new BlockEncoder({ usesHuffman: true }).encode([["x-a", text]]);
+  assert.ok(block.length < text.length);
+  assert.deepEqual(new BlockDecoder().decode(block).fields, [["x-a", text]]);
 });
 
 test("Huffman codes of every byte, and padding that is none", () => {
