@@ -182,8 +182,8 @@ export class OutgoingRequest implements WebSocketEnds {
       spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
+      metadata: this.#metadata,
     };
-    for (const metadata of this.#metadata) this.#exchange.sendMetadata(metadata);
     this.#exchange.start(plan, { start, end, isEnd });
   }
 

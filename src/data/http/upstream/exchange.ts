@@ -76,6 +76,8 @@ export interface ExchangePlan extends RequestForm {
   readonly tunnelPreface: Uint8Array | undefined;
   /** Its body has no length. */
   readonly isChunked: boolean;
+  /** What came before it could be sent. */
+  readonly metadata: readonly Metadata[];
 }
 
 type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
@@ -131,6 +133,7 @@ export class Exchange implements UpstreamRequest {
   /** Sends the head that the context's writer holds, with the first part of the body. */
   start(plan: ExchangePlan, first: BodyPart): void {
     this.#plan = plan;
+    for (const each of plan.metadata) this.#copy.addMetadata(each);
     this.#counts.begin(plan.cluster);
     this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
     this.isSent = false;
@@ -155,8 +158,9 @@ export class Exchange implements UpstreamRequest {
     connection.sendHead(writer, body, plan.isChunked);
   }
 
-  /** A further part of the body. */
+  /** A further part of the body; nobody's if the response is whole, which a filter may still hold. */
   sendBody(part: BodyPart): void {
+    if (this.#phase === "idle") return;
     if (part.isEnd) this.#onRequestEnd();
     if (this.#grant === "asked") this.#hold(part);
     if (this.#grant === "asked" || this.#grant === "declined") return;
@@ -174,6 +178,7 @@ export class Exchange implements UpstreamRequest {
 
   /** The lines arena[start, end) of the staging window: with them the request is over. */
   sendTrailers(start: number, end: number): void {
+    if (this.#phase === "idle") return;
     this.#onRequestEnd();
     const { writer } = this.#context;
     if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
@@ -185,8 +190,8 @@ export class Exchange implements UpstreamRequest {
     this.#connection.sendTrailers(start, end);
   }
 
-  /** Also before the start. */
   sendMetadata(metadata: Metadata): void {
+    if (this.#phase === "idle") return;
     if (this.#connection === undefined) this.#copy.addMetadata(metadata);
     else this.#connection.sendMetadata(metadata);
   }
