@@ -1,6 +1,6 @@
 /**
- * Connections that go on in another process: idle HTTP/1 and TCP proxies, in plain text, of listeners that are the same
- * there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
+ * Connections that go on in another process: idle or upgraded HTTP/1 and TCP proxies, in plain text, of listeners that are
+ * the same there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
  * on the side that takes, spread over the workers as if they had just been accepted.
  *
  * What a newcomer would get wrong: a connection that was given is nobody's until the other process has it. If that fails
@@ -10,7 +10,7 @@ import { formatAddress, type SocketAddress } from "../../shared/common/address.t
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { Clock } from "../../shared/common/clock.ts";
-import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import { limitLayout } from "../../shared/protocol/worker-init.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -120,10 +120,10 @@ export class ConnectionMoves implements Disposable {
     this.#sent = Promise.all([this.#sent, settled]);
   }
 
-  /** Of each whether there is a listener at the address; and of a TCP proxy the host that it is connected to. */
+  /** Of each whether there is a listener at the address; and the host that it is connected to, if it is. */
   canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[] {
     const isThere = this.#listenerAt(address) !== undefined;
-    return connections.map(({ proxied }) => isThere && (!proxied || this.#hasHost(proxied)));
+    return connections.map((moved) => isThere && (moved.kind === "idle" || this.#hasHost(moved)));
   }
 
   /** Those that `canServe`; of others that is too late, and they are closed. */
@@ -139,7 +139,7 @@ export class ConnectionMoves implements Disposable {
     }
   }
 
-  #hasHost({ cluster, host }: ProxiedConnection): boolean {
+  #hasHost({ cluster, host }: Exclude<MovedConnection, { kind: "idle" }>): boolean {
     const wanted = formatAddress(host);
     const hosts = this.#context.hostsOf(cluster) ?? [];
     return hosts.some(({ address }) => formatAddress(address) === wanted);

@@ -14,11 +14,10 @@ import { readAddress } from "../socket-names.ts";
 import {
   type ListenerMark,
   type MoveMessage,
-  type WireConnection,
-  fromWire,
   marksPerMessage,
   movesVersion,
 } from "./move-messages.ts";
+import { type WireConnection, fromWire } from "./wire-connection.ts";
 
 /** This process, once it serves. */
 export interface TakenService {
@@ -79,15 +78,10 @@ function readConnections(
   connections: readonly WireConnection[],
   descriptors: readonly number[],
 ): readonly MovedConnection[] | undefined {
-  const needed = connections.reduce((sum, wire) => sum + (wire === null ? 1 : 2), 0);
+  const needed = connections.reduce((sum, { kind }) => sum + (kind === "idle" ? 1 : 2), 0);
   if (needed !== descriptors.length) return undefined;
   const rest = descriptors.values();
   const next = (): number => rest.next().value ?? -1;
-  const read = connections.flatMap((wire): MovedConnection[] => {
-    const descriptor = next();
-    if (wire === null) return [{ descriptor, proxied: undefined }];
-    const proxied = fromWire(wire, next());
-    return proxied ? [{ descriptor, proxied }] : [];
-  });
+  const read = connections.flatMap((wire) => fromWire(wire, next) ?? []);
   return read.length === connections.length ? read : undefined;
 }

@@ -11,7 +11,7 @@ import { dropFields, headers } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { writeUpgrade } from "../http1/upgrade-lines.ts";
-import type { RequestInfo } from "../request/request-info.ts";
+import { notYet, type RequestInfo } from "../request/request-info.ts";
 import { connectType, noUpgrade } from "../request/upgrade.ts";
 
 const lines = {
@@ -159,7 +159,7 @@ export class ResponseComposer {
   }
 
   #serviceTimeMs(info: RequestInfo): number {
-    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    const fromMs = info.requestEndAtMs === notYet ? info.startMs : info.requestEndAtMs;
     return Math.floor(this.#context.reactor.nowMs - fromMs);
   }
 

@@ -89,7 +89,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#isCounted = isCounted;
     const { config } = this.host.cluster;
     const { http2 } = config;
-    this.#counts = new ConnectionCounts(this.host, pool.environment);
+    this.#counts = new ConnectionCounts(this.host, pool.environment, reactor.nowMs);
     this.#startMs = reactor.nowMs;
     this.#peerStreamsMax = pool.peerStreamsMax;
     this.#window = new ReceiveWindow(Math.max(http2.connectionWindowBytes, defaultWindow));
