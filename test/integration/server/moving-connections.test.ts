@@ -23,6 +23,18 @@ const actives = [
   "cluster.up.upstream_rq_active",
   "http.web.downstream_rq_active",
 ];
+/** Of the three streams of each kind, however often they have moved. */
+const totals = [
+  "listener.127.0.0.1_TCP.downstream_cx_total",
+  "tcp.raw.downstream_cx_total",
+  "cluster.raw.upstream_cx_total",
+  "cluster.raw.upstream_rq_total",
+  "http.web.downstream_cx_total",
+  "http.web.downstream_cx_upgrades_total",
+  "http.web.downstream_rq_total",
+  "cluster.up.upstream_cx_total",
+  "cluster.up.upstream_rq_total",
+];
 
 for (const how of ["a directory", "epochs"]) {
   const placeOf = (stage: GenerationStage): LaunchOptions =>
@@ -65,6 +77,8 @@ for (const how of ["a directory", "epochs"]) {
       );
       for (const active of [...actives, upgrades])
         assert.equal(await stage.stat(active), 3, active);
+      for (const total of totals)
+        assert.equal(await stage.stat(total.replace("TCP", `${stage.tcpPort}`)), 3, total);
       last = next;
     }
     await Promise.all(streams.map((stream) => stream.stop()));
