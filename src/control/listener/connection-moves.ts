@@ -21,7 +21,7 @@ const firstRoundMs = 50;
 const roundMsMax = 1_000;
 
 export interface ConnectionMovesContext {
-  readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "concurrency">;
+  readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "request" | "concurrency">;
   readonly manager: Pick<ListenerManager, "boundListeners">;
   readonly limits: Pick<SharedLimits, "subtract">;
   /** Undefined: there is no such cluster. */
@@ -114,7 +114,7 @@ export class ConnectionMoves implements Disposable {
         limits.subtract(index, gone);
       // From one that is gone they may go to the next.
       const stays = giving?.taker.isLost === false;
-      const back = { tag, connections: kept, countedAt, stays };
+      const back = { tag, connections: kept, countedAt, stays, reply: noReply };
       if (kept.length > 0) pool.postTo(worker, { kind: "adoptConnections", ...back });
     });
     this.#sent = Promise.all([this.#sent, settled]);
@@ -126,17 +126,23 @@ export class ConnectionMoves implements Disposable {
     return connections.map((moved) => isThere && (moved.kind === "idle" || this.#hasHost(moved)));
   }
 
-  /** Those that `canServe`; of others that is too late, and they are closed. */
-  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void {
+  /** Those that `canServe`; of others that is too late, and they are closed. Resolves when workers have them. */
+  async adopt(address: SocketAddress, connections: readonly MovedConnection[]): Promise<void> {
     const { pool } = this.#context;
     const tag = this.#listenerAt(address)?.tag ?? nobody;
     const perWorker = Math.ceil(connections.length / pool.concurrency);
-    for (let at = 0; at < connections.length; at += perWorker) {
-      const some = connections.slice(at, at + perWorker);
-      const worker = this.#nextWorker++ % pool.concurrency;
-      const command = { tag, connections: some, countedAt: undefined, stays: false };
-      pool.postTo(worker, { kind: "adoptConnections", ...command });
-    }
+    const shares = Array.from({ length: pool.concurrency }, (_, i) =>
+      connections.slice(i * perWorker, (i + 1) * perWorker),
+    ).filter((share) => share.length > 0);
+    const adopted = shares.map((share) => {
+      const command = { tag, connections: share, countedAt: undefined, stays: false };
+      return pool.request(this.#nextWorker++ % pool.concurrency, (reply) => ({
+        kind: "adoptConnections",
+        ...command,
+        reply,
+      }));
+    });
+    await Promise.all(adopted);
   }
 
   #hasHost({ cluster, host }: Exclude<MovedConnection, { kind: "idle" }>): boolean {
@@ -153,5 +159,6 @@ export class ConnectionMoves implements Disposable {
   }
 }
 
+const noReply = 0;
 /** No listener has it: whoever is to adopt something for it closes that. */
 const nobody = 0 as ListenerTag;

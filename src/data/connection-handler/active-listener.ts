@@ -247,18 +247,17 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /**
-   * Connections that another process can serve on, each when it can leave. Where listener filters looked at the first
-   * bytes there are none: what they learned is not in the descriptor.
+   * Connections that another process may be able to serve on, as of now. Where listener filters looked at the first bytes
+   * there are none: what they learned is not in the descriptor.
    */
-  giveConnections(give: (moved: MovedConnection) => void): void {
+  movableConnections(): readonly ActiveConnection[] {
     const chains = this.#chains;
-    if (!chains || chains.listenerFilters.length > 0) return;
+    if (!chains || chains.listenerFilters.length > 0) return [];
     // Of a chain that has been replaced the other process knows nothing.
-    for (const connection of this.#connections)
-      if (chains.byId(connection.chain.config.id) === connection.chain) connection.giveAway(give);
+    return [...this.#connections].filter(({ chain }) => chains.byId(chain.config.id) === chain);
   }
 
-  /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
+  /** Of what another process has given, or did not take: it is on this worker, which is not asked for balance. */
   adopt(
     connection: MovedConnection,
     { countedAt, stays }: { readonly countedAt: number | undefined; readonly stays: boolean },

@@ -62,7 +62,7 @@ async function move(
   assert(moved && event.connections.length === 1);
   const other = (worker + 1) % workers.concurrency;
   const { countedAt } = event;
-  const adopt = { tag, connections: [change(moved)], countedAt, stays: false };
+  const adopt = { tag, connections: [change(moved)], countedAt, stays: false, reply: 0 };
   workers.post({ kind: "adoptConnections", ...adopt }, other);
   await workers.request((reply) => ({ kind: "ping", reply }), other);
   return moved;
@@ -403,6 +403,17 @@ forEachWorkerKind(
     assert.equal((await old.get("/")).headers["connection"], "close");
   },
 );
+
+forEachWorkerKind("an idle connection moves though it was told to drain", only, async (workers) => {
+  await using upstream = await startHttpUpstream();
+  const proxy = await start(workers, upstream.port);
+  const client = proxy.connect();
+  await client.get("/");
+  workers.startDrain(proxy.listener, { durationMs: 60_000, start: { idleGraceMs: 60_000 } });
+  await move(workers, proxy.listener);
+  await move(workers, proxy.listener);
+  assert.equal((await client.get("/")).status, 200);
+});
 
 forEachWorkerKind("a TCP stream is counted once", only, async (workers) => {
   await using upstream = await startUpstream();

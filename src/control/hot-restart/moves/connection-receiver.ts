@@ -24,8 +24,8 @@ export interface TakenService {
   readonly marks: readonly ListenerMark[];
   /** Of each whether it could serve it on. */
   canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[];
-  /** Of the old process, as if they had been accepted here. */
-  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void;
+  /** Of the old process, as if they had been accepted here. Resolves when workers have them. */
+  adopt(address: SocketAddress, connections: readonly MovedConnection[]): Promise<void>;
   /** Hears what the old process tells of itself. */
   readonly elder: ElderListener;
 }
@@ -36,6 +36,7 @@ export class ConnectionReceiver {
   readonly #stream: DescriptorStream;
   readonly #clock: Clock;
   readonly #service: TakenService;
+  #adopted: Promise<void> = Promise.resolve();
 
   constructor(stream: DescriptorStream, clock: Clock, service: TakenService) {
     this.#stream = stream;
@@ -56,6 +57,8 @@ export class ConnectionReceiver {
 
   /** `descriptors`: all that came with the message; they are this one's. */
   async receive(message: Connections, descriptors: readonly number[]): Promise<void> {
+    // The old process sends the next batch when this one is taken: so workers have one at a time to do.
+    await this.#adopted;
     const address = readAddress(message.address);
     const read = readConnections(message.connections, descriptors);
     const isServed = address && read ? this.#service.canServe(address, read) : [];
@@ -65,7 +68,7 @@ export class ConnectionReceiver {
     const taken = error === 0 ? (read?.filter((_, i) => isServed[i] === true) ?? []) : [];
     const kept = new Set(taken.flatMap(descriptorsOf));
     closeDescriptors(descriptors.filter((each) => !kept.has(each)));
-    if (address && taken.length > 0) this.#service.adopt(address, taken);
+    if (address && taken.length > 0) this.#adopted = this.#service.adopt(address, taken);
   }
 
   #send(message: MoveMessage): Promise<number> {

@@ -62,10 +62,10 @@ export class MovingConnection {
     this.#reactor.timers.cancel(this.#timer);
   }
 
-  /** One that was told is on its way out. */
+  /** Also one that was told to drain: its client has not heard of it yet. */
   #giveIdle(give: Give): void {
     const { life } = this.#leaving;
-    if (this.#connection.isToldToDrain || !life.isMovable) return;
+    if (!life.isMovable) return;
     const descriptor = this.#connection.socket.detach();
     if (descriptor === undefined) return;
     this.#leaving.onMoved();

@@ -229,7 +229,10 @@ class Pair implements AsyncDisposable {
     const receiver = new ConnectionReceiver(this.other, this.clock, {
       marks: [{ address: "tcp://127.0.0.1:80", hash: "same" }],
       canServe: (_, connections) => judge.canServe(connections),
-      adopt: (_, connections) => void adopted.push(...connections),
+      adopt: (_, connections) => {
+        adopted.push(...connections);
+        return Promise.resolve();
+      },
       elder,
     });
     const reader = new MessageReader();
