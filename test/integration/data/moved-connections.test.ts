@@ -155,6 +155,8 @@ forEachWorkerKind("a WebSocket that moves twice is one request", only, async (wo
     "BYTES_SENT",
     "UPSTREAM_WIRE_BYTES_RECEIVED",
     "UPSTREAM_HOST",
+    "UPSTREAM_LOCAL_ADDRESS",
+    "DOWNSTREAM_REMOTE_ADDRESS",
     ["REQ", ":path"] as const,
     ["REQ", "sec-websocket-version"] as const,
     ["RESP", "sec-websocket-accept"] as const,
@@ -178,13 +180,17 @@ forEachWorkerKind("a WebSocket that moves twice is one request", only, async (wo
     assert.equal(proxy.http(name), 1, name);
   for (const name of ["upstream_cx_active", "upstream_rq_active"] as const)
     assert.equal(proxy.cluster(name), 1, name);
-  client.socket.destroy();
+  const { localPort } = client.socket;
+  const [upstream] = host.sockets;
+  const upstreamPort = upstream?.remotePort;
+  client.socket.resetAndDestroy();
   await proxy.settled();
   await workers.untilCounted(() => proxy.cluster("upstream_cx_active") === 0);
   // 29 bytes: 6 of each frame's head, and what it says.
   const { port } = host;
   const line =
     `GET 101 DC downstream_remote_disconnect 29 17 17 127.0.0.1:${port} ` +
+    `127.0.0.1:${upstreamPort} 127.0.0.1:${localPort} ` +
     "/chat 13 s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
   assert.equal(await log.line(workers), line);
   for (const name of [

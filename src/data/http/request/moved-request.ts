@@ -81,6 +81,7 @@ export function resumeRequest(parts: RequestParts, moved: UpgradedConnection): b
   }
   info.upstreamCluster = cluster.config.name;
   outgoing.goOn(cluster, request, (upstream) => openTunnel(host, parts.context, moved, upstream));
+  info.keepAddresses();
   const { tryIdleMs, tryEndsInMs } = request.limits;
   exchange.times.tryIdleMs = tryIdleMs;
   exchange.times.tryIdleAtMs = tryIdleMs > 0 ? times.lastActivityMs + tryIdleMs : never;

@@ -9,6 +9,7 @@ import type { SocketAddress } from "../../../shared/common/address.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { ClientHelloInfo, ResponseFlag, StreamInfo } from "../../network/stream-info.ts";
 import { type DownstreamConnection, isTls } from "../../network/downstream-connection.ts";
+import { lookAtAddresses } from "../../network/connection-stream-info.ts";
 import type { CapturedValues } from "../headers/header-capture.ts";
 import type { ComposerContext } from "../composer/composer-context.ts";
 import type { TlsSession } from "../../../shared/io/tls/tls.ts";
@@ -104,6 +105,12 @@ export class RequestInfo implements StreamInfo {
     this.#upstream = upstream;
     this.upstreamHost = upstream.host.config.address;
     this.upstreamHostname = upstream.host.config.hostname;
+  }
+
+  /** Those of sockets, which have none any more when they have ended by a reset. */
+  keepAddresses(): void {
+    lookAtAddresses(this.#connection.socket);
+    if (this.#upstream) lookAtAddresses(this.#upstream.socket);
   }
 
   /** The client's address as a trusted x-forwarded-for says it. */
