@@ -62,13 +62,13 @@ const newerFields = {
     imports: ["envoy/type/matcher/v3/string"],
     Http1ProtocolOptions: ["repeated type.matcher.v3.StringMatcher ignore_http_11_upgrade = 11"],
     HttpProtocolOptions: [
-      "google.protobuf.UInt32Value max_response_headers_kb = 7",
+      "google.protobuf.UInt32Value max_response_headers_kb = 7 [(validate.rules).uint32 = {lte: 8192, gt: 0}]",
       "type.v3.Percent max_connection_duration_jitter = 8",
     ],
     Http2ProtocolOptions: [
       "google.protobuf.UInt64Value max_metadata_size = 17",
       "google.protobuf.BoolValue enable_huffman_encoding = 18",
-      "google.protobuf.UInt32Value max_header_field_size_kb = 19",
+      "google.protobuf.UInt32Value max_header_field_size_kb = 19 [(validate.rules).uint32 = {lte: 256, gte: 64}]",
     ],
   },
   "envoy/config/endpoint/v3/endpoint_components": {
@@ -117,6 +117,18 @@ const newerFields = {
       "google.protobuf.Duration stream_flush_timeout = 59",
       "type.v3.Percent drain_timeout_jitter = 62",
       "bool record_route_resolution_stats = 63",
+    ],
+  },
+  "envoy/extensions/upstreams/http/v3/http_protocol_options": {
+    imports: [
+      "envoy/config/common/matcher/v3/matcher",
+      "envoy/config/route/v3/route_components",
+    ],
+    HttpProtocolOptions: [
+      "message OutlierDetection { config.common.matcher.v3.MatchPredicate error_matcher = 1 [(validate.rules).message = {required: true}]; }\n  OutlierDetection outlier_detection = 8",
+      "repeated config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 9",
+      "repeated config.route.v3.RouteAction.HashPolicy hash_policy = 10",
+      "config.route.v3.RetryPolicy retry_policy = 11",
     ],
   },
   "envoy/extensions/http/injected_credentials/generic/v3/generic": {

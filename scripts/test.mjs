@@ -28,6 +28,8 @@ const report = run({
   concurrency: 3,
   // A test that hangs is a failure with a name, not a run without an end: far above what any test takes.
   timeout: 300_000,
+  // So is a file whose tests are over and that does not end: several times what all of them take.
+  signal: AbortSignal.timeout(45 * 60_000),
   ...(values["test-name-pattern"] && { testNamePatterns: values["test-name-pattern"] }),
 });
 report.on("test:summary", ({ success }) => {

@@ -2,7 +2,8 @@
  * The admin of a running proxy, as the subcommands reach it: over TCP, or over a Unix socket where the address is
  * a path. Errors are sentences for a person; none carries a stack.
  */
-import { type IncomingMessage, request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { request } from "../shared/common/node-http.ts";
 
 export const adminAddressDefault = "127.0.0.1:9901";
 

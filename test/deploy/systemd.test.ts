@@ -9,23 +9,21 @@ import { unknownFlags } from "../support/known-flags.ts";
 const unitFile = "deploy/systemd/sluice.service";
 const unit = readFileSync(unitFile, "utf8");
 const socketUnitFile = "deploy/systemd/sluice.socket";
-const dropInFile = "deploy/systemd/sluice.service.d/restarter.conf";
-const dropIn = readFileSync(dropInFile, "utf8");
+const dropInFolder = "deploy/systemd/sluice.service.d";
+/** One of the two, or neither. */
+const dropIns = ["restarter.conf", "handover.conf"];
 const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 const skip = !hasSystemd && "systemd-analyze is not installed";
 
-for (const [name, withDropIn] of [
-  ["the unit", false],
-  ["the unit with the restarter", true],
-] as const)
-  test(`systemd takes ${name} without a word`, { skip }, (t) => {
-    const { status, stderr } = analyze(t, withDropIn, "verify");
+for (const dropIn of [undefined, ...dropIns])
+  test(`systemd takes the unit with ${dropIn ?? "no drop-in"} without a word`, { skip }, (t) => {
+    const { status, stderr } = analyze(t, dropIn, "verify");
     assert.equal(stderr, "");
     assert.equal(status, 0);
   });
 
 test("systemd takes the ports for the proxy without a word", { skip }, (t) => {
-  const folder = copyOf(t, false);
+  const folder = copyOf(t, undefined);
   const socket = path.join(folder, "sluice.socket");
   writeFileSync(socket, readFileSync(socketUnitFile));
   const { status, stderr } = spawnSync("systemd-analyze", ["verify", socket], { encoding: "utf8" });
@@ -35,22 +33,29 @@ test("systemd takes the ports for the proxy without a word", { skip }, (t) => {
 
 test("systemd sees the service well confined", { skip }, (t) => {
   // 0 is nothing allowed, 100 is everything; the threshold is the worst level that passes.
-  const { status, stdout } = analyze(t, true, "security", "--offline=true", "--threshold=25");
-  assert.equal(status, 0, stdout);
+  for (const dropIn of dropIns) {
+    const { status, stdout } = analyze(t, dropIn, "security", "--offline=true", "--threshold=25");
+    assert.equal(status, 0, stdout);
+  }
 });
 
 test("the unit gives the proxy flags that it has", () => {
-  for (const line of (unit + dropIn).matchAll(/^ExecStart(?:Pre)?=(.*)$/gm))
+  const texts = dropIns.map((name) => readFileSync(path.join(dropInFolder, name), "utf8"));
+  for (const line of [unit, ...texts].join("").matchAll(/^ExecStart(?:Pre)?=(.*)$/gm))
     assert.deepEqual(unknownFlags(line[1] ?? ""), []);
 });
 
-function analyze(t: TestContext, withDropIn: boolean, ...args: string[]): SpawnSyncReturns<string> {
-  const copy = path.join(copyOf(t, withDropIn), "sluice.service");
+function analyze(
+  t: TestContext,
+  dropIn: string | undefined,
+  ...args: string[]
+): SpawnSyncReturns<string> {
+  const copy = path.join(copyOf(t, dropIn), "sluice.service");
   return spawnSync("systemd-analyze", [...args, copy], { encoding: "utf8" });
 }
 
 /** A folder with a copy whose program is there: the unit's own path is where it will be installed. */
-function copyOf(t: TestContext, withDropIn: boolean): string {
+function copyOf(t: TestContext, dropIn: string | undefined): string {
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-unit-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const copy = path.join(folder, "sluice.service");
@@ -58,10 +63,10 @@ function copyOf(t: TestContext, withDropIn: boolean): string {
   const program = path.join(folder, "sluice");
   symlinkSync(process.cwd(), program);
   writeFileSync(copy, unit.replaceAll("/opt/sluice", program));
-  if (withDropIn) {
+  if (dropIn !== undefined) {
     mkdirSync(`${copy}.d`);
-    const dropInCopy = path.join(`${copy}.d`, path.basename(dropInFile));
-    writeFileSync(dropInCopy, dropIn.replaceAll("/opt/sluice", program));
+    const text = readFileSync(path.join(dropInFolder, dropIn), "utf8");
+    writeFileSync(path.join(`${copy}.d`, dropIn), text.replaceAll("/opt/sluice", program));
   }
   return folder;
 }

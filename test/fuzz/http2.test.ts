@@ -7,11 +7,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import hpack from "hpack.js";
 import { clientPreface, frameType } from "../../src/data/http/http2/frames.ts";
+import { MetadataDecoder } from "../../src/data/http/http2/metadata-decoder.ts";
 import { pseudo } from "../../src/data/http/http2/header-entry.ts";
 import { http2Stats } from "../../src/shared/stats/stat-names.ts";
 import { fuzzOptions } from "../support/fuzz-options.ts";
 import { startHttpUpstream } from "../support/http-peers.ts";
 import { connectHttp2, request } from "../support/http2-client.ts";
+import { http2Options } from "../support/http2-options.ts";
 import { startProxy } from "../support/http-proxy.ts";
 import { BlockDecoder, BlockEncoder, type PlainField } from "../support/hpack-peers.ts";
 import { block, frame, RawHttp2Client, requestBlock } from "../support/raw-http2.ts";
@@ -47,8 +49,25 @@ test("header blocks, against another decoder", () => {
       // The other one takes some blocks that RFC 7541 does not: never the reverse.
       if (!decoded.isDecoded) return;
       const expected = decodedBy(other, bytes);
-      if (!decoded.isRefused) assert.deepEqual(allOf(decoded), expected.filter(isPlain));
+      if (!decoded.isRefused)
+        assert.deepEqual(allOf(decoded), expected.filter(isPlain).map(trimmed));
     }
+  });
+  fc.assert(property, fuzzOptions);
+});
+
+test("blocks of METADATA, against another decoder", () => {
+  const property = fc.property(plainFields, mutations, fc.nat(), (fields, changes, cut) => {
+    const bytes = Buffer.from(new BlockEncoder().encode(fields));
+    for (const [at, byte] of changes) if (bytes.length > 0) bytes[at % bytes.length] = byte;
+    const decoder = new MetadataDecoder(1024);
+    const at = bytes.length === 0 ? 0 : cut % bytes.length;
+    assert.equal(decoder.take(bytes.subarray(0, at), false), undefined);
+    const decoded = decoder.take(bytes.subarray(at), true);
+    if (decoded === "broken") return;
+    const other = hpack.decompressor.create({ table: { maxSize: 4096 } });
+    // Of a name that comes twice the first value stands.
+    assert.deepEqual(decoded, new Map(decodedBy(other, bytes).toReversed()));
   });
   fc.assert(property, fuzzOptions);
 });
@@ -87,7 +106,10 @@ const wire = fc.record({ frames, mutations, hasPreface: fc.constantFrom(true, tr
 
 forEachWorkerKind("connections of frames leave nothing behind", {}, async (workers) => {
   await using upstream = await startHttpUpstream((_, response) => response.end("ok"));
-  const manager = { delayedCloseTimeoutMs: 100 };
+  const manager = {
+    delayedCloseTimeoutMs: 100,
+    http2: http2Options({ allowsMetadata: true, maxMetadataBytes: 64 }),
+  };
   const proxy = await startProxy(workers, upstream.port, { manager });
   const property = fc.asyncProperty(
     wire,
@@ -121,7 +143,7 @@ function decodedBy(
   other.execute();
   const fields: PlainField[] = [];
   for (let each = other.read(); each !== null; each = other.read())
-    fields.push([each.name, trimmed(each.value)]);
+    fields.push([each.name, each.value]);
   return fields;
 }
 
@@ -139,6 +161,6 @@ function allOf({
 }
 
 /** Envoy tolerates blanks around values, and so do we. */
-function trimmed(value: string): string {
-  return value.replace(/^[ \t]+|[ \t]+$/g, "");
+function trimmed([name, value]: PlainField): PlainField {
+  return [name, value.replace(/^[ \t]+|[ \t]+$/g, "")];
 }

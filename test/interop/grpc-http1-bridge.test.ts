@@ -16,7 +16,7 @@ import { adminOnPortZero } from "../support/sluice-program.ts";
 import { http2Cluster, httpListener } from "../support/truth-resources.ts";
 
 interface Case {
-  readonly listener?: "plain" | "upgrading";
+  readonly listener?: "plain" | "upgrading" | "ignoring";
   readonly path?: string;
   readonly type?: string;
   readonly parts?: readonly (Buffer | string)[];
@@ -31,6 +31,8 @@ interface Case {
   readonly fields?: Readonly<Record<string, string>>;
   readonly sentType?: string;
   readonly sent?: Buffer | string;
+  /** The path that the host was asked for, and the route that led there. */
+  readonly place?: string;
 }
 
 const grpc = "application/grpc";
@@ -60,7 +62,52 @@ const cases: Readonly<Record<string, Case>> = {
     body: Buffer.concat([Buffer.from(large), two, one]),
     fields: { ...ok, "content-length": "70023" },
   },
-  "a query": { path: "/a.B/Ok?x=1", head, answer: [two], trailers: ok, body: two },
+  "a query": {
+    path: "/a.B/Ok?x=1",
+    head,
+    answer: [two],
+    trailers: ok,
+    body: two,
+    place: "/a.B/Ok?x=1 query",
+  },
+  "a query that is ignored": {
+    listener: "ignoring",
+    path: "/a.B/Ok?x=1",
+    head,
+    answer: [two],
+    trailers: ok,
+    body: two,
+    place: "/a.B/Ok query",
+  },
+  "a query that is ignored of a bare protobuf": {
+    ...bare,
+    listener: "ignoring",
+    path: "/a.B/Ok?x=1",
+    answer: [two],
+    trailers: ok,
+    body: "goodbye!",
+    place: "/a.B/Ok grpc",
+  },
+  "an empty query that is ignored": {
+    listener: "ignoring",
+    path: "/a.B/Ok?",
+    head,
+    answer: [two],
+    trailers: ok,
+    body: two,
+    place: "/a.B/Ok grpc",
+  },
+  "a query of no gRPC, where such are ignored": {
+    listener: "ignoring",
+    path: "/a.B/Ok?x=1",
+    type: "text/plain",
+    head,
+    answer: [two],
+    trailers: ok,
+    body: two,
+    sentType: "text/plain",
+    place: "/a.B/Ok?x=1 query",
+  },
   "an error": {
     head,
     answer: [two],
@@ -199,7 +246,22 @@ forEachProxy("calls over HTTP/1 are calls of gRPC", async (start, scope) => {
           {
             name: "all",
             domains: ["*"],
-            routes: [{ match: { prefix: "/" }, route: { cluster: "host" } }],
+            routes: [
+              {
+                match: {
+                  prefix: "/",
+                  query_parameters: [{ name: "x", string_match: { exact: "1" } }],
+                },
+                request_headers_to_add: [{ header: { key: "x-route", value: "query" } }],
+                route: { cluster: "host" },
+              },
+              {
+                match: { prefix: "/", grpc: {} },
+                request_headers_to_add: [{ header: { key: "x-route", value: "grpc" } }],
+                route: { cluster: "host" },
+              },
+              { match: { prefix: "/" }, route: { cluster: "host" } },
+            ],
           },
         ],
       },
@@ -207,7 +269,11 @@ forEachProxy("calls over HTTP/1 are calls of gRPC", async (start, scope) => {
   const proxy = await start({
     admin: adminOnPortZero,
     static_resources: {
-      listeners: [listener("plain", {}), listener("upgrading", { upgrade_protobuf_to_grpc: true })],
+      listeners: [
+        listener("plain", {}),
+        listener("upgrading", { upgrade_protobuf_to_grpc: true }),
+        listener("ignoring", { upgrade_protobuf_to_grpc: true, ignore_query_parameters: true }),
+      ],
       clusters: [http2Cluster("host", host.port)],
     },
   });
@@ -227,14 +293,25 @@ forEachProxy("calls over HTTP/1 are calls of gRPC", async (start, scope) => {
   const session = await connectHttp2(ports.get("plain") ?? 0);
   const over = { ":method": "POST", ":path": "/a.B/Ok", "content-type": grpc };
   assert.equal((await requestHttp2(session, over, one)).status, 200);
+  const asked = { ...over, ":path": "/a.B/Ok?x=1" };
+  const other = await connectHttp2(ports.get("ignoring") ?? 0);
+  assert.equal((await requestHttp2(other, asked, one)).status, 200);
+  assert.deepEqual(placeOf(seen), "/a.B/Ok?x=1 query");
+  other.close();
   session.close();
 });
 
+function placeOf(seen: Seen | undefined): string {
+  const headers = seen?.headers;
+  return `${String(headers?.[":path"])} ${String(headers?.["x-route"] ?? "")}`.trim();
+}
+
 function judgeSent(
   seen: Seen | undefined,
-  { sentType = grpc, sent = one }: Case,
+  { sentType = grpc, sent = one, place = sentType === grpc ? "/a.B/Ok grpc" : "/a.B/Ok" }: Case,
   what: string,
 ): void {
+  assert.equal(placeOf(seen), place, what);
   assert.equal(seen?.headers["content-type"], sentType, what);
   assert.deepEqual(seen?.body, Buffer.from(sent), what);
 }

@@ -81,7 +81,7 @@ forEachStage("calls are given up by either side", async ({ connect, server, prox
   using echo = connect();
   const cancelled = new Promise<grpc.ServiceError | null>((resolve) => {
     const call = echo.call<Unary>("never")(Buffer.alloc(1), {}, (error) => resolve(error));
-    setImmediate(() => call.cancel());
+    void server.asked.then(() => call.cancel());
   });
   assert.equal((await cancelled)?.code, grpc.status.CANCELLED);
   const late = await echo

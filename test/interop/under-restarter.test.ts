@@ -1,9 +1,10 @@
 /** Envoy and Sluice under `sluice restarter`: restarts under load, and the configuration that Envoy's own restarter dies of. */
 import assert from "node:assert/strict";
+import { renameSync, statSync } from "node:fs";
 import path from "node:path";
 import { suite, test } from "node:test";
 import { installedEnvoy } from "../../bench/programs.ts";
-import { freePorts } from "../../src/cli/story/free-ports.ts";
+import { freePort } from "../support/free-port.ts";
 import { get } from "../support/http-client.ts";
 import { SluiceProgram, adminOnPortZero } from "../support/sluice-program.ts";
 import { SteadyClients } from "../support/steady-clients.ts";
@@ -21,6 +22,15 @@ function bootstrap(port: number): string {
     "@type":
       "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "http",
+    access_log: [
+      {
+        name: "envoy.access_loggers.file",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+          path: "access.log",
+        },
+      },
+    ],
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: [route] }] },
     http_filters: [
       {
@@ -40,11 +50,12 @@ function bootstrap(port: number): string {
 }
 
 async function started(open: AsyncDisposableStack, proxy: string) {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const own = ["--concurrency", "1", "-l", "error", "--admin-address-path", "admin"];
+  const logs = ["--file-flush-interval-msec", "50"];
   // What Envoys of one base id share is not for those of another test.
   const times = ["--base-id", String(port), "--drain-time-s", "1", "--parent-shutdown-time-s", "2"];
-  const command = [proxy, "-c", "bootstrap.json", ...own, ...times];
+  const command = [proxy, "-c", "bootstrap.json", ...own, ...logs, ...times];
   const program = new SluiceProgram(["restarter", "--", ...command], {
     files: { "bootstrap.json": bootstrap(port) },
   });
@@ -85,20 +96,34 @@ for (const [name, proxy = ""] of Object.entries(programs))
         assert.equal(await program.exit, 0);
       });
 
-      test("serves on when a new configuration is bad", { timeout: 120_000 }, async () => {
-        await using open = new AsyncDisposableStack();
-        const { port, program, reports } = await started(open, proxy);
-        const steady = open.use(new SteadyClients(port, 2, { keepAlive: true, gapMs: 1 }));
-        program.write("bootstrap.json", '{"nonsense": 1}');
-        program.child.kill("SIGHUP");
-        await reports("epoch 1 is refused, and epoch 0 goes on serving");
-        assert.match(program.stderr, /no\s+such\s+field:\s+'nonsense'/);
+      test(
+        "serves on when a new configuration is bad, and its log is opened anew",
+        { timeout: 120_000 },
+        async () => {
+          await using open = new AsyncDisposableStack();
+          const { port, program, reports } = await started(open, proxy);
+          const steady = open.use(new SteadyClients(port, 2, { keepAlive: true, gapMs: 1 }));
+          program.write("bootstrap.json", '{"nonsense": 1}');
+          program.child.kill("SIGHUP");
+          await reports("epoch 1 is refused, and epoch 0 goes on serving");
+          assert.match(program.stderr, /no\s+such\s+field:\s+'nonsense'/);
 
-        program.write("bootstrap.json", bootstrap(port));
-        program.child.kill("SIGHUP");
-        await reports("epoch 1 serves");
-        assert.deepEqual(await steady.stop(), []);
-        assert.equal((await get(port)).status, 200);
-      });
+          program.write("bootstrap.json", bootstrap(port));
+          program.child.kill("SIGHUP");
+          await reports("epoch 1 serves");
+
+          const log = path.join(program.folder, "access.log");
+          await until(() => sizeOf(log) > 0, "it is written");
+          renameSync(log, `${log}.1`);
+          program.child.kill("SIGUSR1");
+          await until(() => sizeOf(log) > 0, "SIGUSR1 opens it anew");
+          assert.deepEqual(await steady.stop(), []);
+          assert.equal((await get(port)).status, 200);
+        },
+      );
     },
   );
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -11,6 +11,10 @@ import { httpListener, staticCluster } from "../support/truth-resources.ts";
 
 const filterType = "type.googleapis.com/envoy.extensions.filters.http";
 const router = { name: "router", typed_config: { "@type": `${filterType}.router.v3.Router` } };
+const quietRouter = {
+  name: "router",
+  typed_config: { "@type": `${filterType}.router.v3.Router`, suppress_envoy_headers: true },
+};
 /** Marks requests and responses that pass it. */
 const marks = (value: string): object => {
   const mutations = [{ append: { header: { key: "x-passed", value } } }];
@@ -37,6 +41,7 @@ const manager = {
     { upgrade_type: "websocket", filters: [marks("upgrade"), router] },
     { upgrade_type: "none", filters: [] },
     { upgrade_type: "off", enabled: false, filters: [marks("off"), router] },
+    { upgrade_type: "quiet", filters: [marks("quiet"), quietRouter] },
     { upgrade_type: "CONNECT", filters: [marks("connect"), router] },
   ],
   route_config: {
@@ -52,6 +57,10 @@ const manager = {
           route("/disabled", [{ upgrade_type: "websocket", enabled: false }]),
           route("/unmarked", [], { typed_per_filter_config: { "marks upgrade": turnedOff } }),
           route("/other", [], { typed_per_filter_config: { "marks plain": turnedOff } }),
+          {
+            match: { prefix: "/moved" },
+            route: { cluster: "host", prefix_rewrite: "/", host_rewrite_literal: "b" },
+          },
           route("/"),
         ],
       },
@@ -62,6 +71,10 @@ const manager = {
 const upgrade = (type: string, path = "/"): string =>
   `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${type}\r\n\r\n`;
 
+const routers = ["expected-rq-timeout-ms", "original-host", "original-path"].map(
+  (name) => `x-envoy-${name}`,
+);
+
 interface Case {
   readonly text: string;
   readonly status: number;
@@ -69,6 +82,8 @@ interface Case {
   readonly asked: string | undefined;
   /** As the client sees it. */
   readonly answered: string | undefined;
+  /** Its `x-envoy-` fields, and those of its answer, where they are looked at. */
+  readonly told?: readonly string[];
 }
 
 const cases: Readonly<Record<string, Case>> = {
@@ -122,6 +137,34 @@ const cases: Readonly<Record<string, Case>> = {
     asked: "upgrade",
     answered: "upgrade",
   },
+  "a plain request whose router speaks": {
+    text: "GET /moved HTTP/1.1\r\nHost: a\r\n\r\n",
+    status: 200,
+    asked: "plain",
+    answered: "plain",
+    told: [...routers, "x-envoy-upstream-service-time"],
+  },
+  "one whose own router speaks": {
+    text: upgrade("websocket", "/moved"),
+    status: 101,
+    asked: "upgrade",
+    answered: "upgrade",
+    told: routers,
+  },
+  "one whose own router is silent": {
+    text: upgrade("quiet", "/moved"),
+    status: 101,
+    asked: "quiet",
+    answered: "quiet",
+    told: [],
+  },
+  "one whose own router is silent, declined": {
+    text: upgrade("quiet", "/moved/declined"),
+    status: 200,
+    asked: "quiet",
+    answered: "quiet",
+    told: [],
+  },
   CONNECT: {
     text: "CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n",
     status: 200,
@@ -158,15 +201,21 @@ forEachProxy("an upgrade passes the filters of its own", async (start, open) => 
       asked: passed(heads[before]),
       answered: passed(client.rest),
     };
-    const { status, asked, answered } = each;
+    const { status, asked, answered, told } = each;
     assert.deepEqual(seen, { status, asked, answered }, what);
+    if (told) assert.deepEqual(toldIn((heads[before] ?? "") + client.rest), told, what);
     client.socket.destroy();
   }
 });
 
+function toldIn(heads: string): readonly string[] {
+  return [...heads.matchAll(/^x-envoy-[^:]+/gm)].map(String).toSorted();
+}
+
 function answerOf(head: string): string {
   if (head.startsWith("CONNECT")) return "HTTP/1.1 200 OK\r\n\r\n";
   const type = /\r\nupgrade: (\w+)/i.exec(head)?.[1];
+  if (head.includes("/declined")) return "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
   if (type === undefined) return "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
   return `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${type}\r\n\r\n`;
 }

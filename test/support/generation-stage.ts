@@ -89,6 +89,10 @@ export class GenerationStage implements AsyncDisposable {
     writeFileSync(path.join(this.folder, name), JSON.stringify(config));
   }
 
+  read(name: string): unknown {
+    return JSON.parse(readFileSync(path.join(this.folder, name), "utf8"));
+  }
+
   /** At once, as whoever watches the file wants it. */
   replace(name: string, config: object): void {
     this.write(`${name}.next`, config);
@@ -98,7 +102,7 @@ export class GenerationStage implements AsyncDisposable {
   launch(epoch: number, options: LaunchOptions = {}): Generation {
     const { program = path.resolve("bin/sluice"), flags = [], config = "good.json" } = options;
     const { drainS = 2 } = options;
-    const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 5 } = options;
+    const { handoverDir, endsAfterS = handoverDir === undefined ? 20 : 3 } = options;
     const workers = ["--concurrency", String(options.concurrency ?? 2)];
     const common = ["-c", path.join(this.folder, config), "-l", "info", ...workers];
     const place =

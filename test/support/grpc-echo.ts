@@ -30,13 +30,16 @@ const EchoClient = grpc.makeGenericClientConstructor(echoService, "test.Echo");
 
 export interface EchoServer extends Disposable {
   readonly port: number;
-  cancelled: Promise<void>;
+  /** A call of `never` has come; it, or a later one, was given up. */
+  readonly asked: Promise<void>;
+  readonly cancelled: Promise<void>;
 }
 
 export async function startEcho(
   credentials = grpc.ServerCredentials.createInsecure(),
 ): Promise<EchoServer> {
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1 });
+  const asked = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
   let flaky = 0;
   server.addService(echoService, {
@@ -66,8 +69,10 @@ export async function startEcho(
       metadata.set("grpc-status-details-bin", Buffer.from([0, 1, 0xff]));
       done({ code: grpc.status.NOT_FOUND, details: "nothing like it: 100%, süß", metadata });
     },
-    never: (call: grpc.ServerUnaryCall<Buffer, Buffer>) =>
-      void call.on("cancelled", () => cancelled.resolve()),
+    never: (call: grpc.ServerUnaryCall<Buffer, Buffer>) => {
+      call.on("cancelled", () => cancelled.resolve());
+      asked.resolve();
+    },
     flaky: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
       if (flaky++ === 0) done({ code: grpc.status.UNAVAILABLE, details: "not now" });
       else done(null, call.request);
@@ -85,7 +90,12 @@ export async function startEcho(
       error ? reject(error) : resolve(bound),
     ),
   );
-  return { port, cancelled: cancelled.promise, [Symbol.dispose]: () => server.forceShutdown() };
+  return {
+    port,
+    asked: asked.promise,
+    cancelled: cancelled.promise,
+    [Symbol.dispose]: () => server.forceShutdown(),
+  };
 }
 
 export type Unary = (

@@ -61,8 +61,8 @@ export class BlockDecoder {
 export class BlockEncoder {
   readonly #encoder: HpackEncoder;
 
-  constructor(tableBytes = 4096) {
-    this.#encoder = new HpackEncoder(tableBytes);
+  constructor({ tableBytes = 4096, usesHuffman = false } = {}) {
+    this.#encoder = new HpackEncoder(tableBytes, usesHuffman);
   }
 
   setPeerLimit(bytes: number): void {

@@ -4,6 +4,7 @@ import type { Http2Options } from "../../src/shared/config/http-config.ts";
 export function http2Options(overrides: Partial<Http2Options> = {}): Http2Options {
   return {
     hpackTableBytes: 4096,
+    usesHuffman: false,
     maxConcurrentStreams: 1024,
     streamWindowBytes: 16 * 1024 * 1024,
     connectionWindowBytes: 24 * 1024 * 1024,
@@ -13,6 +14,8 @@ export function http2Options(overrides: Partial<Http2Options> = {}): Http2Option
     maxPriorityFramesPerStream: 100,
     maxWindowUpdatesPerDataFrame: 10,
     allowsConnect: false,
+    allowsMetadata: false,
+    maxMetadataBytes: 1024 * 1024,
     streamErrorOnInvalidMessage: false,
     customSettings: [],
     keepalive: undefined,

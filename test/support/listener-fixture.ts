@@ -124,6 +124,7 @@ export function httpConnectionManagerConfig(
     maxRequestHeadersCount: 100,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    connectionDurationJitterPercent: 0,
     streamIdleTimeoutMs: 300_000,
     requestTimeoutMs: 0,
     requestHeadersTimeoutMs: 0,

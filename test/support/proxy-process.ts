@@ -42,8 +42,16 @@ export class ProxyProcess implements AsyncDisposable {
     const adminPath = path.join(directory, "admin");
     await writeFile(config, JSON.stringify(bootstrap));
     const args = ["-c", config, "--admin-address-path", adminPath];
-    const concurrency = flags.includes("--concurrency") ? [] : ["--concurrency", "1"];
-    const common = [...concurrency, "--disable-hot-restart", "-l", "warning"];
+    const unless = (flag: string, value: string): readonly string[] =>
+      flags.includes(flag) ? [] : [flag, value];
+    const common = [
+      ...unless("--concurrency", "1"),
+      // A test that reads a log need not wait for Envoy's ten seconds.
+      ...unless("--file-flush-interval-msec", "20"),
+      "--disable-hot-restart",
+      "-l",
+      "warning",
+    ];
     // A file: Node's pipes are sockets, which nobody can open by the name of /dev/stdout, as access logs do.
     const output = path.join(directory, "output");
     const descriptor = openSync(output, "a");

@@ -72,6 +72,14 @@ export class RawHttp2Client {
     if (!this.#socket.destroyed) this.#socket.write(Buffer.concat(parts));
   }
 
+  /** The same over and over, as fast as it is taken, until nobody takes it any more; it should stay open. */
+  async sendForEver(part: Uint8Array): Promise<void> {
+    while (!this.#socket.destroyed) {
+      if (this.#socket.write(part)) await new Promise((resolve) => setImmediate(resolve));
+      else await once(this.#socket, "drain").catch(() => {});
+    }
+  }
+
   pause(): void {
     this.#socket.pause();
   }

@@ -1,7 +1,7 @@
 /** A host of HTTP/2 that says to each request what a script says, frame by frame: what no library would say. */
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
-import { clientPreface, frameType } from "../../src/data/http/http2/frames.ts";
+import { clientPreface, flag, frameType } from "../../src/data/http/http2/frames.ts";
 import { frame, type RawFrame } from "./raw-http2.ts";
 
 /** What a script has of the connection that its request came by. */
@@ -28,19 +28,22 @@ export class ScriptedHttp2Host implements AsyncDisposable {
   readonly #sockets = new Set<net.Socket>();
   readonly #hello: Buffer;
   readonly #script: HostScript;
+  readonly #waits: boolean;
 
-  private constructor(script: HostScript, hello: Buffer) {
+  private constructor(script: HostScript, hello: Buffer, waits: boolean) {
     this.#script = script;
     this.#hello = hello;
+    this.#waits = waits;
     this.#server = net.createServer((socket) => this.#serve(socket));
   }
 
-  /** `hello`: what it says first, in place of empty SETTINGS. */
+  /** `hello`: what it says first, in place of empty SETTINGS. `waits`: the script is for the end of a request, not its head. */
   static async start(
     script: HostScript,
     hello = frame(frameType.settings, 0, 0),
+    { waits = false } = {},
   ): Promise<ScriptedHttp2Host> {
-    const host = new ScriptedHttp2Host(script, hello);
+    const host = new ScriptedHttp2Host(script, hello, waits);
     host.#server.listen(0, "127.0.0.1");
     await once(host.#server, "listening");
     return host;
@@ -88,7 +91,11 @@ export class ScriptedHttp2Host implements AsyncDisposable {
   #onFrame(socket: net.Socket, connection: number, { type, flags, id }: RawFrame): void {
     if (type === frameType.settings && (flags & 1) === 0)
       socket.write(frame(frameType.settings, 1, 0));
-    if (type !== frameType.headers) return;
+    const mayEnd = type === frameType.headers || type === frameType.data;
+    const isDue = this.#waits
+      ? mayEnd && (flags & flag.endStream) !== 0
+      : type === frameType.headers;
+    if (!isDue) return;
     this.requests++;
     this.#script({
       id,

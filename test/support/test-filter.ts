@@ -6,9 +6,13 @@ import type {
   DataOutcome,
   Fields,
   HttpFilter,
+  HeadersOutcome,
   HttpFilterModule,
+  Metadata,
+  MetadataOutcome,
   Outcome,
   RequestFacts,
+  RequestFields,
   ResponseFields,
 } from "../../src/shared/http-filter/http-filter.ts";
 
@@ -16,6 +20,9 @@ export interface TestFilterConfig {
   /** Added to `x-decoded` and `x-encoded`. */
   readonly mark?: string;
   readonly does?: string;
+  /** What the request becomes. */
+  readonly line?: { readonly path?: string; readonly authority?: string; readonly method?: string };
+  readonly clearsRoute?: boolean;
   /** The callback that throws. */
   readonly throws?: string;
 }
@@ -36,11 +43,13 @@ class TestFilter implements HttpFilter {
     this.#facts = facts;
   }
 
-  decodeHeaders(fields: Fields, isEnd: boolean): Outcome | Promise<Outcome> {
+  decodeHeaders(fields: RequestFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome> {
     const { mark, does } = this.#config;
     this.#called("decodeHeaders");
     this.#request = fields;
     if (mark !== undefined) fields.append("x-decoded", mark);
+    Object.assign(fields, this.#config.line);
+    if (this.#config.clearsRoute === true) fields.clearRouteCache();
     switch (does ?? "") {
       case "deny":
         return { status: 403, body: "denied", fields: { "x-why": "because" } };
@@ -50,6 +59,8 @@ class TestFilter implements HttpFilter {
         return later().then(() => fields.set("x-waited", "yes"));
       case "bufferRequest":
         return isEnd ? undefined : "buffer";
+      case "addMetadata":
+        return { metadata: { added: "by a request" } };
       case "badField":
         fields.set("content-length", "3");
         return;
@@ -84,7 +95,7 @@ class TestFilter implements HttpFilter {
     if (this.#config.does === "trailers") fields.set("x-decoded-trailer", "seen");
   }
 
-  encodeHeaders(fields: ResponseFields, isEnd: boolean): Outcome | Promise<Outcome> {
+  encodeHeaders(fields: ResponseFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome> {
     const { mark, does } = this.#config;
     this.#called("encodeHeaders");
     this.#response = fields;
@@ -96,6 +107,8 @@ class TestFilter implements HttpFilter {
         return later().then(() => fields.set("x-waited", "yes"));
       case "bufferResponse":
         return isEnd ? undefined : "buffer";
+      case "addMetadata":
+        return { metadata: { added: "by a response" } };
       case "denyResponse":
         return { status: 502, body: "not that" };
       default:
@@ -124,6 +137,25 @@ class TestFilter implements HttpFilter {
     this.#called("encodeTrailers");
     if (this.#config.does === "bufferResponse") this.#finishResponse();
     if (this.#config.does === "trailers") fields.set("x-encoded-trailer", "seen");
+  }
+
+  decodeMetadata(metadata: Metadata): MetadataOutcome | Promise<MetadataOutcome> {
+    return this.#onMetadata("decodeMetadata", metadata);
+  }
+
+  encodeMetadata(metadata: Metadata): MetadataOutcome | Promise<MetadataOutcome> {
+    return this.#onMetadata("encodeMetadata", metadata);
+  }
+
+  #onMetadata(name: string, metadata: Metadata): MetadataOutcome | Promise<MetadataOutcome> {
+    const { mark, does } = this.#config;
+    this.#called(name);
+    metadata.delete("secret");
+    if (metadata.size === 0) return;
+    if (mark !== undefined) metadata.set("marks", (metadata.get("marks") ?? "") + mark);
+    if (does === "denyMetadata") return { status: 403, body: "no metadata" };
+    if (does === "badMetadata") metadata.set("smile", "\u263a");
+    if (does === "waitForMetadata") return later();
   }
 
   onDestroy(): void {

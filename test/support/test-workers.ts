@@ -3,7 +3,7 @@
  * entry; on node the one worker runs in the test's own thread, as it does in the product.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { startWorker } from "../../src/data/connection-handler/worker.ts";
 import { drainId, listenerTag, type ListenerTag } from "../../src/shared/common/brand.ts";
@@ -43,6 +43,7 @@ import {
   clusterStats,
   credentialInjectorStats,
   hostStats,
+  http1Stats,
   http2Stats,
   httpStats,
   listenerHttpStats,
@@ -82,10 +83,22 @@ interface WorkerLink {
 
 const wanted = process.env["SLUICE_REACTOR"];
 
-/** Runs a test on every reactor the machine has; the workers end with it. */
+interface EachKindOptions extends Omit<TestWorkerOptions, "kind"> {
+  readonly only?: ReactorKind;
+  /**
+   * Threads that serve one test of the file after the other, each with listeners and clusters of its own: to start them
+   * costs more than most tests do. For those that look at no more than these, and set nothing else.
+   */
+  readonly isShared?: true;
+}
+
+const shared = new Map<string, TestWorkers>();
+after(() => Promise.all([...shared.values()].map((workers) => workers.end())));
+
+/** Runs a test on every reactor the machine has; the workers end with it, or are made ready for the next. */
 export function forEachWorkerKind(
   name: string,
-  options: Omit<TestWorkerOptions, "kind"> & { readonly only?: ReactorKind },
+  options: EachKindOptions,
   body: (workers: TestWorkers) => Promise<void>,
 ): void {
   for (const kind of ["epoll", "node"] as const) {
@@ -94,13 +107,20 @@ export function forEachWorkerKind(
     if (kind === "epoll" && process.platform !== "linux") continue;
     const concurrency = kind === "node" ? 1 : (options.concurrency ?? 2);
     test(`${name} [${kind}]`, { timeout: 60_000 }, async () => {
-      const workers = await startTestWorkers({ ...options, kind, concurrency });
+      const wantedWorkers = { ...options, kind, concurrency };
+      const key = options.isShared && kind === "epoll" ? JSON.stringify(wantedWorkers) : undefined;
+      const workers = shared.get(key ?? "") ?? (await startTestWorkers(wantedWorkers));
+      // Those of a test that failed are not the next one's.
+      if (key !== undefined) shared.delete(key);
+      let isReusable = false;
       try {
         await body(workers);
         assert.deepEqual(workers.bugs, []);
+        isReusable = key !== undefined;
       } finally {
-        await workers.end();
+        await (isReusable ? workers.clear() : workers.end());
       }
+      if (key !== undefined) shared.set(key, workers);
     });
   }
 }
@@ -120,7 +140,9 @@ export class TestWorkers {
   readonly #links: readonly WorkerLink[];
   readonly #slabs: readonly SharedArrayBuffer[];
   readonly #limits = new SharedArrayBuffer(64 * 1024 * 4);
-  readonly #opened: OwnedListenSocket[] = [];
+  #opened: OwnedListenSocket[] = [];
+  readonly #tags = new Set<ListenerTag>();
+  readonly #clusters = new Set<string>();
   readonly #watchers = new Set<() => void>();
   readonly sluice: StatBlock;
   #nextBlock: StatBlock = 1;
@@ -262,6 +284,7 @@ export class TestWorkers {
       worker: this.block(listenerWorkerStats),
       http: blocks(prefixes.http ?? [], httpStats),
       listenerHttp: blocks(prefixes.http ?? [], listenerHttpStats),
+      http1: this.block(http1Stats),
       http2: this.block(http2Stats),
       tcp: blocks(prefixes.tcp ?? ["t"], tcpStats),
       listenerFilters: [],
@@ -295,6 +318,7 @@ export class TestWorkers {
     const socket = options.socket ?? (await this.openSocket());
     const slots = options.slots ?? this.slots({});
     const tag = listenerTag(this.#nextTag++);
+    this.#tags.add(tag);
     const add = (reply: number): WorkerCommand => ({
       kind: "addListener",
       tag,
@@ -318,15 +342,18 @@ export class TestWorkers {
     readonly limits: number;
     readonly hostBlocks: readonly StatBlock[];
     readonly tls: TlsBlocks;
+    readonly http1: StatBlock;
     readonly http2: StatBlock;
   } {
     const tls = this.tlsBlocks();
     const stats = this.block(clusterStats);
+    const http1 = this.block(http1Stats);
     const http2 = this.block(http2Stats);
     const limits = this.limit(clusterLimitSlots);
     const hostBlocks = hosts.map(() => this.block(hostStats));
     const membership = this.block(clusterMembershipStats);
-    const blocks = { stats, membership, tls, http2 };
+    const blocks = { stats, membership, tls, http1, http2 };
+    this.#clusters.add(config.name);
     this.post({ kind: "setCluster", config, hosts, hostBlocks, ...blocks, limits });
     return { ...blocks, limits, hostBlocks };
   }
@@ -340,7 +367,8 @@ export class TestWorkers {
     socket.close();
   }
 
-  async removeListener({ tag }: TestListener): Promise<void> {
+  async removeListener({ tag }: Pick<TestListener, "tag">): Promise<void> {
+    this.#tags.delete(tag);
     await this.request((reply) => ({ kind: "removeListener", tag, reply }));
   }
 
@@ -385,6 +413,18 @@ export class TestWorkers {
       if (event.kind === "drainProgress" && event.drain === id) latest.set(worker, event.counts);
     }
     return [...latest.values()];
+  }
+
+  /** As if they had just started, but for what they have counted. */
+  async clear(): Promise<void> {
+    destroyClients();
+    for (const tag of this.#tags) await this.removeListener({ tag });
+    for (const name of this.#clusters)
+      await this.request((reply) => ({ kind: "removeCluster", name, reply }));
+    for (const socket of this.#opened) socket.close();
+    this.#clusters.clear();
+    this.#opened = [];
+    this.events.length = 0;
   }
 
   async end(): Promise<void> {

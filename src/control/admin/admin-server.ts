@@ -2,7 +2,8 @@
  * The admin's HTTP server: node:http on main, where the bootstrap says and nowhere else. Requests are
  * bounded in size, time and number.
  */
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "../../shared/common/node-http.ts";
 import type { SocketAddress } from "../../shared/common/address.ts";
 import { messageOf } from "../../shared/common/errors.ts";
 import { refusalOf } from "../../shared/common/request-guard.ts";

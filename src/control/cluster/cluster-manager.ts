@@ -316,6 +316,7 @@ export class ClusterManager {
       stats: worker,
       membership: membership.block,
       tls: speaksTls ? slots.tlsBlocks(statName) : noTlsBlocks,
+      http1: config.protocol === "http2" ? 0 : slots.http1Block(statName),
       http2: config.protocol === "http1" ? 0 : slots.http2Block(statName),
       limits: slots.limits,
     });

@@ -4,8 +4,13 @@
  */
 import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
 import type { MainStats } from "../../shared/stats/stat-allocator.ts";
-import type { StatBlock } from "../../shared/stats/stat-group.ts";
-import { clusterStats, grpcCallStats, http2Stats } from "../../shared/stats/stat-names.ts";
+import type { StatBlock, StatGroup } from "../../shared/stats/stat-group.ts";
+import {
+  clusterStats,
+  grpcCallStats,
+  http1Stats,
+  http2Stats,
+} from "../../shared/stats/stat-names.ts";
 import { tlsFactoryStats, tlsStats } from "../../shared/stats/tls-stats.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
 import { CircuitBreakerStats } from "./circuit-breaker-stats.ts";
@@ -29,10 +34,8 @@ export class ClusterSlots {
   readonly #blocks = new Map<string, ClusterStatBlocks>();
   /** Of versions that speak TLS. */
   readonly #tls = new Map<string, TlsBlocks>();
-  /** Of versions that speak HTTP/2. */
-  readonly #http2 = new Map<string, StatBlock>();
-  /** Of calls of gRPC, by their whole prefix. */
-  readonly #grpcCalls = new Map<string, StatBlock>();
+  /** Of codecs that versions speak, and of calls of gRPC, by their whole prefix. */
+  readonly #byPrefix = new Map<string, StatBlock>();
 
   private constructor(limits: number, shared: ClusterLimits, stats: MainStats) {
     this.limits = limits;
@@ -74,21 +77,24 @@ export class ClusterSlots {
     return blocks;
   }
 
+  http1Block(statName: string): StatBlock {
+    return this.#blockOf(http1Stats, `cluster.${statName}.http1.`);
+  }
+
   http2Block(statName: string): StatBlock {
-    const known = this.#http2.get(statName);
-    if (known !== undefined) return known;
-    const block = this.#stats.allocator.allocate(http2Stats, `cluster.${statName}.http2.`);
-    this.#http2.set(statName, block);
-    return block;
+    return this.#blockOf(http2Stats, `cluster.${statName}.http2.`);
   }
 
   /** `prefix`: behind the cluster's own. */
   grpcCallBlock(statName: string, prefix: string): StatBlock {
-    const whole = `cluster.${statName}.${prefix}`;
-    const known = this.#grpcCalls.get(whole);
+    return this.#blockOf(grpcCallStats, `cluster.${statName}.${prefix}`);
+  }
+
+  #blockOf(group: StatGroup, prefix: string): StatBlock {
+    const known = this.#byPrefix.get(prefix);
     if (known !== undefined) return known;
-    const block = this.#stats.allocator.allocate(grpcCallStats, whole);
-    this.#grpcCalls.set(whole, block);
+    const block = this.#stats.allocator.allocate(group, prefix);
+    this.#byPrefix.set(prefix, block);
     return block;
   }
 
@@ -106,10 +112,8 @@ export class ClusterSlots {
       this.#stats.allocator.release(connection);
       this.#stats.allocator.release(factory);
     }
-    for (const block of [...this.#http2.values(), ...this.#grpcCalls.values()])
-      this.#stats.allocator.release(block);
-    this.#grpcCalls.clear();
-    this.#http2.clear();
+    for (const block of this.#byPrefix.values()) this.#stats.allocator.release(block);
+    this.#byPrefix.clear();
     this.#blocks.clear();
     this.#tls.clear();
     return true;

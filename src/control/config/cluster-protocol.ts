@@ -19,6 +19,8 @@ import { durationMsOr } from "../proto/duration.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeClientHttp1 } from "./http1-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
+import { judgeHeadSizes } from "./head-sizes.ts";
+import { decodeRetryPolicy } from "./route-actions.ts";
 import { judgeUpstreamFilters } from "./http-filter-configs.ts";
 
 const optionsTypeName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" as const;
@@ -31,6 +33,9 @@ type ProtocolConfig = Pick<
   | "protocol"
   | "http1"
   | "http2"
+  | "retryPolicy"
+  | "maxResponseHeadersKb"
+  | "maxResponseHeadersCount"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
   | "maxStreamDurationMs"
@@ -47,17 +52,25 @@ interface Codecs {
 export function decodeClusterProtocol(cluster: Cluster, context: DecodeContext): ProtocolConfig {
   const options = decodeOptions(cluster, context);
   if (!options)
-    return protocolConfig(legacyCodecs(cluster), cluster.commonHttpProtocolOptions, {
-      cluster,
-      context,
-    });
+    return {
+      ...protocolConfig(legacyCodecs(cluster), cluster.commonHttpProtocolOptions, {
+        cluster,
+        context,
+      }),
+      retryPolicy: undefined,
+    };
+  const { headerValidationConfig: validation, retryPolicy } = options;
+  if (validation)
+    context.refuse(
+      `This Envoy binary does not support header validator extensions: '${validation.name}'`,
+    );
   judgeUpstreamFilters(options.httpFilters, context);
   judgeAutoSni(options, cluster, context);
-  return protocolConfig(
-    codecsOf(options, cluster.transportSocket !== undefined, context),
-    options.commonHttpProtocolOptions,
-    { cluster, context },
-  );
+  const spoken = codecsOf(options, cluster.transportSocket !== undefined, context);
+  return {
+    ...protocolConfig(spoken, options.commonHttpProtocolOptions, { cluster, context }),
+    retryPolicy: retryPolicy && decodeRetryPolicy(retryPolicy),
+  };
 }
 
 /** By the number of `Cluster.ClusterProtocolSelection`. */
@@ -92,11 +105,14 @@ function protocolConfig(
   { protocol, http1, http2 }: Codecs,
   common: CommonOptions | undefined,
   { cluster, context }: { readonly cluster: Cluster; readonly context: DecodeContext },
-): ProtocolConfig {
+): Omit<ProtocolConfig, "retryPolicy"> {
+  judgeHeadSizes(common?.maxResponseHeadersKb, http2, { part: "response", context });
   return {
     protocol,
     http1: decodeClientHttp1(http1, context),
     http2: decodeHttp2Options(http2, undefined, context),
+    maxResponseHeadersKb: common?.maxResponseHeadersKb ?? 60,
+    maxResponseHeadersCount: common?.maxHeadersCount ?? 100,
     idleTimeoutMs: durationMsOr(common?.idleTimeout, idleTimeoutMsDefault),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
     maxStreamDurationMs: durationMsOr(common?.maxStreamDuration, 0),

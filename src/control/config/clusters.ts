@@ -60,6 +60,7 @@ export function decodeCluster(
     perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? bufferLimitBytesDefault,
     ...decodeClusterProtocol(message, context),
     preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
+    predictivePreconnectRatio: message.preconnectPolicy?.predictivePreconnectRatio ?? 1,
     circuitBreakers: decodeCircuitBreakers(message),
     healthyPanicThreshold:
       message.commonLbConfig?.healthyPanicThreshold?.value ?? panicThresholdDefault,

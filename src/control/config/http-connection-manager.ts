@@ -11,6 +11,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
 import { findExtension } from "./extensions.ts";
 import { decodeServerHttp1 } from "./http1-options.ts";
+import { judgeHeadSizes } from "./head-sizes.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { judgeResourceName } from "./resource-names.ts";
@@ -48,10 +49,11 @@ export function decodeHttpConnectionManager(
     generateRequestId: message.generateRequestId ?? true,
     preserveExternalRequestId: message.preserveExternalRequestId,
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
-    maxRequestHeadersKb: message.maxRequestHeadersKb ?? 60,
+    maxRequestHeadersKb: message.maxRequestHeadersKb ?? requestHeadersKbDefault,
     maxRequestHeadersCount: common?.maxHeadersCount ?? 100,
     idleTimeoutMs: durationMsOr(common?.idleTimeout, hourMs),
     maxConnectionDurationMs: durationMsOr(common?.maxConnectionDuration, 0),
+    connectionDurationJitterPercent: common?.maxConnectionDurationJitter?.value ?? 0,
     http1SafeMaxConnectionDuration: message.http1SafeMaxConnectionDuration,
     streamIdleTimeoutMs: durationMsOr(message.streamIdleTimeout, 300_000),
     requestTimeoutMs: durationMsOr(message.requestTimeout, 0),
@@ -106,12 +108,22 @@ function decodeClientCert({
   };
 }
 
+/** Docs: `max_request_headers_kb`. */
+const requestHeadersKbDefault = 60;
 /** By the numbers of `PathWithEscapedSlashesAction`: the default and KEEP_UNCHANGED are what we do. */
 const keepsEscapedSlashes = [0, 1];
 /** By the numbers of `CodecType`. */
 const codecsNotBuilt = new Map([[3, "HTTP3"]]);
 
 function judge(message: HttpConnectionManager, context: DecodeContext): void {
+  judgeHeadSizes(
+    message.maxRequestHeadersKb ?? requestHeadersKbDefault,
+    message.http2ProtocolOptions,
+    {
+      part: "request",
+      context,
+    },
+  );
   const codec = codecsNotBuilt.get(Number(message.codecType));
   if (codec !== undefined) context.refuse(`codec_type ${codec} is not built`);
   if (!keepsEscapedSlashes.includes(message.pathWithEscapedSlashesAction))

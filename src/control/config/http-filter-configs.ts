@@ -62,7 +62,13 @@ export function decodeHttpFilterConfig(
   if (extension.kind === "grpcWeb") return { kind: "grpcWeb" };
   if (extension.kind === "grpcHttp1Bridge") {
     const bridge = context.read(config, context.protos.schema<BridgeConfig>(grpcBridgeTypeName));
-    return bridge && { kind: "grpcHttp1Bridge", upgradesProtobuf: bridge.upgradeProtobufToGrpc };
+    return (
+      bridge && {
+        kind: "grpcHttp1Bridge",
+        upgradesProtobuf: bridge.upgradeProtobufToGrpc,
+        ignoresQuery: bridge.ignoreQueryParameters,
+      }
+    );
   }
   return { kind: "noop", name };
 }

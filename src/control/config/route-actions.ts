@@ -167,7 +167,7 @@ const retryConditions: readonly string[] = [
 ] satisfies RetryPolicy["retryOn"];
 
 /** Conditions that we do not know are passed over, as Envoy passes over them. */
-function decodeRetryPolicy(message: RetryMessage): RetryPolicy {
+export function decodeRetryPolicy(message: RetryMessage): RetryPolicy {
   const conditions = message.retryOn.split(",").map((condition) => condition.trim());
   return {
     retryOn: conditions.filter((one): one is RetryPolicy["retryOn"][number] =>

@@ -4,7 +4,7 @@
  */
 import type { HttpConnectionManager_UpgradeConfig as ManagerUpgrade } from "../../../gen/es/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.d.ts";
 import type { RouteAction_UpgradeConfig as RouteUpgrade } from "../../../gen/es/envoy/config/route/v3/route_components_pb.d.ts";
-import type { HttpFilterConfig, ManagerUpgradeConfig } from "../../shared/config/http-config.ts";
+import type { ManagerUpgradeConfig } from "../../shared/config/http-config.ts";
 import type { TunnelEnd, UpgradeConfig } from "../../shared/config/route-config.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { ListenerNeeds } from "./decoded-listener.ts";
@@ -30,25 +30,8 @@ export function decodeManagerUpgrades(
   return upgrades.map((upgrade, i) => {
     const messages = configs[i]?.filters ?? [];
     if (messages.length === 0) return upgrade;
-    const filters = decodeHttpFilters(messages, needs, context, "http upgrade");
-    judgeUpgradeFilters(upgrade.type, filters, context);
-    return { ...upgrade, filters };
+    return { ...upgrade, filters: decodeHttpFilters(messages, needs, context, "http upgrade") };
   });
-}
-
-function judgeUpgradeFilters(
-  type: string,
-  filters: readonly HttpFilterConfig[],
-  context: DecodeContext,
-): void {
-  // Which filters it passes is known when there is nothing left to wait for.
-  if (filters.some(({ kind }) => kind === "onDemand"))
-    context.refuse(`upgrade_type ${type}: the on_demand filter is the manager's alone`);
-  if (filters.some((filter) => filter.kind === "router" && filter.suppressEnvoyHeaders))
-    context.warn(
-      `upgrade_configs.${type}.filters`,
-      "suppress_envoy_headers of the manager's own router holds",
-    );
 }
 
 export function decodeRouteUpgrades(

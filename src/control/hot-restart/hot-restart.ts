@@ -228,7 +228,6 @@ export class HotRestart implements SocketTransfer, Disposable {
     if (!this.#parent || this.#parent.isLost) return;
     const { clock, log, options } = this.#parts;
     this.#isParentDrained = true;
-    await this.#parent.drainListeners();
     this.#watch = new ParentWatch({
       ...parts,
       parent: this.#parent,
@@ -237,7 +236,13 @@ export class HotRestart implements SocketTransfer, Disposable {
       shutdownMs: options.parentShutdownMs,
       takesStats: !options.skipsParentStats,
     });
+    await this.#parent.drainListeners();
     this.#watch.start();
+  }
+
+  /** It says so itself, which an Envoy does not. */
+  parentIsEmpty(): void {
+    this.#watch?.parentIsEmpty();
   }
 
   /** Connections move before they are told to go. */

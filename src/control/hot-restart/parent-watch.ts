@@ -6,12 +6,11 @@ import type { Clock } from "../../shared/common/clock.ts";
 import type { Logger } from "../../shared/common/log.ts";
 import type { CarriedStats } from "./child-link.ts";
 import { generationStat } from "./message-codec.ts";
-import type { ParentLink } from "./parent-link.ts";
 
 const firstMs = 100;
 /** Between two questions, once it takes longer. */
 const everyMsMax = 1_000;
-/** Answers in a row without a connection: one may have been in an accept queue. */
+/** Answers in a row without a connection, where it has not said that none can come: one may be on its way to a worker. */
 const emptyAnswers = 2;
 
 export interface ParentState {
@@ -19,8 +18,14 @@ export interface ParentState {
   readonly generation: number;
 }
 
+/** `stats` gives none where it is lost. */
+interface WatchedParent {
+  stats(): Promise<Omit<CarriedStats, "memoryAllocated"> | undefined>;
+  terminate(): Promise<void>;
+}
+
 export interface ParentWatchParts {
-  readonly parent: Pick<ParentLink, "stats" | "terminate" | "isLost">;
+  readonly parent: WatchedParent;
   readonly clock: Clock;
   readonly log: Logger;
   readonly shutdownMs: number;
@@ -35,6 +40,7 @@ export class ParentWatch implements Disposable {
   readonly #parts: ParentWatchParts;
   #everyMs = firstMs;
   #empty = 0;
+  #saysEmpty = false;
   #isOver = false;
   #next: Disposable | undefined;
   #deadline: Disposable | undefined;
@@ -51,6 +57,16 @@ export class ParentWatch implements Disposable {
       () => void this.terminateNow(`${seconds} s are over`),
     );
     this.#ask();
+  }
+
+  /** Its last stats are asked for at once. */
+  parentIsEmpty(): void {
+    this.#saysEmpty = true;
+    this.#everyMs = firstMs;
+    // Otherwise it has been asked just now, or will be.
+    if (!this.#next) return;
+    this.#next[Symbol.dispose]();
+    void this.#askNow();
   }
 
   /** Whatever it still has open is cut. */
@@ -72,6 +88,7 @@ export class ParentWatch implements Disposable {
   }
 
   async #askNow(): Promise<void> {
+    this.#next = undefined;
     const { parent, takesStats, merge, setParent, onGone } = this.#parts;
     const stats = await parent.stats();
     if (this.#isOver) return;
@@ -83,7 +100,8 @@ export class ParentWatch implements Disposable {
     setParent({ connections, generation: Number(stats.gauges[generationStat] ?? 0) });
     if (takesStats) merge(stats);
     this.#empty = connections === 0 ? this.#empty + 1 : 0;
-    if (this.#empty >= emptyAnswers) return this.terminateNow("it has no connection left");
+    if (this.#empty >= (this.#saysEmpty ? 1 : emptyAnswers))
+      return this.terminateNow("it has no connection left");
     this.#ask();
   }
 

@@ -118,6 +118,12 @@ export class DrainRunner {
     if (run.forcedBy !== undefined) this.#spread(run, true);
   }
 
+  /** `mayEndEarly` may agree from now on: if nothing is left, it ends. */
+  recheck(record: DrainRecord): void {
+    const run = this.#runs.get(record.start.id);
+    if (run) this.#endIfEmpty(run);
+  }
+
   /** The workers hold nothing of it any more, or it is another's, for some other reason. */
   endWith(record: DrainRecord, how: "cut" | "kept", by: DrainEndedBy): void {
     const run = this.#runs.get(record.start.id);

@@ -17,6 +17,7 @@ import type { StatAllocator } from "../../shared/stats/stat-allocator.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import {
   credentialInjectorStats,
+  http1Stats,
   http2Stats,
   httpStats,
   listenerHttpStats,
@@ -97,6 +98,7 @@ export function allocateFilterSlots(
 function filterSlots(prefixes: StatPrefixes, allocate: StatAllocator["allocate"]): FilterSlots {
   return {
     http: byPrefix(prefixes.httpStatPrefixes, (p) => allocate(httpStats, `http.${p}.`)),
+    http1: prefixes.httpStatPrefixes.length > 0 ? allocate(http1Stats, "http1.") : 0,
     http2: prefixes.httpStatPrefixes.length > 0 ? allocate(http2Stats, "http2.") : 0,
     tcp: byPrefix(prefixes.tcpStatPrefixes, (p) => allocate(tcpStats, `tcp.${p}.`)),
     tcpOnDemand: byPrefix(prefixes.onDemandStatPrefixes, (p) =>

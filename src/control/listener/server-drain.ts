@@ -77,6 +77,7 @@ export class ServerDrain {
     const record = underWay ?? this.#begin(direction, order);
     if (order.keeps) await this.#hold(order.keeps);
     else if (!keepsAccepting) await this.#stop(direction);
+    this.#context.drains.recheck(record);
     return { record, isNew: underWay === undefined };
   }
 

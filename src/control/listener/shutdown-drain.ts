@@ -111,7 +111,10 @@ export class ShutdownDrain {
       onEnded: ended.resolve,
     });
     drains.tell(record);
-    void stop().then(() => (hasStopped = true));
+    void stop().then(() => {
+      hasStopped = true;
+      drains.recheck(record);
+    });
     return { record, ended: ended.promise };
   }
 

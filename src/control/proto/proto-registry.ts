@@ -37,7 +37,7 @@ const core = [
   "xds.type.v3.TypedStruct",
 ];
 
-/** Reads the descriptors that `npm run generate` made; throws a message for a person if there are none. */
+/** Reads the descriptors that `npm run build` made; throws a message for a person if there are none. */
 export function createProtoRegistry(descriptorSet = readDescriptorSet()): ProtoRegistry {
   const files = new DescriptorFiles(descriptorSet, core);
   const known = new Map<string, ReturnType<Registry["get"]>>();
@@ -100,12 +100,12 @@ function* typesIn(scope: {
   }
 }
 
-/** Beside the sources in a checkout, beside dist/ in the published package. */
+/** In gen/ for the sources, beside the program in dist/. */
 export function readDescriptorSet(): Uint8Array {
-  const places = ["../../../gen/envoy.binpb", "../../envoy.binpb"];
+  const places = ["./envoy.binpb", "../../../gen/envoy.binpb"];
   const found = places
     .map((place) => new URL(place, import.meta.url))
     .find((url) => existsSync(url));
-  if (!found) throw new Error("no protobuf descriptors: run `npm run generate`");
+  if (!found) throw new Error("no protobuf descriptors: run `npm run build`");
   return readFileSync(found);
 }

@@ -11,6 +11,7 @@ import type { ConfigDecoders } from "./config-decoders.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
+import type { TakeOverGate } from "./take-over-gate.ts";
 import type { ServerSlabs } from "./worker-setup.ts";
 
 export interface ControlPlaneParts {
@@ -23,6 +24,7 @@ export interface ControlPlaneParts {
   readonly listenSockets: ListenSockets;
   /** Of another process; undefined: there is none. */
   readonly origins: SocketOrigins;
+  readonly gate: TakeOverGate;
   /** Of the workers. */
   readonly reactor: DataPlane["reactor"];
   readonly lifecycle: ServerLifecycle;

@@ -232,6 +232,7 @@ export class Generations {
         figures.merge(told);
         figures.setParent(told);
       },
+      onEmpty: () => this.#hotRestart?.parentIsEmpty(),
       onGone: () => {
         elderDrains.gone();
         // By epochs whoever asks it for its stats knows when it has ended.
@@ -293,8 +294,8 @@ export function bindOrTake(
     const { adoptListenSocket: adopt, hasOtherOptions } = listenSockets;
     const isNamed = address.kind === "pipe" || address.port !== 0;
     const isLast = !options.reusePort || worker === concurrency - 1;
-    const sources =
-      adopt && isNamed ? [activation, transfer?.hasParent ? transfer : undefined] : [];
+    // Also of a process that has died since: what it gave is held here, and could not be bound beside.
+    const sources = adopt && isNamed ? [activation, transfer] : [];
     for (const source of sources) {
       const taken = (await source?.takeListenSockets(address, worker, isLast, listener)) ?? [];
       const [socket, ...others] = taken.flatMap((fd) => adopt?.(fd, address, options) ?? []);

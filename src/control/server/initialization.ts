@@ -1,7 +1,7 @@
 /**
  * Start-up in Envoy's order: static clusters, then runtime, then dynamic clusters, and only when all of them are warm the
  * listeners, so that none serves before its clusters can. A bad push never stops it; a bad bootstrap does. Where another
- * process serves, a bad push, or none, makes it wait for a good one: to take over with less than that one has is worse.
+ * process serves, it waits for a good one (`take-over-gate.ts`).
  */
 import type { Logger } from "../../shared/common/log.ts";
 import type { BootstrapConfig } from "../config/bootstrap-config.ts";
@@ -10,19 +10,16 @@ import { CdsApi } from "../cluster/cds-api.ts";
 import { InitManager } from "../init/init-manager.ts";
 import { LdsApi } from "../listener/lds-api.ts";
 import type { ConfigDecoders } from "./config-decoders.ts";
-import type { SocketTransfer } from "../hot-restart/socket-transfer.ts";
-import type { ResourceType } from "../xds/resource-batch.ts";
-import type { XdsClient } from "../xds/xds-client.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { ServerLifecycle } from "./server-phase.ts";
+import type { TakeOverGate } from "./take-over-gate.ts";
 
 export interface InitializationParts {
   readonly plane: ControlPlane;
   readonly bootstrap: BootstrapConfig;
   readonly decoders: ConfigDecoders;
   readonly lifecycle: ServerLifecycle;
-  /** Undefined: nobody has served before. */
-  readonly transfer: Pick<SocketTransfer, "hasParent" | "whenAlone"> | undefined;
+  readonly gate: TakeOverGate;
   readonly log: Logger;
 }
 
@@ -89,7 +86,7 @@ export class Initialization {
   }
 
   #addClusters(): string | undefined {
-    const { plane, bootstrap, decoders } = this.#parts;
+    const { plane, bootstrap, decoders, gate } = this.#parts;
     const { cds } = bootstrap.dynamicResources;
     if (cds) {
       const client = plane.sources.client(cds, decoders.clusters);
@@ -99,7 +96,7 @@ export class Initialization {
       new CdsApi(client.changes$(decoders.clusters, options), plane.clusters);
       this.#clusters.addPromise(
         "CDS",
-        this.#whenGood(client, decoders.clusters).then(() => plane.clusters.whenInitialized()),
+        gate.whenAnswered(client, decoders.clusters).then(() => plane.clusters.whenInitialized()),
       );
     }
     this.#clusters.addPromise("static clusters", plane.clusters.whenInitialized());
@@ -107,7 +104,7 @@ export class Initialization {
   }
 
   async #addListeners(): Promise<string | undefined> {
-    const { plane, bootstrap, decoders } = this.#parts;
+    const { plane, bootstrap, decoders, gate } = this.#parts;
     for (const listener of bootstrap.staticListeners) {
       const error = await plane.listeners.addStatic(listener);
       if (error !== undefined) return `error adding listener '${listener.facts.name}': ${error}`;
@@ -122,25 +119,11 @@ export class Initialization {
       new LdsApi(changes, plane.listeners);
       this.#listeners.addPromise(
         "LDS",
-        this.#whenGood(client, decoders.listeners).then(() => plane.listeners.whenInitialized()),
+        gate.whenAnswered(client, decoders.listeners).then(() => plane.listeners.whenInitialized()),
       );
     }
     this.#listeners.addPromise("static listeners", plane.listeners.whenInitialized());
     return undefined;
-  }
-
-  /** The first answer; with a process that serves meanwhile the first that is taken with an ACK. */
-  async #whenGood(client: XdsClient, type: ResourceType<unknown>): Promise<void> {
-    const { transfer, log } = this.#parts;
-    let isAccepted = false;
-    const accepted = client.whenAccepted(type).then(() => (isAccepted = true));
-    const answer = await client.whenAnswered(type);
-    if (isAccepted || !transfer?.hasParent) return;
-    const what = answer === "timeout" ? "has not come" : "was refused";
-    log.warning(
-      `hot restart: the first push of ${type.shortName} ${what}: the process before this one serves on until one is accepted`,
-    );
-    await Promise.race([accepted, transfer.whenAlone()]);
   }
 }
 

@@ -37,6 +37,7 @@ import type { SocketActivation } from "./socket-activation.ts";
 import { ServerLifecycle } from "./server-phase.ts";
 import { ServerStats } from "./server-stats.ts";
 import { SuccessorDuties } from "./successor-duties.ts";
+import { TakeOverGate } from "./take-over-gate.ts";
 import { versionText } from "./version.ts";
 import { type ServerSlabs, createSlabs, openConnections, startWorkers } from "./worker-setup.ts";
 
@@ -85,6 +86,7 @@ export class Server {
   readonly #guardDog: GuardDog;
   readonly #overloadManager: OverloadManager | undefined;
   readonly #plane: ControlPlane;
+  readonly #gate: TakeOverGate;
   readonly #initialization: Initialization;
   readonly #generations: Generations;
   readonly #duties: SuccessorDuties;
@@ -129,17 +131,9 @@ export class Server {
       random: parts.random,
       onStuck: (worker, why) => this.#pool.abandon(worker, why),
     });
-    this.#overloadManager =
-      overload &&
-      overloadStats &&
-      new OverloadManager({
-        config: overload,
-        limits: this.#limits,
-        pool: this.#pool,
-        stats: overloadStats,
-        clock,
-        residentBytes: () => process.memoryUsage.rss(),
-      });
+    this.#overloadManager = overloadStats && this.#createOverloadManager(overloadStats);
+    const origins = originsOf(parts);
+    this.#gate = new TakeOverGate({ transfer: origins.transfer, clock, log: main });
     this.#plane = createControlPlane({
       ...parts,
       bootstrap: loaded.bootstrap,
@@ -148,7 +142,8 @@ export class Server {
       limits: this.#limits,
       slabs: this.#slabs,
       listenSockets: dataPlane.listenSockets,
-      origins: originsOf(parts),
+      origins,
+      gate: this.#gate,
       reactor: dataPlane.reactor,
       lifecycle: this.#lifecycle,
       loggerOf: log.loggerOf,
@@ -160,7 +155,7 @@ export class Server {
       bootstrap: loaded.bootstrap,
       decoders: loaded.decoders,
       lifecycle: this.#lifecycle,
-      transfer: originsOf(parts).transfer,
+      gate: this.#gate,
       log: main,
     });
   }
@@ -173,7 +168,9 @@ export class Server {
     using _pulse = this.#startPulse();
     using _guardDog = this.#guardDog;
     using _overload = this.#overloadManager;
-    const error = refused ?? (await Promise.race([this.#initialize(), this.#ended.promise]));
+    using _gate = this.#gate;
+    const outcomes = [this.#initialize(), this.#gate.whenLate, this.#ended.promise];
+    const error = refused ?? (await Promise.race(outcomes));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
     await this.#shutdown();
     if (typeof error === "string") return { kind: "refused", error };
@@ -238,6 +235,7 @@ export class Server {
   async #joinGenerations(): Promise<string | undefined> {
     const refused = await this.#generations.succeed(() => this.#openAdmin(), this.#plane);
     if (refused !== undefined) return refused;
+    this.#gate.open();
     const { activation, service } = this.#parts;
     activation?.closeUnwanted();
     service?.notify("ready", "serving");
@@ -248,6 +246,14 @@ export class Server {
   /** Where another process serves by now, the service does not stop. */
   #tellStopping(status: string): void {
     if (!this.#duties.isSucceeded) this.#parts.service?.notify("stopping", status);
+  }
+
+  #createOverloadManager(stats: OverloadStats): OverloadManager | undefined {
+    const { clock, loaded } = this.#parts;
+    const { overload: config } = loaded.bootstrap;
+    if (!config) return undefined;
+    const common = { config, limits: this.#limits, pool: this.#pool, stats, clock };
+    return new OverloadManager({ ...common, residentBytes: () => process.memoryUsage.rss() });
   }
 
   #createDuties(): SuccessorDuties {

@@ -17,6 +17,8 @@ import { type Generations, type Succession, socketsToGive } from "./generations.
 /** The successor's admin may be open yet when its other sockets are closed. */
 const adminTriesMax = 20;
 const adminRetryMs = 250;
+/** Between two looks whether a connection is left; each is a few reads of shared memory. */
+const emptyLookMs = 20;
 
 export interface SuccessorDutiesParts {
   readonly plane: Pick<
@@ -48,6 +50,8 @@ export class SuccessorDuties implements Succession {
   #reports: ElderReports | undefined;
   /** By epochs: where a Sluice that takes over listens; undefined: it is none, as far as is known. */
   #places: ReadonlySet<string> | undefined;
+  /** By epochs: a Sluice, which need not ask again and again whether a connection is left. */
+  #sibling: ConnectionSender | undefined;
 
   constructor(parts: SuccessorDutiesParts) {
     this.#parts = parts;
@@ -87,12 +91,24 @@ export class SuccessorDuties implements Succession {
     const order = { graceful: false, skipExit: false, inboundOnly: false };
     // A Sluice has been given all, and says where it listens; an Envoy has asked for what it needs.
     const places = this.#places;
-    void this.#parts.plane.serverDrain.drainListeners({
+    const paused = this.#parts.plane.serverDrain.drainListeners({
       ...order,
       keeps: (lease) =>
         lease.isHeldBy(child) && (places?.has(formatAddress(lease.localAddress)) ?? true),
       cause: "hot-restart",
     });
+    const sibling = this.#sibling;
+    if (sibling) void paused.then(() => this.#tellWhenEmpty(sibling));
+  }
+
+  /** Once no worker accepts any more, so that none can come. */
+  #tellWhenEmpty(sibling: ConnectionSender): void {
+    if (!this.#isSucceeded || sibling.isLost) return;
+    const { plane, clock } = this.#parts;
+    // One that is offered to the other process is no worker's, and may come back.
+    const isEmpty = this.figures().connections === 0 && !plane.listeners.hasTraffic;
+    if (isEmpty) return void sibling.tell({ kind: "empty" });
+    clock.startTimer(emptyLookMs, () => this.#tellWhenEmpty(sibling));
   }
 
   drainAndEnd(successor: ConnectionSender, pid: number): void {
@@ -124,6 +140,7 @@ export class SuccessorDuties implements Succession {
   giveConnections(taker: ConnectionSender): void {
     // By epochs it asks for stats, as Envoy does.
     this.#report(taker, undefined);
+    this.#sibling = taker;
     this.#places = this.#placesOf(taker);
     this.#parts.plane.moves?.give(taker);
   }
@@ -161,6 +178,7 @@ export class SuccessorDuties implements Succession {
     const handedOver = this.#handedOver;
     this.#handedOver = undefined;
     this.#places = undefined;
+    this.#sibling = undefined;
     await (handedOver ?? plane.serverDrain).takeBack();
     for (let i = 0; !isEnding(); i++) {
       const refused = await openAdmin();

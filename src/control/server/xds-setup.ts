@@ -2,9 +2,8 @@
  * Where resources come from: the aggregated stream, a server of one type, a polled one, a file. Managers get
  * sources to subscribe to and never learn which it was.
  */
-import { finalize, of } from "rxjs";
+import { type Observable, finalize, of } from "rxjs";
 import { assert } from "../../shared/common/assert.ts";
-import type { LoadAssignment } from "../../shared/config/cluster-config.ts";
 import type { EndpointSource } from "../cluster/host-source.ts";
 import type { ClusterFeed } from "../cluster/odcds-api.ts";
 import { authoritySource } from "../config/authorities.ts";
@@ -118,9 +117,7 @@ export class XdsSources implements Disposable {
     const type = this.#parts.decoders.endpoints;
     const { cds } = this.#parts.bootstrap.dynamicResources;
     const client = this.clientOf(serviceName, this.#resolved(source, cds), type);
-    return typeof client === "string"
-      ? of<ResourceState<LoadAssignment>>(noSource(client))
-      : client.resource$(type, serviceName, subscriptionOptions(source, statPrefix));
+    return this.#awaited(client, type, serviceName, subscriptionOptions(source, statPrefix));
   };
 
   readonly demandedClusters: ClusterFeed = (feed, name) => {
@@ -144,7 +141,6 @@ export class XdsSources implements Disposable {
     const type = this.#parts.decoders.routes;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.clientOf(routeConfigName, this.#resolved(source, lds), type);
-    if (typeof client === "string") return of<ResourceState<DecodedRouteConfig>>(noSource(client));
     this.#check(client, type, {
       judge: (routes) => {
         const unknown = unknownClusterOf(routes, this.#known.hasCluster);
@@ -152,16 +148,15 @@ export class XdsSources implements Disposable {
         return [this.#vhdsError(routes) ?? [], errors].flat();
       },
     });
-    return client.resource$(type, routeConfigName, subscriptionOptions(source, statPrefix));
+    return this.#awaited(client, type, routeConfigName, subscriptionOptions(source, statPrefix));
   };
 
   readonly secrets: SecretSource = ({ name, source }) => {
     const type = this.#parts.decoders.secrets;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
-    if (typeof client === "string") return of<ResourceState<DecodedSecret>>(noSource(client));
     this.#check(client, type, { judge: this.#known.judgeSecret });
-    return client.resource$(type, name, subscriptionOptions(source));
+    return this.#awaited(client, type, name, subscriptionOptions(source));
   };
 
   readonly extensions: ExtensionSource = (subscription) => {
@@ -169,12 +164,10 @@ export class XdsSources implements Disposable {
     const type = this.#parts.decoders.extensions;
     const { lds } = this.#parts.bootstrap.dynamicResources;
     const client = this.client(this.#resolved(source, lds), type);
-    if (typeof client === "string")
-      return of<ResourceState<DecodedExtensionConfig>>(noSource(client));
     const { judgeExtension: judge, onUnreadExtension: onUnread } = this.#known;
     this.#check(client, type, { judge, onUnread });
     const statPrefix = extensionStatPrefix(subscription);
-    return client.resource$(type, name, subscriptionOptions(source, statPrefix));
+    return this.#awaited(client, type, name, subscriptionOptions(source, statPrefix));
   };
 
   readonly virtualHosts: VirtualHostSource = (source, statPrefix) => {
@@ -183,7 +176,7 @@ export class XdsSources implements Disposable {
     if (typeof client === "string") return client;
     return {
       batches: client.changes$(type, subscriptionOptions(source, statPrefix)),
-      whenAnswered: () => client.whenAnswered(type),
+      whenAnswered: () => this.#parts.gate.whenAnswered(client, type),
       // Requests wait for it, and give it up when they have waited long enough.
       named: (name) => client.resource$(type, name, { initialFetchTimeoutMs: 0 }),
     };
@@ -206,7 +199,7 @@ export class XdsSources implements Disposable {
     const options = { ...subscriptionOptions(source, statPrefix), collection };
     return {
       batches: client.changes$(type, options).pipe(finalize(() => held[Symbol.dispose]())),
-      whenAnswered: () => client.whenAnswered(type),
+      whenAnswered: () => this.#parts.gate.whenAnswered(client, type),
     };
   };
 
@@ -214,15 +207,34 @@ export class XdsSources implements Disposable {
     const type = this.#parts.decoders.runtimes;
     const client = this.client(source, type);
     if (typeof client === "string") return client;
-    return client.resource$(type, resource, subscriptionOptions(source, "runtime."));
+    return this.#awaited(client, type, resource, subscriptionOptions(source, "runtime."));
   };
 
   [Symbol.dispose](): void {
     this.#clients[Symbol.dispose]();
   }
 
+  /** One that somebody warms on. Without a source it is warmed without, and the reason is shown. */
+  #awaited<T>(
+    client: XdsClient | string,
+    type: ResourceType<T>,
+    name: string,
+    options: SubscriptionOptions,
+  ): Observable<ResourceState<T>> {
+    const states =
+      typeof client === "string"
+        ? of<ResourceState<T>>({ kind: "rejected", errors: [client] })
+        : client.resource$(type, name, options);
+    return this.#parts.gate.states(type, name, states);
+  }
+
   /** What is refused here is seen by nobody, and joins the NACK: once for each client and type. */
-  #check<T>(client: XdsClient, type: ResourceType<T>, { judge, onUnread }: Judge<T>): void {
+  #check<T>(
+    client: XdsClient | string,
+    type: ResourceType<T>,
+    { judge, onUnread }: Judge<T>,
+  ): void {
+    if (typeof client === "string") return;
     const types = this.#checked.get(client) ?? new Set();
     this.#checked.set(client, types);
     if (types.has(type)) return;
@@ -253,9 +265,4 @@ function subscriptionOptions(
     ...(statPrefix === undefined ? {} : { statPrefix }),
     ...(source ? { initialFetchTimeoutMs: source.initialFetchTimeoutMs } : {}),
   };
-}
-
-/** The owner warms without it, and the reason is shown. */
-function noSource(reason: string): ResourceState<never> {
-  return { kind: "rejected", errors: [reason] };
 }

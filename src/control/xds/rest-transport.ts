@@ -2,7 +2,7 @@
  * One poll at a time over HTTP/1.1, in plain text or secured, each on a connection of its own: a poll every few seconds is not worth
  * keeping one, and a server that went away is noticed at once.
  */
-import { request } from "node:http";
+import { request } from "../../shared/common/node-http.ts";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { formatAddress, type SocketAddress } from "../../shared/common/address.ts";

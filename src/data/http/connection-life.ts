@@ -12,6 +12,7 @@ import type { IdleConnection, UpgradedConnection } from "../../shared/protocol/m
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { tickMs } from "../../shared/io/timer-wheel.ts";
 import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
+import { maxAgeMs } from "./connection-age.ts";
 import { never } from "./deadline-timer.ts";
 import type { HttpContext } from "./http-context.ts";
 import { httpStat } from "./stat-offsets.ts";
@@ -24,6 +25,7 @@ export class ConnectionLife {
   #endByPeer: "none" | "between requests" | "mid-request" = "none";
   readonly #context: HttpContext;
   readonly #connection: DownstreamConnection;
+  readonly #maxAgeMs: number;
   #isHttp1 = false;
   #hasMoved = false;
   #requestCount = 0;
@@ -46,6 +48,7 @@ export class ConnectionLife {
   constructor(context: HttpContext, connection: DownstreamConnection) {
     this.#context = context;
     this.#connection = connection;
+    this.#maxAgeMs = maxAgeMs(context.config, context.worker.random);
     this.#lastByteMs = Math.ceil(context.reactor.nowMs);
     this.#idleSinceMs = this.#lastByteMs;
   }
@@ -286,8 +289,7 @@ export class ConnectionLife {
   }
 
   #ageDueMs(): number {
-    const { maxConnectionDurationMs } = this.#context.config;
-    if (maxConnectionDurationMs === 0 || this.#isTooOld) return never;
-    return this.#connection.startMs + maxConnectionDurationMs;
+    if (this.#maxAgeMs === 0 || this.#isTooOld) return never;
+    return this.#connection.startMs + this.#maxAgeMs;
   }
 }

@@ -5,7 +5,6 @@
 import type { HttpConnectionManagerConfig } from "../../shared/config/http-config.ts";
 import type { Reactor } from "../../shared/io/reactor.ts";
 import { neverOverloaded, type Overload, OverloadState } from "../../shared/protocol/overload.ts";
-import type { OnDemandWant } from "../../shared/protocol/on-demand.ts";
 import { blockOf, type ListenerSlots } from "../../shared/protocol/worker-command.ts";
 import { recordHistogram, type StatBlock } from "../../shared/stats/stat-group.ts";
 import { loadShedStats, sluiceWorkerStats } from "../../shared/stats/stat-names.ts";
@@ -51,6 +50,7 @@ export class HttpContext implements ComposerContext, Disposable {
   readonly #values: Float64Array;
   readonly #http: StatBlock;
   readonly #listenerHttp: StatBlock;
+  readonly #http1: StatBlock;
   readonly #http2: StatBlock;
   #live: LiveConfig;
   #filterFailures = 0;
@@ -78,6 +78,7 @@ export class HttpContext implements ComposerContext, Disposable {
     // Slot 0 of a slab is a sink: a block that main did not allocate counts into nothing.
     this.#http = blockOf(slots.http, config.statPrefix);
     this.#listenerHttp = blockOf(slots.listenerHttp, config.statPrefix);
+    this.#http1 = slots.http1;
     this.#http2 = slots.http2;
     this.#live = this.#makeReady(config, slots);
   }
@@ -104,12 +105,7 @@ export class HttpContext implements ComposerContext, Disposable {
     return this.#live.routeTable(this.view);
   }
 
-  /** No route was found: what the request could wait for, where it may wait. */
-  missingRoute(): OnDemandWant | undefined {
-    return this.#live.missingRoute(this.view);
-  }
-
-  /** The `on_demand` filter is there: requests may wait. */
+  /** The `on_demand` filter is there: requests may wait, chunked ones too, which are no upgrades. */
   get mayWait(): boolean {
     return this.#live.filters.current.onDemand !== undefined;
   }
@@ -147,7 +143,11 @@ export class HttpContext implements ComposerContext, Disposable {
     (this.#values[this.#http + offset] as number) += amount;
   }
 
-  /** Of the codec of HTTP/2, whatever the manager. */
+  /** Of the codec, whatever the manager. */
+  countHttp1(offset: number): void {
+    (this.#values[this.#http1 + offset] as number)++;
+  }
+
   countHttp2(offset: number): void {
     (this.#values[this.#http2 + offset] as number)++;
   }

@@ -18,14 +18,15 @@ import {
   responseTrailersLogged,
 } from "./access-log/headers-used.ts";
 import { type FilterContext, HttpFilterChain } from "./filters/filter-chain.ts";
+import type { OnDemandFilter } from "./filters/http-filter.ts";
 import { ClientCertificates } from "./headers/client-certificate.ts";
 import type { HeaderCapture } from "./headers/header-capture.ts";
 import { latin1 } from "./http1/ascii.ts";
+import type { Found } from "./request/request-intake.ts";
 import type { RequestView } from "./request/request-view.ts";
 import { noUpgrade } from "./request/upgrade.ts";
 import { dropUpgrades } from "./http1/ignored-upgrades.ts";
 import { compileStringMatcher, type TextTest } from "./router/compiled-matchers.ts";
-import type { CompiledRoute } from "./router/compiled-route.ts";
 import { RouteTable } from "./router/route-table.ts";
 import { ScopedRouteTables } from "./router/scoped-route-tables.ts";
 
@@ -91,8 +92,8 @@ export class LiveConfig implements LiveFields {
     return this.#scoped !== undefined;
   }
 
-  get isEnvoyHeadersSuppressed(): boolean {
-    return this.filters.current.suppressesEnvoyHeaders;
+  suppressesEnvoyHeaders(upgradeType: string): boolean {
+    return this.filtersFor(upgradeType).current.suppressesEnvoyHeaders;
   }
 
   /** For the head that was parsed last, at this moment; undefined: there is none, and the answer is 404. */
@@ -100,16 +101,15 @@ export class LiveConfig implements LiveFields {
     return this.#scoped === undefined ? this.#table : this.#scoped.tableOf(view);
   }
 
-  /** No route was found: what the request could wait for, where it may wait. */
-  missingRoute(view: RequestView): OnDemandWant | undefined {
-    if (this.filters.current.onDemand === undefined) return undefined;
-    return this.#scoped?.wantOf(view) ?? this.routeTable(view)?.wantOf(view);
-  }
-
-  /** Where the route's cluster is not here: what the request could wait for, if it may wait. */
-  missingCluster(route: CompiledRoute, cluster: string): OnDemandWant | undefined {
-    const { onDemand } = this.filters.current;
-    if (onDemand === undefined || this.#parts.worker.clusters.get(cluster)) return undefined;
+  /** What the request could wait for: its route, or the cluster that this leads to. */
+  missing(
+    view: RequestView,
+    { route, cluster }: Found,
+    onDemand: OnDemandFilter,
+  ): OnDemandWant | undefined {
+    if (route === undefined)
+      return this.#scoped?.wantOf(view) ?? this.routeTable(view)?.wantOf(view);
+    if (this.#parts.worker.clusters.get(cluster)) return undefined;
     if (cluster === "" || cluster.length > clusterNameMax) return undefined;
     const clusters = route.onDemandClusters(onDemand, cluster);
     return clusters && { kind: "cluster", ...clusters, cluster };

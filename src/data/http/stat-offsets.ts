@@ -6,6 +6,7 @@ import {
   clusterStats,
   countedStatusCodes,
   hostStats,
+  http1Stats,
   http2Stats,
   httpStats,
   listenerHttpStats,
@@ -81,6 +82,10 @@ export const listenerHttpStat = {
 } as const;
 
 /** `http2.` */
+export const http1Stat = {
+  metadataNotSupported: http1Stats.offset("metadata_not_supported_error"),
+} as const;
+
 export const http2Stat = {
   goawaySent: http2Stats.offset("goaway_sent"),
   headerListSizeTooLarge: http2Stats.offset("header_list_size_too_large"),
@@ -89,6 +94,7 @@ export const http2Stat = {
   inboundPriorityFramesFlood: http2Stats.offset("inbound_priority_frames_flood"),
   inboundWindowUpdateFramesFlood: http2Stats.offset("inbound_window_update_frames_flood"),
   keepaliveTimeout: http2Stats.offset("keepalive_timeout"),
+  metadataEmptyFrames: http2Stats.offset("metadata_empty_frames"),
   outboundControlFlood: http2Stats.offset("outbound_control_flood"),
   outboundFlood: http2Stats.offset("outbound_flood"),
   rxMessagingError: http2Stats.offset("rx_messaging_error"),

@@ -22,6 +22,16 @@ export class ClusterActivity {
     this.#block = block;
   }
 
+  /** Requests and TCP connections under way. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Those that have no connection yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   connectionOpened(): void {
     this.#slab.set(this.#block, connectionsGauge, ++this.#connections);
   }

@@ -15,7 +15,8 @@ export interface UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
-  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  /** `cluster.<name>.http1.`, and the same of `http2.`; 0 where it speaks the other one alone. */
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   /** What `grpc_stats` counts. */
   readonly grpcCalls: GrpcCalls;
@@ -29,6 +30,11 @@ export interface UpstreamCluster {
    * By the cluster's policy, or as `request` says where hosts are made by that; undefined when there is no host to try.
    */
   chooseHost(request?: HostRequest): UpstreamHost | undefined;
+  /**
+   * Whose turn comes next, behind those that were asked for so before; undefined: nobody can tell, or as many are known
+   * as are well.
+   */
+  peekHost(): UpstreamHost | undefined;
   /** Connections of a protocol to a host, made on first use and drained when the host leaves. */
   readonly hosts: readonly UpstreamHost[];
   /** Undefined: it has none there, or makes its hosts as they are asked for. */
@@ -70,4 +76,6 @@ export interface HostPool {
   drain(): void;
   /** Nothing is open, and nobody waits. */
   readonly isEmpty: boolean;
+  /** Requests that what is open, or being opened, could take now. */
+  readonly room: number;
 }

@@ -27,6 +27,7 @@ export interface ClusterParts {
   readonly stats: StatBlock;
   readonly membership: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   /** First of the cluster's shared counters. */
   readonly limits: number;
@@ -53,6 +54,7 @@ export class Cluster implements UpstreamCluster {
   readonly config: ClusterConfig;
   readonly stats: StatBlock;
   readonly tls: TlsBlocks;
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   readonly breakers: CircuitBreakers;
   readonly highBreakers: CircuitBreakers;
@@ -67,6 +69,7 @@ export class Cluster implements UpstreamCluster {
     this.config = parts.config;
     this.stats = parts.stats;
     this.tls = parts.tls;
+    this.http1 = parts.http1;
     this.http2 = parts.http2;
     this.activity = parts.activity;
     this.grpcCalls = parts.grpcCalls;
@@ -107,6 +110,10 @@ export class Cluster implements UpstreamCluster {
 
   chooseHost(request?: HostRequest): Host | undefined {
     return this.#madeHosts ? this.#madeHosts.choose(request) : this.#hostSet.choose();
+  }
+
+  peekHost(): Host | undefined {
+    return this.#madeHosts ? undefined : this.#hostSet.peek();
   }
 
   setHosts(hosts: readonly HostConfig[], blocks: readonly StatBlock[]): void {

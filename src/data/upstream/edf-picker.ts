@@ -11,6 +11,7 @@ interface Entry {
 }
 
 export class EdfPicker {
+  readonly isForeseeable = true;
   /** A binary heap by `due`; never empty. */
   readonly #heap: Entry[];
   readonly #weightOf: (host: Host) => number;

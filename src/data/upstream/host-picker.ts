@@ -8,6 +8,8 @@ import { EdfPicker } from "./edf-picker.ts";
 import type { Host } from "./host.ts";
 
 export interface HostPicker {
+  /** What it picks may be picked before the request is there. Else it is by what is under way then. */
+  readonly isForeseeable: boolean;
   pick(): Host;
 }
 
@@ -35,6 +37,7 @@ export function createHostPicker(
 }
 
 class Rotation implements HostPicker {
+  readonly isForeseeable = true;
   readonly #hosts: readonly Host[];
   /** Starts anywhere, so that workers do not march in step. */
   #next: number;
@@ -53,6 +56,7 @@ class Rotation implements HostPicker {
 
 /** The power of two choices, or of `choice_count`. */
 class FewestOfSome implements HostPicker {
+  readonly isForeseeable = false;
   readonly #hosts: readonly Host[];
   readonly #choices: number;
   readonly #random: Random;
@@ -79,6 +83,7 @@ class FewestOfSome implements HostPicker {
 
 /** Weights do not count here, as in Envoy. */
 class AnyHost implements HostPicker {
+  readonly isForeseeable = true;
   readonly #hosts: readonly Host[];
   readonly #random: Random;
 

@@ -31,6 +31,9 @@ export class HostSet {
   #hosts: readonly Host[] = [];
   #choices: readonly Choice[] = [];
   #panicThreshold: number;
+  /** Chosen before they were asked for, in their order; no more than hosts are well. */
+  #peeked: Host[] = [];
+  #healthyCount = 0;
 
   /** `onPanic` is called at each choice that did not look at health. */
   constructor(cluster: UpstreamCluster, random: Random, onPanic: () => void) {
@@ -61,7 +64,7 @@ export class HostSet {
       this.#byAddress.set(key, host);
     }
     this.#hosts = [...this.#byAddress.values()];
-    this.#choices = this.#chooseAmong(this.#hosts);
+    this.#chooseAnew();
     for (const [key, host] of before) if (!this.#byAddress.has(key)) host.leave();
   }
 
@@ -69,14 +72,28 @@ export class HostSet {
   setPanicThreshold(percent: number): void {
     if (percent === this.#panicThreshold) return;
     this.#panicThreshold = percent;
-    this.#choices = this.#chooseAmong(this.#hosts);
+    this.#chooseAnew();
   }
 
   choose(): Host | undefined {
+    return this.#peeked.shift() ?? this.#next()?.pick();
+  }
+
+  /** The host of a choice to come (Envoy: `peekAnotherHost`); undefined: it depends on what will be, or is far off. */
+  peek(): Host | undefined {
+    if (this.#peeked.length >= this.#healthyCount) return undefined;
+    const picker = this.#next();
+    if (picker?.isForeseeable !== true) return undefined;
+    const host = picker.pick();
+    this.#peeked.push(host);
+    return host;
+  }
+
+  #next(): HostPicker | undefined {
     const choice = this.#choices.length > 1 ? this.#draw() : this.#choices[0];
     if (!choice) return undefined;
     if (choice.isPanic) this.#onPanic();
-    return choice.picker?.pick();
+    return choice.picker;
   }
 
   #draw(): Choice | undefined {
@@ -86,6 +103,13 @@ export class HostSet {
       if (left < 0) return choice;
     }
     return this.#choices.at(-1);
+  }
+
+  /** What was known of choices to come holds no more. */
+  #chooseAnew(): void {
+    this.#choices = this.#chooseAmong(this.#hosts);
+    this.#healthyCount = this.#hosts.filter(({ config }) => config.health === "healthy").length;
+    this.#peeked = [];
   }
 
   #chooseAmong(hosts: readonly Host[]): Choice[] {

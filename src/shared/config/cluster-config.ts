@@ -2,6 +2,7 @@
 import type { SocketAddress } from "../common/address.ts";
 import type { ClientHttp1Options } from "./http1-options.ts";
 import type { Http2Options } from "./http-config.ts";
+import type { RetryPolicy } from "./route-config.ts";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -18,6 +19,11 @@ export interface ClusterConfig {
   readonly sourceAddress?: SocketAddress;
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
+  /** In the place of the route's. */
+  readonly retryPolicy: RetryPolicy | undefined;
+  /** Of the head of a response, bytes and fields at most. */
+  readonly maxResponseHeadersKb: number;
+  readonly maxResponseHeadersCount: number;
   /** 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
@@ -25,6 +31,8 @@ export interface ClusterConfig {
   readonly maxStreamDurationMs: number;
   /** `preconnect_policy.per_upstream_preconnect_ratio`: connections to a host for each request; 1: none ahead. */
   readonly preconnectRatio: number;
+  /** `preconnect_policy.predictive_preconnect_ratio`: the same over all hosts, at those whose turn comes next. */
+  readonly predictivePreconnectRatio: number;
   readonly circuitBreakers: {
     readonly default: CircuitBreakerLimits;
     readonly high: CircuitBreakerLimits;

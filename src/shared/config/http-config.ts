@@ -39,6 +39,8 @@ export interface HttpConnectionManagerConfig {
   /** All in milliseconds; 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** Of that, added at random. */
+  readonly connectionDurationJitterPercent: number;
   /** An HTTP/1 connection that is old enough is closed with its next response, never in silence. */
   readonly http1SafeMaxConnectionDuration: boolean;
   readonly streamIdleTimeoutMs: number;
@@ -60,9 +62,14 @@ export interface HttpConnectionManagerConfig {
 }
 
 /** `envoy.config.core.v3.Http2ProtocolOptions`. */
+/** A head must fit before the read window together with what follows it, and in the staging window twice. */
+export const headKbMax = 63;
+
 export interface Http2Options {
   /** Of the table for what we read, and at most for what we write. */
   readonly hpackTableBytes: number;
+  /** Strings that we write are encoded where it makes them shorter (RFC 7541 §5.2). */
+  readonly usesHuffman: boolean;
   readonly maxConcurrentStreams: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
@@ -74,6 +81,10 @@ export interface Http2Options {
   readonly maxWindowUpdatesPerDataFrame: number;
   /** `allow_connect`: of clients; their extended CONNECT is understood, and our SETTINGS say so (RFC 8441). */
   readonly allowsConnect: boolean;
+  /** `allow_metadata`: METADATA frames are read and sent; else they are ignored. */
+  readonly allowsMetadata: boolean;
+  /** `max_metadata_size`: of all that a stream gets. */
+  readonly maxMetadataBytes: number;
   /** What is malformed costs its stream; else its connection. */
   readonly streamErrorOnInvalidMessage: boolean;
   /** SETTINGS beside those above, by number; no identifier twice. */
@@ -172,6 +183,8 @@ export type PlainHttpFilterConfig =
       readonly kind: "grpcHttp1Bridge";
       /** `upgrade_protobuf_to_grpc`. */
       readonly upgradesProtobuf: boolean;
+      /** `ignore_query_parameters`: what is made a call has no query. */
+      readonly ignoresQuery: boolean;
     }
   /** `envoy.filters.http.grpc_web`. */
   | { readonly kind: "grpcWeb" }

@@ -18,10 +18,30 @@ export interface Fields extends Iterable<readonly [name: string, value: string]>
   delete(name: string): void;
 }
 
+/**
+ * Changed before the head goes on, that is what the host is sent. The route stays the one that was found, and rewrites what it
+ * finds, unless it is to be found anew. Setters throw a TypeError for what no request line can hold; of CONNECT all three stay.
+ */
+export interface RequestFields extends Fields {
+  /** With the query; it begins with a slash. */
+  path: string;
+  authority: string;
+  /** HEAD and CONNECT are made of nothing else, and nothing else of them: what follows an answer depends on them. */
+  method: string;
+  /** The route is found anew behind the last filter, by what the head is then; the filters stay. */
+  clearRouteCache(): void;
+}
+
 export interface ResponseFields extends Fields {
   /** 200 to 599, but 204 and 304: whether there is a body is not a filter's to say. Throws a RangeError otherwise. */
   status: number;
 }
+
+/**
+ * What METADATA frames carry beside a message (HTTP/2 with `allow_metadata`; Envoy: `MetadataMap`): any Latin-1, and names
+ * of any kind. Changed in place; empty it goes no further.
+ */
+export type Metadata = Map<string, string>;
 
 /** An answer of the filter's own, in the place of what would have come. */
 export interface FilterReply {
@@ -36,10 +56,17 @@ export interface FilterReply {
  * more comes until it is settled.
  */
 export type Outcome = void | "buffer" | FilterReply;
+/** With metadata of the filter's own, it goes on, and that beside it: dropped where the other side takes none. */
+export type HeadersOutcome = Outcome | AddedMetadata;
 /** Bytes go on in the place of those that came. */
 export type DataOutcome = Outcome | Uint8Array | BufferedData;
+export type MetadataOutcome = void | FilterReply;
 /** Bytes are a last part of the body. */
 export type TrailersOutcome = Outcome | Uint8Array;
+
+export interface AddedMetadata {
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 /** As `"buffer"`, with these bytes in the place of those that came. */
 export interface BufferedData {
@@ -48,15 +75,19 @@ export interface BufferedData {
 
 export interface HttpFilter {
   /** `isEnd`: there is no body. */
-  decodeHeaders?(fields: Fields, isEnd: boolean): Outcome | Promise<Outcome>;
+  decodeHeaders?(fields: RequestFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome>;
   /** `isEnd`: that was the message; the last part may be empty. */
   decodeData?(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome>;
   /** They end the message. Without a field left there are none. */
   decodeTrailers?(fields: Fields): TrailersOutcome | Promise<TrailersOutcome>;
+  /** As often as it comes, at any place of the message; what is buffered stays so. */
+  decodeMetadata?(metadata: Metadata): MetadataOutcome | Promise<MetadataOutcome>;
   /** Also of answers of Sluice's own, which wait for nobody. */
-  encodeHeaders?(fields: ResponseFields, isEnd: boolean): Outcome | Promise<Outcome>;
+  encodeHeaders?(fields: ResponseFields, isEnd: boolean): HeadersOutcome | Promise<HeadersOutcome>;
   encodeData?(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome>;
   encodeTrailers?(fields: Fields): TrailersOutcome | Promise<TrailersOutcome>;
+  /** As `decodeMetadata`; it may come before the response's head. */
+  encodeMetadata?(metadata: Metadata): MetadataOutcome | Promise<MetadataOutcome>;
   /** An answer of Sluice's own, before it is written: another one in its place, or nothing. */
   onLocalReply?(reply: FilterReply): FilterReply | void;
   /** The request is over, whatever its end was. Called once. */

@@ -144,7 +144,8 @@ export interface FilterSlots {
   /** `http.<stat_prefix>.` and `tcp.<stat_prefix>.`. */
   readonly http: BlocksByPrefix;
   readonly tcp: BlocksByPrefix;
-  /** `http2.`: one for all listeners. */
+  /** `http1.` and `http2.`: one each for all listeners. */
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   /** `http.<stat_prefix>.credential_injector.`, where a filter chain may hold one. */
   readonly credentialInjector: BlocksByPrefix;
@@ -274,7 +275,8 @@ export interface SetCluster {
   /** `clusterMembershipStats`: main's, but of hosts that workers make themselves. */
   readonly membership: StatBlock;
   readonly tls: TlsBlocks;
-  /** `cluster.<name>.http2.`; 0 where it speaks HTTP/1 alone. */
+  /** `cluster.<name>.http1.`, and the same of `http2.`; 0 where it speaks the other one alone. */
+  readonly http1: StatBlock;
   readonly http2: StatBlock;
   /** First of the cluster's shared counters, in the order of `clusterLimitOffsets`. */
   readonly limits: number;

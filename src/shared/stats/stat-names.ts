@@ -123,6 +123,7 @@ export const http2Stats = defineStats({
     "inbound_priority_frames_flood",
     "inbound_window_update_frames_flood",
     "keepalive_timeout",
+    "metadata_empty_frames",
     "outbound_control_flood",
     "outbound_flood",
     "rx_messaging_error",
@@ -134,6 +135,9 @@ export const http2Stats = defineStats({
   ],
   gauges: ["streams_active"],
 });
+
+/** `http1.` and `cluster.<name>.http1.` */
+export const http1Stats = defineStats({ counters: ["metadata_not_supported_error"] });
 
 /** `http.<stat_prefix>.credential_injector.` */
 export const credentialInjectorStats = defineStats({

@@ -3,7 +3,8 @@
  * authenticates nobody, so it listens on loopback unless told otherwise, and takes nothing from web pages.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "../../shared/common/node-http.ts";
 import { createServer as createNetServer, type Server as NetServer } from "node:net";
 import { messageOf } from "../../shared/common/errors.ts";
 import type { Random } from "../../shared/common/random.ts";

@@ -27,9 +27,13 @@ test("decode() fills in Envoy's defaults", () => {
     perConnectionBufferLimitBytes: 1_048_576,
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,
+    retryPolicy: undefined,
+    maxResponseHeadersKb: 60,
+    maxResponseHeadersCount: 100,
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
     preconnectRatio: 1,
+    predictivePreconnectRatio: 1,
     circuitBreakers: {
       default: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
       high: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },

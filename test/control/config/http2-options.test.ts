@@ -13,10 +13,11 @@ const decoded = (options: string): Http2Options => valueOf(withOptions(options))
 test("each option is where it belongs", () => {
   assert.deepEqual(
     decoded(
-      "hpack_table_size: 1, max_concurrent_streams: 2, initial_stream_window_size: 65536, initial_connection_window_size: 65537, max_outbound_frames: 3, max_outbound_control_frames: 4, max_consecutive_inbound_frames_with_empty_payload: 5, max_inbound_priority_frames_per_stream: 6, max_inbound_window_update_frames_per_data_frame_sent: 7, connection_keepalive: {interval: 1s, timeout: 2s, interval_jitter: {value: 3}, connection_idle_interval: 4s}",
+      "hpack_table_size: 1, max_concurrent_streams: 2, initial_stream_window_size: 65536, initial_connection_window_size: 65537, max_outbound_frames: 3, max_outbound_control_frames: 4, max_consecutive_inbound_frames_with_empty_payload: 5, max_inbound_priority_frames_per_stream: 6, max_inbound_window_update_frames_per_data_frame_sent: 7, allow_metadata: true, max_metadata_size: 8, connection_keepalive: {interval: 1s, timeout: 2s, interval_jitter: {value: 3}, connection_idle_interval: 4s}, enable_huffman_encoding: true",
     ),
     http2Options({
       hpackTableBytes: 1,
+      usesHuffman: true,
       maxConcurrentStreams: 2,
       streamWindowBytes: 65_536,
       connectionWindowBytes: 65_537,
@@ -25,6 +26,8 @@ test("each option is where it belongs", () => {
       maxConsecutiveEmptyFrames: 5,
       maxPriorityFramesPerStream: 6,
       maxWindowUpdatesPerDataFrame: 7,
+      allowsMetadata: true,
+      maxMetadataBytes: 8,
       keepalive: { intervalMs: 1_000, timeoutMs: 2_000, jitterPercent: 3, idleIntervalMs: 4_000 },
     }),
   );

@@ -33,6 +33,7 @@ class Line {
     const listener = new ElderListener({
       onDrains: (generations) => this.drains.push(generations),
       onStats: (stats) => this.stats.push(stats),
+      onEmpty: () => {},
       onGone: () => {},
     });
     const tell = (message: ReportMessage): Promise<void> => {

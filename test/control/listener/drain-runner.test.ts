@@ -18,6 +18,7 @@ type Report = (counts: Partial<DrainCounts>) => Promise<void>;
 /** One drain of ten seconds on one worker, which reports what the test says. */
 function running(atDeadline: (report: Report) => void = () => {}) {
   const clock = new VirtualClock();
+  const accepting = { hasStopped: true };
   // Due at the same instant as main's own timer, and before it.
   clock.startTimer(10_000, () => atDeadline(report));
   const registry = new DrainRegistry({ clock, stats: new FakeStats(), workers: 1 });
@@ -44,7 +45,7 @@ function running(atDeadline: (report: Report) => void = () => {}) {
     direction: "all",
     manager: new DrainManager("modifyOnly", { clock, isHealthCheckFailed: () => false }),
     tell: () => {},
-    mayEndEarly: () => true,
+    mayEndEarly: () => accepting.hasStopped,
     finish: async () => "cut",
     whyNotCancellable: () => undefined,
   });
@@ -54,7 +55,11 @@ function running(atDeadline: (report: Report) => void = () => {}) {
     worker.onEvent?.(0, { kind: "drainProgress", drain: record.start.id, counts: { tcp } });
     await clock.advance(0);
   };
-  return { clock, report, view: () => record.view() };
+  const recheck = async (): Promise<void> => {
+    runner.recheck(record);
+    await clock.advance(0);
+  };
+  return { clock, accepting, report, recheck, view: () => record.view() };
 }
 
 test("a worker that cuts before main's own timer fires ends the drain by its deadline", async () => {
@@ -76,5 +81,16 @@ test("a drain whose connections have all gone by themselves ends by being empty"
   await report({ atStart: 2, remaining: 1, finished: 1 });
   assert.equal(view().state, "draining");
   await report({ atStart: 2, finished: 1, closedByPeer: 1 });
+  assert.deepEqual([view().state, view().ended_by], ["complete", "empty"]);
+});
+
+test("one that was empty before accepting had stopped ends when it has", async () => {
+  const { accepting, report, recheck, view } = running();
+  accepting.hasStopped = false;
+  await report({});
+  await recheck();
+  assert.equal(view().state, "draining");
+  accepting.hasStopped = true;
+  await recheck();
   assert.deepEqual([view().state, view().ended_by], ["complete", "empty"]);
 });

@@ -9,6 +9,7 @@ import {
   clusterEnvironment,
   hostConfig,
   setCluster,
+  setHosts,
 } from "../../support/cluster-fixture.ts";
 
 function clusterOf(overrides: Partial<ClusterConfig>, weights: readonly number[], seed: number) {
@@ -81,4 +82,39 @@ test("least request with unequal weights avoids the busy host", () => {
   heavy.activeRequests = 100;
   const [light = 0, busy = 0] = picksByHost(cluster, 1_000);
   assert(light > busy * 10, `${light} ${busy}`);
+});
+
+test("peekHost() tells the choices to come, as many as hosts are well, and changes none", () => {
+  const policies = fc.constantFrom("roundRobin" as const, "random" as const);
+  fc.assert(
+    fc.property(policies, anyWeights, fc.nat(), fc.array(fc.boolean()), (lbPolicy, ...given) => {
+      const [weights, seed, peeks] = given;
+      const [cluster, other] = [1, 2].map(() => clusterOf({ lbPolicy }, weights, seed));
+      assert(cluster && other);
+      const peeked: unknown[] = [];
+      for (const isPeek of peeks) {
+        if (!isPeek) {
+          const chosen = cluster.chooseHost();
+          assert.equal(chosen, peeked.shift() ?? chosen);
+          assert.deepEqual(chosen?.config, other.chooseHost()?.config);
+          continue;
+        }
+        const host = cluster.peekHost();
+        assert.equal(host === undefined, peeked.length === weights.length);
+        if (host) peeked.push(host);
+      }
+    }),
+  );
+});
+
+test("peekHost() knows no choice that is made by load, and forgets those of hosts that changed", () => {
+  assert.equal(clusterOf({ lbPolicy: "leastRequest" }, [1, 1], 1).peekHost(), undefined);
+  const table = new WorkerClusterTable(clusterEnvironment());
+  table.set(setCluster(clusterConfig(), [hostConfig(1)]));
+  const cluster = table.get("c") as Cluster;
+  assert.equal(cluster.peekHost(), cluster.hosts[0]);
+  table.setHosts(setHosts([hostConfig(2)]));
+  assert.equal(cluster.chooseHost(), cluster.hosts[0]);
+  table.setHosts(setHosts([hostConfig(2, { health: "degraded" })]));
+  assert.equal(cluster.peekHost(), undefined);
 });

@@ -94,7 +94,7 @@ test("hosts to which something is open survive a sweep, others leave", () => {
   );
   assert(busy && idle && pooled);
   busy.activeRequests = 1;
-  pooled.http2Pool = { drain: () => {}, isEmpty: false };
+  pooled.http2Pool = { drain: () => {}, isEmpty: false, room: 0 };
   sweep();
   assert.deepEqual([busy.isMember, idle.isMember, pooled.isMember], [true, false, true]);
   assert.equal(counts.size, 2);

@@ -14,6 +14,7 @@ import {
 /** A pool that only knows whether it was told to drain. */
 class FakePool {
   readonly isEmpty = true;
+  readonly room = 0;
   isDrained = false;
   drain(): void {
     this.isDrained = true;

@@ -13,7 +13,7 @@ import { forEachWorkerKind } from "../../support/test-workers.ts";
 
 const noop = { kind: "noop", name: "n" } as const;
 const discovered = { kind: "discovered", id: "e", fallback: undefined } as const;
-const noSlots = { http: [], tcp: [], tcpOnDemand: [], http2: 0, credentialInjector: [] };
+const noSlots = { http: [], tcp: [], tcpOnDemand: [], http1: 0, http2: 0, credentialInjector: [] };
 const discoveredFilter = (config: PlainNetworkFilterConfig) =>
   ({ category: "network", config, slots: noSlots }) as const;
 

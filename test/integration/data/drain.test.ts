@@ -23,59 +23,65 @@ async function withUpstream(workers: TestWorkers, body: () => Promise<void>): Pr
   await body();
 }
 
-forEachWorkerKind("a removed listener drains alone, and is cut at its deadline", {}, (workers) =>
-  withUpstream(workers, async () => {
-    const [removed, other] = [
-      await workers.addListener(listenerConfig({ name: "removed" })),
-      await workers.addListener(listenerConfig({ name: "other" })),
-    ];
-    const draining = await echoClients(removed.port, 10);
-    const untouched = await echoClients(other.port, 10);
-    await workers.stopListener(removed);
-    const drain = workers.startDrain(removed, { durationMs: 400 });
-    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 10);
-    // Told, and still there: TCP keeps on until the deadline.
-    await Promise.all(draining.map((client) => client.echo("still here")));
-    await draining[0]?.until(() => draining[0]?.hasEnded === true);
-    assert(performance.now() >= drain.deadlineMs, "nothing is cut before the deadline");
-    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
-    assert.deepEqual(workers.drainCounts(drain), {
-      atStart: 10,
-      notified: 10,
-      finished: 0,
-      closedByPeer: 0,
-      forced: 10,
-      remaining: 0,
-    });
-    await workers.removeListener(removed);
-    const tcp = blockOf(removed.slots.tcp, "t");
-    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 10);
-    await Promise.all(untouched.map((client) => client.echo("never noticed")));
-    for (const client of untouched) client.socket.destroy();
-  }),
+forEachWorkerKind(
+  "a removed listener drains alone, and is cut at its deadline",
+  { isShared: true },
+  (workers) =>
+    withUpstream(workers, async () => {
+      const [removed, other] = [
+        await workers.addListener(listenerConfig({ name: "removed" })),
+        await workers.addListener(listenerConfig({ name: "other" })),
+      ];
+      const draining = await echoClients(removed.port, 10);
+      const untouched = await echoClients(other.port, 10);
+      await workers.stopListener(removed);
+      const drain = workers.startDrain(removed, { durationMs: 400 });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 10);
+      // Told, and still there: TCP keeps on until the deadline.
+      await Promise.all(draining.map((client) => client.echo("still here")));
+      await draining[0]?.until(() => draining[0]?.hasEnded === true);
+      assert(performance.now() >= drain.deadlineMs, "nothing is cut before the deadline");
+      await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+      assert.deepEqual(workers.drainCounts(drain), {
+        atStart: 10,
+        notified: 10,
+        finished: 0,
+        closedByPeer: 0,
+        forced: 10,
+        remaining: 0,
+      });
+      await workers.removeListener(removed);
+      const tcp = blockOf(removed.slots.tcp, "t");
+      assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 10);
+      await Promise.all(untouched.map((client) => client.echo("never noticed")));
+      for (const client of untouched) client.socket.destroy();
+    }),
 );
 
-forEachWorkerKind("with check_drain_close the next bytes, delivered, are the last", {}, (workers) =>
-  withUpstream(workers, async () => {
-    const chain = tcpChain("checked", { checkDrainClose: true });
-    const listener = await workers.addListener(listenerConfig({ filterChains: [chain] }));
-    const clients = await echoClients(listener.port, 4);
-    const [busy, ...silent] = clients;
-    const drain = workers.startDrain(listener, { durationMs: 60_000 });
-    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 4);
-    busy?.socket.write("last words");
-    await busy?.ended();
-    await workers.untilTrue(() => workers.drainCounts(drain)?.finished === 1);
-    const tcp = blockOf(listener.slots.tcp, "t");
-    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 1);
-    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_rx_bytes_total"), 4 * 5 + 10);
-    assert.equal(workers.drainCounts(drain)?.remaining, 3, "who is silent stays");
-    for (const client of silent) assert.equal(client.hasEnded, false);
-    for (const client of clients) client.socket.destroy();
-  }),
+forEachWorkerKind(
+  "with check_drain_close the next bytes, delivered, are the last",
+  { isShared: true },
+  (workers) =>
+    withUpstream(workers, async () => {
+      const chain = tcpChain("checked", { checkDrainClose: true });
+      const listener = await workers.addListener(listenerConfig({ filterChains: [chain] }));
+      const clients = await echoClients(listener.port, 4);
+      const [busy, ...silent] = clients;
+      const drain = workers.startDrain(listener, { durationMs: 60_000 });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 4);
+      busy?.socket.write("last words");
+      await busy?.ended();
+      await workers.untilTrue(() => workers.drainCounts(drain)?.finished === 1);
+      const tcp = blockOf(listener.slots.tcp, "t");
+      assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_drain_close"), 1);
+      assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_rx_bytes_total"), 4 * 5 + 10);
+      assert.equal(workers.drainCounts(drain)?.remaining, 3, "who is silent stays");
+      for (const client of silent) assert.equal(client.hasEnded, false);
+      for (const client of clients) client.socket.destroy();
+    }),
 );
 
-forEachWorkerKind("a drain ends early when the peers have gone", {}, (workers) =>
+forEachWorkerKind("a drain ends early when the peers have gone", { isShared: true }, (workers) =>
   withUpstream(workers, async () => {
     const listener = await workers.addListener(listenerConfig());
     const clients = await echoClients(listener.port, 6);
@@ -93,18 +99,21 @@ forEachWorkerKind("a drain ends early when the peers have gone", {}, (workers) =
   }),
 );
 
-forEachWorkerKind("a drain of nothing is reported as empty at once", {}, (workers) =>
-  withUpstream(workers, async () => {
-    const listener = await workers.addListener(listenerConfig());
-    const drain = workers.startDrain(listener, { durationMs: 60_000 });
-    await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
-    assert.equal(workers.drainCounts(drain)?.atStart, 0);
-  }),
+forEachWorkerKind(
+  "a drain of nothing is reported as empty at once",
+  { isShared: true },
+  (workers) =>
+    withUpstream(workers, async () => {
+      const listener = await workers.addListener(listenerConfig());
+      const drain = workers.startDrain(listener, { durationMs: 60_000 });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.remaining === 0);
+      assert.equal(workers.drainCounts(drain)?.atStart, 0);
+    }),
 );
 
 forEachWorkerKind(
   "a policy of keeping lets connections pass the deadline, removal cuts them",
-  {},
+  { isShared: true },
   (workers) =>
     withUpstream(workers, async () => {
       const listener = await workers.addListener(listenerConfig());
@@ -153,7 +162,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "an in-place update keeps connections of unchanged chains and drains the others",
-  {},
+  { isShared: true },
   (workers) =>
     withUpstream(workers, async () => {
       // Both ports of the loopback are local, so the source port tells the chains apart: none matches
@@ -197,7 +206,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "another matcher tree chooses for new connections, and those there are drain by their chain",
-  {},
+  { isShared: true },
   (workers) =>
     withUpstream(workers, async () => {
       const chains = [tcpChain("one"), tcpChain("two")];
@@ -288,7 +297,7 @@ async function answersTo(
 
 forEachWorkerKind(
   "what remains in a drain is listed, and cut when it is ended by order",
-  {},
+  { isShared: true },
   (workers) =>
     withUpstream(workers, async () => {
       const listener = await workers.addListener(listenerConfig());
@@ -329,7 +338,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "a cancelled drain cuts nobody, and who comes later is not in it",
-  {},
+  { isShared: true },
   (workers) =>
     withUpstream(workers, async () => {
       const listener = await workers.addListener(listenerConfig());
@@ -356,50 +365,56 @@ forEachWorkerKind(
     }),
 );
 
-forEachWorkerKind("a moved deadline is the one at which connections are cut", {}, (workers) =>
-  withUpstream(workers, async () => {
-    const listener = await workers.addListener(listenerConfig());
-    const [client] = await echoClients(listener.port, 1);
-    assert(client);
-    const drain = workers.startDrain(listener, { durationMs: 60_000 });
-    await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 1);
-    const deadlineMs = performance.now() + 100;
-    workers.post({ kind: "moveDrainDeadline", drain: drain.id, deadlineMs, tellsNow: true });
-    await client.ended();
-    assert(performance.now() >= deadlineMs);
-    await workers.untilTrue(() => workers.drainCounts(drain)?.forced === 1);
-    await workers.removeListener(listener);
-  }),
+forEachWorkerKind(
+  "a moved deadline is the one at which connections are cut",
+  { isShared: true },
+  (workers) =>
+    withUpstream(workers, async () => {
+      const listener = await workers.addListener(listenerConfig());
+      const [client] = await echoClients(listener.port, 1);
+      assert(client);
+      const drain = workers.startDrain(listener, { durationMs: 60_000 });
+      await workers.untilTrue(() => workers.drainCounts(drain)?.notified === 1);
+      const deadlineMs = performance.now() + 100;
+      workers.post({ kind: "moveDrainDeadline", drain: drain.id, deadlineMs, tellsNow: true });
+      await client.ended();
+      assert(performance.now() >= deadlineMs);
+      await workers.untilTrue(() => workers.drainCounts(drain)?.forced === 1);
+      await workers.removeListener(listener);
+    }),
 );
 
-forEachWorkerKind("connections of one filter chain drain, those of no other", {}, (workers) =>
-  withUpstream(workers, async () => {
-    const config = listenerConfig();
-    const listener = await workers.addListener(config);
-    const clients = await echoClients(listener.port, 4);
-    const { tag } = listener;
-    const drainChains = (id: number, filterChains: readonly string[]): DrainStart => {
-      const startMs = performance.now();
-      const drain: DrainStart = {
-        ...drainPolicyDefaults,
-        id: drainId(id),
-        cause: "admin",
-        startMs,
-        deadlineMs: startMs + 60_000,
-        strategy: "immediate",
-        cutsAtDeadline: true,
+forEachWorkerKind(
+  "connections of one filter chain drain, those of no other",
+  { isShared: true },
+  (workers) =>
+    withUpstream(workers, async () => {
+      const config = listenerConfig();
+      const listener = await workers.addListener(config);
+      const clients = await echoClients(listener.port, 4);
+      const { tag } = listener;
+      const drainChains = (id: number, filterChains: readonly string[]): DrainStart => {
+        const startMs = performance.now();
+        const drain: DrainStart = {
+          ...drainPolicyDefaults,
+          id: drainId(id),
+          cause: "admin",
+          startMs,
+          deadlineMs: startMs + 60_000,
+          strategy: "immediate",
+          cutsAtDeadline: true,
+        };
+        workers.post({ kind: "drainConnections", tag, filterChains, share: 1, drain });
+        return drain;
       };
-      workers.post({ kind: "drainConnections", tag, filterChains, share: 1, drain });
-      return drain;
-    };
-    const ofNone = drainChains(101, ["nobody's"]);
-    const ofThis = drainChains(
-      102,
-      config.filterChains.map(({ id }) => id),
-    );
-    await workers.untilTrue(() => workers.drainCounts(ofThis)?.atStart === 4);
-    assert.equal(workers.drainCounts(ofNone)?.atStart, 0);
-    for (const client of clients) client.socket.destroy();
-    await workers.removeListener(listener);
-  }),
+      const ofNone = drainChains(101, ["nobody's"]);
+      const ofThis = drainChains(
+        102,
+        config.filterChains.map(({ id }) => id),
+      );
+      await workers.untilTrue(() => workers.drainCounts(ofThis)?.atStart === 4);
+      assert.equal(workers.drainCounts(ofNone)?.atStart, 0);
+      for (const client of clients) client.socket.destroy();
+      await workers.removeListener(listener);
+    }),
 );

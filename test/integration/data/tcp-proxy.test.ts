@@ -9,37 +9,44 @@ import { blockOf } from "../../../src/shared/protocol/worker-command.ts";
 
 const sha = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-forEachWorkerKind("bytes arrive exactly, both ways, then both FINs", {}, async (workers) => {
-  await using upstream = await startUpstream();
-  const cluster = workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
-  const listener = await workers.addListener(listenerConfig());
-  for (const size of [1, 1_000, 5_000_000]) {
-    const client = new TestClient(listener.port);
-    const bytes = randomBytes(size);
-    client.socket.end(bytes);
-    await client.until(() => client.hasClosed);
-    assert.equal(client.error, undefined);
-    assert.equal(sha(client.received), sha(bytes));
-  }
-  const tcp = blockOf(listener.slots.tcp, "t");
-  await workers.untilCounted(
-    () => workers.stat(listenerStats, listener.slots.listener, "downstream_cx_active") === 0,
-  );
-  assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_total"), 3);
-  assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_rx_bytes_total"), 5_001_001);
-  assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_tx_bytes_total"), 5_001_001);
-  await workers.untilCounted(
-    () => workers.stat(clusterStats, cluster.stats, "upstream_cx_active") === 0,
-  );
-  assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_total"), 3);
-  assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_rx_bytes_total"), 5_001_001);
-  assert.equal(workers.sharedLimit(cluster.limits), 0);
-  assert.equal(workers.sharedLimit(listener.slots.connectionCount), 0);
-});
+forEachWorkerKind(
+  "bytes arrive exactly, both ways, then both FINs",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    const cluster = workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
+    const listener = await workers.addListener(listenerConfig());
+    for (const size of [1, 1_000, 5_000_000]) {
+      const client = new TestClient(listener.port);
+      const bytes = randomBytes(size);
+      client.socket.end(bytes);
+      await client.until(() => client.hasClosed);
+      assert.equal(client.error, undefined);
+      assert.equal(sha(client.received), sha(bytes));
+    }
+    const tcp = blockOf(listener.slots.tcp, "t");
+    await workers.untilCounted(
+      () => workers.stat(listenerStats, listener.slots.listener, "downstream_cx_active") === 0,
+    );
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_total"), 3);
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_rx_bytes_total"), 5_001_001);
+    assert.equal(workers.stat(tcpStats, tcp, "downstream_cx_tx_bytes_total"), 5_001_001);
+    await workers.untilCounted(
+      () => workers.stat(clusterStats, cluster.stats, "upstream_cx_active") === 0,
+    );
+    assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_total"), 3);
+    assert.equal(
+      workers.stat(clusterStats, cluster.stats, "upstream_cx_rx_bytes_total"),
+      5_001_001,
+    );
+    assert.equal(workers.sharedLimit(cluster.limits), 0);
+    assert.equal(workers.sharedLimit(listener.slots.connectionCount), 0);
+  },
+);
 
 forEachWorkerKind(
   "no cluster, no host, a refused host: each ends and is counted",
-  {},
+  { isShared: true },
   async (workers) => {
     const upstream = await startUpstream();
     const refused = upstream.port;
@@ -71,28 +78,32 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("max_connections is exact over all workers", {}, async (workers) => {
-  await using upstream = await startUpstream();
-  const breakers = { maxConnections: 3, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1 };
-  const circuitBreakers = { default: breakers, high: breakers };
-  const cluster = workers.setCluster(clusterConfig({ circuitBreakers }), [
-    hostConfig(upstream.port),
-  ]);
-  const listener = await workers.addListener(listenerConfig());
-  const clients = Array.from({ length: 8 }, () => new TestClient(listener.port));
-  for (const client of clients) client.socket.write("x");
-  await Promise.all(
-    clients.map((c) => c.until(() => c.receivedBytes > 0 || c.hasEnded || c.hasClosed)),
-  );
-  assert.equal(clients.filter((client) => client.receivedBytes > 0).length, 3);
-  assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_overflow"), 5);
-  for (const client of clients) client.socket.destroy();
-  await workers.untilCounted(() => workers.sharedLimit(cluster.limits) === 0);
-});
+forEachWorkerKind(
+  "max_connections is exact over all workers",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    const breakers = { maxConnections: 3, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1 };
+    const circuitBreakers = { default: breakers, high: breakers };
+    const cluster = workers.setCluster(clusterConfig({ circuitBreakers }), [
+      hostConfig(upstream.port),
+    ]);
+    const listener = await workers.addListener(listenerConfig());
+    const clients = Array.from({ length: 8 }, () => new TestClient(listener.port));
+    for (const client of clients) client.socket.write("x");
+    await Promise.all(
+      clients.map((c) => c.until(() => c.receivedBytes > 0 || c.hasEnded || c.hasClosed)),
+    );
+    assert.equal(clients.filter((client) => client.receivedBytes > 0).length, 3);
+    assert.equal(workers.stat(clusterStats, cluster.stats, "upstream_cx_overflow"), 5);
+    for (const client of clients) client.socket.destroy();
+    await workers.untilCounted(() => workers.sharedLimit(cluster.limits) === 0);
+  },
+);
 
 forEachWorkerKind(
   "an idle connection ends at the idle timeout, an active one does not",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startUpstream();
     workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
@@ -110,7 +121,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "a connection ends at its maximum duration although it is busy",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startUpstream();
     workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
@@ -125,14 +136,18 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("a reset of either side resets the other", {}, async (workers) => {
-  await using upstream = await startUpstream((socket) => {
-    socket.on("data", () => socket.resetAndDestroy());
-  });
-  workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
-  const listener = await workers.addListener(listenerConfig());
-  const client = new TestClient(listener.port);
-  client.socket.write("x");
-  await client.until(() => client.hasClosed);
-  assert.equal(client.error, "ECONNRESET");
-});
+forEachWorkerKind(
+  "a reset of either side resets the other",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream((socket) => {
+      socket.on("data", () => socket.resetAndDestroy());
+    });
+    workers.setCluster(clusterConfig(), [hostConfig(upstream.port)]);
+    const listener = await workers.addListener(listenerConfig());
+    const client = new TestClient(listener.port);
+    client.socket.write("x");
+    await client.until(() => client.hasClosed);
+    assert.equal(client.error, "ECONNRESET");
+  },
+);

@@ -8,6 +8,7 @@ import { freePort } from "../../support/free-port.ts";
 import { forEachProxy } from "../../support/each-proxy.ts";
 import { Http2Crowd } from "../../support/http2-crowd.ts";
 import { startHttp2Upstream } from "../../support/http2-upstream.ts";
+import { LibraryCrowd } from "../../support/library-crowd.ts";
 import { PushingServer } from "../../support/pushing-server.ts";
 import { until } from "../../support/until.ts";
 import {
@@ -50,10 +51,12 @@ forEachProxy("ten times a hundred streams meet every kind of push", async (start
   const proxy = await start(adsBootstrap("crowd", server.address), flags);
   await until(async () => (await proxy.listenerPorts()).has("moving"), "it listens");
   const crowd = open.use(new Http2Crowd(port, crowdSize));
+  const library = open.use(new LibraryCrowd(port, { connections: 2, streams: 100 }));
   /** More answers than streams were under way: those that were have their answer, if the hosts gave them any. */
   const flow = async (): Promise<void> => {
-    const from = crowd.answered;
+    const [from, libraryFrom] = [crowd.answered, library.answered];
     await until(() => crowd.answered > from + 1_500, "traffic flows");
+    await until(() => library.answered > libraryFrom + 300, "traffic of the library flows");
   };
   await flow();
   const steps: Readonly<Record<string, (round: number) => Promise<void>>> = {
@@ -72,7 +75,7 @@ forEachProxy("ten times a hundred streams meet every kind of push", async (start
       await server.accepted("listeners", []);
       await until(() => {
         answerTo(0);
-        return crowd.open === 0;
+        return crowd.open === 0 && library.open === 0;
       }, "streams of the removed listener end");
       await server.accepted("listeners", [listener(port)]);
     },
@@ -81,16 +84,18 @@ forEachProxy("ten times a hundred streams meet every kind of push", async (start
     for (const [name, push] of Object.entries(steps)) {
       await push(round);
       await flow();
-      assert.deepEqual([...crowd.failures], [], `${name}, round ${round}`);
+      assert.deepEqual([...crowd.failures, ...library.failures], [], `${name}, round ${round}`);
     }
   }
   crowd.stop();
+  library.stop();
   await until(() => {
     answerTo(0);
-    return crowd.open === 0;
+    return crowd.open === 0 && library.open === 0;
   }, "the last streams end");
-  assert.deepEqual([...crowd.failures], []);
+  assert.deepEqual([...crowd.failures, ...library.failures], []);
   assert(crowd.told >= crowdSize.connections, `${crowd.told} connections were told to go`);
+  assert(library.told >= 2, `${library.told} connections of the library were told to go`);
 });
 
 interface Version {

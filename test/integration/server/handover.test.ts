@@ -5,7 +5,7 @@ import net from "node:net";
 import { once } from "node:events";
 import path from "node:path";
 import { test } from "node:test";
-import { GenerationStage, waitingBootstrap } from "../../support/generation-stage.ts";
+import { GenerationStage } from "../../support/generation-stage.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
@@ -74,51 +74,6 @@ test(
   },
 );
 
-test("whoever fails before it serves leaves the old one as it was", onLinux, async () => {
-  await using stage = await GenerationStage.start();
-  const old = launch(stage, 0);
-  await stage.serves(old, 0);
-  const { kept, short } = stage.load();
-  const openBefore = descriptorsOf(old.process.pid ?? 0);
-  stage.write("bad.json", { static_resources: { listeners: [{ name: "web" }] } });
-  const refused = launch(stage, 1, "bad.json");
-  assert.deepEqual(await refused.exit, [1, null]);
-  // An address that another program has is known once sockets have been taken.
-  const stranger = net.createServer().listen(0, "127.0.0.1");
-  await once(stranger, "listening");
-  const good = JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8"));
-  const taken = structuredClone(good);
-  const [listener] = taken.static_resources.listeners;
-  taken.static_resources.listeners.push({
-    ...listener,
-    name: "other",
-    address: { socket_address: { address: "127.0.0.1", port_value: portOf(stranger) } },
-  });
-  stage.write("taken.json", taken);
-  const late = launch(stage, 1, "taken.json");
-  assert.deepEqual(await late.exit, [1, null]);
-  assert.match(late.log, /cannot bind/);
-  stranger.close();
-  stage.write("waiting.json", waitingBootstrap(stage.admin));
-  const hanging = launch(stage, 1, "waiting.json");
-  await until(() => /process \d+ takes over/.test(old.log.slice(-400)), "it has the sockets");
-  await until(() => /stream to control .* closed/.test(hanging.log), "it waits for its clusters");
-  const second = launch(stage, 2);
-  assert.deepEqual(await second.exit, [1, null]);
-  assert.match(second.log, /another process is starting at/);
-  hanging.process.kill("SIGKILL");
-  await hanging.exit;
-  await until(() => /it has ended before it served/.test(old.log.slice(-400)), "it is missed");
-  const before = kept.completed;
-  await until(() => kept.completed > before + 50, "the old one serves on");
-  assert.equal((await stage.info())?.state, "LIVE");
-  assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
-  await until(() => descriptorsOf(old.process.pid ?? 0) <= openBefore, "nothing is left open");
-  const next = launch(stage, 3);
-  await stage.serves(next, 3);
-  assert.deepEqual(await old.exit, [0, null], old.log);
-});
-
 test("idle connections go on in the new process", onLinux, async () => {
   await using stage = await GenerationStage.start();
   const old = launch(stage, 0);
@@ -165,22 +120,3 @@ test(
     }
   },
 );
-
-test("an old one that is killed leaves a new one that opens its own sockets", onLinux, async () => {
-  await using stage = await GenerationStage.start();
-  const old = launch(stage, 0);
-  await stage.serves(old, 0);
-  old.process.kill("SIGKILL");
-  await old.exit;
-  const next = launch(stage, 1);
-  await stage.serves(next, 1);
-  assert.equal(await (await fetch(`http://127.0.0.1:${stage.port}/`)).text(), "fine");
-});
-
-function descriptorsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-function portOf(server: net.Server): number {
-  return (server.address() as net.AddressInfo).port;
-}

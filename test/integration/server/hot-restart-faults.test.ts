@@ -16,6 +16,7 @@ import {
   waitingBootstrap,
 } from "../../support/generation-stage.ts";
 import { heldDescriptors } from "../../support/held-descriptors.ts";
+import { goesOnWithAll, pushWrong } from "../../support/pushed-wrong.ts";
 import { httpListener, routesTo } from "../../support/truth-resources.ts";
 import { until } from "../../support/until.ts";
 
@@ -62,6 +63,19 @@ const faults: readonly Fault[] = [
       return () => parent.log;
     },
     message: /refused a message: it is from user 65534, not 0/,
+  },
+  {
+    what: "another user at the line that no Envoy knows",
+    isPossible: process.getuid?.() === 0,
+    happen: async (stage, parent) => {
+      const program = path.resolve("test/support/stray-caller.ts");
+      const args = [program, String(nobody), `@envoy_domain_socket_sluice_${stage.baseId * 10}`];
+      const caller = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+      const [said] = (await once(caller.stdout, "data")) as [Buffer];
+      assert.equal(String(said), "end\n", "it is told nothing");
+      return () => parent.log;
+    },
+    message: /hot restart: refused user 65534/,
   },
   {
     what: "an address that another process has",
@@ -117,18 +131,6 @@ const faults: readonly Fault[] = [
     message:
       /unable to bind domain socket with base_id=\d+, id=1, errno=98 \(see --base-id option\)/,
   },
-  {
-    what: "a first push that is refused",
-    happen: async (stage) => {
-      stage.write("lds.json", { resources: [{ ...typed, name: "web", address: {} }] });
-      stage.write("pushed.json", pushedConfig(stage));
-      const child = stage.launch(1, { config: "pushed.json" });
-      await until(() => child.hasEnded || /is accepted/.test(child.log), "it waits for a good one");
-      await kill(child);
-      return () => child.log;
-    },
-    message: /the first push of LDS was refused: the process before this one serves on/,
-  },
 ];
 
 test("whatever goes wrong is told once, and the parent serves on", onLinux, async (context) => {
@@ -153,21 +155,23 @@ test("whatever goes wrong is told once, and the parent serves on", onLinux, asyn
       assert.deepEqual(stage.namesBound(), stage.namesOf(0));
     });
   }
-  await context.test("a push that is good after all takes over", () =>
+  await context.test("what is good after all takes over, and not before all of it is", () =>
     takesOverLate(stage, parent),
   );
   assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
 });
 
-/** The first push is refused, the second is not. */
 async function takesOverLate(stage: GenerationStage, parent: Generation): Promise<void> {
-  stage.write("lds.json", { resources: [{ ...typed, name: "web", address: {} }] });
+  const wrongs = pushWrong(stage);
   const child = stage.launch(1, { config: "pushed.json" });
-  await until(() => /first push of LDS was refused/.test(child.log), "it waits for a good one");
-  const { static_resources } = goodConfig(stage);
-  const [web] = static_resources.listeners;
-  stage.replace("lds.json", { resources: [{ ...typed, ...web }] });
+  for (const { message, mend } of wrongs) {
+    await until(() => message.test(child.log), `it waits: ${child.log}`);
+    await stage.serves(parent, 0);
+    mend();
+  }
   await stage.serves(child, 1);
+  assert.match(child.log, goesOnWithAll);
+  assert.doesNotMatch(child.log, /is not supported/);
   assert.deepEqual(await parent.exit, [0, null], parent.log);
 }
 
@@ -229,8 +233,6 @@ test("socket files of the dead are no obstacle, and none is left", onLinux, asyn
   assert.deepEqual(readdirSync(folder), []);
 });
 
-const typed = { "@type": "type.googleapis.com/envoy.config.listener.v3.Listener" };
-
 const garbage: readonly Uint8Array[] = [
   Buffer.from("abc"),
   Buffer.alloc(0),
@@ -275,23 +277,7 @@ interface StageConfig {
 }
 
 function goodConfig(stage: GenerationStage): StageConfig {
-  return JSON.parse(readFileSync(path.join(stage.folder, "good.json"), "utf8")) as StageConfig;
-}
-
-/** The same, with listeners from a file. */
-function pushedConfig(stage: GenerationStage): object {
-  const { admin, static_resources } = goodConfig(stage);
-  return {
-    admin,
-    node: { id: "n", cluster: "c" },
-    static_resources: { clusters: static_resources.clusters },
-    dynamic_resources: {
-      lds_config: {
-        resource_api_version: "V3",
-        path_config_source: { path: path.join(stage.folder, "lds.json") },
-      },
-    },
-  };
+  return stage.read("good.json") as StageConfig;
 }
 
 function listenerAt(name: string, port: number): Record<string, unknown> {

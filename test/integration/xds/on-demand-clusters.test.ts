@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
 import type { ProxyProcess } from "../../support/proxy-process.ts";
@@ -67,11 +66,16 @@ const listenerOf = (odcds?: object, perRoute?: object): object =>
 
 interface Asked {
   readonly body?: string;
+  readonly upgrade?: string;
   readonly signal?: AbortSignal;
 }
 
 /** The status. */
-function ask(port: number, cluster: string, { body = "", signal }: Asked = {}): Promise<number> {
+function ask(
+  port: number,
+  cluster: string,
+  { body = "", upgrade, signal }: Asked = {},
+): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const request = http.request(
     {
@@ -79,7 +83,7 @@ function ask(port: number, cluster: string, { body = "", signal }: Asked = {}): 
       port,
       agent: false,
       method: body === "" ? "GET" : "POST",
-      headers: { "x-cluster": cluster },
+      headers: { "x-cluster": cluster, ...(upgrade && { connection: "upgrade", upgrade }) },
       ...(signal && { signal }),
     },
     (response) => {
@@ -245,22 +249,28 @@ test("clusters may have a server of their own", async () => {
   assert.ok(server.paths.some((path) => path.endsWith("ClusterDiscoveryService/DeltaClusters")));
 });
 
+test("an upgrade with filters of its own asks if those say so", async () => {
+  for (const [ofManager, ofUpgrade, status] of [
+    [[], [onDemand({ source: fromAds })], 200],
+    [[onDemand({ source: fromAds })], [], 503],
+  ] as const) {
+    await using open = new AsyncDisposableStack();
+    const listener = httpListener("web", {
+      upgrade_configs: [{ upgrade_type: "websocket", filters: [...ofUpgrade, router] }],
+      route_config: routesOf(),
+      http_filters: [...ofManager, router],
+    });
+    const { port } = await startOnDemand(open, listener);
+    assert.equal(await ask(port, "one", { upgrade: "websocket" }), status);
+    assert.equal(await ask(port, "two"), status === 200 ? 503 : 200);
+  }
+});
+
 test("an upgrade that waits for its cluster is counted once", ours, async () => {
   await using open = new AsyncDisposableStack();
   const { port, proxy } = await startOnDemand(open, listenerOf({ source: fromAds }));
-  const request = http.request({
-    host: "127.0.0.1",
-    port,
-    agent: false,
-    headers: { "x-cluster": "one", connection: "upgrade", upgrade: "websocket" },
-  });
-  const answered = once(request, "response");
-  request.end();
   // The host grants nothing.
-  const [response] = (await answered) as [http.IncomingMessage];
-  assert.equal(response.statusCode, 200);
-  response.resume();
-  await once(response, "end");
+  assert.equal(await ask(port, "one", { upgrade: "websocket" }), 200);
   assert.equal(await proxy.stat("http.web.downstream_cx_upgrades_total"), 1);
   await until(
     async () => (await proxy.stat("http.web.downstream_cx_upgrades_active")) === 0,

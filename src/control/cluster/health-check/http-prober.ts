@@ -1,5 +1,6 @@
 /** A check by HTTP/1.1 (Envoy: `HttpHealthCheckerImpl`): one request, judged by status, headers and, if asked, body. */
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import type { Agent as HttpAgent, IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { Agent, request } from "../../../shared/common/node-http.ts";
 import type { HttpProbeConfig, StatusRange } from "../../config/health-check-config.ts";
 import { stringTest } from "../../../shared/tls/string-test.ts";
 import type { CheckOutcome } from "./check-state.ts";
@@ -22,7 +23,7 @@ export interface HttpProberOptions {
 
 export class HttpProber implements Prober {
   readonly #options: HttpProberOptions;
-  readonly #agent: Agent;
+  readonly #agent: HttpAgent;
   readonly #headers: readonly string[];
   readonly #isExpectedService: ((name: string) => boolean) | undefined;
 

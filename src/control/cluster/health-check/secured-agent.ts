@@ -1,5 +1,6 @@
 /** Connections for HTTP checks under TLS: Node's agent, with sockets that are secured as the cluster says. */
-import { Agent, type AgentOptions } from "node:http";
+import type { AgentOptions } from "node:http";
+import { Agent } from "../../../shared/common/node-http.ts";
 import type { Duplex } from "node:stream";
 import { openProbeSocket } from "./probe-socket.ts";
 import type { ProbeTarget } from "./prober.ts";

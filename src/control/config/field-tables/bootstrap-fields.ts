@@ -123,5 +123,6 @@ export const bootstrapFields: FieldTables = {
   "envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer": "whole",
   "envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer": { honoured: ["name", "rtds_config"] },
   "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer": "whole",
+  "envoy.service.runtime.v3.Runtime": "whole",
   "envoy.config.core.v3.Node": "whole",
 };

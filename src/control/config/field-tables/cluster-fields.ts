@@ -67,10 +67,7 @@ export const clusterFields: FieldTables = {
       per_connection_buffer_high_watermark_timeout: "a full buffer waits as long as the connection",
     },
   },
-  "envoy.config.cluster.v3.Cluster.PreconnectPolicy": {
-    honoured: ["per_upstream_preconnect_ratio"],
-    warned: { predictive_preconnect_ratio: "no connection is made before its host is chosen" },
-  },
+  "envoy.config.cluster.v3.Cluster.PreconnectPolicy": "whole",
   "envoy.config.core.v3.BindConfig": {
     honoured: ["source_address"],
     refused: {

@@ -22,6 +22,7 @@ export const httpFields: FieldTables = {
       "server_name",
       "server_header_transformation",
       "max_request_headers_kb",
+      "stream_error_on_invalid_http_message",
       "stream_idle_timeout",
       "request_timeout",
       "request_headers_timeout",
@@ -124,11 +125,9 @@ export const httpFields: FieldTables = {
       "max_stream_duration",
       "headers_with_underscores_action",
       "max_requests_per_connection",
+      "max_response_headers_kb",
+      "max_connection_duration_jitter",
     ],
-    warned: {
-      max_response_headers_kb: "responses have the limit of requests",
-      max_connection_duration_jitter: "the duration is exact",
-    },
   },
   "envoy.config.core.v3.Http1ProtocolOptions": {
     honoured: [
@@ -173,10 +172,7 @@ export const httpFields: FieldTables = {
     warned: { emit_filter_state: "nothing here reads the message counts of a request" },
   },
   "envoy.config.core.v3.GrpcMethodList": "whole",
-  "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config": {
-    honoured: ["upgrade_protobuf_to_grpc"],
-    refused: { ignore_query_parameters: "hosts would see another path" },
-  },
+  "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config": "whole",
   "envoy.extensions.filters.http.router.v3.Router": {
     honoured: ["suppress_envoy_headers", "upstream_http_filters"],
     refused: { strict_check_headers: "other requests would pass" },
@@ -204,14 +200,16 @@ export const httpFields: FieldTables = {
       "override_stream_error_on_invalid_http_message",
       "connection_keepalive",
       "allow_connect",
+      "allow_metadata",
+      "max_metadata_size",
       "stream_error_on_invalid_http_messaging",
       "custom_settings_parameters",
+      "enable_huffman_encoding",
+      // 64 KB at least: no head here is larger.
+      "max_header_field_size_kb",
     ],
     warned: {
-      allow_metadata: "METADATA frames are ignored",
       use_oghttp2_codec: "the codec is our own",
-      max_metadata_size: "METADATA frames are ignored",
-      enable_huffman_encoding: "strings are sent as they are",
     },
   },
   "envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter": "whole",
@@ -225,9 +223,13 @@ export const httpFields: FieldTables = {
       "auto_config",
       "http_filters",
       "upstream_http_protocol_options",
+      "header_validation_config",
+      "retry_policy",
     ],
+    refused: { request_mirror_policies: "requests would not be mirrored" },
     warned: {
-      header_validation_config: "headers are judged as always",
+      outlier_detection: "no host is ejected",
+      hash_policy: "no load balancer that hashes is built",
     },
   },
   "envoy.config.core.v3.UpstreamHttpProtocolOptions": {

@@ -28,6 +28,7 @@ import {
   takeOverMsMax,
 } from "./directory.ts";
 import { isDeserted } from "./deserted.ts";
+import { Leftover } from "./leftover.ts";
 import { encodeMessage } from "./messages.ts";
 import { type OwnSocket, framesOf } from "./socket-frames.ts";
 import { ConnectionSender } from "../moves/connection-sender.ts";
@@ -61,13 +62,18 @@ interface Successor {
 interface Giving {
   readonly kind: "giving";
   readonly owned: DisposableStack;
+  readonly leftover: Leftover;
 }
 
 type GiverState =
   | { readonly kind: "idle" }
   | Giving
   /** Connections may go on to the new process for as long as this one drains. */
-  | { readonly kind: "given"; readonly owned: DisposableStack };
+  | {
+      readonly kind: "given";
+      readonly owned: DisposableStack;
+      readonly leftover: Leftover;
+    };
 
 export class HandoverGiver implements Disposable {
   readonly #parts: HandoverParts;
@@ -120,7 +126,8 @@ export class HandoverGiver implements Disposable {
     caller.send(Uint8Array.of(isFree ? greeting.yours : greeting.taken));
     if (!isFree || !peer) return caller[Symbol.dispose]();
     const owned = new DisposableStack();
-    const giving: Giving = { kind: "giving", owned };
+    const leftover = new Leftover(listenPath(this.#parts.options), peer.pid);
+    const giving: Giving = { kind: "giving", owned, leftover };
     this.#become(giving);
     owned.use(caller);
     caller.onPiece((piece) => {
@@ -175,9 +182,9 @@ export class HandoverGiver implements Disposable {
   }
 
   /** From here on the new process has it all. Its name goes first: the new one puts its own there. */
-  async #finish({ owned }: Giving, { stream, successor, pid }: Successor): Promise<void> {
+  async #finish({ owned, leftover }: Giving, { stream, successor, pid }: Successor): Promise<void> {
     const { log, clock } = this.#parts;
-    this.#become({ kind: "given", owned });
+    this.#become({ kind: "given", owned, leftover });
     this.#server[Symbol.dispose]();
     await this.#duties.closeAdmin();
     await sendAll(stream, encodeMessage({ kind: "released" }), [], clock);
@@ -189,8 +196,9 @@ export class HandoverGiver implements Disposable {
 
   /** The line to process `pid`, which took over, has ended. */
   async #return(pid: number): Promise<void> {
-    const { log, options } = this.#parts;
+    const { log, clock, options } = this.#parts;
     if (this.#state.kind !== "given") return;
+    void this.#state.leftover.remove(clock);
     if (!(await isDeserted(this.#parts, pid))) return this.#duties.letGo();
     const path = reconfigPath(options);
     const server = DescriptorServer.listen(path, handoverSocketMode);
@@ -203,8 +211,11 @@ export class HandoverGiver implements Disposable {
 
   #giveUp(reason: string): void {
     if (this.#state.kind !== "giving") return;
-    this.#parts.log.warning(`hand-over: given up, this process serves on: ${reason}`);
+    const { log, clock } = this.#parts;
+    const { leftover } = this.#state;
+    log.warning(`hand-over: given up, this process serves on: ${reason}`);
     this.#become({ kind: "idle" });
+    void leftover.remove(clock);
     this.#duties.servesOn();
   }
 }

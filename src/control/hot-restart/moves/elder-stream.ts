@@ -97,7 +97,8 @@ export class ElderStream implements Disposable {
   #handle(message: HandoverMessage): void {
     const { receiver, service } = this.#served ?? {};
     if (message.kind === "sockets") return this.#take(message);
-    if (message.kind === "drains" || message.kind === "stats") return service?.elder.hear(message);
+    if (message.kind === "drains" || message.kind === "stats" || message.kind === "empty")
+      return service?.elder.hear(message);
     if (message.kind !== "connections") return;
     const descriptors = this.#descriptors.splice(0);
     if (!receiver) return closeDescriptors(descriptors);

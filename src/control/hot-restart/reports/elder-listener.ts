@@ -8,6 +8,8 @@ const statsMax = 1_000_000;
 export interface ElderHandler {
   onDrains(generations: readonly ToldDrains[]): void;
   onStats(stats: ToldStats): void;
+  /** It has no connection left: it waits to be asked for the last time. */
+  onEmpty(): void;
   /** Once: it has ended, or is not heard any more. */
   onGone(): void;
 }
@@ -24,6 +26,7 @@ export class ElderListener {
 
   hear(message: ReportMessage): void {
     if (message.kind === "drains") return this.#handler.onDrains(message.generations);
+    if (message.kind === "empty") return this.#handler.onEmpty();
     const { counterDeltas, gauges, isLast, kind: _, ...about } = message;
     keep(this.#counters, counterDeltas);
     keep(this.#gauges, gauges);

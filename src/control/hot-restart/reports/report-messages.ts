@@ -31,12 +31,15 @@ export type ReportMessage =
   /** All of them, of that process and of those that it tells of. */
   | { readonly kind: "drains"; readonly generations: readonly ToldDrains[] }
   /** Stats come in parts; the last of them makes them whole. */
-  | ({ readonly kind: "stats"; readonly isLast: boolean } & ToldStats);
+  | ({ readonly kind: "stats"; readonly isLast: boolean } & ToldStats)
+  /** By epochs: no connection is left, and none can come. */
+  | { readonly kind: "empty" };
 
 /** A text: why it is no such message; undefined: it is of another kind. */
 export function decodeReport(value: JsonRecord): ReportMessage | string | undefined {
   if (value["kind"] === "drains") return decodeDrains(value);
   if (value["kind"] === "stats") return decodeStats(value);
+  if (value["kind"] === "empty") return { kind: "empty" };
   return undefined;
 }
 

@@ -15,7 +15,8 @@ export interface LiveFields {
   /** `server: …` and `via: …` lines; empty where there is none. */
   readonly serverLine: Uint8Array;
   readonly viaLine: Uint8Array;
-  readonly isEnvoyHeadersSuppressed: boolean;
+  /** Of a request that asks for this, and may have it; as in `upgrade.ts`. */
+  suppressesEnvoyHeaders(upgradeType: string): boolean;
   readonly clientCertificates: ClientCertificates;
 }
 

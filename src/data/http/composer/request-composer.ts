@@ -103,7 +103,7 @@ export class RequestComposer {
       request.isRedirected ||
       request.limits.toldMs !== undefined ||
       route.requestMutations.length > 0;
-    if (isMutated || hasExtras(route, request.target, this.#context)) {
+    if (isMutated || hasExtras(route, request, this.#context)) {
       this.#writeMutated(request, route);
     } else this.#writePlain(request, route);
     writer.framingStart = writer.at;
@@ -119,9 +119,10 @@ export class RequestComposer {
     { rewrite }: CompiledRoute,
     host: string | undefined,
   ): void {
-    if (rewrite !== undefined) {
+    const path = rewrite?.(target.path);
+    if (path !== undefined) {
       const query = target.query(this.#context.writer.buffer);
-      info.path = rewrite(target.path) + (query === "" ? "" : `?${query}`);
+      info.path = path + (query === "" ? "" : `?${query}`);
     }
     if (host !== undefined) info.authority = host;
   }
@@ -144,16 +145,16 @@ export class RequestComposer {
       writer.put(lines.version);
       return;
     }
-    const { rewrite } = route;
+    const path = route.rewrite?.(target.path);
     const { methodStart, targetStart } = requestHead;
-    if (rewrite === undefined && !target.isPathChanged && target.pathStart === targetStart) {
+    if (path === undefined && !target.isPathChanged && target.pathStart === targetStart) {
       writer.copy(methodStart, target.end);
       writer.put(lines.version);
       return;
     }
     writer.copy(requestHead.methodStart, requestHead.methodEnd);
     writer.byte(0x20);
-    if (rewrite !== undefined) writer.text(rewrite(target.path));
+    if (path !== undefined) writer.text(path);
     else if (target.isPathChanged) writer.text(target.path);
     else writer.copy(target.pathStart, target.pathEnd);
     writer.copy(target.pathEnd, target.end);
@@ -183,7 +184,7 @@ export class RequestComposer {
       this.#captureRequestId(request.info, writer, start);
       writer.endLine();
     }
-    if (!live.isEnvoyHeadersSuppressed) writer.put(route.expectedTimeoutLine);
+    if (!live.suppressesEnvoyHeaders(request.upgradeType)) writer.put(route.expectedTimeoutLine);
     writer.put(live.viaLine);
   }
 
@@ -320,14 +321,15 @@ export class RequestComposer {
   }
 
   /** What the router adds before the route's own mutations. */
-  #collectRouters({ target, limits }: ComposedRequest, route: CompiledRoute): void {
-    const { reactor } = this.#context;
-    const { isEnvoyHeadersSuppressed } = this.#context.live;
+  #collectRouters(request: ComposedRequest, route: CompiledRoute): void {
+    const { target, limits, upgradeType } = request;
+    const { reactor, live } = this.#context;
+    const tells = !live.suppressesEnvoyHeaders(upgradeType);
     const extra = this.#extra;
-    if (!isEnvoyHeadersSuppressed) {
+    if (tells) {
       const expectedMs = limits.timeoutMs ?? route.expectedTimeoutMs;
       if (expectedMs > 0) extra.add("x-envoy-expected-rq-timeout-ms", String(expectedMs));
-      if (route.rewrite !== undefined) {
+      if (route.rewrite?.(target.path) !== undefined) {
         dropFields(knownHeader["x-envoy-original-path"]);
         extra.add(
           "x-envoy-original-path",
@@ -337,7 +339,7 @@ export class RequestComposer {
     }
     if (limits.toldMs !== undefined)
       setField(reactor.arena.bytes, extra, grpcTimeout, `${limits.toldMs}m`);
-    if (rewritesHost(route) && !isEnvoyHeadersSuppressed && requestHead.hostIndex >= 0) {
+    if (rewritesHost(route) && tells && requestHead.hostIndex >= 0) {
       dropFields(knownHeader["x-envoy-original-host"]);
       extra.add(
         "x-envoy-original-host",
@@ -364,11 +366,14 @@ function hostFor(
 }
 
 /** Fields that only the slower way writes. */
-function hasExtras(route: CompiledRoute, target: RequestTarget, context: ComposerContext): boolean {
+function hasExtras(
+  route: CompiledRoute,
+  { target, upgradeType }: ComposedRequest,
+  { live }: ComposerContext,
+): boolean {
   if (rewritesHost(route)) return true;
-  return (
-    route.rewrite !== undefined && !context.live.isEnvoyHeadersSuppressed && target.path !== ""
-  );
+  if (route.rewrite === undefined || target.path === "") return false;
+  return !live.suppressesEnvoyHeaders(upgradeType);
 }
 
 function rewritesHost(route: CompiledRoute): boolean {

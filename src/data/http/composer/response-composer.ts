@@ -2,7 +2,7 @@
  * Writes a response's head as it goes to the client: an upstream's, with ours beside its fields, or one of
  * our own (Envoy: `sendLocalReply`).
  */
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "../../../shared/common/node-http.ts";
 import { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { ComposerContext, LiveFields } from "./composer-context.ts";
@@ -36,6 +36,8 @@ export interface ResponseFraming {
   readonly closes: boolean;
   /** What it grants, as in `upgrade.ts`. */
   readonly upgradeType: string;
+  /** Nothing is said of what the router did. */
+  readonly suppressesEnvoyHeaders: boolean;
   /** What its request began with. */
   readonly live: LiveFields;
 }
@@ -67,15 +69,16 @@ export class ResponseComposer {
   /** The upstream's head, which was parsed last. False: it is too large. */
   compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
     const { writer } = this.#context;
-    const { isEnvoyHeadersSuppressed } = framing.live;
-    const writesServer = this.#dropReplaced(framing.live);
+    // Envoy: none where the host answers before it has the whole request, as it does where that has no end.
+    const writesTime = !framing.suppressesEnvoyHeaders && info.requestEndAtMs !== notYet;
+    if (writesTime) dropFields(knownHeader["x-envoy-upstream-service-time"]);
+    const writesServer = this.#dropServer(framing.live);
     // What is granted has no length, whatever its answer says (RFC 9110 §8.6).
     if (framing.upgradeType !== noUpgrade) dropFields(knownHeader["content-length"]);
     this.#extra.clear();
     const isChanged = changes.length > 0;
     // The router sets it before anything changes the head.
-    if (isChanged && !isEnvoyHeadersSuppressed)
-      this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
+    if (isChanged && writesTime) this.#extra.add(serviceTime, String(this.#serviceTimeMs(info)));
     for (const change of changes) change.apply(writer.bytes, this.#extra, info);
     this.#settleServer(framing.live);
     writer.begin();
@@ -84,10 +87,12 @@ export class ResponseComposer {
     writer.endLine();
     writer.copyFields();
     this.#extra.write(writer);
-    if (!isChanged && !isEnvoyHeadersSuppressed) this.#writeServiceTime(info);
+    // Written as it stands, not among the others, where nothing changed the head.
+    const isPlainTime = !isChanged && writesTime;
+    if (isPlainTime) this.#writeServiceTime(info);
     this.#writeOwn(info, framing.live, { date: !responseHead.hasDate, server: writesServer });
     this.#writeFraming(framing);
-    this.#capture(info, isChanged);
+    this.#capture(info, isPlainTime);
     return !writer.hasOverflowed;
   }
 
@@ -134,10 +139,9 @@ export class ResponseComposer {
     else writer.text(`${status} ${STATUS_CODES[status] ?? "Unknown"}`);
   }
 
-  /** Drops the fields that ours replace; whether `server` is to be written. */
-  #dropReplaced({ config, isEnvoyHeadersSuppressed }: LiveFields): boolean {
+  /** Drops the host's `server` where ours replaces it; whether one is to be written. */
+  #dropServer({ config }: LiveFields): boolean {
     const { serverIndex } = responseHead;
-    if (!isEnvoyHeadersSuppressed) dropFields(knownHeader["x-envoy-upstream-service-time"]);
     if (config.serverHeader === "overwrite") {
       if (serverIndex >= 0) headers.isDropped[serverIndex] = 1;
       return true;
@@ -159,8 +163,7 @@ export class ResponseComposer {
   }
 
   #serviceTimeMs(info: RequestInfo): number {
-    const fromMs = info.requestEndAtMs === notYet ? info.startMs : info.requestEndAtMs;
-    return Math.floor(this.#context.reactor.nowMs - fromMs);
+    return Math.floor(this.#context.reactor.nowMs - info.requestEndAtMs);
   }
 
   #writeOwn(
@@ -189,15 +192,15 @@ export class ResponseComposer {
     writer.endLine();
   }
 
-  #capture(info: RequestInfo, isChanged: boolean): void {
+  #capture(info: RequestInfo, isPlainTime: boolean): void {
     const { responseCapture, reactor } = this.#context;
     if (responseCapture.isEmpty) return;
     responseCapture.capture(reactor.arena.buffer, info.responseValues);
-    this.#captureOwn(info, (name) => {
-      // Written as it stands, not among the others, where nothing changed the head.
-      const isPlain = name === serviceTime && !isChanged;
-      return isPlain ? String(this.#serviceTimeMs(info)) : this.#extra.get(name);
-    });
+    this.#captureOwn(info, (name) =>
+      name === serviceTime && isPlainTime
+        ? String(this.#serviceTimeMs(info))
+        : this.#extra.get(name),
+    );
   }
 
   #captureOwn(info: RequestInfo, valueOf: (name: string) => string | undefined): void {

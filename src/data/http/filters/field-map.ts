@@ -2,8 +2,13 @@
  * Fields of a head as filters see them: all that go on, but those that frame the message or name its host, which are the
  * codec's and the router's.
  */
-import type { Fields, ResponseFields } from "../../../shared/http-filter/http-filter.ts";
+import type {
+  Fields,
+  RequestFields,
+  ResponseFields,
+} from "../../../shared/http-filter/http-filter.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
+import type { RequestLine } from "./request-line.ts";
 
 const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** Visible Latin-1, with blanks and tabs between: what no reader of a head trims or breaks. */
@@ -65,6 +70,43 @@ export class FieldMap implements Fields {
 
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
     for (const field of this.#fields.entries()) if (!this.#unseen.has(field[0])) yield field;
+  }
+}
+
+export class RequestFieldMap extends FieldMap implements RequestFields {
+  readonly #line: RequestLine;
+
+  constructor(fields: ExtraFields, line: RequestLine, unseen = framingFields) {
+    super(fields, unseen);
+    this.#line = line;
+  }
+
+  get path(): string {
+    return this.#line.path;
+  }
+
+  set path(path: string) {
+    this.#line.path = path;
+  }
+
+  get authority(): string {
+    return this.#line.authority;
+  }
+
+  set authority(authority: string) {
+    this.#line.authority = authority;
+  }
+
+  get method(): string {
+    return this.#line.method;
+  }
+
+  set method(method: string) {
+    this.#line.method = method;
+  }
+
+  clearRouteCache(): void {
+    this.#line.isRouteCleared = true;
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * One request among filters that see more than heads (Envoy: `FilterManager`), in both directions. Made for each request whose chain has such a filter; all other requests have none.
+ * One request among filters that see more than heads (Envoy: `FilterManager`), in both directions. One object serves many
+ * requests, one after the other; those whose chain has no such filter have none.
  *
  *   codec → decode train → exchange → upstream → encode train → codec
  *
@@ -10,7 +11,7 @@ import type {
   HttpFilter,
   RequestFacts,
 } from "../../../shared/http-filter/http-filter.ts";
-import { ExtraFields } from "../headers/extra-fields.ts";
+import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
 import type { HttpContext } from "../http-context.ts";
 import { dropFields } from "../http1/header-table.ts";
@@ -24,9 +25,10 @@ import type { ResponseBody } from "../upstream/upstream-request.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { type FilteredWay, FilterPassage, type PassageVerdicts } from "./filter-passage.ts";
 import { localReplyOf } from "./filter-reply.ts";
-import { filterSteps } from "./filter-steps.ts";
+import { FilterSteps, type StepsOwner } from "./filter-steps.ts";
 import { HeldRequestHead, HeldResponseHead, moveFields } from "./held-heads.ts";
 import type { FilterPlace } from "./http-filter.ts";
+import type { RequestLine } from "./request-line.ts";
 
 /** The request, as its filters' manager calls it. */
 export interface FilteredStream {
@@ -45,70 +47,86 @@ export interface ManagerOptions {
   readonly bytesMax: number;
 }
 
-export class FilterManager {
-  readonly requestFields = new ExtraFields();
+export class FilterManager implements StepsOwner {
+  readonly decode: FilterPassage;
+  readonly encode: FilterPassage;
   readonly #context: HttpContext;
   readonly #stream: FilteredStream;
-  readonly #filters: readonly HttpFilter[];
-  readonly #decode: FilterPassage;
-  readonly #encode: FilterPassage;
-  readonly #responseFields = new ExtraFields();
-  readonly #response = { status: 0 };
-  #refusal: LocalReplyReason | undefined;
+  readonly #steps = new FilterSteps(this);
   #isEncoded = false;
   #isLocal = false;
   #isComposing = false;
   /** What a filter did while the head was composed. */
   #afterComposing: (() => void) | undefined;
 
-  constructor(context: HttpContext, stream: FilteredStream, options: ManagerOptions) {
-    const { places, facts, bytesMax } = options;
+  constructor(context: HttpContext, stream: FilteredStream) {
     this.#context = context;
     this.#stream = stream;
-    const { filters, decode, encode } = filterSteps(places, {
-      facts,
-      info: stream.info,
-      bytes: context.reactor.arena.bytes,
-      requestFields: this.requestFields,
-      responseFields: this.#responseFields,
-      response: this.#response,
-      restoreRequest: () => this.#decode.restore(),
-      restoreResponse: () => this.#encode.restore(),
-      refuse: (reason) => (this.#refusal = reason),
-    });
-    this.#filters = filters;
-    const whole = places.filter((place) => place.kind === "whole");
-    this.#decode = new FilterPassage(context, {
-      steps: decode,
-      way: stream.decoded,
-      isChanged: whole.some(({ factory }) => factory.changesRequestBody === true),
-      bytesMax,
-      verdicts: this.#verdicts(() => {
-        context.count(httpStat.rqTooLarge);
-        stream.refuseByFilter("requestTooLarge");
-      }),
-    });
-    this.#encode = new FilterPassage(context, {
-      steps: encode,
-      way: stream.encoded,
-      isChanged: whole.some(({ factory }) => factory.changesResponseBody === true),
-      bytesMax,
-      verdicts: this.#verdicts(() => stream.refuseByFilter("responseBodyTooLarge")),
-    });
+    const { decode, encode } = this.#steps;
+    const onRequestTooLarge = (): void => {
+      context.count(httpStat.rqTooLarge);
+      stream.refuseByFilter("requestTooLarge");
+    };
+    const onResponseTooLarge = (): void => stream.refuseByFilter("responseBodyTooLarge");
+    const { decoded, encoded } = stream;
+    this.decode = new FilterPassage(context, decode, decoded, this.#verdicts(onRequestTooLarge));
+    this.encode = new FilterPassage(context, encode, encoded, this.#verdicts(onResponseTooLarge));
+  }
+
+  /** Another request. */
+  begin({ places, facts, bytesMax }: ManagerOptions): void {
+    this.#isEncoded = false;
+    this.#isLocal = false;
+    this.#isComposing = false;
+    this.#afterComposing = undefined;
+    this.#steps.begin(places, facts);
+    let changesRequest = false;
+    let changesResponse = false;
+    for (const place of places) {
+      if (place.kind === "heads") continue;
+      changesRequest ||= place.factory.changesRequestBody === true;
+      changesResponse ||= place.factory.changesResponseBody === true;
+    }
+    this.decode.begin(changesRequest, bytesMax);
+    this.encode.begin(changesResponse, bytesMax);
+  }
+
+  get requestFields(): ExtraFields {
+    return this.#steps.requestFields;
+  }
+
+  get line(): RequestLine {
+    return this.#steps.line;
+  }
+
+  get info(): RequestInfo {
+    return this.#stream.info;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#context.reactor.arena.bytes;
+  }
+
+  restoreRequest(): void {
+    this.decode.restore();
+  }
+
+  restoreResponse(): void {
+    this.encode.restore();
   }
 
   get isRequestHeld(): boolean {
-    return this.#decode.isHeld;
+    return this.decode.isHeld;
   }
 
   get isResponseHeld(): boolean {
-    return this.#encode.isHeld;
+    return this.encode.isHeld;
   }
 
   /** The head that was parsed last, with our own fields beside it. True: it may go on at once. */
   decodeHead(own: ExtraFields): boolean {
     const { fields } = requestHead;
-    const decode = this.#decode;
+    const decode = this.decode;
     decode.isBodyless = !fields.isChunked && fields.contentLength <= 0;
     moveFields(this.#context.reactor.arena.buffer, this.requestFields, own);
     if (decode.isChanged && !decode.isBodyless) {
@@ -120,18 +138,18 @@ export class FilterManager {
   }
 
   decodeData(start: number, end: number, isEnd: boolean): void {
-    this.#decode.data(start, end, isEnd);
+    this.decode.data(start, end, isEnd);
   }
 
   decodeTrailers(): void {
-    this.#decode.trailers();
+    this.decode.trailers();
   }
 
   /** Of the response whose head was parsed last: how long its body will be, -1: nobody knows. */
   beginResponse({ contentLength, isEnd, start, end }: ResponseBody, isBodyless: boolean): number {
-    const encode = this.#encode;
+    const encode = this.encode;
     encode.isBodyless = isBodyless || (isEnd && start === end);
-    this.#response.status = responseHead.status;
+    this.#steps.response.status = responseHead.status;
     this.#isComposing = true;
     if (!encode.isChanged || encode.isBodyless) return contentLength;
     dropFields(knownHeader["content-length"]);
@@ -142,9 +160,9 @@ export class FilterManager {
   readonly encodeChange: HeadChange = {
     apply: (_bytes, extra) => {
       if (!this.#isEncoded) this.#encodeHead(extra);
-      extra.become(this.#responseFields);
-      if (this.#isLocal || this.#response.status === responseHead.status) return;
-      responseHead.status = this.#response.status;
+      extra.become(this.#steps.responseFields);
+      if (this.#isLocal || this.#steps.response.status === responseHead.status) return;
+      responseHead.status = this.#steps.response.status;
       responseHead.statusEnd = responseHead.statusStart;
     },
   };
@@ -159,31 +177,32 @@ export class FilterManager {
   }
 
   encodeData(start: number, end: number, isEnd: boolean): void {
-    this.#encode.data(start, end, isEnd);
+    this.encode.data(start, end, isEnd);
   }
 
   encodeTrailers(): void {
-    this.#encode.trailers();
+    this.encode.trailers();
   }
 
   /** What comes now is of our own making: nothing holds it. What filters make of it. */
   beginLocalReply(given: LocalReply): LocalReply {
     this.#isLocal = true;
     this.#isEncoded = false;
-    this.#decode.end();
-    this.#encode.end();
-    const reply = this.#filters.reduceRight(
+    this.decode.end();
+    this.encode.end();
+    const reply = this.#steps.filters.reduceRight(
       (before, filter) => this.#replyOf(filter, before),
       given,
     );
-    this.#response.status = reply.status;
+    this.#steps.response.status = reply.status;
     return reply;
   }
 
-  #replyOf(filter: HttpFilter, before: LocalReply): LocalReply {
+  #replyOf(filter: HttpFilter | undefined, before: LocalReply): LocalReply {
+    if (filter?.onLocalReply === undefined) return before;
     const { status, body } = before;
     try {
-      const own = filter.onLocalReply?.({
+      const own = filter.onLocalReply({
         status,
         body,
         fields: Object.fromEntries(before.fields),
@@ -198,28 +217,29 @@ export class FilterManager {
 
   /** The held response goes on with a body whose length is known by now. */
   setResponseLength(length: number): void {
-    this.#responseFields.remove("content-length");
-    this.#responseFields.add("content-length", String(length));
+    this.#steps.responseFields.remove("content-length");
+    this.#steps.responseFields.add("content-length", String(length));
   }
 
   /** The request is over. */
   end(): void {
-    this.#decode.end();
-    this.#encode.end();
-    for (const filter of this.#filters) {
+    this.decode.end();
+    this.encode.end();
+    for (const filter of this.#steps.filters) {
       try {
-        filter.onDestroy?.();
+        filter?.onDestroy?.();
       } catch (error) {
         this.#context.onFilterFailed("onDestroy", error);
       }
     }
+    this.#steps.end();
   }
 
   #encodeHead(own: ExtraFields): void {
     this.#isEncoded = true;
-    moveFields(this.#context.reactor.arena.buffer, this.#responseFields, own);
-    if (this.#isLocal) this.#encode.headOfOurs();
-    else this.#encode.head((buffer) => new HeldResponseHead(buffer));
+    moveFields(this.#context.reactor.arena.buffer, this.#steps.responseFields, own);
+    if (this.#isLocal) this.encode.headOfOurs();
+    else this.encode.head((buffer) => new HeldResponseHead(buffer));
   }
 
   #verdicts(onTooLarge: () => void): PassageVerdicts {
@@ -231,7 +251,7 @@ export class FilterManager {
   }
 
   #onReply(reply: FilterReply, name: string): void {
-    const refusal = this.#refusal;
+    const refusal = this.#steps.refusal;
     if (refusal !== undefined) this.#stream.refuseByFilter(refusal);
     else this.#stream.replyByFilter(reply, name);
   }

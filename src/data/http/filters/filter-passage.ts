@@ -3,12 +3,13 @@
  *
  * What a newcomer would get wrong: when nothing is held or changed, bytes go on where they lie, and nothing is copied.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Arena } from "../../../shared/io/arena.ts";
 import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { HttpContext } from "../http-context.ts";
 import { sendThroughScratch } from "../composer/scratch-parts.ts";
 import { FieldMap } from "./field-map.ts";
-import { FilterTrain, type TrainEnd, type TrainStep } from "./filter-train.ts";
+import { FilterTrain, type TrainEnd, type TrainSteps } from "./filter-train.ts";
 import { stageFields, trailerFields } from "./trailer-fields.ts";
 
 /** Where one direction of a request goes on behind its filters. */
@@ -19,6 +20,7 @@ export interface FilteredWay {
   onReleased(isEnd: boolean, length: number | undefined): void;
   send(start: number, end: number, isEnd: boolean): void;
   sendTrailers(start: number, end: number): void;
+  sendMetadata(metadata: Metadata): void;
   setHeld(isHeld: boolean): void;
 }
 
@@ -30,17 +32,9 @@ interface HeldHead {
 /** What its manager does about what filters do. */
 export type PassageVerdicts = Pick<TrainEnd, "onReply" | "onFailure" | "onTooLarge">;
 
-export interface PassageOptions {
-  readonly steps: readonly TrainStep[];
-  readonly way: FilteredWay;
-  /** Parts of the body may change: it has no length. */
-  readonly isChanged: boolean;
-  readonly bytesMax: number;
-  readonly verdicts: PassageVerdicts;
-}
-
 export class FilterPassage {
-  readonly isChanged: boolean;
+  /** Parts of the body may change: it has no length. */
+  isChanged = false;
   /** Said with the head: an end without bytes that follows is no part of a body. */
   isBodyless = false;
   readonly #context: HttpContext;
@@ -48,11 +42,22 @@ export class FilterPassage {
   readonly #train: FilterTrain;
   #held: HeldHead | undefined;
 
-  constructor(context: HttpContext, { steps, way, isChanged, ...options }: PassageOptions) {
+  constructor(
+    context: HttpContext,
+    steps: TrainSteps,
+    way: FilteredWay,
+    verdicts: PassageVerdicts,
+  ) {
     this.#context = context;
     this.#way = way;
+    this.#train = new FilterTrain(steps, this.#end(verdicts));
+  }
+
+  /** Another message. `bytesMax`: most bytes of its body that filters hold. */
+  begin(isChanged: boolean, bytesMax: number): void {
     this.isChanged = isChanged;
-    this.#train = new FilterTrain(steps, this.#end(options.verdicts), options.bytesMax);
+    this.#held = undefined;
+    this.#train.begin(bytesMax);
   }
 
   /** The head waits at a filter. */
@@ -84,6 +89,7 @@ export class FilterPassage {
       if (!this.isHeld) way.send(start, end, isEnd);
       return;
     }
+    if (this.#train.passesData && !this.isChanged) return way.send(start, end, isEnd);
     const view = this.#context.reactor.arena.bytes.subarray(start, end);
     if (this.#train.data(view, isEnd)) {
       // Around what goes in chunks there is no room where it lies.
@@ -96,6 +102,10 @@ export class FilterPassage {
   trailers(): void {
     const fields = trailerFields(this.#context.reactor.arena.buffer);
     this.#train.trailers(new FieldMap(fields));
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    this.#train.metadata(metadata);
   }
 
   /** Nothing of it goes on any more. */
@@ -131,6 +141,7 @@ export class FilterPassage {
       },
       onData: (bytes, isEnd) => this.#send(bytes, isEnd),
       onTrailers: (fields) => this.#sendTrailers(fields.whole),
+      onMetadata: (metadata) => this.#way.sendMetadata(metadata),
       onReadingChanged: (on) => this.#way.setHeld(!on),
       later: (act) => reactor.atRoundEnd(act),
     };

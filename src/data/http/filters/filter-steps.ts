@@ -1,111 +1,216 @@
-/** The filters of one request, as the two directions see them. */
-import type { HttpFilter, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
+/**
+ * The filters of one request, as the two directions call them. One object serves many requests, one after the other; what
+ * filters may keep beyond theirs (fields) is made anew for each.
+ */
+import type {
+  HttpFilter,
+  Metadata,
+  RequestFacts,
+} from "../../../shared/http-filter/http-filter.ts";
 import type { StreamInfo } from "../../network/stream-info.ts";
-import type { ExtraFields } from "../headers/extra-fields.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
-import { FieldMap, ResponseFieldMap, noFields, framingFields } from "./field-map.ts";
-import type { TrainStep } from "./filter-train.ts";
-import type { FilterPlace, HeadFilter } from "./http-filter.ts";
+import { ExtraFields } from "../headers/extra-fields.ts";
+import { type FieldMap, noFields, RequestFieldMap, ResponseFieldMap } from "./field-map.ts";
+import type { DataItem, StepOutcome, TrainSteps } from "./filter-train.ts";
+import type { FilterPlace, HeadFilter, WholeFilter } from "./http-filter.ts";
+import { RequestLine } from "./request-line.ts";
 
-/** What steps act on. */
-export interface StepParts {
-  readonly facts: RequestFacts;
+/** What steps ask of their request. */
+export interface StepsOwner {
   readonly info: StreamInfo;
   readonly bytes: Uint8Array;
-  readonly requestFields: ExtraFields;
-  readonly responseFields: ExtraFields;
-  readonly response: { status: number };
-  /** The request's head lies in the table again, if it does not yet. */
+  /** The head lies in the table again, if it does not yet. */
   restoreRequest(): void;
   restoreResponse(): void;
-  /** One of ours refuses: that is said in the place of what its step returns. */
-  refuse(reason: LocalReplyReason): void;
 }
 
-export interface FilterSteps {
-  readonly filters: readonly HttpFilter[];
-  readonly decode: readonly TrainStep[];
-  readonly encode: readonly TrainStep[];
-}
+/** What a step of ours says that refuses: the reason is in `refusal`. */
+const refused: StepOutcome = { status: 0 };
 
-export function filterSteps(places: readonly FilterPlace[], parts: StepParts): FilterSteps {
-  const filters: HttpFilter[] = [];
-  const decode: TrainStep[] = [];
-  const encode: TrainStep[] = [];
-  for (const place of places) {
-    if (place.kind === "heads") {
-      decode.push(decodeHeads(place.filter, parts));
-      encode.unshift(encodeHeads(place.filter, parts));
-      continue;
-    }
-    const { name, factory, isOwn } = place;
-    const filter = created(() => factory.create(parts.facts, parts.info));
-    if ("error" in filter) {
-      decode.push({ name, head: () => rethrow(filter.error) });
-      continue;
-    }
-    filters.push(filter.made);
-    const seen = isOwn === true ? noFields : framingFields;
-    decode.push(decodeWhole(name, filter.made, new FieldMap(parts.requestFields, seen)));
-    const response = new ResponseFieldMap(parts.responseFields, parts.response, seen);
-    encode.unshift(encodeWhole(name, filter.made, response));
+export class FilterSteps {
+  requestFields = new ExtraFields();
+  responseFields = new ExtraFields();
+  response = { status: 0 };
+  line = new RequestLine({ method: "", path: "", authority: "" });
+  refusal: LocalReplyReason | undefined;
+  places: readonly FilterPlace[] = [];
+  /** In the order of the places; undefined where heads alone are looked at. */
+  filters: readonly (HttpFilter | undefined)[] = [];
+  /** Any of them looks at parts of bodies. */
+  seeRequestData = false;
+  seeResponseData = false;
+  readonly decode: TrainSteps;
+  readonly encode: TrainSteps;
+  readonly #owner: StepsOwner;
+  /** Of filters of users, and of ours, which see all. Made when they are asked for. */
+  #requestMap: RequestFieldMap | undefined;
+  #ownRequestMap: RequestFieldMap | undefined;
+  #responseMap: ResponseFieldMap | undefined;
+  #ownResponseMap: ResponseFieldMap | undefined;
+
+  constructor(owner: StepsOwner) {
+    this.#owner = owner;
+    this.decode = new DecodeSteps(this);
+    this.encode = new EncodeSteps(this);
   }
-  return { filters, decode, encode };
+
+  begin(places: readonly FilterPlace[], facts: RequestFacts): void {
+    const { info } = this.#owner;
+    this.places = places;
+    this.refusal = undefined;
+    this.requestFields = new ExtraFields();
+    this.responseFields = new ExtraFields();
+    this.response = { status: 0 };
+    this.line = new RequestLine(facts);
+    this.#requestMap = undefined;
+    this.#ownRequestMap = undefined;
+    this.#responseMap = undefined;
+    this.#ownResponseMap = undefined;
+    this.filters = places.map((place) =>
+      place.kind === "heads" ? undefined : created(place, facts, info),
+    );
+    this.seeRequestData = false;
+    this.seeResponseData = false;
+    for (const filter of this.filters) {
+      this.seeRequestData ||= filter?.decodeData !== undefined;
+      this.seeResponseData ||= filter?.encodeData !== undefined;
+    }
+  }
+
+  /** The request is over: nothing of it is kept. */
+  end(): void {
+    this.places = [];
+    this.filters = [];
+  }
+
+  requestMapOf({ isOwn }: WholeFilter): RequestFieldMap {
+    const { requestFields, line } = this;
+    if (isOwn !== true) return (this.#requestMap ??= new RequestFieldMap(requestFields, line));
+    return (this.#ownRequestMap ??= new RequestFieldMap(requestFields, line, noFields));
+  }
+
+  responseMapOf({ isOwn }: WholeFilter): ResponseFieldMap {
+    const { responseFields, response } = this;
+    if (isOwn !== true)
+      return (this.#responseMap ??= new ResponseFieldMap(responseFields, response));
+    return (this.#ownResponseMap ??= new ResponseFieldMap(responseFields, response, noFields));
+  }
+
+  decodeHeads(filter: HeadFilter): StepOutcome {
+    if (filter.onRequest === undefined) return undefined;
+    this.#owner.restoreRequest();
+    const { bytes, info } = this.#owner;
+    this.refusal = filter.onRequest(bytes, this.requestFields, info);
+    return this.refusal === undefined ? undefined : refused;
+  }
+
+  encodeHeads({ responseChange }: HeadFilter): void {
+    if (responseChange === undefined) return;
+    this.#owner.restoreResponse();
+    responseChange.apply(this.#owner.bytes, this.responseFields, this.#owner.info);
+  }
 }
 
-function created(
-  create: () => HttpFilter,
-): { readonly made: HttpFilter } | { readonly error: unknown } {
+class DecodeSteps implements TrainSteps {
+  readonly #steps: FilterSteps;
+
+  constructor(steps: FilterSteps) {
+    this.#steps = steps;
+  }
+
+  get count(): number {
+    return this.#steps.filters.length;
+  }
+
+  get seeData(): boolean {
+    return this.#steps.seeRequestData;
+  }
+
+  nameOf(at: number): string {
+    return nameOf(this.#steps.places[at]);
+  }
+
+  head(at: number, isEnd: boolean): StepOutcome {
+    const place = this.#steps.places[at] as FilterPlace;
+    if (place.kind === "heads") return this.#steps.decodeHeads(place.filter);
+    return this.#steps.filters[at]?.decodeHeaders?.(this.#steps.requestMapOf(place), isEnd);
+  }
+
+  data(at: number, { bytes, isEnd }: DataItem, silent: StepOutcome): StepOutcome {
+    const filter = this.#steps.filters[at];
+    return filter?.decodeData === undefined ? silent : filter.decodeData(bytes, isEnd);
+  }
+
+  trailers(at: number, fields: FieldMap): StepOutcome {
+    return this.#steps.filters[at]?.decodeTrailers?.(fields);
+  }
+
+  metadata(at: number, metadata: Metadata): StepOutcome {
+    return this.#steps.filters[at]?.decodeMetadata?.(metadata);
+  }
+}
+
+/** In the reverse order. */
+class EncodeSteps implements TrainSteps {
+  readonly #steps: FilterSteps;
+
+  constructor(steps: FilterSteps) {
+    this.#steps = steps;
+  }
+
+  get count(): number {
+    return this.#steps.filters.length;
+  }
+
+  get seeData(): boolean {
+    return this.#steps.seeResponseData;
+  }
+
+  nameOf(at: number): string {
+    return nameOf(this.#steps.places[this.#indexOf(at)]);
+  }
+
+  head(at: number, isEnd: boolean): StepOutcome {
+    const place = this.#steps.places[this.#indexOf(at)] as FilterPlace;
+    if (place.kind === "heads") return this.#steps.encodeHeads(place.filter);
+    return this.#filterAt(at)?.encodeHeaders?.(this.#steps.responseMapOf(place), isEnd);
+  }
+
+  data(at: number, { bytes, isEnd }: DataItem, silent: StepOutcome): StepOutcome {
+    const filter = this.#filterAt(at);
+    return filter?.encodeData === undefined ? silent : filter.encodeData(bytes, isEnd);
+  }
+
+  trailers(at: number, fields: FieldMap): StepOutcome {
+    return this.#filterAt(at)?.encodeTrailers?.(fields);
+  }
+
+  metadata(at: number, metadata: Metadata): StepOutcome {
+    return this.#filterAt(at)?.encodeMetadata?.(metadata);
+  }
+
+  #indexOf(at: number): number {
+    return this.#steps.filters.length - 1 - at;
+  }
+
+  #filterAt(at: number): HttpFilter | undefined {
+    return this.#steps.filters[this.#indexOf(at)];
+  }
+}
+
+function nameOf(place: FilterPlace | undefined): string {
+  return place?.kind === "whole" ? place.name : "";
+}
+
+/** What is thrown is said when the request comes to it, as anything else that a filter throws. */
+function created({ factory }: WholeFilter, facts: RequestFacts, info: StreamInfo): HttpFilter {
   try {
-    return { made: create() };
+    return factory.create(facts, info);
   } catch (error) {
-    return { error };
+    return {
+      decodeHeaders() {
+        throw error;
+      },
+    };
   }
-}
-
-/** Said when the request comes to it, as anything else that a filter throws. */
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-function decodeHeads(filter: HeadFilter, parts: StepParts): TrainStep {
-  return {
-    name: "",
-    head() {
-      parts.restoreRequest();
-      const reason = filter.onRequest?.(parts.bytes, parts.requestFields, parts.info);
-      if (reason === undefined) return undefined;
-      parts.refuse(reason);
-      return { status: 0 };
-    },
-  };
-}
-
-function encodeHeads({ responseChange }: HeadFilter, parts: StepParts): TrainStep {
-  return {
-    name: "",
-    head() {
-      if (responseChange === undefined) return;
-      parts.restoreResponse();
-      responseChange.apply(parts.bytes, parts.responseFields, parts.info);
-    },
-  };
-}
-
-function decodeWhole(name: string, filter: HttpFilter, fields: FieldMap): TrainStep {
-  return {
-    name,
-    head: (isEnd) => filter.decodeHeaders?.(fields, isEnd),
-    ...(filter.decodeData && { data: (bytes, isEnd) => filter.decodeData?.(bytes, isEnd) }),
-    trailers: (trailers) => filter.decodeTrailers?.(trailers),
-  };
-}
-
-function encodeWhole(name: string, filter: HttpFilter, fields: ResponseFieldMap): TrainStep {
-  return {
-    name,
-    head: (isEnd) => filter.encodeHeaders?.(fields, isEnd),
-    ...(filter.encodeData && { data: (bytes, isEnd) => filter.encodeData?.(bytes, isEnd) }),
-    trailers: (trailers) => filter.encodeTrailers?.(trailers),
-  };
 }

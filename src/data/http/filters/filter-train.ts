@@ -10,19 +10,31 @@
 import type {
   DataOutcome,
   FilterReply,
+  HeadersOutcome,
+  Metadata,
   TrailersOutcome,
 } from "../../../shared/http-filter/http-filter.ts";
 import type { FieldMap } from "./field-map.ts";
 
-type Now = DataOutcome | TrailersOutcome;
+type Now = HeadersOutcome | DataOutcome | TrailersOutcome;
 export type StepOutcome = Now | Promise<Now>;
 
-/** One filter, as this direction sees it. */
-export interface TrainStep {
-  readonly name: string;
-  head?(isEnd: boolean): StepOutcome;
-  data?(bytes: Uint8Array, isEnd: boolean): StepOutcome;
-  trailers?(fields: FieldMap): StepOutcome;
+/** The filters, as this direction calls them: `at` is a place in its order. */
+export interface TrainSteps {
+  readonly count: number;
+  /** Any of them looks at parts of bodies. */
+  readonly seeData: boolean;
+  nameOf(at: number): string;
+  head(at: number, isEnd: boolean): StepOutcome;
+  /** `silent`: what one says that does not look at them. */
+  data(at: number, item: DataItem, silent: StepOutcome): StepOutcome;
+  trailers(at: number, fields: FieldMap): StepOutcome;
+  metadata(at: number, metadata: Metadata): StepOutcome;
+}
+
+export interface DataItem {
+  readonly bytes: Uint8Array;
+  readonly isEnd: boolean;
 }
 
 /** Where it goes, and who is told. */
@@ -31,6 +43,8 @@ export interface TrainEnd {
   onHead(isEnd: boolean, length: number | undefined): void;
   onData(bytes: Uint8Array, isEnd: boolean): void;
   onTrailers(fields: FieldMap): void;
+  /** Of a head that has passed at once it may come before the head is out. */
+  onMetadata(metadata: Metadata): void;
   onReply(reply: FilterReply, filter: string): void;
   /** A filter has thrown. */
   onFailure(filter: string, error: unknown): void;
@@ -45,31 +59,51 @@ type Item =
   | { readonly kind: "head"; readonly isEnd: boolean; next: number }
   | { readonly kind: "data"; bytes: Uint8Array; readonly isEnd: boolean; next: number }
   /** `front`: a part of the body that a filter has put in front of them. */
+  | { readonly kind: "metadata"; readonly metadata: Metadata; next: number }
   | { readonly kind: "trailers"; readonly fields: FieldMap; next: number; front?: Uint8Array };
+
+/** Any at all: METADATA is no head. */
+const latin1Pattern = /^[\0-\xff]*$/;
 
 type Hold = "free" | "buffer" | "stop";
 
 export class FilterTrain {
-  readonly #steps: readonly TrainStep[];
+  readonly #steps: TrainSteps;
   readonly #end: TrainEnd;
-  readonly #bytesMax: number;
-  readonly #holds: Hold[];
+  readonly #holds: Hold[] = [];
   readonly #items: Item[] = [];
-  #isOver = false;
+  #bytesMax = 0;
+  #isOver = true;
   #isReading = true;
   #isPumping = false;
+  /** Of messages, to know promises of one that is over. */
+  #run = 0;
 
-  /** `bytesMax`: most bytes of bodies held while a filter buffers. */
-  constructor(steps: readonly TrainStep[], end: TrainEnd, bytesMax: number) {
+  constructor(steps: TrainSteps, end: TrainEnd) {
     this.#steps = steps;
     this.#end = end;
+  }
+
+  /** Another message, past the steps of this moment. `bytesMax`: most bytes of bodies held while a filter buffers. */
+  begin(bytesMax: number): void {
     this.#bytesMax = bytesMax;
-    this.#holds = steps.map(() => "free");
+    this.#run++;
+    this.#isOver = false;
+    this.#isReading = true;
+    for (let at = 0; at < this.#steps.count; at++) this.#holds[at] = "free";
+    this.#holds.length = this.#steps.count;
   }
 
   /** Nothing of it may go on any more. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Parts of the body go on as they are: nobody looks, and nothing is held. */
+  get passesData(): boolean {
+    if (this.#isOver || this.#steps.seeData || this.#items.length > 0) return false;
+    for (const hold of this.#holds) if (hold !== "free") return false;
+    return true;
   }
 
   /** True: it has passed, and `onHead` is not called for it. */
@@ -93,12 +127,19 @@ export class FilterTrain {
     this.#pump();
   }
 
+  /** It goes on by `onMetadata`, if not here and now then later. */
+  metadata(metadata: Metadata): void {
+    if (this.#isOver) return;
+    this.#items.push({ kind: "metadata", metadata, next: 0 });
+    this.#pump();
+  }
+
   /** Heads of our own wait for nobody: what filters say of them is not heard, but for what they throw. */
   headOfOurs(): void {
     this.end();
-    for (const step of this.#steps) {
+    for (let at = 0; at < this.#steps.count; at++) {
       try {
-        const outcome = step.head?.(true);
+        const outcome = this.#steps.head(at, true);
         if (outcome instanceof Promise) outcome.catch(() => {});
       } catch {
         // An answer in its place might end in the same filter again.
@@ -114,12 +155,18 @@ export class FilterTrain {
   #enter(item: Item): boolean {
     if (this.#isOver) return false;
     const source = item.kind === "data" ? item.bytes : undefined;
-    if (this.#items.length === 0 && this.#advance(item, undefined)) return true;
+    const isFirst = this.#items.length === 0;
+    if (isFirst && this.#advance(item, undefined)) {
+      // Metadata that filters have put behind a head.
+      if (this.#items.length > 0) this.#pump();
+      return !this.#isOver;
+    }
     if (this.#isOver) return false;
     // What lies where it came from is written over; what a filter has made stays the filter's.
     if (item.kind === "data" && item.bytes.buffer === source?.buffer)
       item.bytes = new Uint8Array(item.bytes);
-    this.#items.push(item);
+    if (isFirst) this.#items.unshift(item);
+    else this.#items.push(item);
     this.#pump();
     this.#bound();
     return false;
@@ -130,7 +177,7 @@ export class FilterTrain {
     for (;;) {
       const at = item.next;
       if (at > 0 && this.#holds[at - 1] !== "free") return false;
-      if (at === this.#steps.length) return true;
+      if (at === this.#steps.count) return true;
       if (before !== undefined && before.next <= at) return false;
       if (this.#holds[at] === "stop") return false;
       item.next++;
@@ -140,47 +187,85 @@ export class FilterTrain {
   }
 
   #call(at: number, item: Item): void {
-    const step = this.#steps[at] as TrainStep;
+    const before = this.#holds[at] as Hold;
     try {
-      this.#settle(at, item, outcomeOf(step, item, this.#holds[at] === "buffer"));
+      this.#settle(at, item, this.#outcomeOf(at, item, before), before);
     } catch (error) {
-      this.#fail(step, error);
+      this.#fail(at, error);
     }
   }
 
-  #settle(at: number, item: Item, outcome: StepOutcome): void {
+  /** `before`: how the filter held what came before the item. */
+  #settle(at: number, item: Item, outcome: StepOutcome, before: Hold): void {
     if (outcome instanceof Promise) {
       this.#holds[at] = "stop";
-      this.#wait(at, item, outcome);
+      this.#wait(at, item, outcome, before);
       return;
     }
     const buffers = outcome === "buffer" || (outcome !== undefined && "buffered" in outcome);
-    this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
+    if (item.kind === "metadata") this.#holds[at] = before;
+    else this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
+    if (item.kind === "metadata") judgeMetadata(item.metadata);
     if (outcome === undefined || outcome === "buffer") return;
+    if ("metadata" in outcome) return this.#addMetadata(at, item, outcome.metadata);
     if (outcome instanceof Uint8Array) return replace(item, outcome);
     if ("buffered" in outcome) return replace(item, outcome.buffered);
     this.end();
-    this.#end.onReply(outcome, (this.#steps[at] as TrainStep).name);
+    this.#end.onReply(outcome, this.#steps.nameOf(at));
   }
 
-  #wait(at: number, item: Item, outcome: Promise<Now>): void {
+  /** Behind its head; filters from here on see it, too. */
+  #addMetadata(at: number, head: Item, added: Readonly<Record<string, string>>): void {
+    const metadata = new Map(Object.entries(added));
+    judgeMetadata(metadata);
+    const behind = this.#items.indexOf(head) + 1;
+    this.#items.splice(behind, 0, { kind: "metadata", metadata, next: at + 1 });
+  }
+
+  #wait(at: number, item: Item, outcome: Promise<Now>, before: Hold): void {
+    const run = this.#run;
     outcome.then(
       (now) =>
         this.#end.later(() => {
-          if (this.#isOver) return;
-          this.#settle(at, item, now);
-          this.#pump();
+          if (this.#isOver || run !== this.#run) return;
+          this.#finish(at, item, now, before);
         }),
       (error: unknown) =>
         this.#end.later(() => {
-          if (!this.#isOver) this.#fail(this.#steps[at] as TrainStep, error);
+          if (!this.#isOver && run === this.#run) this.#fail(at, error);
         }),
     );
   }
 
-  #fail({ name }: TrainStep, error: unknown): void {
+  #finish(at: number, item: Item, now: Now, before: Hold): void {
+    try {
+      this.#settle(at, item, now, before);
+    } catch (error) {
+      this.#fail(at, error);
+      return;
+    }
+    this.#pump();
+  }
+
+  #fail(at: number, error: unknown): void {
     this.end();
-    this.#end.onFailure(name, error);
+    this.#end.onFailure(this.#steps.nameOf(at), error);
+  }
+
+  /** A filter that keeps a message together says so with every part, also by having nothing to say of it. */
+  #outcomeOf(at: number, item: Item, before: Hold): StepOutcome {
+    switch (item.kind) {
+      case "head":
+        return this.#steps.head(at, item.isEnd);
+      case "data":
+        return this.#steps.data(at, item, before === "buffer" ? "buffer" : undefined);
+      case "metadata":
+        return item.metadata.size === 0 ? undefined : this.#steps.metadata(at, item.metadata);
+      case "trailers":
+        return this.#steps.trailers(at, item.fields);
+      default:
+        return item satisfies never;
+    }
   }
 
   /** Moves what is held until nothing moves any more. */
@@ -225,7 +310,7 @@ export class FilterTrain {
   }
 
   #isThrough({ next }: Item): boolean {
-    return next === this.#steps.length && (next === 0 || this.#holds[next - 1] === "free");
+    return next === this.#steps.count && (next === 0 || this.#holds[next - 1] === "free");
   }
 
   /** Undefined: more may come, or a filter may change what has. */
@@ -240,7 +325,10 @@ export class FilterTrain {
   #emit(item: Item, length: number | undefined): void {
     if (item.kind === "head") this.#end.onHead(item.isEnd, length);
     else if (item.kind === "data") this.#end.onData(item.bytes, item.isEnd);
-    else this.#end.onTrailers(item.fields);
+    else if (item.kind === "metadata") {
+      // A filter has dropped it.
+      if (item.metadata.size > 0) this.#end.onMetadata(item.metadata);
+    } else this.#end.onTrailers(item.fields);
   }
 
   get #heldBytes(): number {
@@ -265,21 +353,6 @@ export class FilterTrain {
   }
 }
 
-/** A filter that keeps a message together says so with every part, also by having nothing to say of it. */
-function outcomeOf(step: TrainStep, item: Item, isBuffering: boolean): StepOutcome {
-  const silent = isBuffering ? "buffer" : undefined;
-  switch (item.kind) {
-    case "head":
-      return step.head?.(item.isEnd);
-    case "data":
-      return step.data === undefined ? silent : step.data(item.bytes, item.isEnd);
-    case "trailers":
-      return step.trailers?.(item.fields);
-    default:
-      return item satisfies never;
-  }
-}
-
 /** Of trailers: a part of the body in front of them. */
 function replace(item: Item, bytes: Uint8Array): void {
   if (item.kind === "data") item.bytes = bytes;
@@ -291,5 +364,12 @@ function isEmptyTrailers(item: Item): boolean {
 }
 
 function isLast(item: Item): boolean {
-  return item.kind === "trailers" || item.isEnd;
+  return item.kind === "trailers" || (item.kind !== "metadata" && item.isEnd);
+}
+
+/** What a filter has written must go out as it is. */
+function judgeMetadata(metadata: Metadata): void {
+  for (const [name, value] of metadata)
+    if (!latin1Pattern.test(name) || !latin1Pattern.test(value))
+      throw new TypeError(`metadata "${name}" is not all Latin-1`);
 }

@@ -11,6 +11,7 @@ import type {
   HttpFilter,
   Outcome,
   RequestFacts,
+  RequestFields,
   ResponseFields,
 } from "../../../shared/http-filter/http-filter.ts";
 import type { HttpFilterConfig } from "../../../shared/config/http-config.ts";
@@ -26,20 +27,22 @@ const none: HttpFilter = {};
 export class GrpcHttp1Bridge implements FilterFactory {
   readonly changesRequestBody: boolean;
   readonly changesResponseBody = true;
+  readonly #config: GrpcHttp1BridgeConfig;
 
-  constructor({ upgradesProtobuf }: GrpcHttp1BridgeConfig) {
-    this.changesRequestBody = upgradesProtobuf;
+  constructor(config: GrpcHttp1BridgeConfig) {
+    this.changesRequestBody = config.upgradesProtobuf;
+    this.#config = config;
   }
 
   create({ protocol }: RequestFacts): HttpFilter {
-    return protocol === "HTTP/2" ? none : new BridgedCall(this.changesRequestBody);
+    return protocol === "HTTP/2" ? none : new BridgedCall(this.#config);
   }
 }
 
 type Bridge = "none" | "asItIs" | "framing";
 
 class BridgedCall implements HttpFilter {
-  readonly #upgradesProtobuf: boolean;
+  readonly #config: GrpcHttp1BridgeConfig;
   #bridge: Bridge = "none";
   /** The first part of the request's message, behind room for what stands in front of it: how long the whole is. */
   #first: Buffer | undefined;
@@ -48,16 +51,22 @@ class BridgedCall implements HttpFilter {
   #frameLeft = 0;
   #head: ResponseFields | undefined;
 
-  constructor(upgradesProtobuf: boolean) {
-    this.#upgradesProtobuf = upgradesProtobuf;
+  constructor(config: GrpcHttp1BridgeConfig) {
+    this.#config = config;
   }
 
-  decodeHeaders(fields: Fields): void {
+  decodeHeaders(fields: RequestFields): void {
     const type = fields.get("content-type");
     if (isGrpcType(type)) this.#bridge = "asItIs";
-    if (!this.#upgradesProtobuf || type !== protobufType) return;
-    this.#bridge = "framing";
-    fields.set("content-type", "application/grpc");
+    if (this.#config.upgradesProtobuf && type === protobufType) {
+      this.#bridge = "framing";
+      fields.set("content-type", "application/grpc");
+      // Envoy, too, looks for a route of gRPC then; for a query that is ignored alone it does not.
+      fields.clearRouteCache();
+    }
+    if (!this.#config.ignoresQuery || this.#bridge === "none") return;
+    const queryAt = fields.path.indexOf("?");
+    if (queryAt >= 0) fields.path = fields.path.slice(0, queryAt);
   }
 
   decodeData(data: Uint8Array, isEnd: boolean): DataOutcome {

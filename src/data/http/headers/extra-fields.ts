@@ -39,7 +39,14 @@ export class ExtraFields {
   }
 
   *entries(): Iterable<readonly [name: string, value: string]> {
-    for (const [i, name] of this.#names.entries()) yield [name, this.#values[i] ?? ""];
+    for (let i = 0; i < this.#names.length; i++)
+      yield [this.#names[i] as string, this.#values[i] as string];
+  }
+
+  /** Behind its own. */
+  addAll(other: ExtraFields): void {
+    for (let i = 0; i < other.#names.length; i++)
+      this.add(other.#names[i] as string, other.#values[i] as string);
   }
 
   /** Takes what the other one holds in the place of its own. */
@@ -49,8 +56,9 @@ export class ExtraFields {
   }
 
   write(writer: HeadWriter): void {
-    for (const [i, name] of this.#names.entries()) {
-      writer.text(`${name}: ${this.#values[i] ?? ""}\r\n`);
-    }
+    let lines = "";
+    for (let i = 0; i < this.#names.length; i++)
+      lines += `${this.#names[i] as string}: ${this.#values[i] as string}\r\n`;
+    if (lines !== "") writer.text(lines);
   }
 }

@@ -68,6 +68,7 @@ export class MovingConnection {
     if (!life.isMovable) return;
     const descriptor = this.#connection.socket.detach();
     if (descriptor === undefined) return;
+    life.onMovedAway();
     this.#leaving.onMoved();
     give({ kind: "idle", descriptor, ageMs: this.#ageMs, requests: life.requestCount });
   }
@@ -93,8 +94,9 @@ export class MovingConnection {
     const pair = this.#connection.socket.detachWith(tunnel.socket);
     if (!pair) return false;
     const { bytesReceived, bytesSent } = request.info;
-    const { isTooOld } = this.#leaving.life;
+    const { life } = this.#leaving;
     request.leave();
+    life.onMovedAway();
     this.#leaving.onMoved();
     give({
       kind: "upgraded",
@@ -106,7 +108,7 @@ export class MovingConnection {
       host: tunnel.host.config.address,
       bytesReceived,
       bytesSent,
-      isTooOld,
+      isTooOld: life.isTooOld,
       request: told.request,
     });
     return true;

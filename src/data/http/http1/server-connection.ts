@@ -28,16 +28,14 @@ import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { MovingConnection } from "./moving-connection.ts";
 import { PartialHead } from "./partial-head.ts";
 import { refusals } from "./head-refusals.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { headProblem, requestHead } from "./request-head.ts";
 import { HeadSpelling, type SpelledNames } from "./spelled-names.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { stageTrailers } from "./trailer-lines.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
-import { httpStat } from "../stat-offsets.ts";
+import { http1Stat, httpStat } from "../stat-offsets.ts";
 import { asksForTunnel, connectType, mayUpgrade } from "../request/upgrade.ts";
-
-/** A head must fit before the read window together with what follows it. */
-const headBytesMax = 63 * 1024;
 
 type State =
   | "head"
@@ -123,8 +121,6 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       hold: (isHeld) => this.#holdTunnel(isHeld),
       onMoved: () => {
         this.#state = "moved";
-        this.#life.onMovedAway();
-        this.#timer.cancel();
         this.#releaseRequest();
       },
     });
@@ -231,6 +227,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#output.sendTrailers(start, end);
   }
 
+  sendMetadata(): void {
+    this.#context.countHttp1(http1Stat.metadataNotSupported);
+  }
+
   decidesToClose(): boolean {
     if (this.#closesAfter) return true;
     this.#closesAfter = this.#life.decidesToClose(this.#isPersistent);
@@ -272,7 +272,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   onDeadline(nowMs: number): number {
-    if (this.#state === "closed") return never;
+    if (this.#state === "closed" || this.#state === "moved") return never;
     const request = this.#request;
     if (request?.isActive === true) request.onDeadline(nowMs);
     else if (this.#life.isHeadOverdue(nowMs)) this.#refuse("headerTimeout");
@@ -347,7 +347,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
       headEnd = requestHead.forgetLength();
     const size = (headEnd < 0 ? end : headEnd) - start;
-    if (size > Math.min(config.maxRequestHeadersKb * 1024, headBytesMax)) {
+    if (size > headBytesOf(config.maxRequestHeadersKb)) {
       this.#refuse("headTooLarge");
       return end;
     }

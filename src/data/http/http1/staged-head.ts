@@ -13,11 +13,14 @@ export interface RequestForm {
   readonly isChunked: boolean;
 }
 
-export function layOutRequest(arena: Arena, text: string, form: RequestForm): void {
+/** False: it is no head, or too large; never of a text that was one before. */
+export function layOutRequest(arena: Arena, text: string, form: RequestForm): boolean {
+  if (text.length > arena.stagingEnd - arena.stagingStart) return false;
   const end = stage(arena, text);
-  requestHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
+  const headEnd = requestHead.parse(arena.bytes, arena.stagingStart, end, headersMax);
   requestHead.minorVersion = form.minorVersion;
   requestHead.fields.isChunked = form.isChunked;
+  return headEnd === end;
 }
 
 export function layOutResponse(arena: Arena, text: string): void {

@@ -4,6 +4,7 @@
  */
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { CloseReason } from "../../../shared/io/reactor.ts";
+import { maxAgeMs } from "../connection-age.ts";
 import { type DownstreamConnection, isTls } from "../../network/downstream-connection.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import type { HttpContext } from "../http-context.ts";
@@ -35,6 +36,7 @@ export class ConnectionEnd {
   readonly #parts: Parts;
   readonly #timer: DeadlineTimer;
   readonly #keepalive: KeepalivePing | undefined;
+  readonly #maxAgeMs: number;
   #state: ShutdownState = serving;
   #isClosed = false;
   #endByPeer: "none" | "between requests" | "mid-request" = "none";
@@ -47,6 +49,7 @@ export class ConnectionEnd {
     this.#connection = connection;
     this.#parts = parts;
     this.#timer = new DeadlineTimer(context.reactor, this);
+    this.#maxAgeMs = maxAgeMs(context.config, context.worker.random);
     this.#idleSinceMs = context.reactor.nowMs;
     this.#keepalive =
       keepalive && new KeepalivePing(keepalive, context.worker.random, context.reactor.nowMs);
@@ -283,8 +286,6 @@ export class ConnectionEnd {
   }
 
   #ageDueMs(): number {
-    const { maxConnectionDurationMs } = this.#context.config;
-    if (maxConnectionDurationMs === 0) return never;
-    return this.#connection.startMs + maxConnectionDurationMs;
+    return this.#maxAgeMs === 0 ? never : this.#connection.startMs + this.#maxAgeMs;
   }
 }

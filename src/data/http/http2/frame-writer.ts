@@ -121,6 +121,14 @@ export class FrameWriter implements OutputOwner {
     this.#at = at + part.length;
   }
 
+  /** A frame of METADATA. */
+  metadata(streamId: number, part: Uint8Array, isEnd: boolean): void {
+    const flags = isEnd ? flag.endMetadata : 0;
+    const at = this.#begin(part.length, frameType.metadata, flags, streamId);
+    this.#bytes.set(part, at);
+    this.#at = at + part.length;
+  }
+
   /** A copy of arena[start, end), for what cannot go out now. */
   copyOf(start: number, end: number): Uint8Array {
     return this.#bytes.slice(start, end);

@@ -19,6 +19,8 @@ export const frameType = {
   goaway: 7,
   windowUpdate: 8,
   continuation: 9,
+  /** Envoy's extension (its docs: `h2_metadata.md`): HPACK without a table that lasts. */
+  metadata: 0x4d,
 } as const;
 
 export const flag = {
@@ -26,6 +28,7 @@ export const flag = {
   ack: 0x1,
   endStream: 0x1,
   endHeaders: 0x4,
+  endMetadata: 0x4,
   padded: 0x8,
   priority: 0x20,
 } as const;
@@ -59,6 +62,12 @@ export const setting = {
 export const clientPreface = new Uint8Array(
   Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),
 );
+
+/** Of the bytes that are at hand. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** A frame's header at bytes[at, at + 9), read into one object a thread. */
 export class FrameHeader {

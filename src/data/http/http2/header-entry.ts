@@ -28,6 +28,7 @@ const pseudoNames = [
 ] as const;
 const colon = 0x3a;
 const trailers = latin1("trailers");
+const noBytes = new Uint8Array(0);
 
 /** What is known of a field from its bytes; the thread's, written over by every `read`. */
 export class FieldFacts {
@@ -39,14 +40,14 @@ export class FieldFacts {
   valueStart = 0;
   valueEnd = 0;
 
-  /** Judges the name in bytes[start, end) and the value in bytes[valueStart, valueEnd). */
-  read(bytes: Uint8Array, start: number, end: number, value: Range): void {
+  /** Judges the name in bytes[start, nameEnd) and the value behind it, of which two bytes keep it apart. */
+  read(bytes: Uint8Array, start: number, nameEnd: number, valueEnd: number): void {
     this.pseudo = pseudo.none;
     this.id = 0;
-    this.isMalformed = end === start;
-    if (bytes[start] === colon && end > start) this.pseudo = pseudoOf(bytes, start, end);
-    else this.#readName(bytes, start, end);
-    this.#readValue(bytes, value.start, value.end);
+    this.isMalformed = nameEnd === start;
+    if (bytes[start] === colon && nameEnd > start) this.pseudo = pseudoOf(bytes, start, nameEnd);
+    else this.#readName(bytes, start, nameEnd);
+    this.#readValue(bytes, nameEnd + 2, valueEnd);
     if (this.id !== 0 && this.id <= knownHeader.upgrade)
       this.isMalformed ||= !this.#isTrailersTe(bytes);
   }
@@ -88,41 +89,59 @@ export class FieldFacts {
   }
 }
 
-export interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
 /** The thread's. */
 export const fieldFacts = new FieldFacts();
 
-export class HeaderEntry {
-  /** `name: value` CRLF. */
-  readonly line: Uint8Array;
-  readonly nameLength: number;
-  readonly valueLength: number;
-  /** As HPACK counts it (RFC 7541 §4.1), with the blanks that the line leaves out. */
+/** A line in some bytes: `name: value` CRLF. */
+export interface TableLine {
+  readonly start: number;
+  readonly nameEnd: number;
+  readonly end: number;
+  /** As HPACK counts it. */
   readonly size: number;
-  readonly pseudo: number;
-  readonly id: number;
-  readonly isMalformed: boolean;
+}
 
-  constructor(line: Uint8Array, nameLength: number, size: number) {
-    const valueStart = nameLength + 2;
-    const valueEnd = line.length - 2;
-    fieldFacts.read(line, 0, nameLength, { start: valueStart, end: valueEnd });
-    this.line = line;
-    this.nameLength = nameLength;
-    this.valueLength = valueEnd - valueStart;
-    this.size = size;
-    this.pseudo = fieldFacts.pseudo;
-    this.id = fieldFacts.id;
-    this.isMalformed = fieldFacts.isMalformed;
-  }
+/** What a table knows of a line. */
+export class HeaderEntry {
+  /** `name: value` CRLF begins at `start`. */
+  bytes: Uint8Array = noBytes;
+  start = 0;
+  nameLength = 0;
+  lineLength = 0;
+  /** As HPACK counts it (RFC 7541 §4.1), with the blanks that the line leaves out. */
+  size = 0;
+  pseudo: number = pseudo.none;
+  id = 0;
+  isMalformed = false;
 
   static of(name: string, value: string): HeaderEntry {
     const line = latin1(`${name}: ${value}\r\n`);
-    return new HeaderEntry(line, name.length, entrySize(name.length, value.length));
+    const { length } = name;
+    fieldFacts.read(line, 0, length, line.length - 2);
+    const entry = new HeaderEntry();
+    const size = entrySize(length, value.length);
+    entry.set(line, 0, { start: 0, nameEnd: length, end: line.length, size }, fieldFacts);
+    return entry;
+  }
+
+  /** Of the line that was copied to bytes[start, …) from where `line` says. */
+  set(bytes: Uint8Array, start: number, line: TableLine, facts: FieldFacts): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.nameLength = line.nameEnd - line.start;
+    this.lineLength = line.end - line.start;
+    this.size = line.size;
+    this.pseudo = facts.pseudo;
+    this.id = facts.id;
+    this.isMalformed = facts.isMalformed;
+  }
+
+  /** Copies its line; returns the position behind it. */
+  move(bytes: Uint8Array, at: number): number {
+    bytes.set(this.bytes.subarray(this.start, this.start + this.lineLength), at);
+    this.bytes = bytes;
+    this.start = at;
+    return at + this.lineLength;
   }
 }
 
@@ -130,6 +149,9 @@ export class HeaderEntry {
 export function entrySize(nameLength: number, valueLength: number): number {
   return nameLength + valueLength + 32;
 }
+
+/** Of an entry's size, what no line of HTTP/1 has: that ends in CRLF, and has a colon and a blank. */
+export const sizeBesideLine = 28;
 
 function pseudoOf(bytes: Uint8Array, start: number, end: number): number {
   for (const [kind, name] of pseudoNames) {

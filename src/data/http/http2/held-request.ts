@@ -10,6 +10,7 @@ import { layOutRequest } from "../http1/staged-head.ts";
 import { writeUpgrade } from "../http1/upgrade-lines.ts";
 import { asksForTunnel, noUpgrade } from "../request/upgrade.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { ServerStream } from "./server-stream.ts";
 
 const versionLine = latin1(" HTTP/1.1\r\n");
@@ -26,42 +27,47 @@ export function holdRequest(
   writer.copyFields();
   if (requestHead.fields.saysUpgrade) writeUpgrade(writer, noUpgrade);
   writer.endLine();
-  stream.heldHead = latin1Text(writer.buffer, writer.start, writer.at);
+  const head = latin1Text(writer.buffer, writer.start, writer.at);
+  const held = { head, body: new SendQueue(), metadata: [] };
+  stream.held = held;
   if (body === undefined) return;
-  stream.heldBody.add(writer.bytes.slice(body.start, body.end));
-  stream.heldBody.isEnd = body.isEnd;
+  held.body.add(writer.bytes.slice(body.start, body.end));
+  held.body.isEnd = body.isEnd;
 }
 
 /** Calls the request again, and sends what was kept unless it waits once more. */
 export function resumeRequest(stream: ServerStream, arena: Arena): void {
-  const { heldHead: head, heldBody, request } = stream;
-  if (head === undefined || request === undefined) return;
-  layOutRequest(arena, head, { minorVersion: 2, isChunked: false });
-  const isBodyless = stream.isRequestComplete && heldBody.bytes === 0 && !heldBody.trailers;
+  const { held, request } = stream;
+  if (held === undefined || request === undefined) return;
+  layOutRequest(arena, held.head, { minorVersion: 2, isChunked: false });
+  const isBodyless = stream.isRequestComplete && held.body.bytes === 0 && !held.body.trailers;
   const isFramed = !isBodyless && !asksForTunnel(requestHead, arena.buffer);
   requestHead.fields.isChunked = isFramed && requestHead.fields.contentLength < 0;
   request.resume();
   if (request.isWaiting) return;
-  stream.heldHead = undefined;
-  sendHeld(stream, arena, isBodyless);
+  stream.held = undefined;
+  for (const metadata of held.metadata) request.sendMetadata(metadata);
+  sendHeld(stream, held.body, { arena, isBodyless });
   stream.onHeldSent();
 }
 
-function sendHeld(stream: ServerStream, arena: Arena, isBodyless: boolean): void {
+function sendHeld(
+  stream: ServerStream,
+  body: SendQueue,
+  { arena, isBodyless }: { readonly arena: Arena; readonly isBodyless: boolean },
+): void {
   const { bytes, readStart, readEnd, stagingStart } = arena;
-  const { heldBody } = stream;
-  const first = heldBody.take(readEnd - readStart);
+  const { trailers } = body;
+  const hasEnded = (): boolean => stream.isRequestComplete && body.bytes === 0 && !trailers;
+  const first = body.take(readEnd - readStart);
   bytes.set(first, readStart);
-  const { trailers } = heldBody;
-  const hasEnded = (): boolean => stream.isRequestComplete && heldBody.bytes === 0 && !trailers;
   stream.request?.send(readStart, readStart + first.length, isBodyless || hasEnded());
-  while (heldBody.bytes > 0) {
-    const part = heldBody.take(readEnd - readStart);
+  while (body.bytes > 0) {
+    const part = body.take(readEnd - readStart);
     bytes.set(part, readStart);
     stream.request?.sendBody(readStart, readStart + part.length, hasEnded());
   }
   if (trailers === undefined) return;
-  heldBody.trailers = undefined;
   bytes.set(trailers, stagingStart);
   stream.request?.sendTrailers(stagingStart, stagingStart + trailers.length);
 }

@@ -6,8 +6,20 @@
  */
 import { DynamicTable } from "./dynamic-table.ts";
 import { type ByteOutput, decodeHuffman } from "./huffman.ts";
-import { entrySize, HeaderEntry } from "./header-entry.ts";
-import type { HeaderStage } from "./header-stage.ts";
+import { entrySize, fieldFacts, type HeaderEntry, type TableLine } from "./header-entry.ts";
+
+/** Where fields go; literals are decoded to `bytes` at `at`, with room for two bytes between and behind. */
+export interface FieldStage {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly limit: number;
+  /** Nothing more of the block is kept. */
+  readonly isRefused: boolean;
+  addEntry(entry: HeaderEntry): void;
+  /** Makes a line of the literal, and judges it (`fieldFacts`); returns where it ends. */
+  addLiteral(nameEnd: number, valueEnd: number): number;
+  refuseLiteral(size: number): void;
+}
 
 /** Our SETTINGS_HEADER_TABLE_SIZE allows no more updates than a shrink and a growth (§4.2). */
 const sizeUpdatesMax = 2;
@@ -17,6 +29,8 @@ export class HpackDecoder {
   /** Where a literal is written that the stage has no room for: only its way into the table counts. */
   #spill: Uint8Array | undefined;
   readonly #out: ByteOutput = { bytes: new Uint8Array(0), at: 0 };
+  /** The literal that was read last. */
+  readonly #line = { start: 0, nameEnd: 0, end: 0, size: 0 };
   #at = 0;
   #value = 0;
 
@@ -30,7 +44,7 @@ export class HpackDecoder {
   }
 
   /** Decodes bytes[start, end), a whole block. False: COMPRESSION_ERROR. */
-  decode(bytes: Uint8Array, start: number, end: number, stage: HeaderStage): boolean {
+  decode(bytes: Uint8Array, start: number, end: number, stage: FieldStage): boolean {
     this.#at = start;
     if (!this.#sizeUpdates(bytes, end)) return false;
     while (this.#at < end) {
@@ -56,7 +70,7 @@ export class HpackDecoder {
     return true;
   }
 
-  #literal(bytes: Uint8Array, end: number, stage: HeaderStage): boolean {
+  #literal(bytes: Uint8Array, end: number, stage: FieldStage): boolean {
     const isIndexed = ((bytes[this.#at] as number) & 0x40) !== 0;
     if (!this.#integer(bytes, end, isIndexed ? 6 : 4)) return false;
     const index = this.#value;
@@ -74,16 +88,17 @@ export class HpackDecoder {
     const nameEnd = out.at;
     out.at += 2;
     if (!this.#string(bytes, end)) return false;
-    const size = entrySize(nameEnd - from, out.at - nameEnd - 2);
-    let lineEnd = out.at + 2;
-    if (fits) lineEnd = stage.addLiteral(nameEnd, out.at);
+    const line = this.#line;
+    line.start = from;
+    line.nameEnd = nameEnd;
+    line.size = entrySize(nameEnd - from, out.at - nameEnd - 2);
+    if (fits) line.end = stage.addLiteral(nameEnd, out.at);
     else {
-      stage.refuseLiteral(size);
-      if (isIndexed) completeLine(out.bytes, nameEnd, out.at);
+      line.end = out.at + 2;
+      stage.refuseLiteral(line.size);
+      if (isIndexed) completeLine(out.bytes, line);
     }
-    if (isIndexed) {
-      this.#table.add(new HeaderEntry(out.bytes.slice(from, lineEnd), nameEnd - from, size));
-    }
+    if (isIndexed) this.#table.add(out.bytes, line, fieldFacts);
     return true;
   }
 
@@ -130,16 +145,20 @@ export class HpackDecoder {
   }
 }
 
-function copyName({ line, nameLength }: HeaderEntry, out: ByteOutput): void {
+function copyName({ bytes: from, start, nameLength }: HeaderEntry, out: ByteOutput): void {
   const { bytes, at } = out;
-  for (let i = 0; i < nameLength; i++) bytes[at + i] = line[i] as number;
+  for (let i = 0; i < nameLength; i++) bytes[at + i] = from[start + i] as number;
   out.at = at + nameLength;
 }
 
-/** As the stage writes a line. */
-function completeLine(bytes: Uint8Array, nameEnd: number, valueEnd: number): void {
+/** As stages write a line, and judge it. */
+export function completeLine(
+  bytes: Uint8Array,
+  { start, nameEnd, end }: Omit<TableLine, "size">,
+): void {
   bytes[nameEnd] = 0x3a;
   bytes[nameEnd + 1] = 0x20;
-  bytes[valueEnd] = 0x0d;
-  bytes[valueEnd + 1] = 0x0a;
+  bytes[end - 2] = 0x0d;
+  bytes[end - 1] = 0x0a;
+  fieldFacts.read(bytes, start, nameEnd, end - 2);
 }

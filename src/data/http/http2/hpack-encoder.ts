@@ -1,10 +1,12 @@
 /**
  * Encodes heads (RFC 7541) that stand in the arena as the lines of HTTP/1, which is how they are composed.
- * One a connection, since its table is. A line that was sent before is found by one hash over its bytes and
- * goes out as one or two of them; strings are written as they are, for Huffman costs more than it saves here.
+ * One a connection, since its table is. A line that was sent twice is found by one hash over its bytes and
+ * goes out as one or two of them; others are written as they are, for Huffman costs more than it saves here, unless
+ * the configuration asks for it.
  */
 import { latin1 } from "../http1/ascii.ts";
 import { connectType, noUpgrade } from "../request/upgrade.ts";
+import { encodeHuffman, huffmanLength } from "./huffman.ts";
 import { staticCount, staticNames } from "./static-table.ts";
 
 /** How a first byte begins, and what is left of it (§6). */
@@ -19,6 +21,7 @@ const form = {
   never: { first: 0x10, mask: 0x0f },
   sizeUpdate: { first: 0x20, mask: 0x1f },
   string: { first: 0x00, mask: 0x7f },
+  huffman: { first: 0x80, mask: 0x7f },
 } as const satisfies Readonly<Record<string, Form>>;
 
 const carriageReturn = 0x0d;
@@ -38,14 +41,13 @@ const namesByHash = new Map<number, { readonly name: Uint8Array; readonly index:
 for (const [name, index] of staticNames)
   namesByHash.set(hashOf(latin1(name)), { name: latin1(name), index });
 
-/** Fields whose next value is another one: they would only push out what comes again. */
-const neverIndexed = ["content-length", "set-cookie", "etag", "location", "age", "content-range"];
 /** Secrets, which no table of a hop behind us shall hold either (§7.1.3). */
-const sensitive = ["authorization", "proxy-authorization"];
-const howByIndex = new Map([
-  ...neverIndexed.map((name) => [staticNames.get(name) ?? 0, "plain"] as const),
-  ...sensitive.map((name) => [staticNames.get(name) ?? 0, "never"] as const),
-]);
+const sensitive: ReadonlySet<number> = new Set(
+  ["authorization", "proxy-authorization"].map((name) => staticNames.get(name) ?? 0),
+);
+
+/** Lines that were sent once and are remembered as such: a power of two. */
+const onceMax = 64;
 
 /** The `:status` fields that the static table has whole. */
 const staticStatuses = new Map([
@@ -69,6 +71,7 @@ interface SentLine {
 
 export class HpackEncoder {
   readonly #capacityMax: number;
+  readonly #usesHuffman: boolean;
   #capacity: number;
   #size = 0;
   #added = 0;
@@ -76,12 +79,18 @@ export class HpackEncoder {
   #lines: SentLine[] = [];
   #head = 0;
   readonly #byHash = new Map<number, SentLine>();
+  /**
+   * Hashes of lines that were sent once, each where its last bits say. A line enters the table when it comes again: what
+   * has another value in each message, as request ids and times have, would only push out what does not.
+   */
+  readonly #once = new Int32Array(onceMax);
   /** The peer changed its limit: told at the start of the next block, the smallest of the meantime first (§4.2). */
   #smallest = -1;
 
   /** `capacityMax`: what we are ready to keep, whatever the peer allows. The peer's own limit is 4096 at first. */
-  constructor(capacityMax: number) {
+  constructor(capacityMax: number, usesHuffman: boolean) {
     this.#capacityMax = capacityMax;
+    this.#usesHuffman = usesHuffman;
     this.#capacity = Math.min(capacityMax, defaultTableSize);
     if (this.#capacity < defaultTableSize) this.#smallest = this.#capacity;
   }
@@ -114,10 +123,10 @@ export class HpackEncoder {
     while (bytes[pathEnd] !== space) pathEnd++;
     const isUpgrade = request.upgradeType !== noUpgrade && request.upgradeType !== connectType;
     if (isUpgrade) to = writeUpgrade(bytes, to, request.upgradeType);
-    else to = writeMethod(bytes, to, request.start, methodEnd);
+    else to = this.#writeMethod(bytes, to, request.start, methodEnd);
     if (request.upgradeType !== connectType) {
       bytes[to++] = request.isSecured ? 0x87 : 0x86;
-      to = writePath(bytes, to, methodEnd + 1, pathEnd);
+      to = this.#writePath(bytes, to, methodEnd + 1, pathEnd);
     }
     const start = pathEnd + versionLineBytes;
     const hostAt = findHost(bytes, start, request.end);
@@ -137,7 +146,7 @@ export class HpackEncoder {
     if (sent !== undefined && isAuthority(sent.line, bytes, start, end))
       return writeInteger(bytes, at, form.indexed, staticCount + this.#added - sent.ordinal);
     const size = authority.length + end - start + 32;
-    const isAdded = size <= this.#capacity / 2;
+    const isAdded = this.#isWorthAnEntry(hash, size);
     const to = writeInteger(bytes, at, isAdded ? form.added : form.plain, authorityIndex);
     if (isAdded) {
       const line = new Uint8Array(authorityLine.length + end - start);
@@ -145,7 +154,7 @@ export class HpackEncoder {
       line.set(bytes.subarray(start, end), authorityLine.length);
       this.#add(line, hash, size);
     }
-    return writeString(bytes, to, start, end);
+    return this.#writeString(bytes, to, start, end);
   }
 
   /** The lines bytes[start, end), each `name: value` CRLF. */
@@ -179,16 +188,58 @@ export class HpackEncoder {
   #writeNew(bytes: Uint8Array, at: number, line: NewLine): number {
     const { from, nameEnd, end } = line;
     const index = staticIndexOf(bytes, line);
-    const how = howByIndex.get(index);
+    const isSecret = sensitive.has(index);
     const size = end - from - 2 + 32;
-    const isAdded = how === undefined && size <= this.#capacity / 2;
+    const isAdded = !isSecret && this.#isWorthAnEntry(line.hash, size);
     let to = at;
     if (isAdded) to = writeInteger(bytes, to, form.added, index);
-    else to = writeInteger(bytes, to, how === "never" ? form.never : form.plain, index);
-    if (index === 0) to = writeString(bytes, to, from, nameEnd);
-    to = writeString(bytes, to, nameEnd + 2, end);
+    else to = writeInteger(bytes, to, isSecret ? form.never : form.plain, index);
+    if (index === 0) to = this.#writeString(bytes, to, from, nameEnd);
+    to = this.#writeString(bytes, to, nameEnd + 2, end);
     if (isAdded) this.#add(bytes.slice(from, end), line.hash, size);
     return to;
+  }
+
+  #writeMethod(bytes: Uint8Array, at: number, start: number, end: number): number {
+    const isGet = end - start === 3 && bytes[start] === 0x47;
+    const isPost = end - start === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f;
+    if (isGet || isPost) {
+      bytes[at] = isGet ? 0x82 : 0x83;
+      return at + 1;
+    }
+    bytes[at] = 0x02;
+    return this.#writeString(bytes, at + 1, start, end);
+  }
+
+  /** Not added to the table: the next one is another. */
+  #writePath(bytes: Uint8Array, at: number, start: number, end: number): number {
+    if (end - start === 1 && bytes[start] === 0x2f) {
+      bytes[at] = 0x84;
+      return at + 1;
+    }
+    bytes[at] = 0x04;
+    return this.#writeString(bytes, at + 1, start, end);
+  }
+
+  #writeString(bytes: Uint8Array, at: number, start: number, end: number): number {
+    const length = end - start;
+    if (this.#usesHuffman) {
+      const encoded = huffmanLength(bytes, start, end);
+      // What it makes longer stays as it is.
+      if (encoded < length)
+        return encodeHuffman(bytes, start, end, writeInteger(bytes, at, form.huffman, encoded));
+    }
+    const to = writeInteger(bytes, at, form.string, length);
+    if (length > 24) bytes.copyWithin(to, start, end);
+    else for (let i = 0; i < length; i++) bytes[to + i] = bytes[start + i] as number;
+    return to + length;
+  }
+
+  #isWorthAnEntry(hash: number, size: number): boolean {
+    const slot = hash & (onceMax - 1);
+    if (this.#once[slot] === hash) return size <= this.#capacity / 2;
+    this.#once[slot] = hash;
+    return false;
   }
 
   #add(line: Uint8Array, hash: number, size: number): void {
@@ -284,17 +335,6 @@ function writeStatus(bytes: Uint8Array, at: number, status: number): number {
   return at + 5;
 }
 
-function writeMethod(bytes: Uint8Array, at: number, start: number, end: number): number {
-  const isGet = end - start === 3 && bytes[start] === 0x47;
-  const isPost = end - start === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f;
-  if (isGet || isPost) {
-    bytes[at] = isGet ? 0x82 : 0x83;
-    return at + 1;
-  }
-  bytes[at] = 0x02;
-  return writeString(bytes, at + 1, start, end);
-}
-
 /** `:method: CONNECT` and `:protocol`, whose name no static table has. */
 function writeUpgrade(bytes: Uint8Array, at: number, type: string): number {
   bytes[at] = 0x02;
@@ -308,16 +348,6 @@ function writeText(bytes: Uint8Array, at: number, text: string): number {
   let to = writeInteger(bytes, at, form.string, text.length);
   for (let i = 0; i < text.length; i++) bytes[to++] = text.charCodeAt(i);
   return to;
-}
-
-/** Not added to the table: the next one is another. */
-function writePath(bytes: Uint8Array, at: number, start: number, end: number): number {
-  if (end - start === 1 && bytes[start] === 0x2f) {
-    bytes[at] = 0x84;
-    return at + 1;
-  }
-  bytes[at] = 0x04;
-  return writeString(bytes, at + 1, start, end);
 }
 
 /** Where the Host line begins, mostly the first; -1: there is none. */
@@ -335,13 +365,6 @@ function lineEndOf(bytes: Uint8Array, at: number): number {
   let end = at;
   while (bytes[end] !== carriageReturn) end++;
   return end + 2;
-}
-
-function writeString(bytes: Uint8Array, at: number, start: number, end: number): number {
-  const to = writeInteger(bytes, at, form.string, end - start);
-  if (end - start > 24) bytes.copyWithin(to, start, end);
-  else for (let i = 0; i < end - start; i++) bytes[to + i] = bytes[start + i] as number;
-  return to + end - start;
 }
 
 function hashOf(name: Uint8Array): number {

@@ -19,6 +19,8 @@ const codeLengths = [
   24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30,
 ] as const;
 const eos = 256;
+/** By symbol, in the last bits of a number. */
+const codes = makeCodes();
 
 /** An inner node of the tree: two branches, each a node (≥ 0) or the complement of a symbol. */
 interface Tree {
@@ -70,8 +72,39 @@ export function decodeHuffman(
   return mayEnd[state] === 1;
 }
 
-function makeTree(): Tree {
-  const tree: Tree = { zero: [noBranch], one: [noBranch] };
+/** How many bytes bytes[start, end) would be. */
+export function huffmanLength(bytes: Uint8Array, start: number, end: number): number {
+  let bits = 0;
+  for (let i = start; i < end; i++) bits += codeLengths[bytes[i] as number] as number;
+  return (bits + 7) >> 3;
+}
+
+/** Encodes bytes[start, end) to `at` of the same bytes; returns the position behind. */
+export function encodeHuffman(bytes: Uint8Array, start: number, end: number, at: number): number {
+  let to = at;
+  let pending = 0;
+  let bits = 0;
+  for (let i = start; i < end; i++) {
+    const symbol = bytes[i] as number;
+    const code = codes[symbol] as number;
+    for (let left = codeLengths[symbol] as number; left > 0;) {
+      const taken = Math.min(8 - bits, left);
+      left -= taken;
+      pending = (pending << taken) | ((code >>> left) & ((1 << taken) - 1));
+      bits += taken;
+      if (bits < 8) continue;
+      bytes[to++] = pending;
+      pending = 0;
+      bits = 0;
+    }
+  }
+  if (bits === 0) return to;
+  bytes[to] = (pending << (8 - bits)) | (0xff >> bits);
+  return to + 1;
+}
+
+function makeCodes(): Uint32Array {
+  const made = new Uint32Array(codeLengths.length);
   const order = codeLengths
     .map((length, symbol) => ({ length, symbol }))
     .sort((a, b) => a.length - b.length || a.symbol - b.symbol);
@@ -80,9 +113,15 @@ function makeTree(): Tree {
   for (const { length, symbol } of order) {
     code *= 2 ** (length - lengthBefore);
     lengthBefore = length;
-    addCode(tree, code, length, symbol);
-    code++;
+    made[symbol] = code++;
   }
+  return made;
+}
+
+function makeTree(): Tree {
+  const tree: Tree = { zero: [noBranch], one: [noBranch] };
+  for (const [symbol, length] of codeLengths.entries())
+    addCode(tree, codes[symbol] as number, length, symbol);
   return tree;
 }
 

@@ -32,6 +32,7 @@ import {
   setting,
   windowMax,
 } from "./frames.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { ServerRequests } from "./server-requests.ts";
 import type { ServerStream } from "./server-stream.ts";
@@ -40,6 +41,14 @@ import { StreamOutput } from "./stream-output.ts";
 const frame = new FrameHeader();
 /** Of a padded frame, its data; of HEADERS, the fragment. */
 const payload = { start: 0, end: 0 };
+/** What HEADERS say, their block and what lies behind it; filled anew for each. */
+const head = { id: 0, isEnd: false, isSelfDependent: false };
+const block: { bytes: Uint8Array; start: number; end: number } = {
+  bytes: new Uint8Array(0),
+  start: 0,
+  end: 0,
+};
+const rest = { at: 0, end: 0 };
 
 export class Http2ServerConnection implements NetworkFilter {
   readonly protocol = "http2";
@@ -75,8 +84,9 @@ export class Http2ServerConnection implements NetworkFilter {
       onStreamEnd: () => this.#end.onStreamEnd(),
       decidesToClose: () => this.#end.decidesToClose(),
       atLatest: (dueMs) => this.#end.atLatest(dueMs),
+      boundFrames: () => this.#boundFrames(),
     });
-    this.#block = new HeaderBlock(context.config.maxRequestHeadersKb * 1024);
+    this.#block = new HeaderBlock(headBytesOf(context.config.maxRequestHeadersKb));
     this.#end = new ConnectionEnd(context, connection, {
       output: this.#output,
       block: this.#block,
@@ -214,6 +224,9 @@ export class Http2ServerConnection implements NetworkFilter {
       case frameType.windowUpdate:
         this.#onWindowUpdate(readUint31(bytes, start));
         break;
+      case frameType.metadata:
+        this.#onMetadata(start, end);
+        break;
       default:
         this.#onControl(start, end);
     }
@@ -241,7 +254,17 @@ export class Http2ServerConnection implements NetworkFilter {
       default:
       // GOAWAY: the client opens no more streams of its own accord. What is not known is ignored (§5.5).
     }
+    this.#boundFrames();
+  }
+
+  #boundFrames(): void {
     this.#output.boundFrames((stat) => this.#end.onFlooded(stat));
+  }
+
+  #onMetadata(start: number, end: number): void {
+    if (!this.#context.config.http2.allowsMetadata) return;
+    const part = this.#context.reactor.arena.bytes.subarray(start, end);
+    this.#requests.onMetadata(frame.streamId, part, frame.flags === flag.endMetadata);
   }
 
   #onData(): void {
@@ -261,15 +284,25 @@ export class Http2ServerConnection implements NetworkFilter {
     if (payload.start > payload.end) return this.#failed(errorCode.frameSizeError, "priority", end);
     const ends = frame.has(flag.endStream);
     if (this.#onFlood(this.#floods.onPayload(payload.end - payload.start, ends))) return end;
-    const head = { id: frame.streamId, isEnd: ends, isSelfDependent };
     const { bytes } = this.#context.reactor.arena;
+    head.id = frame.streamId;
+    head.isEnd = ends;
+    head.isSelfDependent = isSelfDependent;
     if (!frame.has(flag.endHeaders)) {
-      this.#block.open(head, bytes.slice(payload.start, payload.end), this.#context.reactor.nowMs);
+      this.#block.open(
+        { ...head },
+        bytes.slice(payload.start, payload.end),
+        this.#context.reactor.nowMs,
+      );
       this.#end.onHeadBegun();
       return end;
     }
-    const next = this.#requests.onHeaders(head, { bytes, ...payload }, { at: end, end: readEnd });
-    return this.#takeBodyFrame(end, next);
+    block.bytes = bytes;
+    block.start = payload.start;
+    block.end = payload.end;
+    rest.at = end;
+    rest.end = readEnd;
+    return this.#takeBodyFrame(end, this.#requests.onHeaders(head, block, rest));
   }
 
   #onContinuation(readEnd: number): number {
@@ -285,12 +318,13 @@ export class Http2ServerConnection implements NetworkFilter {
       return this.#failed(errorCode.enhanceYourCalm, "header_block_too_large", end);
     }
     if (!frame.has(flag.endHeaders)) return end;
-    const { head, bytes: block } = this.#block.close();
-    const whole = { bytes: block, start: 0, end: block.length };
-    return this.#takeBodyFrame(
-      end,
-      this.#requests.onHeaders(head, whole, { at: end, end: readEnd }),
+    const { head: opened, bytes: whole } = this.#block.close();
+    const next = this.#requests.onHeaders(
+      opened,
+      { bytes: whole, start: 0, end: whole.length },
+      { at: end, end: readEnd },
     );
+    return this.#takeBodyFrame(end, next);
   }
 
   /** The DATA frame behind a head went with it: what it takes of the window is counted here. */

@@ -5,6 +5,7 @@
  * settled after that call, never inside it.
  */
 import type { DrainStart } from "../../../shared/drain/drain.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import { clientGone, resetByClient, resetByCodec } from "../request/abort.ts";
@@ -18,18 +19,18 @@ import type { BodyPart } from "../upstream/upstream-request.ts";
 import { bodyBehind, type RestOfRead } from "./body-behind.ts";
 import { makeChunkRoom } from "./chunk-room.ts";
 import type { Flood, FloodGuard } from "./flood-guard.ts";
-import { errorCode, windowMax } from "./frames.ts";
+import { type ByteRange, errorCode, windowMax } from "./frames.ts";
 import type { HeadOfBlock } from "./header-block.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { HeaderStage, isTrailerBlock } from "./header-stage.ts";
 import { holdRequest, resumeRequest } from "./held-request.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
+import { MetadataDecoder } from "./metadata-decoder.ts";
 import { readRequest, requestRows } from "./read-request.ts";
 import { ServerStream, type StreamOwner } from "./server-stream.ts";
 import type { StreamOutput } from "./stream-output.ts";
 import { StreamTable } from "./stream-table.ts";
 
-/** A head must fit in the staging window twice. */
-const headBytesMax = 63 * 1024;
 /** What it has of its connection. */
 export interface RequestsOwner {
   readonly output: StreamOutput<ServerStream>;
@@ -41,6 +42,8 @@ export interface RequestsOwner {
   onStreamEnd(): void;
   decidesToClose(): void;
   atLatest(dueMs: number): void;
+  /** Frames were written that nothing holds back. */
+  boundFrames(): void;
 }
 
 interface Block {
@@ -102,7 +105,7 @@ export class ServerRequests implements StreamOwner {
    */
   onHeaders(head: HeadOfBlock, block: Block, rest: RestOfRead): number {
     const { maxRequestHeadersKb, maxRequestHeadersCount } = this.#context.config;
-    const bytesMax = Math.min(maxRequestHeadersKb * 1024, headBytesMax);
+    const bytesMax = headBytesOf(maxRequestHeadersKb);
     this.#stage.begin({ bytesMax, countMax: maxRequestHeadersCount }, requestRows);
     if (!this.#decoder.decode(block.bytes, block.start, block.end, this.#stage)) {
       this.#owner.fail(errorCode.compressionError, "compression");
@@ -118,7 +121,7 @@ export class ServerRequests implements StreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    data: DataRange,
+    data: ByteRange,
     frame: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const { flowBytes, isEnd } = frame;
@@ -134,6 +137,18 @@ export class ServerRequests implements StreamOwner {
     }
     this.#takeBody(stream, data, isEnd);
     stream.consumed(flowBytes);
+  }
+
+  /** What is no request under way hears nothing of it, as in Envoy. */
+  onMetadata(id: number, part: Uint8Array, isEnd: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.isRequestComplete || stream.request === undefined) return;
+    stream.metadata ??= new MetadataDecoder(this.#context.config.http2.maxMetadataBytes);
+    const metadata = stream.metadata.take(part, isEnd);
+    if (metadata === undefined) return;
+    if (metadata === "broken") this.#owner.fail(errorCode.protocolError, "metadata");
+    else if (metadata.size === 0) this.#context.countHttp2(http2Stat.metadataEmptyFrames);
+    else this.#takeMetadata(stream, metadata);
   }
 
   onReset(id: number): void {
@@ -268,6 +283,12 @@ export class ServerRequests implements StreamOwner {
     if (!this.#owner.output.sendBody(stream, part)) stream.request?.setResponseReading(false);
   }
 
+  sendMetadata(stream: ServerStream, metadata: Metadata): void {
+    if (!this.#context.config.http2.allowsMetadata) return;
+    this.#owner.output.sendMetadata(stream, metadata);
+    this.#owner.boundFrames();
+  }
+
   sendTrailers(stream: ServerStream, start: number, end: number): void {
     this.#owner.output.sendTrailers(stream, start, end);
   }
@@ -368,7 +389,7 @@ export class ServerRequests implements StreamOwner {
     return body.end;
   }
 
-  #takeBody(stream: ServerStream, { start, end }: DataRange, isEnd: boolean): void {
+  #takeBody(stream: ServerStream, { start, end }: ByteRange, isEnd: boolean): void {
     if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= end - start;
       if (stream.bodyLeft < 0 || (isEnd && stream.bodyLeft > 0)) {
@@ -377,9 +398,9 @@ export class ServerRequests implements StreamOwner {
       }
     }
     stream.isRequestComplete = isEnd;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.add(this.#owner.output.writer.copyOf(start, end));
-      stream.heldBody.isEnd = isEnd;
+    if (stream.held !== undefined) {
+      stream.held.body.add(this.#owner.output.writer.copyOf(start, end));
+      stream.held.body.isEnd = isEnd;
       return;
     }
     // Of one without a length it is not known here any more whether it goes in chunks; the room costs a copy.
@@ -387,6 +408,16 @@ export class ServerRequests implements StreamOwner {
     const shift = stream.bodyLeft < 0 ? makeChunkRoom(bytes, start, end) : 0;
     this.#fed = stream;
     stream.request?.sendBody(start - shift, end - shift, isEnd);
+    this.#afterFeed(stream);
+  }
+
+  #takeMetadata(stream: ServerStream, metadata: Metadata): void {
+    if (stream.held !== undefined) {
+      stream.held.metadata.push(metadata);
+      return;
+    }
+    this.#fed = stream;
+    stream.request?.sendMetadata(metadata);
     this.#afterFeed(stream);
   }
 
@@ -405,8 +436,8 @@ export class ServerRequests implements StreamOwner {
   #takeTrailers(stream: ServerStream): void {
     const { start, at: end } = this.#stage;
     stream.isRequestComplete = true;
-    if (stream.heldHead !== undefined) {
-      stream.heldBody.trailers = this.#owner.output.writer.copyOf(start, end);
+    if (stream.held !== undefined) {
+      stream.held.body.trailers = this.#owner.output.writer.copyOf(start, end);
       return;
     }
     this.#fed = stream;
@@ -505,9 +536,4 @@ export class ServerRequests implements StreamOwner {
     stream.request = undefined;
     this.#pool.give(request);
   }
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
 }

@@ -2,10 +2,12 @@
  * One stream of a client's connection: a request on its way in, its response on its way out (RFC 9113 §5.1). What
  * is not there any more (no entry in the connection's map) is idle or closed.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { ActiveRequest } from "../request/active-request.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 import { ReceiveWindow } from "./flow-window.ts";
+import type { MetadataDecoder } from "./metadata-decoder.ts";
 import { SendQueue } from "./send-queue.ts";
 
 /** What a stream asks of its connection. */
@@ -17,6 +19,7 @@ export interface StreamOwner {
   sendHead(stream: ServerStream, body: BodyPart): void;
   sendBody(stream: ServerStream, part: BodyPart): void;
   sendTrailers(stream: ServerStream, start: number, end: number): void;
+  sendMetadata(stream: ServerStream, metadata: Metadata): void;
   decidesToClose(): void;
   onResponseEnd(stream: ServerStream): void;
   onResponseBroken(stream: ServerStream): void;
@@ -25,6 +28,13 @@ export interface StreamOwner {
   release(stream: ServerStream, bytes: number): void;
   onReadingChanged(on: boolean): void;
   atLatest(dueMs: number): void;
+}
+
+export interface HeldRequest {
+  /** As HTTP/1 text. */
+  readonly head: string;
+  readonly body: SendQueue;
+  readonly metadata: Metadata[];
 }
 
 export class ServerStream implements ResponseSink {
@@ -44,9 +54,10 @@ export class ServerStream implements ResponseSink {
   flushSinceMs = 0;
   /** The response's last byte was handed over, though it may wait in the queue. */
   isResponseOver = false;
-  /** The head as HTTP/1 text, and what came of the body, of a request that waits. */
-  heldHead: string | undefined;
-  readonly heldBody = new SendQueue();
+  /** What came of a request that waits. */
+  held: HeldRequest | undefined;
+  /** Of what the client sends, once it does. */
+  metadata: MetadataDecoder | undefined;
   readonly #owner: StreamOwner;
   #isReading = true;
   #heldBack = 0;
@@ -77,6 +88,10 @@ export class ServerStream implements ResponseSink {
 
   sendTrailers(start: number, end: number): void {
     this.#owner.sendTrailers(this, start, end);
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    this.#owner.sendMetadata(this, metadata);
   }
 
   /** Never: a response says nothing of the connection. The drain may have to begin, though. */
@@ -110,7 +125,7 @@ export class ServerStream implements ResponseSink {
   /** Bytes were taken: the client gets room for more, unless they are held here or the request has its fill. */
   consumed(bytes: number): void {
     this.#heldBack += bytes;
-    if (this.#isReading && this.heldHead === undefined) this.#giveBack();
+    if (this.#isReading && this.held === undefined) this.#giveBack();
   }
 
   /** What was held while the request waited has gone on. */

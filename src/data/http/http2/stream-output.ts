@@ -3,6 +3,7 @@
  * them. A stream that waits has its source paused, so at most one read of it is kept.
  */
 import type { Http2Options } from "../../../shared/config/http-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Reactor, Socket } from "../../../shared/io/reactor.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { http2Stat } from "../stat-offsets.ts";
@@ -12,6 +13,7 @@ import { FrameWriter } from "./frame-writer.ts";
 import { settingProblem } from "./frame-rules.ts";
 import { defaultWindow, errorCode, frameSizeMin, setting, windowMax } from "./frames.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
+import { metadataBlock } from "./metadata-block.ts";
 import type { SendQueue } from "./send-queue.ts";
 
 const lineFeed = 0x0a;
@@ -58,7 +60,7 @@ export class StreamOutput<Stream extends OutputStream> {
     this.#reactor = reactor;
     this.#options = options;
     this.#floods = floods;
-    this.#encoder = new HpackEncoder(options.hpackTableBytes);
+    this.#encoder = new HpackEncoder(options.hpackTableBytes, options.usesHuffman);
     this.writer = new FrameWriter(reactor, socket, onSent);
   }
 
@@ -112,6 +114,15 @@ export class StreamOutput<Stream extends OutputStream> {
     }
     queue.trailers = this.writer.copyOf(start, end);
     return false;
+  }
+
+  /** At once: no window holds it, so it may overtake what waits of the body. */
+  sendMetadata({ id }: Stream, metadata: Metadata): void {
+    const block = metadataBlock(metadata);
+    for (let at = 0; at < block.length; at += frameSizeMin) {
+      const end = at + frameSizeMin;
+      this.writer.metadata(id, block.subarray(at, end), end >= block.length);
+    }
   }
 
   #writeTrailers({ id }: Stream, start: number, end: number): void {

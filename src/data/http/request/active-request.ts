@@ -7,6 +7,7 @@
  */
 import { assert } from "../../../shared/common/assert.ts";
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { UpgradedConnection } from "../../../shared/protocol/moved-connection.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
@@ -14,7 +15,7 @@ import type { DownstreamConnection } from "../../network/downstream-connection.t
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import { never } from "../deadline-timer.ts";
 import { type FilterPlace, noHttpFilters, placesFor } from "../filters/http-filter.ts";
-import { FilteredRequest, type FilteredOwner, type Found } from "./filtered-request.ts";
+import { FilteredRequest, type FilteredOwner } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import { filterHead, responseChanges } from "./head-filters.ts";
 import type { Abort } from "./abort.ts";
@@ -38,14 +39,14 @@ import {
   type ToldRequest,
 } from "./moved-request.ts";
 import { RequestInfo } from "./request-info.ts";
-import { requestFacts } from "./request-facts.ts";
 import { ResponseWay } from "./response-way.ts";
-import { keepTexts, readTarget, takeIn } from "./request-intake.ts";
+import { type Found, keepTexts, noteRoute, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import type { Redirect } from "./redirect-trail.ts";
+import { noUpgrade } from "./upgrade.ts";
 import { routeReply } from "../router/route-reply.ts";
 import { httpStat } from "../stat-offsets.ts";
 import type { ExchangeFailure } from "../upstream/exchange-failure.ts";
@@ -72,7 +73,8 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   #contentLength = -1;
   /** Of a request whose filters see more than heads. */
   #filtered: FilteredRequest | undefined;
-  #filteredOwner: FilteredOwner | undefined;
+  /** Made with the first of these. */
+  #idleFiltered: FilteredRequest | undefined;
   /** These two are the request's from its beginning to its end. */
   #live: LiveConfig;
   #filters = noHttpFilters;
@@ -270,6 +272,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     else this.#outgoing.sendTrailers(start, end);
   }
 
+  sendMetadata(metadata: Metadata): void {
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    if (this.#phase === "none") return;
+    (this.#filtered?.manager.decode ?? this.#outgoing).sendMetadata(metadata);
+  }
+
   /** The rest of the request makes no sense. */
   onRequestMalformed(): void {
     if (this.#phase === "active") {
@@ -387,6 +395,11 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     else this.#filtered.manager.encodeTrailers();
   }
 
+  onResponseMetadata(metadata: Metadata): void {
+    this.#times.lastActivityMs = this.#context.reactor.nowMs;
+    (this.#filtered?.manager.encode ?? this.#response).sendMetadata(metadata);
+  }
+
   #sendResponseTrailers(start: number, end: number): void {
     this.#response.sendTrailers(start, end);
     this.#end();
@@ -425,23 +438,23 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     // A route is found by the head as it came: filters do not change it, as in Envoy.
     const route = context.routeTable()?.find(context.view);
     if (this.#live.isScoped && !context.requestCapture.isEmpty) keepTexts(this.info, context);
-    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
-    if (route === undefined && this.#waitsFor(context.missingRoute())) return;
+    const upgradeType = this.#outgoing.upgradeTypeFor(route?.action, this.#live.config);
+    const chain = this.#live.filtersFor(upgradeType ?? noUpgrade);
     const cluster = route === undefined ? "" : (route.chooseCluster(context.view) ?? "");
-    if (route !== undefined && this.#waitsFor(this.#live.missingCluster(route, cluster))) return;
-    if (!this.#outgoing.admitsUpgrade(route?.action, this.#live.config, this.#connection)) {
+    // Filters see it once, and upgrades are counted once: when there is nothing left to wait for.
+    const { onDemand } = chain.current;
+    if (onDemand && this.#waitsFor(this.#live.missing(context.view, { route, cluster }, onDemand)))
+      return;
+    if (upgradeType === undefined) {
       this.#sink.closeAfterResponse();
       return this.#reply("upgrade");
     }
-    if (route !== undefined) {
-      this.info.routeName = route.name;
-      this.info.virtualHostName = route.virtualHostName;
-    }
-    this.#filters = this.#live.filtersFor(this.#outgoing.upgradeType).of(route, cluster);
+    this.#outgoing.admit(upgradeType, this.#connection);
+    noteRoute(this.info, route);
+    this.#filters = chain.of(route, cluster);
     const places = placesFor(this.#filters, context.reactor.arena.bytes);
-    if (places.length > 0) {
-      if (!this.#enterFilters(places, { route, cluster })) return;
-    } else if (this.#filters.ofRequests.length > 0) {
+    if (places.length > 0) return this.#enterFilters(places, { route, cluster });
+    if (this.#filters.ofRequests.length > 0) {
       this.#isFiltered = true;
       const refusal = filterHead(this, this.#filters, context);
       if (refusal !== undefined) return this.#reply(refusal);
@@ -466,33 +479,22 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#sendLocal(routeReply(action, route.rewrite, context.view));
   }
 
-  /** True: it goes on at once. Else it is answered, or goes on when its filters let it. */
-  #enterFilters(places: readonly FilterPlace[], found: Found): boolean {
-    const { requestComposer, view } = this.#context;
-    this.#filteredOwner ??= this.#makeFilteredOwner();
-    const filtered = new FilteredRequest(this.#context, this.#filteredOwner, {
-      places,
-      facts: requestFacts(this.info, view, this.#connection.facts, found.cluster),
-      bytesMax: this.#connection.listener.perConnectionBufferLimitBytes,
-      found,
-    });
-    this.#filtered = filtered;
-    const own = requestComposer.prepare(this);
+  /** On by its route, when its filters let it. */
+  #enterFilters(places: readonly FilterPlace[], found: Found): void {
+    this.#idleFiltered ??= new FilteredRequest(this.#context, this.#makeFilteredOwner());
+    this.#filtered = this.#idleFiltered;
     this.#isFiltered = true;
-    if (!filtered.manager.decodeHead(own)) return false;
-    this.#outgoing.adopt(filtered.manager.requestFields);
-    return true;
+    const { config } = this.#live;
+    this.#filtered.enter(this, { places, found, config, connection: this.#connection });
   }
 
   #makeFilteredOwner(): FilteredOwner {
     return {
       info: this.info,
-      isSending: () => this.#outgoing.isSending,
-      isResponseHeadSent: () => this.#response.isHeadSent,
-      isSettled: () => this.#phase !== "active",
-      release: (found, isEnd) => this.#release(found, isEnd),
-      sendRequest: (start, end, isEnd) => this.#outgoing.send(start, end, isEnd),
-      sendRequestTrailers: (start, end) => this.#outgoing.sendTrailers(start, end),
+      outgoing: this.#outgoing,
+      response: this.#response,
+      isActive: () => this.#phase === "active",
+      act: (found) => this.#act(found),
       composeHeld: (isEnd, length) => this.#composeResponse(isEnd, length),
       sendResponse: (start, end, isEnd) => this.#sendResponse(start, end, isEnd),
       sendResponseTrailers: (start, end) => this.#sendResponseTrailers(start, end),
@@ -511,19 +513,6 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#exchange.cancel();
     if (this.#response.isHeadSent) this.#break("LR", "filter_reply_after_response_started");
     else answer();
-  }
-
-  /** Its head lies in the table again, but for the fields that its filters have. */
-  #release(found: Found, isEnd: boolean): void {
-    const context = this.#context;
-    const { manager } = this.#filtered ?? {};
-    if (manager === undefined) return;
-    readTarget(context, this.#live, this.#connection);
-    this.#outgoing.adopt(manager.requestFields);
-    this.#act(found);
-    const { start } = context.writer;
-    // What follows goes with it, if anything does.
-    if (this.#phase === "active") this.#outgoing.send(start, start, isEnd);
   }
 
   #waitsFor(want: OnDemandWant | undefined): boolean {

@@ -1,33 +1,36 @@
 /** A request whose filters see more than heads: what its manager needs of it, and what is held meanwhile. */
-import type { FilterReply, RequestFacts } from "../../../shared/http-filter/http-filter.ts";
+import type { FilterReply } from "../../../shared/http-filter/http-filter.ts";
+import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
+import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import type { ComposedRequest } from "../composer/request-composer.ts";
 import { localReplyOf } from "../filters/filter-reply.ts";
 import { type FilteredStream, FilterManager } from "../filters/filter-manager.ts";
 import type { FilteredWay } from "../filters/filter-passage.ts";
+import { layOutChanged } from "../filters/held-heads.ts";
+import type { RequestLine } from "../filters/request-line.ts";
+import { ReadingPause } from "../reading-pause.ts";
 import type { FilterPlace } from "../filters/http-filter.ts";
+import { ExtraFields } from "../headers/extra-fields.ts";
 import type { HttpContext } from "../http-context.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
+import { requestHead } from "../http1/request-head.ts";
+import type { OutgoingRequest } from "./outgoing-request.ts";
+import { requestFacts } from "./request-facts.ts";
+import { findRoute, type Found, keepLine, readTarget } from "./request-intake.ts";
 import type { RequestInfo } from "./request-info.ts";
+import type { ResponseWay } from "./response-way.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
-import type { CompiledRoute } from "../router/compiled-route.ts";
-
-/** What was found for a request before its filters saw it. */
-export interface Found {
-  readonly route: CompiledRoute | undefined;
-  readonly cluster: string;
-}
 
 /** What the request does for its filters. */
 export interface FilteredOwner {
   readonly info: RequestInfo;
-  isSending(): boolean;
-  isResponseHeadSent(): boolean;
-  /** It is answered, or over. */
-  isSettled(): boolean;
-  /** The head lies in the table again: on by its route, without a body so far. */
-  release(found: Found, isEnd: boolean): void;
-  sendRequest(start: number, end: number, isEnd: boolean): void;
-  sendRequestTrailers(start: number, end: number): void;
+  readonly outgoing: OutgoingRequest;
+  readonly response: ResponseWay;
+  /** It is not answered yet. */
+  isActive(): boolean;
+  /** The head lies in the table, past the filters: on by its route. */
+  act(found: Found): void;
   /** False: it was answered otherwise. */
   composeHeld(isEnd: boolean, length: number | undefined): boolean;
   sendResponse(start: number, end: number, isEnd: boolean): void;
@@ -41,11 +44,14 @@ export interface FilteredOwner {
 
 export interface FilteredOptions {
   readonly places: readonly FilterPlace[];
-  readonly facts: RequestFacts;
-  readonly bytesMax: number;
   readonly found: Found;
+  readonly config: HttpConnectionManagerConfig;
+  readonly connection: DownstreamConnection;
 }
 
+const noFieldsBeside = new ExtraFields();
+
+/** One object for each that ever had filters; begun anew for each request. */
 export class FilteredRequest implements FilteredStream {
   readonly info: RequestInfo;
   readonly manager: FilterManager;
@@ -53,37 +59,89 @@ export class FilteredRequest implements FilteredStream {
   readonly encoded: FilteredWay;
   isResponseHeld = false;
   readonly #owner: FilteredOwner;
-  #isHeldByFilter = false;
-  #isExchangeFull = false;
-  #isPaused = false;
+  readonly #context: HttpContext;
+  /** Of the present request. */
+  #options: FilteredOptions | undefined;
+  readonly #pause: ReadingPause<"filter" | "exchange">;
 
-  constructor(context: HttpContext, owner: FilteredOwner, options: FilteredOptions) {
+  constructor(context: HttpContext, owner: FilteredOwner) {
+    this.#context = context;
     this.#owner = owner;
+    this.#pause = new ReadingPause((on) => owner.setRequestReading(on));
     this.info = owner.info;
-    this.decoded = this.#decodedWay(options.found);
+    this.decoded = this.#decodedWay();
     this.encoded = this.#encodedWay(context.writer);
-    this.manager = new FilterManager(context, this, options);
+    this.manager = new FilterManager(context, this);
+  }
+
+  /** The head that was parsed last: on at once, or when its filters let it, unless they answer. */
+  enter(request: ComposedRequest, options: FilteredOptions): void {
+    const { requestComposer, view } = this.#context;
+    const { places, found, connection } = options;
+    this.#options = options;
+    this.isResponseHeld = false;
+    this.manager.begin({
+      places,
+      facts: requestFacts(this.info, view, connection.facts, found.cluster),
+      bytesMax: connection.listener.perConnectionBufferLimitBytes,
+    });
+    if (this.manager.decodeHead(requestComposer.prepare(request))) this.#leave(options);
+  }
+
+  /** What the filters made of the head is what goes on. */
+  #leave(options: FilteredOptions): void {
+    const { requestFields, line } = this.manager;
+    const { requestComposer } = this.#context;
+    const { outgoing } = this.#owner;
+    // Whose bytes may change has no length any more.
+    outgoing.isChunked = requestHead.fields.isChunked;
+    if (line.isChanged) {
+      const problem = this.#layOutChanged(line, options);
+      if (problem !== undefined) return this.#owner.refuse(problem);
+    } else outgoing.filteredFields = requestFields;
+    // Those of a head that was laid out anew lie in the table with it.
+    requestComposer.adopt(line.isChanged ? noFieldsBeside : requestFields);
+    requestComposer.capture(this.info);
+    this.#owner.act(line.isRouteCleared ? findRoute(this.info, this.#context) : options.found);
+  }
+
+  /** Filters have changed more of the head than its fields. */
+  #layOutChanged(line: RequestLine, options: FilteredOptions): LocalReplyReason | undefined {
+    const context = this.#context;
+    if (!layOutChanged(context.reactor.arena, line, this.manager.requestFields))
+      return "headTooLarge";
+    const problem = readTarget(context, options, options.connection);
+    if (problem !== undefined) {
+      context.onFilterFailed("decodeHeaders", new Error(`${line.method} ${line.path}: ${problem}`));
+      return "filterFailed";
+    }
+    this.#owner.outgoing.readMethod();
+    keepLine(this.info, context);
+    return undefined;
+  }
+
+  /** Its head lies in the table again, but for the fields that its filters have. */
+  #release(isEnd: boolean): void {
+    const options = this.#options;
+    if (options === undefined) return;
+    readTarget(this.#context, options, options.connection);
+    this.#leave(options);
+    const { start } = this.#context.writer;
+    // What follows goes with it, if anything does.
+    if (this.#owner.isActive()) this.#owner.outgoing.send(start, start, isEnd);
   }
 
   /** The exchange takes more of the request, or no more. */
   setRequestReading(on: boolean): void {
-    this.#isExchangeFull = !on;
-    this.#updateReading();
+    if (on) this.#pause.end("exchange");
+    else this.#pause.begin("exchange");
   }
 
   /** The request is over, whatever its end was. */
   end(): void {
-    this.#isHeldByFilter = false;
-    this.#isExchangeFull = false;
-    this.#updateReading();
+    this.#pause.endAll();
     this.manager.end();
-  }
-
-  #updateReading(): void {
-    const isPaused = this.#isExchangeFull || this.#isHeldByFilter;
-    if (isPaused === this.#isPaused) return;
-    this.#isPaused = isPaused;
-    this.#owner.setRequestReading(!isPaused);
+    this.#options = undefined;
   }
 
   /** The status stands; what is no field is left out of the answer with the reason in its place. */
@@ -101,19 +159,20 @@ export class FilteredRequest implements FilteredStream {
     this.#owner.refuse(reason);
   }
 
-  #decodedWay(found: Found): FilteredWay {
+  #decodedWay(): FilteredWay {
     const owner = this.#owner;
     const isHeld = (): boolean => this.manager.isRequestHeld;
     return {
       get isHeadWaiting() {
-        return !isHeld() && !owner.isSending() && !owner.isSettled();
+        return !isHeld() && !owner.outgoing.isSending && owner.isActive();
       },
-      onReleased: (isEnd) => owner.release(found, isEnd),
-      send: (start, end, isEnd) => owner.sendRequest(start, end, isEnd),
-      sendTrailers: (start, end) => owner.sendRequestTrailers(start, end),
+      onReleased: (isEnd) => this.#release(isEnd),
+      send: (start, end, isEnd) => owner.outgoing.send(start, end, isEnd),
+      sendTrailers: (start, end) => owner.outgoing.sendTrailers(start, end),
+      sendMetadata: (metadata) => owner.outgoing.sendMetadata(metadata),
       setHeld: (held) => {
-        this.#isHeldByFilter = held;
-        this.#updateReading();
+        if (held) this.#pause.begin("filter");
+        else this.#pause.end("filter");
       },
     };
   }
@@ -123,7 +182,7 @@ export class FilteredRequest implements FilteredStream {
     const isHeld = (): boolean => this.manager.isResponseHeld;
     return {
       get isHeadWaiting() {
-        return !isHeld() && !owner.isResponseHeadSent();
+        return !isHeld() && !owner.response.isHeadSent;
       },
       onReleased: (isEnd, length) => {
         if (length !== undefined) this.manager.setResponseLength(length);
@@ -131,6 +190,7 @@ export class FilteredRequest implements FilteredStream {
       },
       send: (start, end, isEnd) => owner.sendResponse(start, end, isEnd),
       sendTrailers: (start, end) => owner.sendResponseTrailers(start, end),
+      sendMetadata: (metadata) => owner.response.sendMetadata(metadata),
       setHeld: (held) => {
         this.isResponseHeld = held;
         owner.onResponseHeldChanged();

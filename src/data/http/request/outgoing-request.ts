@@ -5,6 +5,7 @@
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { HttpConnectionManagerConfig } from "../../../shared/config/http-config.ts";
 import type { ClusterAction, RouteAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ConnectionFacts } from "../../network/filter-chain-match.ts";
 import { proxyHeaderBytes } from "../../network/proxy-header-bytes.ts";
@@ -70,6 +71,8 @@ export class OutgoingRequest implements WebSocketEnds {
   #hostRequest: HostRequest | undefined;
   #facts: ConnectionFacts | undefined;
   #isSending = false;
+  /** What came before it could be sent. */
+  #metadata: Metadata[] = [];
 
   constructor(
     context: HttpContext,
@@ -104,40 +107,39 @@ export class OutgoingRequest implements WebSocketEnds {
     this.isHead = requestHead.method === method.head;
     // A redirect is laid out from what was sent.
     if (!this.isRedirected) this.#spelledNames = requestHead.spelledNames;
+    this.readMethod();
+  }
+
+  /** Of the head that was parsed last; again where filters have made another one of it. */
+  readMethod(): void {
     this.#isPost = requestHead.method === method.post;
     this.#isRepeatable = isRepeatable(requestHead.method);
   }
 
-  /** Of the head that was parsed last. False: it asks for what it may not have. One that is admitted is counted. */
-  admitsUpgrade(
+  /** As in `upgrade.ts`, of the head that was parsed last; undefined: it asks for what it may not have. */
+  upgradeTypeFor(
     action: RouteAction | undefined,
     { upgrades: ofManager }: HttpConnectionManagerConfig,
-    connection: DownstreamConnection,
-  ): boolean {
-    const { reactor, view } = this.#context;
-    const { buffer } = reactor.arena;
-    this.#isSecured = view.ownScheme() === "https";
-    const { isConnect } = view.target;
-    if (requestHead.upgradeIndex < 0 && !isConnect) return true;
-    if (!asksForTunnel(requestHead, buffer)) return true;
+  ): string | undefined {
+    const { buffer } = this.#context.reactor.arena;
+    const { isConnect } = this.#context.view.target;
+    if (requestHead.upgradeIndex < 0 && !isConnect) return noUpgrade;
+    if (!asksForTunnel(requestHead, buffer)) return noUpgrade;
     const ofRoute = action?.kind === "cluster" ? action.upgrades : [];
-    this.upgradeType = admittedType(requestHead, buffer, ofManager, ofRoute);
+    const type = admittedType(requestHead, buffer, ofManager, ofRoute);
     // Envoy says of CONNECT, and of that alone, that no route is there before it says that it may not be.
-    if (this.upgradeType === noUpgrade) return isConnect && action === undefined;
-    this.#context.count(httpStat.cxUpgradesTotal);
-    this.#context.add(httpStat.cxUpgradesActive, 1);
-    this.webSocket = webSocketOf(this.upgradeType, connection, this.#context, this);
-    return true;
+    const isRefused = type === noUpgrade && !(isConnect && action === undefined);
+    return isRefused ? undefined : type;
   }
 
-  /** What its filters made of the head is what goes on. */
-  adopt(fields: ExtraFields): void {
-    const { requestComposer } = this.#context;
-    // Whose bytes may change has no length any more.
-    this.isChunked = requestHead.fields.isChunked;
-    this.filteredFields = fields;
-    requestComposer.adopt(fields);
-    requestComposer.capture(this.#owner.info);
+  /** There is nothing left to wait for: its upgrade, if it is one, is counted. */
+  admit(upgradeType: string, connection: DownstreamConnection): void {
+    this.#isSecured = this.#context.view.ownScheme() === "https";
+    if (upgradeType === noUpgrade) return;
+    this.upgradeType = upgradeType;
+    this.#context.count(httpStat.cxUpgradesTotal);
+    this.#context.add(httpStat.cxUpgradesActive, 1);
+    this.webSocket = webSocketOf(upgradeType, connection, this.#context, this);
   }
 
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
@@ -193,6 +195,7 @@ export class OutgoingRequest implements WebSocketEnds {
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
     };
+    for (const metadata of this.#metadata) this.#exchange.sendMetadata(metadata);
     this.#exchange.start(plan, { start, end, isEnd });
   }
 
@@ -288,6 +291,11 @@ export class OutgoingRequest implements WebSocketEnds {
     return trail;
   }
 
+  sendMetadata(metadata: Metadata): void {
+    if (this.#isSending) this.#exchange.sendMetadata(metadata);
+    else this.#metadata.push(metadata);
+  }
+
   sendTrailers(start: number, end: number): void {
     if (this.#isSending) this.#exchange.sendTrailers(start, end);
   }
@@ -300,6 +308,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#cluster = undefined;
     this.#firstHost = undefined;
     this.#facts = undefined;
+    if (this.#metadata.length > 0) this.#metadata = [];
   }
 
   /** The request is over. */

@@ -13,7 +13,14 @@ import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { checkRequest } from "./request-checks.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { TargetProblem } from "./request-target.ts";
+import type { CompiledRoute } from "../router/compiled-route.ts";
 import { httpStat } from "../stat-offsets.ts";
+
+/** What was found for a request. */
+export interface Found {
+  readonly route: CompiledRoute | undefined;
+  readonly cluster: string;
+}
 
 /** Of the head that was parsed last. The reason to refuse it, or undefined. */
 export function takeIn(
@@ -41,6 +48,27 @@ export function readTarget(
   { listener }: DownstreamConnection,
 ): TargetProblem | undefined {
   return view.target.read(view.buffer, requestHead, config, portOf(listener.addresses[0]));
+}
+
+/** By the head that was parsed last, whatever was found before; nothing is waited for. */
+export function findRoute(info: RequestInfo, context: HttpContext): Found {
+  const { view } = context;
+  const route = context.routeTable()?.find(view);
+  noteRoute(info, route);
+  return { route, cluster: route?.chooseCluster(view) ?? "" };
+}
+
+export function noteRoute(info: RequestInfo, route: CompiledRoute | undefined): void {
+  info.routeName = route?.name;
+  info.virtualHostName = route?.virtualHostName;
+}
+
+/** Of a request whose head is another one now, where logs want it. */
+export function keepLine(info: RequestInfo, { view }: HttpContext): void {
+  if (info.path === undefined) return;
+  info.method = view.pseudoHeader(":method");
+  info.path = view.pseudoHeader(":path");
+  info.authority = view.authorityText();
 }
 
 /** For logs and for header values that are made of the request. */

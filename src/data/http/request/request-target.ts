@@ -84,9 +84,14 @@ export class RequestTarget {
     return this.#readAuthority(buffer, head, config, listenerPort) ? undefined : "authority";
   }
 
+  /** There is a question mark, with or without something behind it. */
+  get hasQuery(): boolean {
+    return this.pathEnd !== this.end;
+  }
+
   /** Without the question mark; empty where there is none. */
   query(buffer: Buffer): string {
-    return this.pathEnd === this.end ? "" : latin1Text(buffer, this.pathEnd + 1, this.end);
+    return this.hasQuery ? latin1Text(buffer, this.pathEnd + 1, this.end) : "";
   }
 
   #readPath(buffer: Buffer): void {
@@ -161,6 +166,11 @@ export class RequestTarget {
     if (stripped !== text) this.authority = stripped;
     return true;
   }
+}
+
+/** Of a request that is no CONNECT; there is one. */
+export function isAuthority(text: string): boolean {
+  return text !== "" && authorityPattern.test(text);
 }
 
 /** As `authorityPattern`, without making text of it. */

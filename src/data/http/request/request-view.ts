@@ -38,8 +38,7 @@ export class RequestView implements RoutedRequest {
   }
 
   pathAndQuery(): string {
-    const query = this.queryText();
-    return query === "" ? this.path : `${this.path}?${query}`;
+    return this.target.hasQuery ? `${this.path}?${this.queryText()}` : this.path;
   }
 
   authorityText(): string {

@@ -1,4 +1,5 @@
 /** The server side of the codec, as a request sees it: where answers go. */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
 
@@ -10,6 +11,8 @@ export interface ResponseSink {
   sendBody(start: number, end: number, isEnd: boolean): void;
   /** The lines arena[start, end) of the staging window, each `name: value` CRLF: with them the response is over. */
   sendTrailers(start: number, end: number): void;
+  /** At any time before the end; a client that takes none gets none. */
+  sendMetadata(metadata: Metadata): void;
   /** The head that follows grants what was asked for (`upgrade.ts`): then bytes pass both ways as they are. */
   onTunnel(upgradeType: string): void;
   /** Every byte of the request was received. */

@@ -4,6 +4,7 @@
  *
  * What a newcomer would get wrong: a composed head lies in the writer until its first part is sent with it.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import {
   grpcReply,
   grpcStatus,
@@ -57,6 +58,7 @@ export class ResponseWay {
       isHttp10: false,
       isHttp2: false,
       upgradeType: noUpgrade,
+      suppressesEnvoyHeaders: false,
       isChunked: false,
       isEmpty: false,
       closes: false,
@@ -118,6 +120,7 @@ export class ResponseWay {
     framing.isEmpty = hasNoLength && isEmpty;
     framing.isChunked = hasNoLength && !isEmpty && !isHttp10;
     framing.upgradeType = isTunnel ? upgradeType : noUpgrade;
+    framing.suppressesEnvoyHeaders = live.suppressesEnvoyHeaders(upgradeType);
     this.#webSocket = isTunnel ? response.webSocket : undefined;
     // One that was declined has no end that the next request could follow.
     if (!isTunnel && upgradeType !== noUpgrade) sink.closeAfterResponse();
@@ -159,6 +162,10 @@ export class ResponseWay {
     if (!trailerCapture.isEmpty) trailerCapture.capture(buffer, this.#info.trailerValues);
     if (this.isGrpc) this.#info.grpcStatus = grpcStatus(buffer) ?? this.#info.grpcStatus;
     this.#sink.sendTrailers(start, end);
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    this.#sink.sendMetadata(metadata);
   }
 
   /** Trailers outrank it. */

@@ -6,8 +6,8 @@ import type {
 } from "../../../shared/config/route-config.ts";
 import { compileRegex } from "./linear-regex.ts";
 
-/** Takes a path without its query. */
-export type Rewrite = (path: string) => string;
+/** Takes a path without its query. Undefined: a filter has made one that the route has nothing to say of. */
+export type Rewrite = (path: string) => string | undefined;
 
 export function compileRewrite(action: RouteAction, match: RouteMatch): Rewrite | undefined {
   const { path: matcher } = match;
@@ -21,7 +21,13 @@ export function compileRewrite(action: RouteAction, match: RouteMatch): Rewrite 
   if (prefixRewrite === undefined) return undefined;
   // Envoy: what was matched is replaced, which for a regex is the whole path.
   if (matcher.kind === "regex") return () => prefixRewrite;
-  return (path) => prefixRewrite + path.slice(matcher.value.length);
+  const { value } = matcher;
+  const { length } = value;
+  if (match.caseSensitive)
+    return (path) => (path.startsWith(value) ? prefixRewrite + path.slice(length) : undefined);
+  const folded = value.toLowerCase();
+  return (path) =>
+    path.slice(0, length).toLowerCase() === folded ? prefixRewrite + path.slice(length) : undefined;
 }
 
 /** What a redirect needs to know of the request. */
@@ -68,5 +74,5 @@ function redirectPath(
   // A path of the configuration that has a query of its own keeps only that.
   if (action.path !== undefined)
     return action.path.includes("?") ? action.path : action.path + query;
-  return (rewrite === undefined ? request.path : rewrite(request.path)) + query;
+  return (rewrite?.(request.path) ?? request.path) + query;
 }

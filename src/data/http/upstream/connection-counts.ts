@@ -102,6 +102,11 @@ export class ConnectionCounts {
     this.#environment.slab.add(this.#host.stats, offset);
   }
 
+  /** `cluster.<name>.http1.` */
+  countHttp1(offset: number): void {
+    this.#environment.slab.add(this.#host.cluster.http1, offset);
+  }
+
   /** `cluster.<name>.http2.` */
   countHttp2(offset: number): void {
     this.#environment.slab.add(this.#host.cluster.http2, offset);

@@ -1,5 +1,6 @@
 /** What an exchange is told to do, and by whom: the router's part of a request. */
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { Redirect } from "../request/redirect-trail.ts";
@@ -17,6 +18,7 @@ export interface ExchangeOwner {
   onRedirected(): void;
   onResponseBody(start: number, end: number, isEnd: boolean): void;
   onResponseTrailers(start: number, end: number): void;
+  onResponseMetadata(metadata: Metadata): void;
   /** There will be no response; nothing was forwarded. */
   onExchangeFailed(failure: ExchangeFailure): void;
   /** The response broke off after its head was forwarded. */

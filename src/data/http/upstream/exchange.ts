@@ -11,8 +11,8 @@
  *
  * What a newcomer would get wrong: the owner may be told of a failure from within `start`.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
-import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
 import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
@@ -24,10 +24,11 @@ import { ExchangeCounts } from "./exchange-counts.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
 import type { ExchangeOwner, ExchangePlan } from "./exchange-plan.ts";
 import { ExchangeTimes } from "./exchange-times.ts";
-import { httpPoolOf } from "./http-pool.ts";
+import { poolFor } from "./pool-choice.ts";
 import { EarlyBytes } from "./early-bytes.ts";
+import { ReadingPause } from "../reading-pause.ts";
 import { RequestCopy } from "./request-copy.ts";
-import { type RequestPool, TunnelPool } from "./request-pool.ts";
+import type { RequestPool } from "./request-pool.ts";
 import { type ResetReason, resetAnswers } from "./reset-reason.ts";
 import { firstBackoffMs, RetryState } from "./retry-state.ts";
 import type {
@@ -60,9 +61,9 @@ export class Exchange implements UpstreamRequest {
   #holdsRetry = false;
   #isRetried = false;
   /** Why the request's body is not read on: the copy has its fill, the upstream takes no more. */
-  #isCopyFull = false;
-  #isUpstreamFull = false;
-  #isRequestPaused = false;
+  readonly #pause = new ReadingPause<"copy" | "upstream" | "early">((on) =>
+    this.#owner.setRequestReading(on),
+  );
   /** Made when they come. */
   #early: EarlyBytes | undefined;
   #grant: Grant = "none";
@@ -116,7 +117,7 @@ export class Exchange implements UpstreamRequest {
     this.#hasReplayed = false;
     this.#isRetried = false;
     this.#isRequestEnded = false;
-    const { retryPolicy } = plan.action;
+    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
     this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     this.#times.tryIdleMs = retryPolicy?.perTryIdleTimeoutMs ?? 0;
   }
@@ -177,6 +178,12 @@ export class Exchange implements UpstreamRequest {
     this.#connection.sendTrailers(start, end);
   }
 
+  /** Also before the start. */
+  sendMetadata(metadata: Metadata): void {
+    if (this.#connection === undefined) this.#copy.addMetadata(metadata);
+    else this.#connection.sendMetadata(metadata);
+  }
+
   /** The client left, or the request was answered without the upstream. */
   cancel(): void {
     if (this.#phase === "waiting") this.#pool?.cancel(this);
@@ -231,7 +238,7 @@ export class Exchange implements UpstreamRequest {
   onUpstreamReset(reason: ResetReason): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#isUpstreamFull = false;
+    this.#pause.forget("upstream");
     if (this.#phase === "responding") {
       this.#settle();
       const { flag, words } = resetAnswers[reason];
@@ -296,19 +303,21 @@ export class Exchange implements UpstreamRequest {
     this.#owner.onResponseTrailers(start, end);
   }
 
+  onResponseMetadata(metadata: Metadata): void {
+    this.#owner.onResponseMetadata(metadata);
+  }
+
   onUpstreamAboveHighWatermark(): void {
-    this.#isUpstreamFull = true;
-    this.#updateRequestReading();
+    this.#pause.begin("upstream");
   }
 
   onUpstreamBelowLowWatermark(): void {
-    this.#isUpstreamFull = false;
-    this.#updateRequestReading();
+    this.#pause.end("upstream");
   }
 
   /** A connection at once; else undefined: waiting, or failed (then the phase is idle). */
   #acquire(): UpstreamConnection | undefined {
-    const { cluster, firstHost, hostRequest } = this.#thePlan();
+    const { cluster, firstHost, hostRequest, tunnelPreface } = this.#thePlan();
     this.#phase = "sending";
     const isFirst = this.#owner.info.upstreamAttemptCount++ === 0;
     const host = (isFirst ? firstHost : undefined) ?? cluster.chooseHost(hostRequest);
@@ -317,7 +326,8 @@ export class Exchange implements UpstreamRequest {
       this.#fail(failures.noHealthyUpstream);
       return undefined;
     }
-    const pool = this.#poolOf(host);
+    const isHttp2 = this.#owner.info.minorVersion === 2;
+    const pool = poolFor(host, this.#context.upstream, { tunnelPreface, isHttp2 });
     const acquired = pool.acquire(this);
     if (typeof acquired === "object") return acquired;
     this.#owner.info.upstreamHost = host.config.address;
@@ -331,19 +341,13 @@ export class Exchange implements UpstreamRequest {
     return undefined;
   }
 
-  #poolOf(host: UpstreamHost): RequestPool {
-    const { upstream } = this.#context;
-    const { tunnelPreface } = this.#thePlan();
-    if (tunnelPreface !== undefined) return new TunnelPool(host, upstream, tunnelPreface);
-    return httpPoolOf(host, upstream, this.#owner.info.minorVersion === 2);
-  }
-
   #attach(connection: UpstreamConnection): void {
     this.#phase = "sending";
     this.#connection = connection;
     this.#pool = undefined;
     this.isSent = this.#isRequestEnded;
     const { info, isOutputFull } = this.#owner;
+    this.#copy.sendMetadata(connection);
     info.attached(connection);
     if (info.upstreamStartAtMs === notYet) info.upstreamStartAtMs = this.#context.reactor.nowMs;
     if (isOutputFull) connection.setReading(false);
@@ -360,8 +364,7 @@ export class Exchange implements UpstreamRequest {
       this.#copy.clear();
       this.#isCopyWhole = false;
     }
-    this.#isCopyFull = false;
-    this.#updateRequestReading();
+    this.#pause.end("copy");
   }
 
   /** A copy is worth its bytes if a policy may retry, or the connection may have died unseen. */
@@ -376,20 +379,9 @@ export class Exchange implements UpstreamRequest {
   #boundCopy(): void {
     const { perConnectionBufferLimitBytes } = this.#thePlan().cluster.config;
     if (this.#copy.length <= perConnectionBufferLimitBytes) return;
-    if (this.#connection === undefined) {
-      this.#isCopyFull = true;
-      this.#updateRequestReading();
-      return;
-    }
+    if (this.#connection === undefined) return this.#pause.begin("copy");
     this.#copy.clear();
     this.#isCopyWhole = false;
-  }
-
-  #updateRequestReading(): void {
-    const isPaused = this.#isCopyFull || this.#isUpstreamFull || this.#early !== undefined;
-    if (isPaused === this.#isRequestPaused) return;
-    this.#isRequestPaused = isPaused;
-    this.#owner.setRequestReading(!isPaused);
   }
 
   #onDecision(isGranted: boolean): void {
@@ -403,7 +395,7 @@ export class Exchange implements UpstreamRequest {
     if (part.end > part.start || part.isEnd) {
       this.#early ??= new EarlyBytes();
       this.#early.add(this.#context.writer.buffer, part);
-      this.#updateRequestReading();
+      this.#pause.begin("early");
     }
     return { start: part.start, end: part.start, isEnd: false };
   }
@@ -415,7 +407,7 @@ export class Exchange implements UpstreamRequest {
     this.#early = undefined;
     this.#owner.info.upstreamBytesSent += early.bytes;
     early.sendTo(connection, this.#context.writer);
-    this.#updateRequestReading();
+    this.#pause.end("early");
   }
 
   /** The route's timeout runs from the end of the request, as Envoy's does. */
@@ -553,7 +545,7 @@ export class Exchange implements UpstreamRequest {
   #abandonConnection(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#isUpstreamFull = false;
+    this.#pause.forget("upstream");
     connection?.abandon();
   }
 
@@ -576,10 +568,8 @@ export class Exchange implements UpstreamRequest {
     this.#copy.clear();
     this.#pool = undefined;
     this.#times.clear();
-    this.#isCopyFull = false;
-    this.#isUpstreamFull = false;
     this.#early = undefined;
-    this.#updateRequestReading();
+    this.#pause.endAll();
   }
 
   #releaseRetry(): void {

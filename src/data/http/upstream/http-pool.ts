@@ -12,7 +12,7 @@ import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { Http1ClientConnection } from "./http1-client-connection.ts";
 import { Http2ClientConnection } from "./http2-client-connection.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
-import { connectionsAtOnceMax, needsConnection } from "./preconnect.ts";
+import { connectionsAtOnceMax, needsConnection, type PoolLoad } from "./preconnect.ts";
 import type { Acquired, RequestPool } from "./request-pool.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
@@ -46,6 +46,10 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
 
   get isEmpty(): boolean {
     return this.#connections.size === 0 && this.#waiting.length === 0;
+  }
+
+  get room(): number {
+    return this.#connectingRoom + this.#readyRoom;
   }
 
   acquire(request: UpstreamRequest): Acquired {
@@ -153,20 +157,27 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
 
   /** Of hosts that are well and stay: others are asked no more than they must. */
   get #ratio(): number {
-    const { isMember, config, cluster } = this.host;
-    return isMember && config.health === "healthy" ? cluster.config.preconnectRatio : 1;
+    return this.#isWell ? this.host.cluster.config.preconnectRatio : 1;
+  }
+
+  get #isWell(): boolean {
+    return this.host.isMember && this.host.config.health === "healthy";
+  }
+
+  /** For a request that may come, unless there is room for it; whether a connection was opened. */
+  openAhead(ratio: number): boolean {
+    const load = this.#load(this.#waiting.length + 1);
+    return this.#isWell && needsConnection(load, ratio) && this.#open();
   }
 
   /** Opens what is missing, a few at a time. */
   #provide(): void {
-    for (let i = 0; i < connectionsAtOnceMax; i++) {
-      const load = {
-        waiting: this.#waiting.length,
-        active: this.host.activeRequests,
-        room: this.#connectingRoom + this.#readyRoom,
-      };
-      if (!needsConnection(load, this.#ratio) || !this.#open()) return;
-    }
+    for (let i = 0; i < connectionsAtOnceMax; i++)
+      if (!needsConnection(this.#load(this.#waiting.length), this.#ratio) || !this.#open()) return;
+  }
+
+  #load(waiting: number): PoolLoad {
+    return { waiting, active: this.host.activeRequests, room: this.room };
   }
 
   get #readyRoom(): number {
@@ -180,7 +191,7 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
     this.environment.slab.add(this.host.stats, hostStat.rqPendingEnded);
   }
 
-  /** False: no more than there are. */
+  /** False: that is as many as there may be. */
   #open(): boolean {
     const { breakers, config } = this.host.cluster;
     const isCounted = breakers.tryAcquire("connections");
@@ -199,7 +210,7 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
     this.#connecting.set(connection, room);
     this.#connectingRoom += room;
     this.#connections.add(connection);
-    return true;
+    return isCounted;
   }
 
   #notConnecting(connection: PooledConnection): void {

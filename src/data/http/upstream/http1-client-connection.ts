@@ -22,16 +22,13 @@ import { responseHead } from "../http1/response-head.ts";
 import { HeadSpelling } from "../http1/spelled-names.ts";
 import { writeFullUrl } from "../http1/full-url.ts";
 import { stageTrailers } from "../http1/trailer-lines.ts";
-import { clusterStat, hostStat } from "../stat-offsets.ts";
+import { clusterStat, hostStat, http1Stat } from "../stat-offsets.ts";
 import { isGranted, noUpgrade } from "../request/upgrade.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
+import { headBytesOf } from "../head-limits.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { BodyPart, Tunnel, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
-
-/** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
-const headBytesMax = 60 * 1024;
-const headersMax = 100;
 
 type State =
   | "connecting"
@@ -174,6 +171,10 @@ export class Http1ClientConnection
     if (trailers) this.#sender.sendTrailers(start, end);
     else this.#sender.sendBody(end, end, true);
     this.#output.flushOutput();
+  }
+
+  sendMetadata(): void {
+    this.#counts.countHttp1(http1Stat.metadataNotSupported);
   }
 
   /** Sends arena[start, end). */
@@ -337,18 +338,20 @@ export class Http1ClientConnection
 
   #onHeadData(from: number, end: number): void {
     const { bytes, buffer } = this.#pool.environment.reactor.arena;
-    const { headerCase, allowsChunkedLength } = this.host.cluster.config.http1;
+    const { http1, maxResponseHeadersKb, maxResponseHeadersCount } = this.host.cluster.config;
+    const { headerCase, allowsChunkedLength } = http1;
     let start = this.#partial.prepend(this.#pool.environment.reactor.arena, from);
     this.hasAnswered = true;
     for (;;) {
       if (headerCase.kind === "preserve")
         (this.#spelling ??= new HeadSpelling()).see(buffer, start, end);
-      let headEnd = responseHead.parse(bytes, start, end, headersMax);
+      let headEnd = responseHead.parse(bytes, start, end, maxResponseHeadersCount);
       if (headEnd === headProblem.lengthAndChunked && allowsChunkedLength)
         headEnd = responseHead.forgetLength();
+      const size = (headEnd < 0 ? end : headEnd) - start;
+      if (size > headBytesOf(maxResponseHeadersKb)) return this.#onMalformed();
       if (headEnd === incomplete) {
-        if (end - start <= headBytesMax) this.#partial.keep(bytes, start, end);
-        else this.#onMalformed();
+        this.#partial.keep(bytes, start, end);
         return;
       }
       responseHead.spelledNames = this.#spelling?.take(buffer, start, headerCase);
@@ -459,7 +462,8 @@ export class Http1ClientConnection
     const { trailers } = decoder;
     if (!decoder.isDone || trailers === undefined || this.#request === undefined) return;
     const { arena } = this.#pool.environment.reactor;
-    const end = stageTrailers(arena, this.#pool.writer, trailers, headersMax);
+    const { maxResponseHeadersCount } = this.host.cluster.config;
+    const end = stageTrailers(arena, this.#pool.writer, trailers, maxResponseHeadersCount);
     if (end < 0) this.#onMalformed();
     else this.#endOfResponse(hasMore)?.onResponseTrailers(arena.stagingStart, end);
   }

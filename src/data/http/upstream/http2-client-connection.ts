@@ -35,7 +35,8 @@ import { StreamOutput } from "../http2/stream-output.ts";
 import { clusterStat, hostStat, http2Stat } from "../stat-offsets.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import type { Http2ClientStream } from "./http2-client-stream.ts";
-import { headBytesMax, Http2ClientStreams } from "./http2-client-streams.ts";
+import { headBytesOf } from "../head-limits.ts";
+import { Http2ClientStreams } from "./http2-client-streams.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
@@ -66,7 +67,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
   readonly #counts: ConnectionCounts;
   readonly #timer: DeadlineTimer;
   readonly #partial = new PartialHead();
-  readonly #block = new HeaderBlock(headBytesMax);
+  readonly #block: HeaderBlock;
   readonly #window: ReceiveWindow;
   readonly #floods: FloodGuard;
   readonly #output: StreamOutput<Http2ClientStream>;
@@ -92,6 +93,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#counts = new ConnectionCounts(this.host, pool.environment, reactor.nowMs);
     this.#startMs = reactor.nowMs;
     this.#peerStreamsMax = pool.peerStreamsMax;
+    this.#block = new HeaderBlock(headBytesOf(config.maxResponseHeadersKb));
     this.#window = new ReceiveWindow(Math.max(http2.connectionWindowBytes, defaultWindow));
     this.#floods = new FloodGuard(http2);
     const protocol = config.protocol === "alpn" ? "alpn" : "http2";
@@ -111,6 +113,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       release: (bytes) => this.#release(bytes),
       fail: (code) => this.#fail(code),
       onStreamEnd: () => this.#onStreamEnd(),
+      boundFrames: () => this.#boundFrames(),
     });
     this.#timer = new DeadlineTimer(reactor, this);
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
@@ -326,6 +329,8 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
         return this.#onContinuation();
       case frameType.windowUpdate:
         return this.#onWindowUpdate(readUint31(this.#bytes, start));
+      case frameType.metadata:
+        return this.#onMetadata(start, end);
       default:
         this.#onControl(start, end);
     }
@@ -357,7 +362,17 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
       default:
       // What is not known is ignored (§5.5).
     }
+    this.#boundFrames();
+  }
+
+  #boundFrames(): void {
     this.#output.boundFrames((stat) => this.#onFlooded(stat));
+  }
+
+  #onMetadata(start: number, end: number): void {
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    const part = this.#bytes.subarray(start, end);
+    this.#streams.onMetadata(frame.streamId, part, frame.flags === flag.endMetadata);
   }
 
   #onPingAck(number: number): void {

@@ -1,8 +1,10 @@
 /** One request on an HTTP/2 connection to a host: what the exchange sees of the connection (RFC 9113 §5.1). */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { ReceiveWindow } from "../http2/flow-window.ts";
+import type { MetadataDecoder } from "../http2/metadata-decoder.ts";
 import { SendQueue } from "../http2/send-queue.ts";
 import type { BodyPart, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
@@ -17,6 +19,7 @@ export interface ClientStreamOwner {
   sendHead(stream: Http2ClientStream, writer: HeadWriter, body: BodyPart): void;
   sendBody(stream: Http2ClientStream, part: BodyPart): void;
   sendTrailers(stream: Http2ClientStream, start: number, end: number): void;
+  sendMetadata(stream: Http2ClientStream, metadata: Metadata): void;
   abandon(stream: Http2ClientStream): void;
   /** The stream's data needs no room any more. */
   release(stream: Http2ClientStream, bytes: number): void;
@@ -42,6 +45,11 @@ export class Http2ClientStream implements UpstreamConnection {
   flushSinceMs = 0;
   readonly receiveWindow: ReceiveWindow;
   readonly queue = new SendQueue();
+  isHeadSent = false;
+  /** What comes before it can be sent. */
+  earlyMetadata: Metadata[] | undefined;
+  /** Of what the host sends, once it does. */
+  metadata: MetadataDecoder | undefined;
   /** Every byte of the request was given to it. */
   isRequestSent = false;
   readonly #owner: ClientStreamOwner;
@@ -64,6 +72,7 @@ export class Http2ClientStream implements UpstreamConnection {
   }
 
   sendHead(writer: HeadWriter, body: BodyPart): void {
+    this.isHeadSent = true;
     this.isRequestSent = body.isEnd;
     this.#owner.sendHead(this, writer, body);
   }
@@ -76,6 +85,15 @@ export class Http2ClientStream implements UpstreamConnection {
   sendTrailers(start: number, end: number): void {
     this.isRequestSent = true;
     this.#owner.sendTrailers(this, start, end);
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    if (this.isHeadSent) {
+      this.#owner.sendMetadata(this, metadata);
+      return;
+    }
+    this.earlyMetadata ??= [];
+    this.earlyMetadata.push(metadata);
   }
 
   setReading(on: boolean): void {

@@ -4,18 +4,19 @@
  * What a newcomer would get wrong: a request may be told of its end from within any call here, and take another stream,
  * so a stream is off the map before its request learns anything.
  */
-import { headersMax } from "../http1/header-table.ts";
+import { headBytesOf } from "../head-limits.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import { makeChunkRoom } from "../http2/chunk-room.ts";
 import type { FloodGuard } from "../http2/flood-guard.ts";
-import { errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
+import { type ByteRange, errorCode, streamIdMax, windowMax } from "../http2/frames.ts";
 import type { HeadOfBlock } from "../http2/header-block.ts";
-import type { Range } from "../http2/header-entry.ts";
-import { HeaderStage, isTrailerBlock } from "../http2/header-stage.ts";
+import { HeaderStage, isTrailerBlock, type StageLimits } from "../http2/header-stage.ts";
 import { HpackDecoder } from "../http2/hpack-decoder.ts";
+import { MetadataDecoder } from "../http2/metadata-decoder.ts";
 import { readResponse } from "../http2/read-response.ts";
 import type { StreamOutput } from "../http2/stream-output.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { clusterStat, http2Stat } from "../stat-offsets.ts";
@@ -25,10 +26,6 @@ import { type ClientStreamOwner, Http2ClientStream } from "./http2-client-stream
 import type { ConnectionOwner } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import type { BodyPart, UpstreamRequest } from "./upstream-request.ts";
-
-/** Envoy's `max_response_headers_kb` and `max_headers_count` of a cluster, at their defaults. */
-export const headBytesMax = 60 * 1024;
-const headersCountMax = Math.min(100, headersMax);
 
 /** What a host's RST_STREAM says, by its code; all others say that it was reset. */
 const remoteResets: Readonly<Record<number, ResetReason>> = {
@@ -47,6 +44,8 @@ export interface StreamsOwner {
   release(bytes: number): void;
   fail(code: number): void;
   onStreamEnd(): void;
+  /** Frames were written that nothing holds back. */
+  boundFrames(): void;
 }
 
 export class Http2ClientStreams implements ClientStreamOwner {
@@ -58,6 +57,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   readonly #owner: StreamsOwner;
   readonly #stage: HeaderStage;
   readonly #decoder: HpackDecoder;
+  readonly #limits: StageLimits;
   readonly #streams = new Map<number, Http2ClientStream>();
   /** The first part of a response's body; filled anew for each. */
   readonly #body = { start: 0, end: 0, isEnd: false, contentLength: -1 };
@@ -69,13 +69,17 @@ export class Http2ClientStreams implements ClientStreamOwner {
   };
 
   constructor(pool: ConnectionOwner, owner: StreamsOwner) {
-    const { http2 } = pool.host.cluster.config;
+    const { http2, maxResponseHeadersKb, maxResponseHeadersCount } = pool.host.cluster.config;
     this.#pool = pool;
     this.#owner = owner;
     this.host = pool.host;
     this.streamWindowBytes = http2.streamWindowBytes;
     this.#stage = new HeaderStage(pool.environment.reactor.arena);
     this.#decoder = new HpackDecoder(http2.hpackTableBytes);
+    this.#limits = {
+      bytesMax: headBytesOf(maxResponseHeadersKb),
+      countMax: maxResponseHeadersCount,
+    };
   }
 
   get count(): number {
@@ -116,7 +120,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   // What the host sends.
 
   onHeaders(head: HeadOfBlock, bytes: Uint8Array, start: number, end: number): void {
-    this.#stage.begin({ bytesMax: headBytesMax, countMax: headersCountMax }, 0);
+    this.#stage.begin(this.#limits, 0);
     if (!this.#decoder.decode(bytes, start, end, this.#stage)) {
       this.#owner.fail(errorCode.compressionError);
       return;
@@ -131,7 +135,7 @@ export class Http2ClientStreams implements ClientStreamOwner {
   /** `flowBytes`: with the padding. */
   onData(
     id: number,
-    { start, end }: Range,
+    { start, end }: ByteRange,
     { flowBytes, isEnd }: { readonly flowBytes: number; readonly isEnd: boolean },
   ): void {
     const stream = this.#streams.get(id);
@@ -161,6 +165,18 @@ export class Http2ClientStreams implements ClientStreamOwner {
     const shift = stream.bodyLeft < 0 ? makeChunkRoom(bytes, start, end) : 0;
     if (isEnd || end > start) request?.onResponseBody(start - shift, end - shift, isEnd);
     stream.consumed(flowBytes);
+  }
+
+  /** What is no response under way hears nothing of it, as in Envoy. */
+  onMetadata(id: number, part: Uint8Array, isEnd: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.metadata ??= new MetadataDecoder(this.host.cluster.config.http2.maxMetadataBytes);
+    const metadata = stream.metadata.take(part, isEnd);
+    if (metadata === undefined) return;
+    if (metadata === "broken") this.#owner.fail(errorCode.protocolError);
+    else if (metadata.size === 0) this.#owner.counts.countHttp2(http2Stat.metadataEmptyFrames);
+    else stream.request?.onResponseMetadata(metadata);
   }
 
   onReset(id: number, code: number): void {
@@ -214,13 +230,28 @@ export class Http2ClientStreams implements ClientStreamOwner {
     const hasBody = body.end > body.start;
     const { isSecured = false, upgradeType = noUpgrade } = stream.request?.form ?? {};
     const asked = { isSecured, upgradeType };
-    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && !hasBody);
-    if (hasBody) this.sendBody(stream, body);
+    const { earlyMetadata } = stream;
+    const isAlone = !hasBody && earlyMetadata === undefined;
+    this.#owner.output.sendRequest(stream, writer, asked, body.isEnd && isAlone);
+    if (earlyMetadata !== undefined) this.#sendEarly(stream, earlyMetadata);
+    if (!isAlone) this.sendBody(stream, body);
   }
 
   sendBody(stream: Http2ClientStream, part: BodyPart): void {
     if (part.end === part.start && !part.isEnd) return;
     if (!this.#owner.output.sendBody(stream, part)) stream.updateFull();
+  }
+
+  #sendEarly(stream: Http2ClientStream, early: readonly Metadata[]): void {
+    stream.earlyMetadata = undefined;
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    for (const metadata of early) this.#owner.output.sendMetadata(stream, metadata);
+  }
+
+  sendMetadata(stream: Http2ClientStream, metadata: Metadata): void {
+    if (!this.host.cluster.config.http2.allowsMetadata) return;
+    this.#owner.output.sendMetadata(stream, metadata);
+    this.#owner.boundFrames();
   }
 
   sendTrailers(stream: Http2ClientStream, start: number, end: number): void {

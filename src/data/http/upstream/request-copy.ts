@@ -3,6 +3,7 @@
  * first time: it waits for a connection, its policy retries, or its connection may have died idle.
  */
 import type { Arena } from "../../../shared/io/arena.ts";
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { BodyPart, UpstreamConnection } from "./upstream-request.ts";
 
@@ -37,6 +38,8 @@ export class RequestCopy {
   #bodyEnd = 0;
   #isChunked = false;
   #isEnded = false;
+  /** Sent once: with another try it does not go again, as in Envoy. */
+  #metadata: Metadata[] = [];
 
   constructor(blocks: CopyBlocks) {
     this.#blocks = blocks;
@@ -72,6 +75,17 @@ export class RequestCopy {
     this.#isEnded = true;
   }
 
+  addMetadata(metadata: Metadata): void {
+    this.#metadata.push(metadata);
+  }
+
+  /** Before the head, behind which it goes. */
+  sendMetadata(connection: UpstreamConnection): void {
+    if (this.#metadata.length === 0) return;
+    for (const metadata of this.#metadata) connection.sendMetadata(metadata);
+    this.#metadata = [];
+  }
+
   /** Sends everything through the scratch and staging windows, as far as it has come; the copy stays. */
   send(writer: HeadWriter, arena: Arena, connection: UpstreamConnection): void {
     const block = this.#block;
@@ -101,6 +115,7 @@ export class RequestCopy {
   }
 
   clear(): void {
+    if (this.#metadata.length > 0) this.#metadata = [];
     if (this.#block === undefined) return;
     this.#blocks.give(this.#block);
     this.#block = undefined;

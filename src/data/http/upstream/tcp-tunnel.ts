@@ -116,6 +116,10 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
     this.socket.shutdownWrite();
   }
 
+  sendMetadata(): void {
+    // What is TCP has no place for it.
+  }
+
   setReading(on: boolean): void {
     this.#counts.count(on ? clusterStat.resumedReading : clusterStat.pausedReading);
     this.socket.setReading(on);

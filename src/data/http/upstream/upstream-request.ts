@@ -3,6 +3,7 @@
  * callbacks; the pool and the client codec call them. After `onUpstreamReset`, `onPoolFailure` or the
  * end of the response the connection is no longer the request's.
  */
+import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
 import type { UpgradedRequest } from "../../../shared/protocol/moved-connection.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
@@ -41,6 +42,8 @@ export interface UpstreamRequest {
   onResponseBody(start: number, end: number, isEnd: boolean): void;
   /** The lines arena[start, end) of the staging window, which the header table holds, too: with them it is over. */
   onResponseTrailers(start: number, end: number): void;
+  /** It may come before the head. */
+  onResponseMetadata(metadata: Metadata): void;
   onUpstreamReset(reason: ResetReason): void;
   /** Of the upstream socket's output: pause, resume reading the downstream. */
   onUpstreamAboveHighWatermark(): void;
@@ -65,6 +68,8 @@ export interface UpstreamConnection {
   sendBody(start: number, end: number, isEnd: boolean): void;
   /** Lines of the staging window, as of responses: with them the request is over. */
   sendTrailers(start: number, end: number): void;
+  /** At any time before the end; what comes before the head goes behind it. A host that takes none gets none. */
+  sendMetadata(metadata: Metadata): void;
   setReading(on: boolean): void;
   /** The request is not interested any more. */
   abandon(): void;

@@ -22,7 +22,7 @@ const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 80 } as const;
 const host = { kind: "ip", ip: "127.0.0.1", port: 81 } as const;
-const elder = new ElderListener({ onDrains() {}, onStats() {}, onGone() {} });
+const elder = new ElderListener({ onDrains() {}, onStats() {}, onEmpty() {}, onGone() {} });
 const told = { ageMs: 5, upstreamAgeMs: 4, bytesReceived: 7, bytesSent: 9 };
 const frame = { missing: 3, headAt: 0, lengthBytes: 0, length: 3, isMasked: true, hasClose: false };
 const request: UpgradedRequest = {

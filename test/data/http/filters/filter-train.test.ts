@@ -7,9 +7,34 @@ import {
   FilterTrain,
   type StepOutcome,
   type TrainEnd,
-  type TrainStep,
+  type TrainSteps,
 } from "../../../../src/data/http/filters/filter-train.ts";
+import type { Metadata } from "../../../../src/shared/http-filter/http-filter.ts";
 import { ExtraFields } from "../../../../src/data/http/headers/extra-fields.ts";
+
+interface TestStep {
+  readonly name: string;
+  head?(isEnd: boolean): StepOutcome;
+  data?(bytes: Uint8Array, isEnd: boolean): StepOutcome;
+  trailers?(): StepOutcome;
+  metadata?(metadata: Metadata): StepOutcome;
+}
+
+function trainOf(steps: readonly TestStep[], end: TrainEnd, bytesMax: number): FilterTrain {
+  const all: TrainSteps = {
+    count: steps.length,
+    seeData: steps.some((step) => step.data !== undefined),
+    nameOf: (at) => steps[at]?.name ?? "",
+    head: (at, isEnd) => steps[at]?.head?.(isEnd),
+    data: (at, { bytes, isEnd }, silent) =>
+      steps[at]?.data === undefined ? silent : steps[at].data(bytes, isEnd),
+    trailers: (at) => steps[at]?.trailers?.(),
+    metadata: (at, metadata) => steps[at]?.metadata?.(metadata),
+  };
+  const train = new FilterTrain(all, end);
+  train.begin(bytesMax);
+  return train;
+}
 
 const moods = ["go", "go", "go", "buffer", "wait", "waitAndBuffer"] as const;
 type Mood = (typeof moods)[number];
@@ -38,6 +63,7 @@ class Seen {
       onHead: (isEnd) => note(`head ${isEnd}`),
       onData: (bytes, isEnd) => note(`${Buffer.from(bytes).toString()} ${isEnd}`),
       onTrailers: () => note("trailers"),
+      onMetadata: (metadata) => note([...metadata.keys()].join()),
       onReply: ({ status }, filter) => note(`reply ${status} of ${filter}`),
       onFailure: (filter) => note(`failure of ${filter}`),
       onTooLarge: () => note("too large"),
@@ -58,15 +84,18 @@ async function settle(later: (() => void)[]): Promise<void> {
 test("whatever filters do, everything arrives once and in order, past each of them", async () => {
   const message = fc.record({
     parts: fc.array(fc.stringMatching(/^[a-z]{0,4}$/), { maxLength: 5 }),
+    /** Which parts metadata comes before. */
+    metadata: fc.array(fc.nat({ max: 4 }), { maxLength: 4 }),
     hasTrailers: fc.boolean(),
     filters: fc.array(fc.array(fc.constantFrom(...moods), { minLength: 1 }), { maxLength: 4 }),
     pauses: fc.infiniteStream(fc.boolean()),
   });
-  const property = fc.asyncProperty(message, async ({ parts, hasTrailers, filters, pauses }) => {
+  const property = fc.asyncProperty(message, async (sent) => {
+    const { parts, metadata, hasTrailers, filters, pauses } = sent;
     const later: (() => void)[] = [];
     const seen = new Seen();
     const seenByFilters: string[][] = filters.map(() => []);
-    const steps = filters.map((all, index): TrainStep => {
+    const steps = filters.map((all, index): TestStep => {
       let calls = 0;
       const next = (word: string): StepOutcome => {
         seenByFilters[index]?.push(word);
@@ -77,9 +106,10 @@ test("whatever filters do, everything arrives once and in order, past each of th
         head: (isEnd) => next(`head ${isEnd}`),
         data: (bytes, isEnd) => next(`${Buffer.from(bytes).toString()} ${isEnd}`),
         trailers: () => next("trailers"),
+        metadata: (each) => next([...each.keys()].join()),
       };
     });
-    const train = new FilterTrain(steps, seen.end(later), 1_000);
+    const train = trainOf(steps, seen.end(later), 1_000);
     const expected: string[] = [];
     const send = async (word: string, act: () => boolean): Promise<void> => {
       expected.push(word);
@@ -89,6 +119,13 @@ test("whatever filters do, everything arrives once and in order, past each of th
     const isEmpty = parts.length === 0 && !hasTrailers;
     await send(`head ${isEmpty}`, () => train.head(isEmpty));
     for (const [index, part] of parts.entries()) {
+      for (const [number] of metadata.filter((before) => before === index).entries()) {
+        const name = `metadata ${index} ${number}`;
+        await send(name, () => {
+          train.metadata(new Map([[name, ""]]));
+          return false;
+        });
+      }
       const isEnd = !hasTrailers && index === parts.length - 1;
       // The memory is written over as soon as the call is over.
       const bytes = Buffer.from(part);
@@ -118,7 +155,7 @@ test("a reply, a failure and too much end it, and nothing follows", async () => 
   for (const [data, word] of cases) {
     const later: (() => void)[] = [];
     const seen = new Seen();
-    const train = new FilterTrain([{ name: "f", data }], seen.end(later), 3);
+    const train = trainOf([{ name: "f", data }], seen.end(later), 3);
     assert(train.head(false));
     assert(!train.data(Buffer.from("more"), false));
     await settle(later);
@@ -128,10 +165,25 @@ test("a reply, a failure and too much end it, and nothing follows", async () => 
   }
 });
 
+test("begun anew, it hears no promise of the message before", async () => {
+  const seen = new Seen();
+  const later: (() => void)[] = [];
+  const outcomes: StepOutcome[] = [Promise.resolve({ status: 403 }), "buffer"];
+  const train = trainOf([{ name: "f", head: () => outcomes.shift() }], seen.end(later), 10);
+  assert(!train.head(true));
+  train.end();
+  train.begin(10);
+  assert(!train.head(false));
+  await settle(later);
+  assert.deepEqual(seen.words, []);
+  train.data(Buffer.from("one"), true);
+  assert.deepEqual(seen.words, ["head false", "one true"]);
+});
+
 test("bytes that a filter gives go on in the place of those that came", () => {
   const seen = new Seen();
   const step = { name: "f", data: () => Buffer.from("other") };
-  const train = new FilterTrain([step, { name: "none" }], seen.end([]), 10);
+  const train = trainOf([step, { name: "none" }], seen.end([]), 10);
   assert(train.head(false));
   assert(!train.data(Buffer.from("one"), true));
   assert.deepEqual(seen.words, ["other true"]);
@@ -140,11 +192,11 @@ test("bytes that a filter gives go on in the place of those that came", () => {
 test("a part that a filter puts in front of trailers passes the filters behind it", () => {
   const seen = new Seen();
   const later: string[] = [];
-  const steps: readonly TrainStep[] = [
+  const steps: readonly TestStep[] = [
     { name: "first", trailers: () => Buffer.from("last") },
     { name: "second", data: (bytes) => void later.push(Buffer.from(bytes).toString()) },
   ];
-  const train = new FilterTrain(steps, seen.end([]), 10);
+  const train = trainOf(steps, seen.end([]), 10);
   assert(train.head(false));
   assert(train.data(Buffer.from("one"), false));
   train.trailers(new FieldMap(new ExtraFields()));
@@ -152,14 +204,34 @@ test("a part that a filter puts in front of trailers passes the filters behind i
   assert.deepEqual(later, ["one", "last"]);
 });
 
+test("metadata of filters goes behind their head, past the filters after them; what is emptied goes nowhere", () => {
+  const seen = new Seen();
+  const second: string[] = [];
+  const steps: readonly TestStep[] = [
+    { name: "first", head: () => ({ metadata: { a: "1" } }), metadata: (each) => each.clear() },
+    {
+      name: "second",
+      head: () => void second.push("head"),
+      metadata: (each) => void second.push([...each.keys()].join()),
+    },
+    { name: "third", head: () => "buffer" },
+  ];
+  const train = trainOf(steps, seen.end([]), 10);
+  assert(!train.head(false));
+  train.metadata(new Map([["b", "2"]]));
+  assert(!train.data(Buffer.from("one"), true));
+  assert.deepEqual(second, ["head", "a"]);
+  assert.deepEqual(seen.words, ["head false", "a", "one true"]);
+});
+
 test("bytes that are buffered in the place of others wait, and are bounded as they are", () => {
   const seen = new Seen();
-  const step: TrainStep = {
+  const step: TestStep = {
     name: "f",
     head: () => "buffer",
     data: (bytes, isEnd) => (isEnd ? undefined : { buffered: bytes.subarray(0, 1) }),
   };
-  const train = new FilterTrain([step], seen.end([]), 3);
+  const train = trainOf([step], seen.end([]), 3);
   assert(!train.head(false));
   for (const part of ["abc", "def", "ghi"]) assert(!train.data(Buffer.from(part), false));
   assert.deepEqual(seen.words, []);
@@ -174,13 +246,13 @@ test("a head that goes on with all of its body knows how long that is", () => {
       ...new Seen().end([]),
       onHead: (_: boolean, length?: number) => void lengths.push(length),
     };
-    const step: TrainStep = {
+    const step: TestStep = {
       name: "f",
       head: () => "buffer",
       data: (_, isEnd) => (isEnd ? Buffer.from("longer") : holds),
       trailers: () => {},
     };
-    const train = new FilterTrain([step], end, 100);
+    const train = trainOf([step], end, 100);
     train.head(false);
     train.data(Buffer.from("one"), false);
     if (field === undefined) train.data(Buffer.from("two"), true);

@@ -12,6 +12,8 @@ const value = fc.oneof(
   fc.constantFrom("", "a", "text/html", "gzip, deflate"),
   fc.stringMatching(/^[!-~]{1,20}$/),
   fc.integer({ min: 100, max: 3_000 }).map((length) => "v".repeat(length)),
+  // Large ones that come again, so that they push each other out.
+  fc.integer({ min: 1, max: 4 }).map((times) => String(times).repeat(times * 450)),
 );
 const field = fc.tuple(name, value) satisfies fc.Arbitrary<PlainField>;
 const block = fc.array(field, { maxLength: 12 });
@@ -24,8 +26,8 @@ test("what we encode is read by another decoder", () => {
     limit: fc.option(fc.constantFrom(0, 100, 1_000, 4_096), { nil: undefined, freq: 4 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
-      const ours = new BlockEncoder();
+    fc.property(fc.array(step, { maxLength: 8 }), fc.boolean(), (steps, usesHuffman) => {
+      const ours = new BlockEncoder({ usesHuffman });
       const other = hpack.decompressor.create({ table: { maxSize: 4096 } });
       for (const { fields, status, limit } of steps) {
         if (limit !== undefined) ours.setPeerLimit(limit);
@@ -66,8 +68,8 @@ test("what another encoder writes is read by us", () => {
 test("what we encode is read by us, after any change of the table's size", () => {
   const step = fc.record({ fields: block, limit: fc.nat({ max: 4_096 }) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 10 }), (steps) => {
-      const encoder = new BlockEncoder();
+    fc.property(fc.array(step, { maxLength: 10 }), fc.boolean(), (steps, usesHuffman) => {
+      const encoder = new BlockEncoder({ usesHuffman });
       const decoder = new BlockDecoder();
       for (const { fields, limit } of steps) {
         encoder.setPeerLimit(limit);
@@ -79,6 +81,27 @@ test("what we encode is read by us, after any change of the table's size", () =>
       }
     }),
   );
+});
+
+test("a line enters the table when it comes again, one that does not leaves it as it is", () => {
+  const encoder = new BlockEncoder();
+  const decoder = new BlockDecoder();
+  const lengthOf = (...fields: PlainField[]): number => {
+    const block = encoder.encode(fields);
+    assert.deepEqual(decoder.decode(block).fields, fields);
+    return block.length;
+  };
+  const same: PlainField = ["x-a", "the same each time"];
+  const literal = lengthOf(same);
+  assert.equal(decoder.tableSize, 0);
+  assert.equal(lengthOf(same), literal);
+  assert.equal(decoder.tableSize, 32 + "x-a".length + "the same each time".length);
+  assert.equal(lengthOf(same), 1);
+  for (let i = 0; i < 1_000; i++) lengthOf(["x-b", `another ${i}`]);
+  assert.equal(lengthOf(same), 1);
+  for (let i = 0; i < 3; i++) lengthOf(["authorization", "a secret"]);
+  assert.equal(lengthOf(same), 1);
+  assert.equal(decoder.tableSize, 32 + "x-a".length + "the same each time".length);
 });
 
 test("a block that is refused leaves the table in step", () => {
@@ -98,6 +121,19 @@ test("a block that is refused leaves the table in step", () => {
       },
     ),
   );
+});
+
+test("strings are Huffman's where that is asked for, and makes them shorter", () => {
+  const lengthOf = (text: string, usesHuffman: boolean): number =>
+    new BlockEncoder({ usesHuffman }).encode([["x-a", text]]).length;
+  const [short, long] = ["aeiost".repeat(20), "\u00ff".repeat(120)];
+  assert.equal(lengthOf(short, false) - lengthOf(short, true), 120 * (3 / 8));
+  assert.equal(lengthOf(long, true), lengthOf(long, false));
+  const bytes = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i));
+  const text = bytes.filter((byte) => !"\r\n".includes(byte)).join("") + short.repeat(10);
+  const block = new BlockEncoder({ usesHuffman: true }).encode([["x-a", text]]);
+  assert.ok(block.length < text.length);
+  assert.deepEqual(new BlockDecoder().decode(block).fields, [["x-a", text]]);
 });
 
 test("Huffman codes of every byte, and padding that is none", () => {

@@ -13,7 +13,7 @@ const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: t\r\n\r\n`;
 
 forEachWorkerKind(
   "what comes while a request is answered is the next one's",
-  {},
+  { isShared: true },
   async (workers) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await using upstream = await startHttpUpstream((request, response) => {
@@ -33,31 +33,35 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("pipelined requests are answered in order", {}, async (workers) => {
-  await using upstream = await startHttpUpstream(({ url, body }, response) =>
-    response.end(url + body),
-  );
-  const routes = [
-    route("/direct", { action: { kind: "directResponse", status: 200, body: "direct" } }),
-    route("/"),
-  ];
-  const proxy = await startProxy(workers, upstream.port, { routes });
-  const client = proxy.connect();
-  const post =
-    "POST /p HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
-  const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
-  client.send(paths.map((path) => get(path) + get("/direct") + post).join(""));
-  for (const path of paths) {
-    assert.equal((await client.response()).body, path);
-    assert.equal((await client.response()).body, "direct");
-    assert.equal((await client.response()).body, "/px");
-  }
-  client.socket.destroy();
-  await proxy.settled();
-  assert.ok(proxy.cluster("upstream_cx_total") <= 2);
-});
+forEachWorkerKind(
+  "pipelined requests are answered in order",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startHttpUpstream(({ url, body }, response) =>
+      response.end(url + body),
+    );
+    const routes = [
+      route("/direct", { action: { kind: "directResponse", status: 200, body: "direct" } }),
+      route("/"),
+    ];
+    const proxy = await startProxy(workers, upstream.port, { routes });
+    const client = proxy.connect();
+    const post =
+      "POST /p HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
+    client.send(paths.map((path) => get(path) + get("/direct") + post).join(""));
+    for (const path of paths) {
+      assert.equal((await client.response()).body, path);
+      assert.equal((await client.response()).body, "direct");
+      assert.equal((await client.response()).body, "/px");
+    }
+    client.socket.destroy();
+    await proxy.settled();
+    assert.ok(proxy.cluster("upstream_cx_total") <= 2);
+  },
+);
 
-forEachWorkerKind("expect: 100-continue is answered here", {}, async (workers) => {
+forEachWorkerKind("expect: 100-continue is answered here", { isShared: true }, async (workers) => {
   await using upstream = await startHttpUpstream();
   const proxy = await startProxy(workers, upstream.port);
   const client = proxy.connect();
@@ -69,57 +73,69 @@ forEachWorkerKind("expect: 100-continue is answered here", {}, async (workers) =
   client.socket.destroy();
 });
 
-forEachWorkerKind("interim responses of the upstream stay here", {}, async (workers) => {
-  await using upstream = await startUpstream((socket) => {
-    socket.on("data", () =>
-      socket.write(
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
-          "HTTP/1.1 204 No Content\r\n\r\n",
-      ),
-    );
-  });
-  const proxy = await startProxy(workers, upstream.port);
-  const client = proxy.connect();
-  for (let i = 0; i < 3; i++) assert.equal((await client.get("/")).status, 204);
-  assert.equal(proxy.cluster("upstream_cx_total"), 1);
-  client.socket.destroy();
-});
+forEachWorkerKind(
+  "interim responses of the upstream stay here",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream((socket) => {
+      socket.on("data", () =>
+        socket.write(
+          "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
+            "HTTP/1.1 204 No Content\r\n\r\n",
+        ),
+      );
+    });
+    const proxy = await startProxy(workers, upstream.port);
+    const client = proxy.connect();
+    for (let i = 0; i < 3; i++) assert.equal((await client.get("/")).status, 204);
+    assert.equal(proxy.cluster("upstream_cx_total"), 1);
+    client.socket.destroy();
+  },
+);
 
-forEachWorkerKind("an answer before the request's end closes in order", {}, async (workers) => {
-  await using upstream = await startHttpUpstream();
-  const routes = [route("/", { action: { kind: "directResponse", status: 413, body: "no" } })];
-  const proxy = await startProxy(workers, upstream.port, { routes });
-  const client = proxy.connect();
-  client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000\r\n\r\nxxx");
-  const response = await client.response();
-  assert.deepEqual([response.status, response.headers["connection"]], [413, "close"]);
-  // What is still sent is read and dropped: a reset could take the answer away.
-  client.send("y".repeat(200_000));
-  await client.ended();
-  assert.equal(client.error, undefined);
-  client.socket.end();
-  await proxy.settled();
-  assert.equal(proxy.http("downstream_rq_response_before_rq_complete"), 1);
-});
+forEachWorkerKind(
+  "an answer before the request's end closes in order",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startHttpUpstream();
+    const routes = [route("/", { action: { kind: "directResponse", status: 413, body: "no" } })];
+    const proxy = await startProxy(workers, upstream.port, { routes });
+    const client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000\r\n\r\nxxx");
+    const response = await client.response();
+    assert.deepEqual([response.status, response.headers["connection"]], [413, "close"]);
+    // What is still sent is read and dropped: a reset could take the answer away.
+    client.send("y".repeat(200_000));
+    await client.ended();
+    assert.equal(client.error, undefined);
+    client.socket.end();
+    await proxy.settled();
+    assert.equal(proxy.http("downstream_rq_response_before_rq_complete"), 1);
+  },
+);
 
-forEachWorkerKind("a client that leaves takes its request along", {}, async (workers) => {
-  const waiting: ServerResponse[] = [];
-  await using upstream = await startHttpUpstream((_request, response) => waiting.push(response));
-  const proxy = await startProxy(workers, upstream.port);
-  const client = proxy.connect();
-  client.send(get("/"));
-  await workers.untilCounted(() => waiting.length === 1);
-  client.socket.destroy();
-  await proxy.settled();
-  assert.equal(proxy.http("downstream_rq_rx_reset"), 1);
-  assert.equal(proxy.http("downstream_cx_destroy_remote_active_rq"), 1);
-  assert.equal(proxy.cluster("upstream_cx_destroy_local_with_active_rq"), 1);
-  await workers.untilCounted(() => proxy.cluster("upstream_cx_active") === 0);
-});
+forEachWorkerKind(
+  "a client that leaves takes its request along",
+  { isShared: true },
+  async (workers) => {
+    const waiting: ServerResponse[] = [];
+    await using upstream = await startHttpUpstream((_request, response) => waiting.push(response));
+    const proxy = await startProxy(workers, upstream.port);
+    const client = proxy.connect();
+    client.send(get("/"));
+    await workers.untilCounted(() => waiting.length === 1);
+    client.socket.destroy();
+    await proxy.settled();
+    assert.equal(proxy.http("downstream_rq_rx_reset"), 1);
+    assert.equal(proxy.http("downstream_cx_destroy_remote_active_rq"), 1);
+    assert.equal(proxy.cluster("upstream_cx_destroy_local_with_active_rq"), 1);
+    await workers.untilCounted(() => proxy.cluster("upstream_cx_active") === 0);
+  },
+);
 
 forEachWorkerKind(
   "max_requests_per_connection ends with the last response",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startHttpUpstream();
     const proxy = await startProxy(workers, upstream.port, {
@@ -138,7 +154,7 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("timeouts of connections and requests", {}, async (workers) => {
+forEachWorkerKind("timeouts of connections and requests", { isShared: true }, async (workers) => {
   await using silent = await startUpstream((socket) => void socket.resume());
   const idle = await startProxy(workers, silent.port, { manager: { idleTimeoutMs: 100 } });
   const quiet = idle.connect();
@@ -181,7 +197,7 @@ forEachWorkerKind("timeouts of connections and requests", {}, async (workers) =>
 
 forEachWorkerKind(
   "a connection that is old enough is ended after its response",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startHttpUpstream();
     const proxy = await startProxy(workers, upstream.port, {
@@ -198,7 +214,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "one that is safely old is ended after its next response, and never in silence",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startHttpUpstream();
     const manager = { maxConnectionDurationMs: 100, drainTimeoutMs: 1 };
@@ -221,53 +237,57 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("drained connections end without losing a request", {}, async (workers) => {
-  const waiting: ServerResponse[] = [];
-  await using upstream = await startHttpUpstream(({ url }, response) => {
-    if (url === "/slow") waiting.push(response);
-    else response.end("quick");
-  });
-  const proxy = await startProxy(workers, upstream.port);
-  const busy = proxy.connect();
-  const looping = proxy.connect();
-  const idle = proxy.connect();
-  const fresh = proxy.connect();
-  busy.send(get("/slow"));
-  await Promise.all([looping.get("/"), idle.get("/"), fresh.connected()]);
-  await workers.untilCounted(
-    () => waiting.length === 1 && proxy.http("downstream_cx_active") === 4,
-  );
-  const drain = workers.startDrain(proxy.listener, {
-    durationMs: 60_000,
-    start: { idleGraceMs: 300 },
-  });
-  const told = await untilClosed(looping);
-  assert.equal(told.status, 200);
-  await Promise.all([idle.ended(), fresh.ended()]);
-  waiting[0]?.end("done");
-  const last = await busy.response();
-  assert.deepEqual([last.body, last.headers["connection"]], ["done", "close"]);
-  for (const client of [busy, looping, idle, fresh]) {
-    await client.ended();
-    assert.equal(client.error, undefined);
-    client.socket.end();
-  }
-  await workers.untilCounted(() => workers.drainCounts(drain)?.remaining === 0);
-  assert.deepEqual(workers.drainCounts(drain), {
-    atStart: 4,
-    notified: 4,
-    finished: 4,
-    closedByPeer: 0,
-    forced: 0,
-    remaining: 0,
-  });
-  assert.equal(proxy.http("downstream_cx_drain_close"), 4);
-});
+forEachWorkerKind(
+  "drained connections end without losing a request",
+  { isShared: true },
+  async (workers) => {
+    const waiting: ServerResponse[] = [];
+    await using upstream = await startHttpUpstream(({ url }, response) => {
+      if (url === "/slow") waiting.push(response);
+      else response.end("quick");
+    });
+    const proxy = await startProxy(workers, upstream.port);
+    const busy = proxy.connect();
+    const looping = proxy.connect();
+    const idle = proxy.connect();
+    const fresh = proxy.connect();
+    busy.send(get("/slow"));
+    await Promise.all([looping.get("/"), idle.get("/"), fresh.connected()]);
+    await workers.untilCounted(
+      () => waiting.length === 1 && proxy.http("downstream_cx_active") === 4,
+    );
+    const drain = workers.startDrain(proxy.listener, {
+      durationMs: 60_000,
+      start: { idleGraceMs: 300 },
+    });
+    const told = await untilClosed(looping);
+    assert.equal(told.status, 200);
+    await Promise.all([idle.ended(), fresh.ended()]);
+    waiting[0]?.end("done");
+    const last = await busy.response();
+    assert.deepEqual([last.body, last.headers["connection"]], ["done", "close"]);
+    for (const client of [busy, looping, idle, fresh]) {
+      await client.ended();
+      assert.equal(client.error, undefined);
+      client.socket.end();
+    }
+    await workers.untilCounted(() => workers.drainCounts(drain)?.remaining === 0);
+    assert.deepEqual(workers.drainCounts(drain), {
+      atStart: 4,
+      notified: 4,
+      finished: 4,
+      closedByPeer: 0,
+      forced: 0,
+      remaining: 0,
+    });
+    assert.equal(proxy.http("downstream_cx_drain_close"), 4);
+  },
+);
 
 for (const atOnce of [false, true]) {
   const ending = atOnce ? "removed with its listener at that instant" : "left to it";
   const name = `an idle connection finishes before the end of a drain shorter than its grace: ${ending}`;
-  forEachWorkerKind(name, {}, async (workers) => {
+  forEachWorkerKind(name, { isShared: true }, async (workers) => {
     await using upstream = await startHttpUpstream();
     const proxy = await startProxy(workers, upstream.port);
     const clients = Array.from({ length: 20 }, () => proxy.connect());

@@ -9,7 +9,7 @@ import { connectHttp2, request } from "../../../support/http2-client.ts";
 import { forEachWorkerKind } from "../../../support/test-workers.ts";
 import { until } from "../../../support/until.ts";
 
-forEachWorkerKind("every kind of gRPC call passes", {}, async (workers) => {
+forEachWorkerKind("every kind of gRPC call passes", { isShared: true }, async (workers) => {
   using server = await startEcho();
   const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
   using echo = new Echo(proxy.listener.port);
@@ -54,7 +54,7 @@ forEachWorkerKind("every kind of gRPC call passes", {}, async (workers) => {
 
 forEachWorkerKind(
   "a drain is told to a stream on which nothing is sent, and it goes on",
-  {},
+  { isShared: true },
   async (workers) => {
     using server = await startEcho();
     const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
@@ -85,63 +85,75 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("calls end as they should: status, deadline, cancel", {}, async (workers) => {
-  using server = await startEcho();
-  const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
-  using echo = new Echo(proxy.listener.port);
-  const error = (code: grpc.status) => (thrown: grpc.ServiceError) => thrown.code === code;
-  await assert.rejects(echo.unary("fail", Buffer.alloc(1)), error(grpc.status.NOT_FOUND));
-  const deadline = { deadline: Date.now() + 200 };
-  await assert.rejects(
-    echo.unary("never", Buffer.alloc(1), deadline),
-    error(grpc.status.DEADLINE_EXCEEDED),
-  );
-  await server.cancelled;
-  await assert.rejects(echo.unary("flaky", Buffer.alloc(1)), error(grpc.status.UNAVAILABLE));
-  echo[Symbol.dispose]();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "calls end as they should: status, deadline, cancel",
+  { isShared: true },
+  async (workers) => {
+    using server = await startEcho();
+    const proxy = await startProxy(workers, server.port, { cluster: { protocol: "http2" } });
+    using echo = new Echo(proxy.listener.port);
+    const error = (code: grpc.status) => (thrown: grpc.ServiceError) => thrown.code === code;
+    await assert.rejects(echo.unary("fail", Buffer.alloc(1)), error(grpc.status.NOT_FOUND));
+    const deadline = { deadline: Date.now() + 200 };
+    await assert.rejects(
+      echo.unary("never", Buffer.alloc(1), deadline),
+      error(grpc.status.DEADLINE_EXCEEDED),
+    );
+    await server.cancelled;
+    await assert.rejects(echo.unary("flaky", Buffer.alloc(1)), error(grpc.status.UNAVAILABLE));
+    echo[Symbol.dispose]();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("a call is tried again by its grpc-status", {}, async (workers) => {
-  using server = await startEcho();
-  const action = clusterAction({
-    retryPolicy: {
-      retryOn: ["unavailable"],
-      retriableStatusCodes: [],
-      numRetries: 1,
-      perTryTimeoutMs: 0,
-      perTryIdleTimeoutMs: 0,
-    },
-  });
-  const proxy = await startProxy(workers, server.port, {
-    routes: [route("/", { action })],
-    cluster: { protocol: "http2" },
-  });
-  using echo = new Echo(proxy.listener.port);
-  assert.equal((await echo.unary("flaky", Buffer.from("again"))).toString(), "again");
-  assert.equal(proxy.cluster("upstream_rq_retry"), 1);
-  echo[Symbol.dispose]();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "a call is tried again by its grpc-status",
+  { isShared: true },
+  async (workers) => {
+    using server = await startEcho();
+    const action = clusterAction({
+      retryPolicy: {
+        retryOn: ["unavailable"],
+        retriableStatusCodes: [],
+        numRetries: 1,
+        perTryTimeoutMs: 0,
+        perTryIdleTimeoutMs: 0,
+      },
+    });
+    const proxy = await startProxy(workers, server.port, {
+      routes: [route("/", { action })],
+      cluster: { protocol: "http2" },
+    });
+    using echo = new Echo(proxy.listener.port);
+    assert.equal((await echo.unary("flaky", Buffer.from("again"))).toString(), "again");
+    assert.equal(proxy.cluster("upstream_rq_retry"), 1);
+    echo[Symbol.dispose]();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("what we answer ourselves is said in gRPC", {}, async (workers) => {
-  const proxy = await startProxy(workers, 1, { hosts: [], cluster: { protocol: "http2" } });
-  const session = await connectHttp2(proxy.listener.port);
-  const answer = await request(session, {
-    ":path": "/",
-    ":method": "POST",
-    "content-type": "application/grpc+proto",
-  });
-  assert.deepEqual([answer.status, answer.body], [200, ""]);
-  assert.equal(answer.headers["content-type"], "application/grpc");
-  assert.equal(answer.headers["grpc-status"], "14");
-  assert.equal(answer.headers["grpc-message"], "no healthy upstream");
-  const plain = await request(session, {
-    ":path": "/",
-    ":method": "POST",
-    "content-type": "application/grpc-web",
-  });
-  assert.equal(plain.status, 503);
-  session.close();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "what we answer ourselves is said in gRPC",
+  { isShared: true },
+  async (workers) => {
+    const proxy = await startProxy(workers, 1, { hosts: [], cluster: { protocol: "http2" } });
+    const session = await connectHttp2(proxy.listener.port);
+    const answer = await request(session, {
+      ":path": "/",
+      ":method": "POST",
+      "content-type": "application/grpc+proto",
+    });
+    assert.deepEqual([answer.status, answer.body], [200, ""]);
+    assert.equal(answer.headers["content-type"], "application/grpc");
+    assert.equal(answer.headers["grpc-status"], "14");
+    assert.equal(answer.headers["grpc-message"], "no healthy upstream");
+    const plain = await request(session, {
+      ":path": "/",
+      ":method": "POST",
+      "content-type": "application/grpc-web",
+    });
+    assert.equal(plain.status, 503);
+    session.close();
+    await proxy.settled();
+  },
+);

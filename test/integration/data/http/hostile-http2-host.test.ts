@@ -195,81 +195,93 @@ const illegal: Readonly<Record<string, Buffer>> = {
   ]),
 };
 
-forEachWorkerKind("every illegal frame of a host ends its one connection", {}, async (workers) => {
-  await using host = await RawHost.start();
-  const proxy = await startProxy(workers, host.port, { cluster: { protocol: "http2" } });
-  let ended = 0;
-  for (const [name, answer] of Object.entries(illegal)) {
-    host.answer = answer;
+forEachWorkerKind(
+  "every illegal frame of a host ends its one connection",
+  { isShared: true },
+  async (workers) => {
+    await using host = await RawHost.start();
+    const proxy = await startProxy(workers, host.port, { cluster: { protocol: "http2" } });
+    let ended = 0;
+    for (const [name, answer] of Object.entries(illegal)) {
+      host.answer = answer;
+      const client = proxy.connect();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.until(() => client.received.length > 0 || client.hasClosed);
+      const status = client.received.toString("latin1", 9, 12);
+      // A head that was good has gone on already.
+      if (name !== "empty DATA without end") assert.equal(status, "502", name);
+      client.socket.destroy();
+      ended++;
+      await workers.untilCounted(() => proxy.cluster("upstream_cx_destroy") === ended);
+      assert.equal(proxy.cluster("upstream_cx_protocol_error"), ended, name);
+    }
+    host.answer = Buffer.concat([settings, frame(frameType.headers, whole, 1, ok)]);
     const client = proxy.connect();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await client.until(() => client.received.length > 0 || client.hasClosed);
-    const status = client.received.toString("latin1", 9, 12);
-    // A head that was good has gone on already.
-    if (name !== "empty DATA without end") assert.equal(status, "502", name);
-    client.socket.destroy();
-    ended++;
-    await workers.untilCounted(() => proxy.cluster("upstream_cx_destroy") === ended);
-    assert.equal(proxy.cluster("upstream_cx_protocol_error"), ended, name);
-  }
-  host.answer = Buffer.concat([settings, frame(frameType.headers, whole, 1, ok)]);
-  const client = proxy.connect();
-  assert.equal((await client.get("/")).status, 200);
-  client.socket.end();
-  await proxy.settled();
-});
+    assert.equal((await client.get("/")).status, 200);
+    client.socket.end();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("whatever frames a host sends, the next one is served", {}, async (workers) => {
-  await using host = await RawHost.start();
-  const proxy = await startProxy(workers, host.port, {
-    routes: [route("/", { action: clusterAction({ timeoutMs: 50 }) })],
-    cluster: { protocol: "http2", connectTimeoutMs: 1_000, maxRequestsPerConnection: 1 },
-  });
-  const anyFrame = fc
-    .record({
-      type: fc.nat(11),
-      flags: fc.constantFrom(0, 1, 4, 5, 8, 9, 13, 0x20, 0x25),
-      id: fc.constantFrom(0, 1, 1, 1, 2, 3),
-      payload: fc.oneof(
-        fc.uint8Array({ maxLength: 40 }),
-        fc.constant(new Uint8Array(ok)),
-        fc.uint8Array({ minLength: 8, maxLength: 8 }),
+forEachWorkerKind(
+  "whatever frames a host sends, the next one is served",
+  { isShared: true },
+  async (workers) => {
+    await using host = await RawHost.start();
+    const proxy = await startProxy(workers, host.port, {
+      routes: [route("/", { action: clusterAction({ timeoutMs: 50 }) })],
+      cluster: { protocol: "http2", connectTimeoutMs: 1_000, maxRequestsPerConnection: 1 },
+    });
+    const anyFrame = fc
+      .record({
+        type: fc.nat(11),
+        flags: fc.constantFrom(0, 1, 4, 5, 8, 9, 13, 0x20, 0x25),
+        id: fc.constantFrom(0, 1, 1, 1, 2, 3),
+        payload: fc.oneof(
+          fc.uint8Array({ maxLength: 40 }),
+          fc.constant(new Uint8Array(ok)),
+          fc.uint8Array({ minLength: 8, maxLength: 8 }),
+        ),
+      })
+      .map(({ type, flags, id, payload }) => frame(type, flags, id, payload));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyFrame, { maxLength: 12 }),
+        fc.boolean(),
+        async (frames, isHead) => {
+          host.answer = Buffer.concat([settings, ...(isHead ? [head] : []), ...frames]);
+          const client = proxy.connect();
+          client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+          await client.until(() => client.hasEnded || client.hasClosed);
+          client.socket.destroy();
+        },
       ),
-    })
-    .map(({ type, flags, id, payload }) => frame(type, flags, id, payload));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(anyFrame, { maxLength: 12 }),
-      fc.boolean(),
-      async (frames, isHead) => {
-        host.answer = Buffer.concat([settings, ...(isHead ? [head] : []), ...frames]);
-        const client = proxy.connect();
-        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        await client.until(() => client.hasEnded || client.hasClosed);
-        client.socket.destroy();
-      },
-    ),
-    { numRuns: 40 },
-  );
-  host.answer = Buffer.concat([settings, frame(frameType.headers, whole, 1, ok)]);
-  const client = proxy.connect();
-  assert.equal((await client.get("/")).status, 200);
-  client.socket.end();
-  await proxy.settled();
-});
+      { numRuns: 40 },
+    );
+    host.answer = Buffer.concat([settings, frame(frameType.headers, whole, 1, ok)]);
+    const client = proxy.connect();
+    assert.equal((await client.get("/")).status, 200);
+    client.socket.end();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("many frames in one read go on as chunks, each whole", {}, async (workers) => {
-  await using host = await RawHost.start();
-  const proxy = await startProxy(workers, host.port, { cluster: { protocol: "http2" } });
-  host.answer = Buffer.concat([
-    settings,
-    head,
-    ...["a", "bc", "def"].map((text) => frame(frameType.data, 0, 1, text)),
-    frame(frameType.ping, 0, 0, Buffer.alloc(8)),
-    frame(frameType.data, 1, 1, "g"),
-  ]);
-  const client = proxy.connect();
-  assert.equal((await client.get("/")).body, "abcdefg");
-  client.socket.end();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "many frames in one read go on as chunks, each whole",
+  { isShared: true },
+  async (workers) => {
+    await using host = await RawHost.start();
+    const proxy = await startProxy(workers, host.port, { cluster: { protocol: "http2" } });
+    host.answer = Buffer.concat([
+      settings,
+      head,
+      ...["a", "bc", "def"].map((text) => frame(frameType.data, 0, 1, text)),
+      frame(frameType.ping, 0, 0, Buffer.alloc(8)),
+      frame(frameType.data, 1, 1, "g"),
+    ]);
+    const client = proxy.connect();
+    assert.equal((await client.get("/")).body, "abcdefg");
+    client.socket.end();
+    await proxy.settled();
+  },
+);

@@ -33,7 +33,7 @@ function attack(
   options: TestProxyOptions,
   body: (stage: Stage, workers: TestWorkers) => Promise<void>,
 ): void {
-  forEachWorkerKind(name, {}, async (workers) => {
+  forEachWorkerKind(name, { isShared: true }, async (workers) => {
     const seen: string[] = [];
     await using upstream = await startHttpUpstream((request, response) => {
       seen.push(`${request.method} ${request.url}`);
@@ -258,3 +258,43 @@ function numbered(count: number): Fields {
 function repeat(count: number, each: Buffer): Buffer[] {
   return Array.from({ length: count }, () => each);
 }
+
+/** Sent on and on, also behind the GOAWAY: it is read no further than to see that the client goes on. */
+const endless: readonly (readonly [name: string, first: readonly Buffer[], again: Buffer])[] = [
+  [
+    "empty DATA",
+    [frame(headers, 4, 1, requestBlock([], { ":method": "POST" }))],
+    frame(data, 0, 1),
+  ],
+  ["empty CONTINUATIONs", [frame(headers, 1, 1, requestBlock())], frame(continuation, 0, 1)],
+  [
+    "large CONTINUATIONs",
+    [frame(headers, 1, 1, requestBlock())],
+    frame(continuation, 0, 1, block([["x-a", "y".repeat(8_000)]])),
+  ],
+  ["priorities", [], frame(priority, 0, 1, Buffer.from([0, 0, 0, 3, 1]))],
+  ["window updates", [], frame(windowUpdate, 0, 0, Buffer.from([0, 0, 0, 1]))],
+  ["pings of a wrong size", [], frame(ping, 0, 0, "1")],
+];
+const impatient = { manager: { delayedCloseTimeoutMs: 100 } };
+attack("whoever sends on is let go", impatient, async ({ proxy, seen }, workers) => {
+  for (const [i, [name, first, again]] of endless.entries()) {
+    const client = new RawHttp2Client(proxy.listener.port, { staysOpen: true });
+    client.send(...first);
+    const part = Buffer.concat(repeat(Math.ceil(65_536 / again.length), again));
+    const flood = client.sendForEver(part);
+    await workers.untilCounted(() => proxy.http("downstream_cx_protocol_error") === i + 1);
+    // Others are served beside it.
+    const other = proxy.connect();
+    assert.equal((await other.get("/")).status, 200);
+    other.socket.destroy();
+    await flood;
+    await workers.untilCounted(() => proxy.http("downstream_cx_delayed_close_timeout") === i + 1);
+    assert.equal(proxy.http("downstream_cx_protocol_error"), i + 1, `${name}: once`);
+    assert.deepEqual(
+      seen.filter((each) => each !== "GET /"),
+      [],
+    );
+  }
+  assert.ok(proxy.http("downstream_cx_tx_bytes_total") < endless.length * 1_000);
+});

@@ -67,6 +67,8 @@ const cases: readonly (readonly [options: object, play: (stage: Stage) => Promis
   [{ override_stream_error_on_invalid_http_message: true }, keepsTheConnection],
   [pings, pingsBothSides],
   [idlePings, pingsAfterSilence],
+  [{ enable_huffman_encoding: true }, (stage) => encodesStrings(stage, true)],
+  [{ enable_huffman_encoding: false }, (stage) => encodesStrings(stage, false)],
 ];
 
 forEachProxy("options of HTTP/2 hold on both sides", async (start, open) => {
@@ -187,6 +189,18 @@ async function pingsAfterSilence({ connect, host }: Stage): Promise<void> {
   }
   const next = host.frames[host.frames.findIndex(isPing) + 1];
   assert.equal(next?.type, frameType.headers);
+}
+
+async function encodesStrings({ connect, host }: Stage, isHuffman: boolean): Promise<void> {
+  const client = connect();
+  client.send(frame(frameType.headers, whole, 1, requestBlock([["x-aeiost", "aeiost"]])));
+  const response = await client.next(frameType.headers);
+  const request = host.frames.find(({ type }) => type === frameType.headers);
+  for (const [payload, name] of [
+    [request?.payload, "x-aeiost"],
+    [response.payload, "x-envoy-upstream-service-time"],
+  ] as const)
+    assert.equal(payload?.includes(name), !isHuffman, name);
 }
 
 function settingsOf(frames: readonly RawFrame[]): ReadonlyMap<number, number> {

@@ -10,7 +10,7 @@ const ok = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 forEachWorkerKind(
   "each request has connections ahead of it",
-  { concurrency: 1 },
+  { concurrency: 1, isShared: true },
   async (workers) => {
     let connections = 0;
     const asked: Socket[] = [];
@@ -35,7 +35,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "a host that is not well gets none ahead",
-  { concurrency: 1 },
+  { concurrency: 1, isShared: true },
   async (workers) => {
     let connections = 0;
     await using upstream = await startUpstream((socket) => {

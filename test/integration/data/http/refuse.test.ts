@@ -53,31 +53,35 @@ const refused: readonly (readonly [what: string, text: string, status: number, b
   ],
 ];
 
-forEachWorkerKind("what cannot be served is refused as Envoy does", {}, async (workers) => {
-  await using upstream = await startHttpUpstream();
-  const proxy = await startProxy(workers, upstream.port);
-  for (const [what, text, status, body] of refused) {
-    const client = proxy.connect();
-    client.send(text);
-    const response = await client.response();
-    assert.equal(response.status, status, what);
-    assert.equal(response.body, body, what);
-    assert.equal(response.headers["server"], "envoy", what);
-    assert.ok(response.headers["date"], what);
-    assert.equal(response.headers["connection"], "close", what);
-    await client.ended();
-    client.socket.destroy();
-  }
-  await proxy.settled();
-  assert.deepEqual(upstream.requests, []);
-  assert.ok(proxy.http("downstream_cx_protocol_error") >= 8);
-  // CONNECT gets as far as the router, where only a route that names it would match.
-  assert.equal(proxy.http("no_route"), 1);
-});
+forEachWorkerKind(
+  "what cannot be served is refused as Envoy does",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startHttpUpstream();
+    const proxy = await startProxy(workers, upstream.port);
+    for (const [what, text, status, body] of refused) {
+      const client = proxy.connect();
+      client.send(text);
+      const response = await client.response();
+      assert.equal(response.status, status, what);
+      assert.equal(response.body, body, what);
+      assert.equal(response.headers["server"], "envoy", what);
+      assert.ok(response.headers["date"], what);
+      assert.equal(response.headers["connection"], "close", what);
+      await client.ended();
+      client.socket.destroy();
+    }
+    await proxy.settled();
+    assert.deepEqual(upstream.requests, []);
+    assert.ok(proxy.http("downstream_cx_protocol_error") >= 8);
+    // CONNECT gets as far as the router, where only a route that names it would match.
+    assert.equal(proxy.http("no_route"), 1);
+  },
+);
 
 forEachWorkerKind(
   "routes may answer themselves, redirect, or lead nowhere",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startHttpUpstream();
     const missing = [{ name: "missing", weight: 1 }];
@@ -131,22 +135,26 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("HTTP/1.0 is served where it is accepted", {}, async (workers) => {
-  await using upstream = await startHttpUpstream((seen, response) => {
-    response.removeHeader("Date");
-    response.write("a");
-    response.end(seen.headers.host);
-  });
-  const manager = {
-    http1: serverHttp1({ acceptsHttp10: true, defaultHostForHttp10: "fallback" }),
-  };
-  const proxy = await startProxy(workers, upstream.port, { manager });
-  const client = proxy.connect();
-  client.send("GET / HTTP/1.0\r\n\r\n");
-  await client.ended();
-  const text = client.received.toString();
-  assert.match(text, /^HTTP\/1\.0 200 OK\r\n/);
-  assert.match(text, /connection: close\r\n/);
-  assert.doesNotMatch(text, /transfer-encoding/);
-  assert.match(text, /\r\n\r\nafallback$/);
-});
+forEachWorkerKind(
+  "HTTP/1.0 is served where it is accepted",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startHttpUpstream((seen, response) => {
+      response.removeHeader("Date");
+      response.write("a");
+      response.end(seen.headers.host);
+    });
+    const manager = {
+      http1: serverHttp1({ acceptsHttp10: true, defaultHostForHttp10: "fallback" }),
+    };
+    const proxy = await startProxy(workers, upstream.port, { manager });
+    const client = proxy.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    await client.ended();
+    const text = client.received.toString();
+    assert.match(text, /^HTTP\/1\.0 200 OK\r\n/);
+    assert.match(text, /connection: close\r\n/);
+    assert.doesNotMatch(text, /transfer-encoding/);
+    assert.match(text, /\r\n\r\nafallback$/);
+  },
+);

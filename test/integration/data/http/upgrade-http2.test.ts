@@ -119,7 +119,7 @@ class Tunnel {
 
 forEachWorkerKind(
   "an upgrade goes to a host of HTTP/2 as extended CONNECT",
-  {},
+  { isShared: true },
   async (workers) => {
     const seen: IncomingHttpHeaders[] = [];
     await using upstream = await startEcho(seen);
@@ -146,7 +146,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "extended CONNECT reaches a host of HTTP/1 as an upgrade",
-  {},
+  { isShared: true },
   async (workers) => {
     const heads: string[] = [];
     await using upstream = await startEchoHttp1(heads);
@@ -172,61 +172,73 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("extended CONNECT passes from HTTP/2 to HTTP/2", {}, async (workers) => {
-  const seen: IncomingHttpHeaders[] = [];
-  await using upstream = await startEcho(seen);
-  const proxy = await start(workers, upstream, overHttp2);
-  const session = await connectHttp2(proxy.listener.port);
-  const tunnel = new Tunnel(session, extendedConnect);
-  assert.equal((await tunnel.granted())[":status"], 200);
-  tunnel.stream.end("all");
-  await tunnel.says("all");
-  await tunnel.ended();
-  assert.equal(seen[0]?.[":protocol"], "websocket");
-  session.close();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "extended CONNECT passes from HTTP/2 to HTTP/2",
+  { isShared: true },
+  async (workers) => {
+    const seen: IncomingHttpHeaders[] = [];
+    await using upstream = await startEcho(seen);
+    const proxy = await start(workers, upstream, overHttp2);
+    const session = await connectHttp2(proxy.listener.port);
+    const tunnel = new Tunnel(session, extendedConnect);
+    assert.equal((await tunnel.granted())[":status"], 200);
+    tunnel.stream.end("all");
+    await tunnel.says("all");
+    await tunnel.ended();
+    assert.equal(seen[0]?.[":protocol"], "websocket");
+    session.close();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("without allow_connect :protocol is malformed", {}, async (workers) => {
-  await using upstream = await startEchoHttp1([]);
-  const proxy = await start(workers, upstream, { manager: { upgrades: [websocket] } });
-  const session = await connectHttp2(proxy.listener.port);
-  assert.equal(session.remoteSettings.enableConnectProtocol, false);
-  session.destroy();
-  const raw = new RawHttp2Client(proxy.listener.port);
-  raw.send(frame(frameType.headers, 4, 1, block(Object.entries(extendedConnect))));
-  const goaway = await raw.next(frameType.goaway);
-  assert.equal(goaway.payload.readUInt32BE(4), errorCode.protocolError);
-  raw.destroy();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "without allow_connect :protocol is malformed",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startEchoHttp1([]);
+    const proxy = await start(workers, upstream, { manager: { upgrades: [websocket] } });
+    const session = await connectHttp2(proxy.listener.port);
+    assert.equal(session.remoteSettings.enableConnectProtocol, false);
+    session.destroy();
+    const raw = new RawHttp2Client(proxy.listener.port);
+    raw.send(frame(frameType.headers, 4, 1, block(Object.entries(extendedConnect))));
+    const goaway = await raw.next(frameType.goaway);
+    assert.equal(goaway.payload.readUInt32BE(4), errorCode.protocolError);
+    raw.destroy();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("CONNECT ends here: its bytes reach the host in TCP", {}, async (workers) => {
-  await using upstream = await startUpstream();
-  const proxy = await start(workers, upstream, tunnelHere);
-  const client = proxy.connect();
-  client.send("CONNECT foo.test:443 HTTP/1.1\r\nHost: foo.test:443\r\n\r\nahead");
-  await received(client, "ahead");
-  assert.match(client.rest, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.doesNotMatch(client.rest, /transfer-encoding|content-length|connection/);
-  client.send("more");
-  await received(client, "more");
-  client.socket.end();
-  const session = await connectHttp2(proxy.listener.port);
-  const tunnel = new Tunnel(session, { ":method": "CONNECT", ":authority": "foo.test:443" });
-  await tunnel.granted();
-  tunnel.stream.end("over two");
-  await tunnel.says("over two");
-  // Half-close goes through: the echo ends when it has sent it all.
-  await tunnel.ended();
-  session.close();
-  await proxy.settled();
-  assert.equal(proxy.http("downstream_cx_upgrades_total"), 2);
-  assert.equal(proxy.cluster("upstream_cx_total"), 2);
-  assert.equal(proxy.cluster("upstream_cx_active"), 0);
-});
+forEachWorkerKind(
+  "CONNECT ends here: its bytes reach the host in TCP",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    const proxy = await start(workers, upstream, tunnelHere);
+    const client = proxy.connect();
+    client.send("CONNECT foo.test:443 HTTP/1.1\r\nHost: foo.test:443\r\n\r\nahead");
+    await received(client, "ahead");
+    assert.match(client.rest, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.doesNotMatch(client.rest, /transfer-encoding|content-length|connection/);
+    client.send("more");
+    await received(client, "more");
+    client.socket.end();
+    const session = await connectHttp2(proxy.listener.port);
+    const tunnel = new Tunnel(session, { ":method": "CONNECT", ":authority": "foo.test:443" });
+    await tunnel.granted();
+    tunnel.stream.end("over two");
+    await tunnel.says("over two");
+    // Half-close goes through: the echo ends when it has sent it all.
+    await tunnel.ended();
+    session.close();
+    await proxy.settled();
+    assert.equal(proxy.http("downstream_cx_upgrades_total"), 2);
+    assert.equal(proxy.cluster("upstream_cx_total"), 2);
+    assert.equal(proxy.cluster("upstream_cx_active"), 0);
+  },
+);
 
-forEachWorkerKind("CONNECT is passed on as CONNECT", {}, async (workers) => {
+forEachWorkerKind("CONNECT is passed on as CONNECT", { isShared: true }, async (workers) => {
   const heads: string[] = [];
   const seen: IncomingHttpHeaders[] = [];
   await using http1 = await startEchoHttp1(heads);
@@ -250,33 +262,41 @@ forEachWorkerKind("CONNECT is passed on as CONNECT", {}, async (workers) => {
   assert.deepEqual([method, authority, path], ["CONNECT", "foo.test:443", undefined]);
 });
 
-forEachWorkerKind("a POST is a tunnel where allow_post says so", {}, async (workers) => {
-  await using upstream = await startUpstream();
-  const action = clusterAction({ tunnelEnd: { allowsPost: true } });
-  const proxy = await start(workers, upstream, { routes: [route("/", { action })] });
-  const client = proxy.connect();
-  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-  const { status, body } = await client.response();
-  assert.deepEqual([status, body], [200, "abc"]);
-  client.socket.end();
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "a POST is a tunnel where allow_post says so",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    const action = clusterAction({ tunnelEnd: { allowsPost: true } });
+    const proxy = await start(workers, upstream, { routes: [route("/", { action })] });
+    const client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    const { status, body } = await client.response();
+    assert.deepEqual([status, body], [200, "abc"]);
+    client.socket.end();
+    await proxy.settled();
+  },
+);
 
-forEachWorkerKind("a host that cannot be reached ends no tunnel", {}, async (workers) => {
-  const gone = await startUpstream();
-  await gone[Symbol.asyncDispose]();
-  const proxy = await start(workers, gone, tunnelHere);
-  const client = proxy.connect();
-  client.send("CONNECT foo.test:443 HTTP/1.1\r\nHost: a\r\n\r\n");
-  assert.equal((await client.response()).status, 503);
-  client.socket.destroy();
-  await proxy.settled();
-  assert.equal(proxy.cluster("upstream_cx_connect_fail"), 1);
-});
+forEachWorkerKind(
+  "a host that cannot be reached ends no tunnel",
+  { isShared: true },
+  async (workers) => {
+    const gone = await startUpstream();
+    await gone[Symbol.asyncDispose]();
+    const proxy = await start(workers, gone, tunnelHere);
+    const client = proxy.connect();
+    client.send("CONNECT foo.test:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.equal((await client.response()).status, 503);
+    client.socket.destroy();
+    await proxy.settled();
+    assert.equal(proxy.cluster("upstream_cx_connect_fail"), 1);
+  },
+);
 
 forEachWorkerKind(
   "what comes before an upgrade is declined reaches nobody",
-  {},
+  { isShared: true },
   async (workers) => {
     const heads: string[] = [];
     await using upstream = await startUpstream((socket) => {
@@ -300,17 +320,21 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("an Upgrade field that says CONNECT grants none", {}, async (workers) => {
-  await using upstream = await startEchoHttp1([]);
-  const proxy = await start(workers, upstream);
-  const client = proxy.connect();
-  client.send(webSocketHead().replace("Upgrade: websocket", "Upgrade: CONNECT"));
-  assert.equal((await client.response()).status, 403);
-  client.socket.destroy();
-  const session = await connectHttp2(proxy.listener.port);
-  const tunnel = new Tunnel(session, { ...extendedConnect, ":protocol": "connect" });
-  assert.equal((await tunnel.granted())[":status"], 403);
-  session.close();
-  await once(session, "close");
-  await proxy.settled();
-});
+forEachWorkerKind(
+  "an Upgrade field that says CONNECT grants none",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startEchoHttp1([]);
+    const proxy = await start(workers, upstream);
+    const client = proxy.connect();
+    client.send(webSocketHead().replace("Upgrade: websocket", "Upgrade: CONNECT"));
+    assert.equal((await client.response()).status, 403);
+    client.socket.destroy();
+    const session = await connectHttp2(proxy.listener.port);
+    const tunnel = new Tunnel(session, { ...extendedConnect, ":protocol": "connect" });
+    assert.equal((await tunnel.granted())[":status"], 403);
+    session.close();
+    await once(session, "close");
+    await proxy.settled();
+  },
+);

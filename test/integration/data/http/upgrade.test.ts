@@ -50,69 +50,81 @@ async function received(client: HttpClient, text: string): Promise<void> {
   await client.until(() => client.rest.includes(text));
 }
 
-forEachWorkerKind("a WebSocket passes, and what was sent ahead with it", {}, async (workers) => {
-  await using upstream = await startEchoUpstream();
-  const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });
-  const client = proxy.connect();
-  client.send(`${upgradeRequest}ahead`);
-  await received(client, "ahead");
-  const [head = ""] = client.rest.split("\r\n\r\n");
-  assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
-  assert.match(head, /\r\nconnection: upgrade\r\nupgrade: WebSocket$/);
-  assert.doesNotMatch(head, /transfer-encoding|content-length/);
-  assert.deepEqual(upstream.seen, ["upgrade WebSocket k"]);
-  const large = "0123456789".repeat(50_000);
-  client.send(`${large}end`);
-  await received(client, `${large}end`);
-  assert.equal(proxy.http("downstream_cx_upgrades_total"), 1);
-  assert.equal(proxy.http("downstream_cx_upgrades_active"), 1);
-  client.socket.end();
-  await proxy.settled();
-  assert.equal(proxy.http("downstream_cx_upgrades_active"), 0);
-});
+forEachWorkerKind(
+  "a WebSocket passes, and what was sent ahead with it",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startEchoUpstream();
+    const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });
+    const client = proxy.connect();
+    client.send(`${upgradeRequest}ahead`);
+    await received(client, "ahead");
+    const [head = ""] = client.rest.split("\r\n\r\n");
+    assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
+    assert.match(head, /\r\nconnection: upgrade\r\nupgrade: WebSocket$/);
+    assert.doesNotMatch(head, /transfer-encoding|content-length/);
+    assert.deepEqual(upstream.seen, ["upgrade WebSocket k"]);
+    const large = "0123456789".repeat(50_000);
+    client.send(`${large}end`);
+    await received(client, `${large}end`);
+    assert.equal(proxy.http("downstream_cx_upgrades_total"), 1);
+    assert.equal(proxy.http("downstream_cx_upgrades_active"), 1);
+    client.socket.end();
+    await proxy.settled();
+    assert.equal(proxy.http("downstream_cx_upgrades_active"), 0);
+  },
+);
 
-forEachWorkerKind("an upstream that ends a WebSocket ends it all", {}, async (workers) => {
-  await using upstream = await startEchoUpstream();
-  const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });
-  const client = proxy.connect();
-  client.send(upgradeRequest);
-  await received(client, "101");
-  await upstream[Symbol.asyncDispose]();
-  await client.until(() => client.hasEnded);
-  client.socket.end();
-  await proxy.settled();
-});
-
-forEachWorkerKind("what is not let through is refused with 403", {}, async (workers) => {
-  await using upstream = await startEchoUpstream();
-  const off = { type: "websocket", isEnabled: false };
-  const cases = [
-    { manager: [], ofRoute: [], isAdmitted: false },
-    { manager: [off], ofRoute: [], isAdmitted: false },
-    { manager: [off], ofRoute: [websocket], isAdmitted: true },
-    { manager: [], ofRoute: [websocket], isAdmitted: true },
-    { manager: [websocket], ofRoute: [off], isAdmitted: false },
-    { manager: [{ type: "other", isEnabled: true }], ofRoute: [], isAdmitted: false },
-  ];
-  for (const { manager, ofRoute, isAdmitted } of cases) {
-    const routes = [route("/", { action: clusterAction({ upgrades: ofRoute }) })];
-    const proxy = await startProxy(workers, upstream.port, {
-      routes,
-      manager: { upgrades: manager },
-    });
+forEachWorkerKind(
+  "an upstream that ends a WebSocket ends it all",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startEchoUpstream();
+    const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });
     const client = proxy.connect();
     client.send(upgradeRequest);
-    if (isAdmitted) await received(client, "HTTP/1.1 101");
-    else assert.equal((await client.response()).status, 403);
-    assert.equal(proxy.http("downstream_cx_upgrades_total"), isAdmitted ? 1 : 0);
-    client.socket.destroy();
+    await received(client, "101");
+    await upstream[Symbol.asyncDispose]();
+    await client.until(() => client.hasEnded);
+    client.socket.end();
     await proxy.settled();
-  }
-});
+  },
+);
+
+forEachWorkerKind(
+  "what is not let through is refused with 403",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startEchoUpstream();
+    const off = { type: "websocket", isEnabled: false };
+    const cases = [
+      { manager: [], ofRoute: [], isAdmitted: false },
+      { manager: [off], ofRoute: [], isAdmitted: false },
+      { manager: [off], ofRoute: [websocket], isAdmitted: true },
+      { manager: [], ofRoute: [websocket], isAdmitted: true },
+      { manager: [websocket], ofRoute: [off], isAdmitted: false },
+      { manager: [{ type: "other", isEnabled: true }], ofRoute: [], isAdmitted: false },
+    ];
+    for (const { manager, ofRoute, isAdmitted } of cases) {
+      const routes = [route("/", { action: clusterAction({ upgrades: ofRoute }) })];
+      const proxy = await startProxy(workers, upstream.port, {
+        routes,
+        manager: { upgrades: manager },
+      });
+      const client = proxy.connect();
+      client.send(upgradeRequest);
+      if (isAdmitted) await received(client, "HTTP/1.1 101");
+      else assert.equal((await client.response()).status, 403);
+      assert.equal(proxy.http("downstream_cx_upgrades_total"), isAdmitted ? 1 : 0);
+      client.socket.destroy();
+      await proxy.settled();
+    }
+  },
+);
 
 forEachWorkerKind(
   "an upgrade with a body is refused, for its end has two readings",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startEchoUpstream();
     const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });
@@ -129,7 +141,7 @@ forEachWorkerKind(
 
 forEachWorkerKind(
   "h2c is declined, and a plain answer to an upgrade is plain",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startEchoUpstream();
     const proxy = await startProxy(workers, upstream.port, { manager: { upgrades: [websocket] } });

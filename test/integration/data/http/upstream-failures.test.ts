@@ -29,45 +29,49 @@ function onRequests(serve: (socket: Socket, count: number) => void): (socket: So
   };
 }
 
-forEachWorkerKind("no host, a refused host, a broken answer", {}, async (workers) => {
-  const none = await startProxy(workers, 0, { hosts: [], cluster: { name: "c" } });
-  const client = none.connect();
-  const unhealthy = await client.get("/");
-  assert.deepEqual([unhealthy.status, unhealthy.body], [503, "no healthy upstream"]);
-  assert.equal(none.cluster("upstream_cx_none_healthy"), 1);
-  client.socket.destroy();
+forEachWorkerKind(
+  "no host, a refused host, a broken answer",
+  { isShared: true },
+  async (workers) => {
+    const none = await startProxy(workers, 0, { hosts: [], cluster: { name: "c" } });
+    const client = none.connect();
+    const unhealthy = await client.get("/");
+    assert.deepEqual([unhealthy.status, unhealthy.body], [503, "no healthy upstream"]);
+    assert.equal(none.cluster("upstream_cx_none_healthy"), 1);
+    client.socket.destroy();
 
-  const action = (name: string) => clusterAction({ clusters: [{ name, weight: 1 }] });
-  const refused = await startProxy(workers, await refusedPort(), {
-    cluster: { name: "refused" },
-    routes: [route("/", { action: action("refused") })],
-  });
-  const other = refused.connect();
-  const response = await other.get("/");
-  assert.equal(response.status, 503);
-  assert.equal(response.body, `${before}remote connection failure`);
-  assert.equal((await other.get("/")).status, 503);
-  assert.equal(refused.cluster("upstream_cx_connect_fail"), 2);
-  assert.equal(refused.cluster("upstream_rq_503"), 2);
-  assert.equal(refused.cluster("upstream_rq_pending_failure_eject"), 2);
-  other.socket.destroy();
-  await refused.settled();
+    const action = (name: string) => clusterAction({ clusters: [{ name, weight: 1 }] });
+    const refused = await startProxy(workers, await refusedPort(), {
+      cluster: { name: "refused" },
+      routes: [route("/", { action: action("refused") })],
+    });
+    const other = refused.connect();
+    const response = await other.get("/");
+    assert.equal(response.status, 503);
+    assert.equal(response.body, `${before}remote connection failure`);
+    assert.equal((await other.get("/")).status, 503);
+    assert.equal(refused.cluster("upstream_cx_connect_fail"), 2);
+    assert.equal(refused.cluster("upstream_rq_503"), 2);
+    assert.equal(refused.cluster("upstream_rq_pending_failure_eject"), 2);
+    other.socket.destroy();
+    await refused.settled();
 
-  await using broken = await startUpstream(
-    onRequests((socket) => void socket.write("HTTP/1.1 200 OK\r\nA : b\r\n\r\n")),
-  );
-  const bad = await startProxy(workers, broken.port, {
-    cluster: { name: "bad" },
-    routes: [route("/", { action: action("bad") })],
-  });
-  const third = bad.connect();
-  const answer = await third.get("/");
-  assert.deepEqual([answer.status, answer.body], [502, `${before}protocol error`]);
-  assert.equal(bad.cluster("upstream_cx_protocol_error"), 1);
-  third.socket.destroy();
-});
+    await using broken = await startUpstream(
+      onRequests((socket) => void socket.write("HTTP/1.1 200 OK\r\nA : b\r\n\r\n")),
+    );
+    const bad = await startProxy(workers, broken.port, {
+      cluster: { name: "bad" },
+      routes: [route("/", { action: action("bad") })],
+    });
+    const third = bad.connect();
+    const answer = await third.get("/");
+    assert.deepEqual([answer.status, answer.body], [502, `${before}protocol error`]);
+    assert.equal(bad.cluster("upstream_cx_protocol_error"), 1);
+    third.socket.destroy();
+  },
+);
 
-forEachWorkerKind("a connection that dies under a request", {}, async (workers) => {
+forEachWorkerKind("a connection that dies under a request", { isShared: true }, async (workers) => {
   await using upstream = await startUpstream(
     onRequests((socket, count) => {
       if (count === 1) socket.write(okResponse);
@@ -89,7 +93,7 @@ forEachWorkerKind("a connection that dies under a request", {}, async (workers) 
 
 forEachWorkerKind(
   "a response that breaks off ends the client's connection",
-  {},
+  { isShared: true },
   async (workers) => {
     await using upstream = await startUpstream(
       onRequests((socket) => {
@@ -107,87 +111,103 @@ forEachWorkerKind(
   },
 );
 
-forEachWorkerKind("a slow upstream is answered for with 504", {}, async (workers) => {
-  await using upstream = await startUpstream();
-  const proxy = await startProxy(workers, upstream.port, {
-    routes: [route("/", { action: clusterAction({ timeoutMs: 100 }) })],
-  });
-  // An echo is no response: only the head of one that never comes matters.
-  await using silent = await startUpstream((socket) => void socket.resume());
-  const other = await startProxy(workers, silent.port, {
-    cluster: { name: "silent" },
-    routes: [
-      route("/", {
-        action: clusterAction({ timeoutMs: 100, clusters: [{ name: "silent", weight: 1 }] }),
-      }),
-    ],
-  });
-  const client = other.connect();
-  const response = await client.get("/");
-  assert.deepEqual([response.status, response.body], [504, "upstream request timeout"]);
-  assert.equal((await client.get("/")).status, 504);
-  assert.equal(other.cluster("upstream_rq_timeout"), 2);
-  client.socket.destroy();
-  await other.settled();
-  assert.equal(workers.sharedLimit(other.limits + 2), 0);
-  void proxy;
-});
+forEachWorkerKind(
+  "a slow upstream is answered for with 504",
+  { isShared: true },
+  async (workers) => {
+    await using upstream = await startUpstream();
+    const proxy = await startProxy(workers, upstream.port, {
+      routes: [route("/", { action: clusterAction({ timeoutMs: 100 }) })],
+    });
+    // An echo is no response: only the head of one that never comes matters.
+    await using silent = await startUpstream((socket) => void socket.resume());
+    const other = await startProxy(workers, silent.port, {
+      cluster: { name: "silent" },
+      routes: [
+        route("/", {
+          action: clusterAction({ timeoutMs: 100, clusters: [{ name: "silent", weight: 1 }] }),
+        }),
+      ],
+    });
+    const client = other.connect();
+    const response = await client.get("/");
+    assert.deepEqual([response.status, response.body], [504, "upstream request timeout"]);
+    assert.equal((await client.get("/")).status, 504);
+    assert.equal(other.cluster("upstream_rq_timeout"), 2);
+    client.socket.destroy();
+    await other.settled();
+    assert.equal(workers.sharedLimit(other.limits + 2), 0);
+    void proxy;
+  },
+);
 
-forEachWorkerKind("retries by policy, on other hosts, until one answers", {}, async (workers) => {
-  await using failing = await startHttpUpstream((_request, response) => {
-    response.statusCode = 503;
-    response.end("no");
-  });
-  await using good = await startHttpUpstream();
-  const retryPolicy = {
-    retryOn: ["5xx", "connect-failure"],
-    retriableStatusCodes: [],
-    numRetries: 2,
-    perTryTimeoutMs: 0,
-    perTryIdleTimeoutMs: 0,
-  } as const;
-  const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
-  const hosts = [hostConfig(failing.port), hostConfig(await refusedPort()), hostConfig(good.port)];
-  const proxy = await startProxy(workers, 0, { hosts, routes });
-  const client = proxy.connect();
-  for (let i = 0; i < 6; i++) {
-    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
-    const response = await client.response();
-    assert.deepEqual([response.status, response.body], [200, "body"]);
-  }
-  assert.ok(proxy.cluster("upstream_rq_retry") > 0);
-  assert.equal(proxy.cluster("upstream_rq_retry_success") > 0, true);
-  client.socket.destroy();
-  await proxy.settled();
-  assert.equal(workers.sharedLimit(proxy.limits + 3), 0);
-});
+forEachWorkerKind(
+  "retries by policy, on other hosts, until one answers",
+  { isShared: true },
+  async (workers) => {
+    await using failing = await startHttpUpstream((_request, response) => {
+      response.statusCode = 503;
+      response.end("no");
+    });
+    await using good = await startHttpUpstream();
+    const retryPolicy = {
+      retryOn: ["5xx", "connect-failure"],
+      retriableStatusCodes: [],
+      numRetries: 2,
+      perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
+    } as const;
+    const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
+    const hosts = [
+      hostConfig(failing.port),
+      hostConfig(await refusedPort()),
+      hostConfig(good.port),
+    ];
+    const proxy = await startProxy(workers, 0, { hosts, routes });
+    const client = proxy.connect();
+    for (let i = 0; i < 6; i++) {
+      client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
+      const response = await client.response();
+      assert.deepEqual([response.status, response.body], [200, "body"]);
+    }
+    assert.ok(proxy.cluster("upstream_rq_retry") > 0);
+    assert.equal(proxy.cluster("upstream_rq_retry_success") > 0, true);
+    client.socket.destroy();
+    await proxy.settled();
+    assert.equal(workers.sharedLimit(proxy.limits + 3), 0);
+  },
+);
 
-forEachWorkerKind("retries end at their number, and say so", {}, async (workers) => {
-  await using failing = await startHttpUpstream((_request, response) => {
-    response.statusCode = 503;
-    response.end("still");
-  });
-  const retryPolicy = {
-    retryOn: ["5xx"],
-    retriableStatusCodes: [],
-    numRetries: 2,
-    perTryTimeoutMs: 0,
-    perTryIdleTimeoutMs: 0,
-  } as const;
-  const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
-  const proxy = await startProxy(workers, failing.port, { routes });
-  const client = proxy.connect();
-  const response = await client.get("/");
-  assert.deepEqual([response.status, response.body], [503, "still"]);
-  assert.equal(failing.requests.length, 3);
-  assert.equal(proxy.cluster("upstream_rq_retry"), 2);
-  assert.equal(proxy.cluster("upstream_rq_retry_limit_exceeded"), 1);
-  client.socket.destroy();
-});
+forEachWorkerKind(
+  "retries end at their number, and say so",
+  { isShared: true },
+  async (workers) => {
+    await using failing = await startHttpUpstream((_request, response) => {
+      response.statusCode = 503;
+      response.end("still");
+    });
+    const retryPolicy = {
+      retryOn: ["5xx"],
+      retriableStatusCodes: [],
+      numRetries: 2,
+      perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
+    } as const;
+    const routes = [route("/", { action: clusterAction({ retryPolicy }) })];
+    const proxy = await startProxy(workers, failing.port, { routes });
+    const client = proxy.connect();
+    const response = await client.get("/");
+    assert.deepEqual([response.status, response.body], [503, "still"]);
+    assert.equal(failing.requests.length, 3);
+    assert.equal(proxy.cluster("upstream_rq_retry"), 2);
+    assert.equal(proxy.cluster("upstream_rq_retry_limit_exceeded"), 1);
+    client.socket.destroy();
+  },
+);
 
 forEachWorkerKind(
   "circuit breakers bound connections and requests that wait",
-  { concurrency: 1 },
+  { concurrency: 1, isShared: true },
   async (workers) => {
     const held: Socket[] = [];
     await using upstream = await startUpstream(onRequests((socket) => void held.push(socket)));

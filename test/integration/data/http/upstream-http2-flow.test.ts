@@ -13,7 +13,7 @@ const defaultWindowBytes = 16 * 1024 * 1024;
 
 forEachWorkerKind(
   "one window is on its way to a client that does not read",
-  {},
+  { isShared: true },
   async (workers) => {
     let large: ServerHttp2Stream | undefined;
     const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
