@@ -1,56 +1,35 @@
-/** What goes to a client of HTTP/1: counted, and spelled as the configuration wants it. */
-import type { Socket } from "../../../shared/io/reactor.ts";
+/** What goes to a client of HTTP/1 is spelled as the configuration wants it. No object of its own: idle connections are many. */
 import type { HttpContext } from "../http-context.ts";
-import { httpStat } from "../stat-offsets.ts";
-import type { BodyPart } from "../upstream/upstream-request.ts";
 import { latin1 } from "./ascii.ts";
-import { MessageSender } from "./message-sender.ts";
+import type { ByteSink } from "./joined-bytes.ts";
+import type { MessageSender } from "./message-sender.ts";
 import { writeNames } from "./name-case.ts";
 import { properCaseLines } from "./proper-case.ts";
 import type { SpelledNames } from "./spelled-names.ts";
 
 const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
-export class ClientOutput {
-  readonly #context: HttpContext;
-  readonly #socket: Socket;
-  readonly #sender: MessageSender;
+/** The head that the writer holds. `names`: as a host spelled them. */
+export function spellHead({ writer, config }: HttpContext, names: SpelledNames | undefined): void {
+  const { headerCase } = config.http1;
+  if (names !== undefined || headerCase.kind !== "lower") writeNames(writer, headerCase, names);
+}
 
-  constructor(context: HttpContext, socket: Socket) {
-    this.#context = context;
-    this.#socket = socket;
-    this.#sender = new MessageSender(this, context.writer, context.reactor.arena);
-  }
+/** The lines arena[start, end), where trailers are let through; and the end. */
+export function sendTrailersTo(
+  sender: MessageSender,
+  { config, reactor }: HttpContext,
+  start: number,
+  end: number,
+): void {
+  const { headerCase, trailers } = config.http1;
+  if (headerCase.kind === "proper") properCaseLines(reactor.arena.bytes, start, end);
+  if (trailers) sender.sendTrailers(start, end);
+  else sender.sendBody(end, end, true);
+}
 
-  write(start: number, end: number): void {
-    this.#context.add(httpStat.cxTxBytes, end - start);
-    this.#socket.write(start, end);
-  }
-
-  /** As the methods of `ResponseSink`. */
-  sendHead(body: BodyPart, isChunked: boolean, names: SpelledNames | undefined): void {
-    const { writer, config } = this.#context;
-    const { headerCase } = config.http1;
-    if (names !== undefined || headerCase.kind !== "lower") writeNames(writer, headerCase, names);
-    this.#sender.sendHead(writer, body, isChunked);
-  }
-
-  sendBody(start: number, end: number, isEnd: boolean): void {
-    this.#sender.sendBody(start, end, isEnd);
-  }
-
-  sendTrailers(start: number, end: number): void {
-    const { config, reactor } = this.#context;
-    const { headerCase, trailers } = config.http1;
-    if (headerCase.kind === "proper") properCaseLines(reactor.arena.bytes, start, end);
-    if (trailers) this.#sender.sendTrailers(start, end);
-    else this.#sender.sendBody(end, end, true);
-  }
-
-  sayContinue(): void {
-    const { writer } = this.#context;
-    writer.begin();
-    writer.put(continueHead);
-    this.write(writer.start, writer.at);
-  }
+export function sayContinue(sink: ByteSink, { writer }: HttpContext): void {
+  writer.begin();
+  writer.put(continueHead);
+  sink.write(writer.start, writer.at);
 }

@@ -23,8 +23,9 @@ import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { takeExpectation } from "../request/expectation.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
 import type { HttpContext } from "../http-context.ts";
-import { ClientOutput } from "./client-output.ts";
+import { sayContinue, sendTrailersTo, spellHead } from "./client-output.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
+import { MessageSender } from "./message-sender.ts";
 import { MovingConnection } from "./moving-connection.ts";
 import { PartialHead } from "./partial-head.ts";
 import { refusals } from "./head-refusals.ts";
@@ -58,7 +59,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   readonly #context: HttpContext;
   readonly #requests: ActiveRequestPool;
   readonly #connection: DownstreamConnection;
-  readonly #output: ClientOutput;
+  readonly #sender: MessageSender;
   readonly #life: ConnectionLife;
   readonly #timer: DeadlineTimer;
   /** Undefined between requests. */
@@ -90,7 +91,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#context = context;
     this.#requests = requests;
     this.#connection = connection;
-    this.#output = new ClientOutput(context, connection.socket);
+    this.#sender = new MessageSender(this, context.writer, context.reactor.arena);
     this.#timer = new DeadlineTimer(context.reactor, this);
     this.#life = new ConnectionLife(context, connection);
   }
@@ -131,10 +132,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#life.onBytes();
     this.#context.add(httpStat.cxRxBytes, end - from);
     if (this.#state === "closing" || this.#state === "closed") return;
-    if (this.#state === "waiting" || this.#state === "awaiting") {
-      this.#keepAhead(from, end);
-      return;
-    }
+    if (this.#state === "waiting" || this.#state === "awaiting") return this.#keepAhead(from, end);
     const start = this.#partial.prepend(this.#context.reactor.arena, from);
     this.#feed(start, end);
   }
@@ -164,9 +162,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (!this.#isHeld) this.#request?.setResponseReading(true);
   }
 
-  onSpliced(): void {
-    // HTTP bytes pass through us.
-  }
+  /** HTTP bytes pass through us. */
+  onSpliced(): void {}
 
   onDrain(drain: DrainStart): void {
     this.#life.onDrain(drain);
@@ -187,8 +184,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   progress(): StreamProgress | undefined {
-    const request = this.#request;
-    return request?.isActive === true ? request.info.progress : undefined;
+    return this.#request?.isActive === true ? this.#request.info.progress : undefined;
   }
 
   onClosed(reason: CloseReason): void {
@@ -211,12 +207,18 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#timer.cancel();
   }
 
+  write(start: number, end: number): void {
+    this.#context.add(httpStat.cxTxBytes, end - start);
+    this.#connection.socket.write(start, end);
+  }
+
   sendHead(body: BodyPart, isChunked: boolean, names: SpelledNames | undefined): void {
-    this.#output.sendHead(body, isChunked, names);
+    spellHead(this.#context, names);
+    this.#sender.sendHead(this.#context.writer, body, isChunked);
   }
 
   sendBody(start: number, end: number, isEnd: boolean): void {
-    this.#output.sendBody(start, end, isEnd);
+    this.#sender.sendBody(start, end, isEnd);
   }
 
   onTunnel(upgradeType: string): void {
@@ -224,7 +226,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendTrailers(start: number, end: number): void {
-    this.#output.sendTrailers(start, end);
+    sendTrailersTo(this.#sender, this.#context, start, end);
   }
 
   sendMetadata(): void {
@@ -426,7 +428,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #startRequest(): ActiveRequest {
     const request = this.#takeRequest();
     const { isWaiting } = request;
-    if (requestHead.expectIndex >= 0) this.#answerExpectation(isWaiting);
+    // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1), nor does one that has had it.
+    if (requestHead.expectIndex >= 0 && takeExpectation(this.#context.writer.bytes))
+      if (!this.isRequestComplete && !isWaiting) sayContinue(this, this.#context);
     if (isWaiting) request.resume();
     else request.begin();
     this.#timer.atLatest(request.nextDeadlineMs());
@@ -489,13 +493,6 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#isPersistent = false;
     this.#request?.onRequestMalformed();
     return end;
-  }
-
-  /** `isAnswered`: before its wait. */
-  #answerExpectation(isAnswered: boolean): void {
-    if (!takeExpectation(this.#context.writer.bytes)) return;
-    // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1).
-    if (!this.isRequestComplete && !isAnswered) this.#output.sayContinue();
   }
 
   /** Answers what could not be read, and ends. */
