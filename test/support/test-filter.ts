@@ -37,6 +37,7 @@ class TestFilter implements HttpFilter {
   #request: Fields | undefined;
   #response: ResponseFields | undefined;
   #bytes = 0;
+  readonly #requestEnd = Promise.withResolvers<void>();
 
   constructor(config: TestFilterConfig, facts: RequestFacts) {
     this.#config = config;
@@ -75,6 +76,7 @@ class TestFilter implements HttpFilter {
   decodeData(data: Uint8Array, isEnd: boolean): DataOutcome | Promise<DataOutcome> {
     this.#called("decodeData");
     this.#bytes += data.length;
+    if (isEnd) this.#requestEnd.resolve();
     switch (this.#config.does ?? "") {
       case "bufferRequest":
         if (!isEnd) return "buffer";
@@ -107,6 +109,8 @@ class TestFilter implements HttpFilter {
         return later().then(() => fields.set("x-waited", "yes"));
       case "bufferResponse":
         return isEnd ? undefined : "buffer";
+      case "holdResponse":
+        return this.#requestEnd.promise;
       case "addMetadata":
         return { metadata: { added: "by a response" } };
       case "denyResponse":

@@ -95,6 +95,9 @@ test("parseOptions() answers --help with every flag and --version in Envoy's for
   const version = parseOptions(["--version"], 1);
   assert(version.kind === "exit" && version.code === 0);
   assert.match(version.text, /^sluice {2}version: [^/]+\/[\d.]+\/Clean\/RELEASE\/[^/]+\n$/);
+  // As of Envoy 1.40, with which generations are exchanged.
+  const hotRestart = parseOptions(["--hot-restart-version"], 1);
+  assert.deepEqual(hotRestart, { kind: "exit", code: 0, text: "11.104\n" });
 });
 
 test("parseOptions() names every flag that it ignores", () => {

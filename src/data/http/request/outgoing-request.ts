@@ -194,8 +194,8 @@ export class OutgoingRequest implements WebSocketEnds {
       spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
+      metadata: this.#metadata,
     };
-    for (const metadata of this.#metadata) this.#exchange.sendMetadata(metadata);
     this.#exchange.start(plan, { start, end, isEnd });
   }
 
@@ -226,6 +226,7 @@ export class OutgoingRequest implements WebSocketEnds {
       spelledNames: undefined,
       upgradeType,
       tunnelPreface: undefined,
+      metadata: [],
     };
     this.#exchange.goOn(plan, open);
     this.#response.goOn(upgradeType, this.webSocket);

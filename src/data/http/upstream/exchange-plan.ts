@@ -44,4 +44,6 @@ export interface ExchangePlan extends RequestForm {
   readonly tunnelPreface: Uint8Array | undefined;
   /** Its body has no length. */
   readonly isChunked: boolean;
+  /** What came before it could be sent. */
+  readonly metadata: readonly Metadata[];
 }

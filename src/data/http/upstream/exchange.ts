@@ -93,6 +93,7 @@ export class Exchange implements UpstreamRequest {
   /** Sends the head that the context's writer holds, with the first part of the body. */
   start(plan: ExchangePlan, first: BodyPart): void {
     this.#begin(plan);
+    for (const each of plan.metadata) this.#copy.addMetadata(each);
     this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
     if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
@@ -148,8 +149,9 @@ export class Exchange implements UpstreamRequest {
     this.#owner.info.attached(this.#connection);
   }
 
-  /** A further part of the body. */
+  /** A further part of the body; nobody's if the response is whole, which a filter may still hold. */
   sendBody(part: BodyPart): void {
+    if (this.#phase === "idle") return;
     if (part.isEnd) this.#onRequestEnd();
     if (this.#grant === "asked") this.#hold(part);
     if (this.#grant === "asked" || this.#grant === "declined") return;
@@ -167,6 +169,7 @@ export class Exchange implements UpstreamRequest {
 
   /** The lines arena[start, end) of the staging window: with them the request is over. */
   sendTrailers(start: number, end: number): void {
+    if (this.#phase === "idle") return;
     this.#onRequestEnd();
     const { writer } = this.#context;
     if (this.#connection === undefined || (this.#isCopyWhole && this.#retry !== undefined)) {
@@ -178,8 +181,8 @@ export class Exchange implements UpstreamRequest {
     this.#connection.sendTrailers(start, end);
   }
 
-  /** Also before the start. */
   sendMetadata(metadata: Metadata): void {
+    if (this.#phase === "idle") return;
     if (this.#connection === undefined) this.#copy.addMetadata(metadata);
     else this.#connection.sendMetadata(metadata);
   }

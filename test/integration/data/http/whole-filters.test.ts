@@ -494,6 +494,36 @@ forEachWorkerKind(
   },
 );
 
+forEachWorkerKind(
+  "what comes of a request behind its whole response, which a filter holds, is nobody's",
+  { httpFilterFiles, concurrency: 1 },
+  async (workers) => {
+    const heads: string[] = [];
+    await using upstream = await startUpstream((socket) => {
+      socket.once("data", (head: Buffer) => {
+        heads.push(head.toString("latin1"));
+        socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+      });
+    });
+    const manager = managerOf({ does: "holdResponse" });
+    const proxy = await startProxy(workers, upstream.port, { manager });
+    const client = proxy.connect();
+    for (let round = 1; round <= 3; round++) {
+      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+      await workers.untilCounted(() => proxy.cluster("upstream_rq_completed") === round);
+      client.send("rest");
+      assert.equal((await client.response()).body, "ok");
+    }
+    // Each went to a connection of its own, since its host had not read all of the one before.
+    assert.deepEqual(
+      heads.map((head) => head.split(" ")[0]),
+      ["POST", "POST", "POST"],
+    );
+    client.socket.destroy();
+    await proxy.settled();
+  },
+);
+
 forEachFilter(
   "a client that leaves is not waited for",
   [{ does: "denyLater" }],
