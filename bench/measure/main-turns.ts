@@ -5,6 +5,12 @@ import { pathToFileURL } from "node:url";
 
 export const turnsFileVariable = "SLUICE_BENCH_TURNS";
 
+export interface TurnsOf {
+  readonly thread: "main" | "worker";
+  /** Absent: of whichever process. */
+  readonly pid?: number;
+}
+
 export class MainTurns {
   readonly #file: string;
 
@@ -19,12 +25,13 @@ export class MainTurns {
   }
 
   /** CPU milliseconds of the longest turn that ended since then; 0 if none was long. */
-  longestMs(sinceMs: number): number {
+  longestMs(sinceMs: number, { thread, pid }: TurnsOf = { thread: "main" }): number {
     if (!existsSync(this.#file)) return 0;
     const turns = readFileSync(this.#file, "utf8").trim().split("\n");
     const since = turns
-      .map((line) => line.split(" ").map(Number))
-      .filter(([at = 0]) => at >= sinceMs);
-    return Math.max(0, ...since.map(([, us = 0]) => us)) / 1e3;
+      .map((line) => line.split(" "))
+      .filter(([at, , ofThread]) => Number(at) >= sinceMs && ofThread === thread)
+      .filter(([, , , ofPid]) => pid === undefined || Number(ofPid) === pid);
+    return Math.max(0, ...since.map(([, us]) => Number(us))) / 1e3;
   }
 }

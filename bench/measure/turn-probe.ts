@@ -1,6 +1,6 @@
 /**
- * Loaded into a Sluice under test (`node --import`): writes down every turn of the main thread's event loop
- * that took long, as CPU time of that thread, so that what else the machine does is not in it.
+ * Loaded into a Sluice under test (`node --import`): writes down every turn of the event loop of its main thread, and of its
+ * worker, that took long, as CPU time of that thread, so that what else the machine does is not in it.
  *
  * An immediate that is not referenced neither keeps the loop turning nor lets it skip its sleep; it runs once
  * in each turn. A turn may hold several tasks: what is written down is no less than the longest of them.
@@ -14,14 +14,15 @@ import { turnsFileVariable } from "./main-turns.ts";
 const longUs = 5_000;
 
 const file = process.env[turnsFileVariable];
-if (isMainThread && file !== undefined) watch(file);
+const thread = isMainThread ? "main" : "worker";
+if (file !== undefined) watch(file);
 
 function watch(file: string): void {
   let lastUs = usedUs();
   const turn = (): void => {
     const nowUs = usedUs();
     if (nowUs - lastUs >= longUs)
-      appendFileSync(file, `${Math.round(Date.now())} ${nowUs - lastUs}\n`);
+      appendFileSync(file, `${Date.now()} ${nowUs - lastUs} ${thread} ${process.pid}\n`);
     lastUs = usedUs();
     setImmediate(turn).unref();
   };

@@ -3,6 +3,7 @@
  */
 import path from "node:path";
 import { cores, PinnedProcess } from "../measure/pinned-process.ts";
+import { type Usage, usageOf } from "../measure/process-tree.ts";
 import { lastTimes, type RestartingProxy } from "./restarting-proxy.ts";
 
 export interface GenerationsOptions {
@@ -11,6 +12,7 @@ export interface GenerationsOptions {
   readonly by: "epochs" | "directory";
   /** Nobody else's meanwhile. */
   readonly baseId: number;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** What both programs print when they serve. */
@@ -47,9 +49,9 @@ export class Generations implements RestartingProxy {
   }
 
   async restart(): Promise<void> {
-    const { program } = this.#options;
+    const { program, environment = {} } = this.#options;
     const args = generationArgs(this.#options, `${this.#epoch++}`);
-    const next = new PinnedProcess({ program, args }, cores.proxy);
+    const next = new PinnedProcess({ program, args, environment }, cores.proxy);
     this.#processes = [...this.#processes, next];
     await next.printed(servesText);
   }
@@ -58,6 +60,14 @@ export class Generations implements RestartingProxy {
     const newest = this.#processes.slice(-1);
     await Promise.all(this.#processes.slice(0, -1).map((each) => each.exited));
     this.#processes = newest;
+  }
+
+  get pid(): number {
+    return this.#processes.at(-1)?.pid ?? 0;
+  }
+
+  get usage(): Usage {
+    return usageOf(this.pid);
   }
 
   /** Of the one that serves. */

@@ -11,13 +11,16 @@ import { EchoingUpstream } from "../../test/support/echoing-upstream.ts";
 import { servingBootstrap, type ServingPlaces } from "../../test/support/serving-bootstrap.ts";
 import { type Failures, WholeLoad, type WholeLoadReport } from "../../test/support/whole-load.ts";
 import { freePort } from "../measure/free-port.ts";
+import { MainTurns } from "../measure/main-turns.ts";
 import { leaveCoreToProxy } from "../measure/pinned-process.ts";
 import { pause } from "../measure/pause.ts";
 import { ms, type Samples, SampleTable } from "../measure/sample-table.ts";
+import { ScriptedLoad } from "../measure/scripted-load.ts";
 import type { Options } from "../options.ts";
 import { findEnvoy, findTool, versionOf } from "../programs.ts";
 import { Generations, type GenerationsOptions } from "../restarts/generations.ts";
 import { assertAnswering, manyListeners } from "../restarts/many-listeners.ts";
+import { moveAll } from "../restarts/moving.ts";
 import { haproxyMaster, nginxMaster, ReloadedMaster } from "../restarts/reloaded-master.ts";
 import type { RestartingProxy } from "../restarts/restarting-proxy.ts";
 import { reloadTimes } from "../restarts/supervised.ts";
@@ -32,10 +35,12 @@ interface Size {
   readonly restarts: number;
   readonly reloaded: number;
   readonly handedOver: number;
+  /** Idle; and a fifth as many streams beside them. */
+  readonly moving: number;
 }
 
-const whole: Size = { restarts: 25, reloaded: 1_000, handedOver: 10_000 };
-const quick: Size = { restarts: 3, reloaded: 100, handedOver: 500 };
+const whole: Size = { restarts: 25, reloaded: 1_000, handedOver: 10_000, moving: 10_000 };
+const quick: Size = { restarts: 3, reloaded: 100, handedOver: 500, moving: 500 };
 
 interface Contestant {
   readonly name: string;
@@ -58,11 +63,12 @@ export async function runRestart(
   { only, isQuick }: Options,
   say: (line: string) => void,
 ): Promise<Report> {
-  const { restarts, reloaded, handedOver } = isQuick ? quick : whole;
+  const { restarts, reloaded, handedOver, moving } = isQuick ? quick : whole;
   const cases: readonly RestartCase[] = [
     { name: `load-${restarts}`, measure: (one) => underLoad(one, restarts, say) },
     { name: `sighup-${reloaded}`, measure: (one) => onSignal(one, reloaded) },
     { name: `listeners-${handedOver}`, measure: (one) => ofMany(one, handedOver) },
+    { name: `moving-${moving}`, measure: (one) => ofHeld(one, moving) },
   ];
   leaveCoreToProxy();
   const table = new SampleTable();
@@ -182,6 +188,34 @@ function ofMany({ generations }: Contestant, count: number): Promise<Samples> | 
       "a listener": { unit: "µs", value: (tookMs * 1_000) / count },
     };
   });
+}
+
+/** Connections that are held, nothing else. Only a Sluice gives its own away. */
+function ofHeld({ name, generations }: Contestant, idle: number): Promise<Samples> | undefined {
+  return generations && name.startsWith("sluice") ? moving(generations, idle) : undefined;
+}
+
+async function moving(
+  generations: Pick<GenerationsOptions, "program" | "by">,
+  idle: number,
+): Promise<Samples> {
+  await using owned = new AsyncDisposableStack();
+  const folder = scratch(owned);
+  const upstream = owned.use(await EchoingUpstream.start());
+  const [http, tcp, admin] = [await freePort(), await freePort(), await freePort()];
+  const config = path.join(folder, "proxy.json");
+  const places = { http, tcp, admin, upstream };
+  // Above the 1,024 connections of the default.
+  const circuit_breakers = { thresholds: [{ max_connections: idle }] };
+  writeFileSync(config, JSON.stringify(servingBootstrap(places, { circuit_breakers })));
+  const turns = new MainTurns(folder);
+  const { environment } = turns;
+  const proxy = owned.use(
+    await Generations.start({ ...generations, config, baseId: http, environment }),
+  );
+  const streams = idle / 5;
+  const held = owned.use(new ScriptedLoad("held-connections.ts", [http, idle, tcp, streams]));
+  return await moveAll({ proxy, held, count: idle + streams, admin, turns });
 }
 
 async function withListeners(

@@ -26,6 +26,7 @@ export const newSteps = [
   "marked",
   "released",
   "reachable",
+  "moving",
 ] as const;
 export const oldSteps = ["dialed", "greeted", "connected", "half", "given", "released"] as const;
 
@@ -33,6 +34,8 @@ export interface MortalHandover {
   readonly role: "new" | "old";
   readonly dir: string;
   readonly port: number;
+  /** Of the new one's listener; absent: it is another than the old one's. */
+  readonly hash?: string;
   readonly diesAt: (typeof newSteps)[number] | (typeof oldSteps)[number];
 }
 
@@ -94,13 +97,16 @@ async function beNew(): Promise<void> {
   const stream = await came.promise;
   stream.send(Uint8Array.of(servesByte));
   reached("serves");
-  const listeners = [{ address: addressText(address), hash: "another" }];
+  const moving = once(heard, "connections");
+  const listeners = [{ address: addressText(address), hash: part.hash ?? "another" }];
   stream.send(encodeMessage({ kind: "accepts", version: movesVersion, listeners, isLast: true }));
   reached("marked");
   await released;
   reached("released");
   served(reconfigPath);
   reached("reachable");
+  await moving;
+  reached("moving");
 }
 
 async function beOld(): Promise<void> {

@@ -8,7 +8,11 @@ export interface ServingPlaces {
   readonly upstream: { readonly http: number; readonly tcp: number };
 }
 
-export function servingBootstrap({ http, tcp, admin, upstream }: ServingPlaces): object {
+/** `clusters`: what both have beside their hosts. */
+export function servingBootstrap(
+  { http, tcp, admin, upstream }: ServingPlaces,
+  clusters: object = {},
+): object {
   const routing = {
     route_config: routesTo("up"),
     upgrade_configs: [{ upgrade_type: "websocket" }],
@@ -20,7 +24,10 @@ export function servingBootstrap({ http, tcp, admin, upstream }: ServingPlaces):
         { ...httpListener("web", routing), address: loopback(http) },
         tcpListener("raw", tcp),
       ],
-      clusters: [staticCluster("up", upstream.http), staticCluster("raw", upstream.tcp)],
+      clusters: [
+        staticCluster("up", upstream.http, clusters),
+        staticCluster("raw", upstream.tcp, clusters),
+      ],
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Connections that go on in another process: idle HTTP/1 and TCP proxies, in plain text, of listeners that are the same
- * there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
+ * Connections that go on in another process: idle or upgraded HTTP/1 and TCP proxies, in plain text, of listeners that are
+ * the same there. On the side that gives, asked for again and again while it drains, for a connection that is busy now is idle later;
  * on the side that takes, spread over the workers as if they had just been accepted.
  *
  * What a newcomer would get wrong: a connection that was given is nobody's until the other process has it. If that fails
@@ -10,7 +10,7 @@ import { formatAddress, type SocketAddress } from "../../shared/common/address.t
 import type { ListenerTag } from "../../shared/common/brand.ts";
 import type { HostConfig } from "../../shared/config/cluster-config.ts";
 import type { Clock } from "../../shared/common/clock.ts";
-import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import { limitLayout } from "../../shared/protocol/worker-init.ts";
 import type { SharedLimits } from "../workers/shared-limits.ts";
@@ -21,7 +21,7 @@ const firstRoundMs = 50;
 const roundMsMax = 1_000;
 
 export interface ConnectionMovesContext {
-  readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "concurrency">;
+  readonly pool: Pick<WorkerPool, "subscribe" | "post" | "postTo" | "request" | "concurrency">;
   readonly manager: Pick<ListenerManager, "boundListeners">;
   readonly limits: Pick<SharedLimits, "subtract">;
   /** Undefined: there is no such cluster. */
@@ -114,32 +114,38 @@ export class ConnectionMoves implements Disposable {
         limits.subtract(index, gone);
       // From one that is gone they may go to the next.
       const stays = giving?.taker.isLost === false;
-      const back = { tag, connections: kept, countedAt, stays };
+      const back = { tag, connections: kept, countedAt, stays, reply: noReply };
       if (kept.length > 0) pool.postTo(worker, { kind: "adoptConnections", ...back });
     });
     this.#sent = Promise.all([this.#sent, settled]);
   }
 
-  /** Of each whether there is a listener at the address; and of a TCP proxy the host that it is connected to. */
+  /** Of each whether there is a listener at the address; and the host that it is connected to, if it is. */
   canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[] {
     const isThere = this.#listenerAt(address) !== undefined;
-    return connections.map(({ proxied }) => isThere && (!proxied || this.#hasHost(proxied)));
+    return connections.map((moved) => isThere && (moved.kind === "idle" || this.#hasHost(moved)));
   }
 
-  /** Those that `canServe`; of others that is too late, and they are closed. */
-  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void {
+  /** Those that `canServe`; of others that is too late, and they are closed. Resolves when workers have them. */
+  async adopt(address: SocketAddress, connections: readonly MovedConnection[]): Promise<void> {
     const { pool } = this.#context;
     const tag = this.#listenerAt(address)?.tag ?? nobody;
     const perWorker = Math.ceil(connections.length / pool.concurrency);
-    for (let at = 0; at < connections.length; at += perWorker) {
-      const some = connections.slice(at, at + perWorker);
-      const worker = this.#nextWorker++ % pool.concurrency;
-      const command = { tag, connections: some, countedAt: undefined, stays: false };
-      pool.postTo(worker, { kind: "adoptConnections", ...command });
-    }
+    const shares = Array.from({ length: pool.concurrency }, (_, i) =>
+      connections.slice(i * perWorker, (i + 1) * perWorker),
+    ).filter((share) => share.length > 0);
+    const adopted = shares.map((share) => {
+      const command = { tag, connections: share, countedAt: undefined, stays: false };
+      return pool.request(this.#nextWorker++ % pool.concurrency, (reply) => ({
+        kind: "adoptConnections",
+        ...command,
+        reply,
+      }));
+    });
+    await Promise.all(adopted);
   }
 
-  #hasHost({ cluster, host }: ProxiedConnection): boolean {
+  #hasHost({ cluster, host }: Exclude<MovedConnection, { kind: "idle" }>): boolean {
     const wanted = formatAddress(host);
     const hosts = this.#context.hostsOf(cluster) ?? [];
     return hosts.some(({ address }) => formatAddress(address) === wanted);
@@ -153,5 +159,6 @@ export class ConnectionMoves implements Disposable {
   }
 }
 
+const noReply = 0;
 /** No listener has it: whoever is to adopt something for it closes that. */
 const nobody = 0 as ListenerTag;

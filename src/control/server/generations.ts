@@ -247,9 +247,9 @@ export class Generations {
         hash: moves ? hash : "",
       })),
       canServe: (address, connections) => moves?.canServe(address, connections) ?? [],
-      adopt: (address, connections) => {
+      adopt: async (address, connections) => {
         this.#stats.countMovedConnections(connections.length);
-        moves?.adopt(address, connections);
+        await moves?.adopt(address, connections);
       },
     };
   }

@@ -14,7 +14,7 @@ import type {
   SocketHandler,
 } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
-import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import { type RemainingConnection, noProgress } from "../../shared/protocol/worker-event.ts";
 import {
   type ConnectionOutcome,
@@ -52,7 +52,7 @@ export interface AcceptedDescriptor {
 
 /** Of a connection that comes from another process, or back from there. */
 export interface Arrival {
-  readonly proxied: ProxiedConnection | undefined;
+  readonly connection: MovedConnection;
   /** It is not given again. */
   readonly stays: boolean;
 }
@@ -102,7 +102,7 @@ export class ActiveConnection
     this.reactor = owner.worker.reactor;
     this.listener = listener;
     this.slots = owner.slots;
-    this.startMs = this.reactor.nowMs - (moved?.proxied?.ageMs ?? 0);
+    this.startMs = this.reactor.nowMs - (moved?.connection.ageMs ?? 0);
     this.socket = this.reactor.adopt(descriptor, this, {
       bufferLimitBytes: listener.perConnectionBufferLimitBytes,
       noDelay: true,
@@ -164,10 +164,10 @@ export class ActiveConnection
   }
 
   #beginFilter(): void {
-    const proxied = this.#arrival?.proxied;
-    if (!proxied) return this.#filter.onNewConnection();
-    if (this.#filter.onMovedHere) return this.#filter.onMovedHere(proxied);
-    this.reactor.discard(proxied.upstream);
+    const moved = this.#arrival?.connection;
+    if (!moved) return this.#filter.onNewConnection();
+    if (this.#filter.onMovedHere?.(moved) === true) return;
+    if (moved.kind !== "idle") this.reactor.discard(moved.upstream);
     this.socket.close("now");
   }
 
@@ -203,6 +203,11 @@ export class ActiveConnection
     };
   }
 
+  /** It was counted where it was accepted, in another process or here before it was given. */
+  get hasMovedHere(): boolean {
+    return this.#arrival !== undefined;
+  }
+
   /** It goes on in another process: here it has not ended, it is only gone. */
   get isGiven(): boolean {
     return this.#isGiven;
@@ -215,12 +220,7 @@ export class ActiveConnection
       this.#isGiven = true;
       give(moved);
     };
-    this.#guarded(() => {
-      if (this.#filter.moveAway) return this.#filter.moveAway(giveNow);
-      if (this.isToldToDrain || this.#filter.isMovable !== true) return;
-      const descriptor = this.socket.detach();
-      if (descriptor !== undefined) giveNow({ descriptor, proxied: undefined });
-    });
+    this.#guarded(() => this.#filter.moveAway?.(giveNow));
   }
 
   tellToDrain(drain: DrainStart): void {

@@ -23,7 +23,7 @@ import type {
   StopListener,
   UpdateFilterChains,
 } from "../../shared/protocol/worker-command.ts";
-import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
+import { type MovedConnection, descriptorsOf } from "../../shared/protocol/moved-connection.ts";
 import type { WorkerEvent } from "../../shared/protocol/worker-event.ts";
 import type { ConnectionFacts } from "../network/filter-chain-match.ts";
 import type { LearnedFacts } from "../network/learned-facts.ts";
@@ -247,25 +247,25 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   /**
-   * Connections that another process can serve on, each when it can leave. Where listener filters looked at the first
-   * bytes there are none: what they learned is not in the descriptor.
+   * Connections that another process may be able to serve on, as of now. Where listener filters looked at the first bytes
+   * there are none: what they learned is not in the descriptor.
    */
-  giveConnections(give: (moved: MovedConnection) => void): void {
+  movableConnections(): readonly ActiveConnection[] {
     const chains = this.#chains;
-    if (!chains || chains.listenerFilters.length > 0) return;
+    if (!chains || chains.listenerFilters.length > 0) return [];
     // Of a chain that has been replaced the other process knows nothing.
-    for (const connection of this.#connections)
-      if (chains.byId(connection.chain.config.id) === connection.chain) connection.giveAway(give);
+    return [...this.#connections].filter(({ chain }) => chains.byId(chain.config.id) === chain);
   }
 
-  /** The other side of `giveConnections`: it is on this worker, which is not asked for balance. */
+  /** Of what another process has given, or did not take: it is on this worker, which is not asked for balance. */
   adopt(
-    { descriptor, proxied }: MovedConnection,
+    connection: MovedConnection,
     { countedAt, stays }: { readonly countedAt: number | undefined; readonly stays: boolean },
   ): void {
     if (countedAt === undefined) this.#counters.acquire();
     this.#environment.balancer.opened();
-    const accepted = { descriptor, facts: undefined, moved: { proxied, stays } };
+    const { descriptor } = connection;
+    const accepted = { descriptor, facts: undefined, moved: { connection, stays } };
     if (this.#state.kind === "lazy") this.#keepWaiting(accepted, this.#state);
     else this.#open(accepted, this.#state.chains.config);
   }
@@ -346,7 +346,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
     if (!connection.isGiven) this.#logger?.log(connection.streamInfo());
     if (!this.#unmatched.delete(connection)) {
       this.#connections.delete(connection);
-      this.#counters.closed(this.#connections.size, connection.startMs);
+      if (connection.isGiven) this.#counters.show(this.#connections.size);
+      else this.#counters.closed(this.#connections.size, connection.startMs);
     }
     // Main counts it on until somebody has it.
     if (connection.isGiven) this.#environment.balancer.closed();
@@ -444,7 +445,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
       return connection.socket.close("now");
     }
     this.#connections.add(connection);
-    this.#counters.opened(this.#connections.size);
+    if (connection.hasMovedHere) this.#counters.show(this.#connections.size);
+    else this.#counters.opened(this.#connections.size);
     connection.begin();
     this.#joinDrainsUnderWay(connection, config);
   }
@@ -467,7 +469,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
   }
 
   #keepWaiting(accepted: AcceptedDescriptor, state: Extract<State, { kind: "lazy" }>): void {
-    if (state.waiting.length >= waitingMax) {
+    // Of those that come from another process it had no more than it could hold, and nobody else has them.
+    if (state.waiting.length >= waitingMax && !accepted.moved) {
       this.#counters.overflowed();
       return this.#refuseWaiting([accepted]);
     }
@@ -479,8 +482,8 @@ export class ActiveListener implements AcceptHandler, ConnectionOwner {
 
   #refuseWaiting(waiting: AcceptedDescriptor[]): void {
     for (const { descriptor, moved } of waiting.splice(0)) {
-      this.worker.reactor.discard(descriptor);
-      if (moved?.proxied) this.worker.reactor.discard(moved.proxied.upstream);
+      const owned = moved ? descriptorsOf(moved.connection) : [descriptor];
+      for (const each of owned) this.worker.reactor.discard(each);
       this.#release();
     }
   }

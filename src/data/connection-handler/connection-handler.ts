@@ -180,11 +180,14 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
   #move(command: Move): void {
     const { tag } = command;
     const listener = this.#listeners.get(tag);
-    if (command.kind === "giveConnections")
-      return listener?.giveConnections((moved) => this.#given.add(listener, moved));
+    if (command.kind === "giveConnections") {
+      if (listener) this.#given.ask(listener);
+      return;
+    }
     const { connections, countedAt, stays } = command;
     if (listener) for (const moved of connections) listener.adopt(moved, { countedAt, stays });
     else for (const moved of connections) this.#discard(moved, countedAt);
+    this.#done(command.reply);
   }
 
   #discard(moved: MovedConnection, countedAt: number | undefined): void {
@@ -234,6 +237,7 @@ export class ConnectionHandler implements ListenerEnvironment, HandedConnectionH
     this.#listeners.clear();
     for (const { drain } of this.#serverDrains) drain[Symbol.dispose]();
     this.balancer[Symbol.dispose]();
+    this.#given[Symbol.dispose]();
   }
 
   // For listeners.

@@ -65,10 +65,10 @@ export class ListenerCounters {
   /** After an update in place, which goes on with the connections. */
   moveTo(slots: ListenerSlots): void {
     const [count, pending] = [this.#shown, this.#pending];
-    this.#show(0);
+    this.show(0);
     this.pendingChanged(-pending);
     this.#slots = slots;
-    this.#show(count);
+    this.show(count);
     this.pendingChanged(pending);
   }
 
@@ -130,14 +130,14 @@ export class ListenerCounters {
     const { slab } = this.#worker;
     slab.add(this.#slots.listener, total);
     slab.add(this.#slots.worker, workerTotal);
-    this.#show(activeCount);
+    this.show(activeCount);
   }
 
   closed(activeCount: number, startMs: number): void {
     const { slab, reactor } = this.#worker;
     slab.add(this.#slots.listener, destroyed);
     slab.record(this.#slots.listener, lengthMs, reactor.nowMs - startMs);
-    this.#show(activeCount);
+    this.show(activeCount);
   }
 
   pendingChanged(change: number): void {
@@ -171,7 +171,8 @@ export class ListenerCounters {
     this.#worker.slab.add(this.#worker.init.slots.sluice, exhausted);
   }
 
-  #show(count: number): void {
+  /** So many are open: one has come from another process, or gone there, and begins or ends nowhere by that. */
+  show(count: number): void {
     const { slab } = this.#worker;
     const change = count - this.#shown;
     slab.add(this.#slots.listener, active, change);

@@ -8,6 +8,7 @@
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { NetworkFilter } from "../network/network-filter.ts";
 import type { Arena } from "../../shared/io/arena.ts";
@@ -48,12 +49,18 @@ export class CodecSniffer implements NetworkFilter {
     return this.#codec.isIdle;
   }
 
-  get isMovable(): boolean {
-    return this.#unknown?.partial.isEmpty !== false && this.#codec.isMovable === true;
+  moveAway(give: (moved: MovedConnection) => void): void {
+    if (this.#unknown?.partial.isEmpty !== false) this.#codec.moveAway?.(give);
   }
 
   onNewConnection(): void {
     this.#codec.onNewConnection();
+  }
+
+  /** What has had a request is known to speak HTTP/1. */
+  onMovedHere(moved: MovedConnection): boolean {
+    if (moved.kind !== "idle" || moved.requests > 0) this.#become("http1");
+    return this.#codec.onMovedHere?.(moved) ?? false;
   }
 
   /** What ALPN has named is what is spoken, whatever comes. */

@@ -8,6 +8,7 @@
  */
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import { silencePlan } from "../../shared/drain/drain-decision.ts";
+import type { IdleConnection, UpgradedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { tickMs } from "../../shared/io/timer-wheel.ts";
 import { type DownstreamConnection, isTls } from "../network/downstream-connection.ts";
@@ -26,6 +27,7 @@ export class ConnectionLife {
   readonly #connection: DownstreamConnection;
   readonly #maxAgeMs: number;
   #isHttp1 = false;
+  #hasMoved = false;
   #requestCount = 0;
   #lastByteMs = 0;
   #headBegunMs = -1;
@@ -58,6 +60,48 @@ export class ConnectionLife {
     if (!this.#isTls) return;
     context.count(httpStat.cxSslTotal);
     context.add(httpStat.cxSslActive, 1);
+  }
+
+  /** From another process, where it was counted. */
+  onMovedHere(moved: IdleConnection | UpgradedConnection): void {
+    const context = this.#context;
+    const isUpgraded = moved.kind === "upgraded";
+    context.add(httpStat.cxActive, 1);
+    this.#requestCount = isUpgraded ? 1 : moved.requests;
+    this.#isHttp1 = this.#requestCount > 0;
+    if (this.#isHttp1) context.add(httpStat.cxHttp1Active, 1);
+    this.#isTooOld = isUpgraded && moved.isTooOld;
+    if (this.#isSoftDraining) context.add(httpStat.cxHttp1SoftDrain, 1);
+  }
+
+  /** To another process, which will count how it ends. */
+  onMovedAway(): void {
+    this.#hasMoved = true;
+  }
+
+  #leaveGauges(): void {
+    const context = this.#context;
+    if (this.#isSoftDraining) context.add(httpStat.cxHttp1SoftDrain, -1);
+    context.add(httpStat.cxActive, -1);
+    if (this.#isHttp1) context.add(httpStat.cxHttp1Active, -1);
+    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
+  }
+
+  get requestCount(): number {
+    return this.#requestCount;
+  }
+
+  get isTooOld(): boolean {
+    return this.#isTooOld;
+  }
+
+  /** Idle, it may go on elsewhere: it is not about to end, and what it is can be told by its requests. */
+  get isMovable(): boolean {
+    return !this.#isTooOld && !this.#isIdleOver && this.#isHttp1 === this.#requestCount > 0;
+  }
+
+  get #isSoftDraining(): boolean {
+    return this.#isTooOld && this.#context.config.http1SafeMaxConnectionDuration;
   }
 
   get #isTls(): boolean {
@@ -113,12 +157,8 @@ export class ConnectionLife {
     const context = this.#context;
     // Whoever sent FIN ended it, though it is we who close the socket then.
     const isRemote = reason !== "local" || this.#endByPeer !== "none";
-    if (this.#isTooOld && context.config.http1SafeMaxConnectionDuration) {
-      context.add(httpStat.cxHttp1SoftDrain, -1);
-    }
-    context.add(httpStat.cxActive, -1);
-    if (this.#isHttp1) context.add(httpStat.cxHttp1Active, -1);
-    if (this.#isTls) context.add(httpStat.cxSslActive, -1);
+    this.#leaveGauges();
+    if (this.#hasMoved) return;
     context.count(httpStat.cxDestroy);
     context.count(isRemote ? httpStat.cxDestroyRemote : httpStat.cxDestroyLocal);
     context.record(httpStat.cxLengthMs, context.reactor.nowMs - this.#connection.startMs);

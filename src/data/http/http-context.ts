@@ -15,6 +15,7 @@ import { RemoteLinesTable } from "./headers/forwarding-fields.ts";
 import { HeaderCapture } from "./headers/header-capture.ts";
 import { HeadWriter } from "./http1/head-writer.ts";
 import { LiveConfig } from "./live-config.ts";
+import type { RequestInfo } from "./request/request-info.ts";
 import { RequestIds } from "./request/request-id.ts";
 import { RequestComposer } from "./composer/request-composer.ts";
 import { RequestView } from "./request/request-view.ts";
@@ -172,8 +173,9 @@ export class HttpContext implements ComposerContext, Disposable {
   }
 
   /** A response went out, whole or at least begun. */
-  countResponse(status: number): void {
-    const offset = statusClass(status);
+  countResponse({ responseCode, startMs, endMs }: RequestInfo): void {
+    const offset = statusClass(responseCode);
+    this.record(httpStat.rqTime, endMs - startMs);
     (this.#values[this.#http + httpStat.rqCompleted] as number)++;
     (this.#values[this.#http + httpStat.rq1xx + offset] as number)++;
     (this.#values[this.#listenerHttp + listenerHttpStat.rqCompleted] as number)++;

@@ -6,7 +6,7 @@ import type { PlainNetworkFilterConfig } from "../../shared/config/listener-conf
 import type { DrainStart, DrainedProtocol } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import type { ListenerSlots } from "../../shared/protocol/worker-command.ts";
-import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { StreamInfo } from "./stream-info.ts";
@@ -16,16 +16,18 @@ export interface NetworkFilter {
   readonly protocol: DrainedProtocol;
   /** No request or stream is under way; false where that cannot be known. */
   readonly isIdle: boolean;
-  /** Nothing is kept of it that whoever accepts it anew would miss. Absent: that is never so. */
-  readonly isMovable?: boolean;
   /**
-   * Gives the connection away, with an upstream of its own, as soon as nothing of it is held here; calls once, maybe never.
-   * Absent: see `isMovable`. Again: no-op while the first is not done.
+   * Gives the connection away, and an upstream that is its own, as soon as nothing of it is held here; calls once, maybe
+   * never. What is counted of its end is counted where it ends. Absent: it never moves. Again: no-op while the first is not
+   * done.
    */
   moveAway?(give: (moved: MovedConnection) => void): void;
   onNewConnection(): void;
-  /** In place of `onNewConnection`, where `moveAway` was called in another process. The descriptor is the filter's. */
-  onMovedHere?(proxied: ProxiedConnection): void;
+  /**
+   * In place of `onNewConnection`, where `moveAway` was called in another process, or here and nobody took it. Its upstream
+   * is the filter's. False: it is none of the filter's kind, and nothing was done.
+   */
+  onMovedHere?(moved: MovedConnection): boolean;
   /** Of a connection that was not `isSecured` when it was new: the handshake is done. */
   onSecured?(): void;
   /** As `SocketHandler.onData`: arena[start, end), the filter's until it returns. */

@@ -29,9 +29,14 @@ export interface UpstreamEnvironment {
   readonly tls: TlsContexts;
   /** Where a connection comes from that is made for one client alone; absent: as the cluster says. */
   readonly source?: ConnectSource;
-  /** A connection that there is already, in plain text; absent: one is made. */
-  readonly connected?: Descriptor;
+  /** A connection that there is already, in plain text, of another process; absent: one is made. */
+  readonly connected?: ConnectedBefore;
   readonly random: Random;
+}
+
+export interface ConnectedBefore {
+  readonly descriptor: Descriptor;
+  readonly ageMs: number;
 }
 
 /** `alpn`: whichever HTTP the host chooses. */
@@ -73,7 +78,7 @@ export class UpstreamTransport {
             ...(source && { source }),
             ...(tls && { tls }),
           })
-        : reactor.adopt(connected, handler, options);
+        : reactor.adopt(connected.descriptor, handler, options);
   }
 
   /** To be called first of all when it is connected. False: it is being closed, and never was. */

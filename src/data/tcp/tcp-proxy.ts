@@ -7,12 +7,11 @@
  */
 import { assert } from "../../shared/common/assert.ts";
 import type { TcpProxyConfig } from "../../shared/config/tcp-proxy-config.ts";
-import { formatAddress } from "../../shared/common/address.ts";
 import type { DrainStart } from "../../shared/drain/drain.ts";
 import type { CloseReason } from "../../shared/io/reactor.ts";
 import { TimerSlot } from "../../shared/io/timer-wheel.ts";
 import type { OnDemandWant, WantOutcome } from "../../shared/protocol/on-demand.ts";
-import type { MovedConnection, ProxiedConnection } from "../../shared/protocol/moved-connection.ts";
+import type { MovedConnection } from "../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../shared/protocol/worker-event.ts";
 import type { StatBlock } from "../../shared/stats/stat-group.ts";
 import { clusterStats, tcpOnDemandStats, tcpStats } from "../../shared/stats/stat-names.ts";
@@ -94,35 +93,37 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
 
   onNewConnection(): void {
     const { config, worker } = this.#shared;
+    this.#count(cxTotal);
     this.#start();
     this.#clusterName = chooseCluster(config.clusters, worker.random);
     if (this.#connection.isSecured) this.#begin();
   }
 
   /** Its upstream is connected, and the first bytes may be here. */
-  onMovedHere({ upstream: descriptor, cluster: name, host, ...before }: ProxiedConnection): void {
+  onMovedHere(moved: MovedConnection): boolean {
+    if (moved.kind !== "proxied") return false;
     const { worker } = this.#shared;
-    const cluster = worker.clusters.get(name);
-    const address = formatAddress(host);
-    const found = cluster?.hosts.find(({ config }) => formatAddress(config.address) === address);
+    const host = worker.clusters.get(moved.cluster)?.hostAt(moved.host);
     this.#start();
-    this.#clusterName = name;
-    this.#bytesReceived = before.bytesReceived;
-    this.#bytesSent = before.bytesSent;
-    if (!cluster || !found) {
-      worker.reactor.discard(descriptor);
-      return this.#fail(cluster ? "UH" : "NC");
+    this.#clusterName = moved.cluster;
+    this.#bytesReceived = moved.bytesReceived;
+    this.#bytesSent = moved.bytesSent;
+    if (!host) {
+      worker.reactor.discard(moved.upstream);
+      this.#fail(worker.clusters.get(moved.cluster) ? "UH" : "NC");
+      return true;
     }
-    cluster.breakers.acquire("connections");
-    const upstream = new TcpUpstream(found, { ...worker, connected: descriptor }, this);
+    host.cluster.breakers.acquire("connections");
+    const connected = { descriptor: moved.upstream, ageMs: moved.upstreamAgeMs };
+    const upstream = new TcpUpstream(host, { ...worker, connected }, this);
     this.#state = { kind: "connecting", upstream, attempts: 1 };
-    upstream.begin();
+    upstream.goOn();
+    return true;
   }
 
   #start(): void {
     const { maxDownstreamConnectionDurationMs: longestMs } = this.#shared.config;
     const { reactor, socket, startMs } = this.#connection;
-    this.#count(cxTotal);
     if (this.#shared.logger) lookAtAddresses(socket);
     // A handshake reads of its own accord.
     socket.setReading(false);
@@ -182,16 +183,17 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamHandler, OnDemandWait
     // Half of it has ended: it stays to its end.
     if (!pair) return socket.leaveRelay(undefined);
     this.#state = { kind: "moved", upstream, attempts };
+    upstream.leave();
     give({
+      kind: "proxied",
       descriptor: pair[0],
-      proxied: {
-        upstream: pair[1],
-        cluster: this.#clusterName,
-        host: upstream.host.config.address,
-        ageMs: reactor.nowMs - startMs,
-        bytesReceived: this.#bytesReceived,
-        bytesSent: this.#bytesSent,
-      },
+      upstream: pair[1],
+      cluster: this.#clusterName,
+      host: upstream.host.config.address,
+      ageMs: reactor.nowMs - startMs,
+      upstreamAgeMs: reactor.nowMs - upstream.startMs,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#bytesSent,
     });
   }
 

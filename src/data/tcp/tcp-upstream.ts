@@ -39,7 +39,12 @@ const hostRqEnded = hostStats.offset("rq_ended");
 const hostPendingTotal = hostStats.offset("rq_pending_total");
 const hostPendingEnded = hostStats.offset("rq_pending_ended");
 
-type State = "connecting" | "connected" | "closed";
+type State =
+  | "connecting"
+  | "connected"
+  /** Another process has it. */
+  | "moved"
+  | "closed";
 
 export class TcpUpstream implements SocketHandler, WheelTimer {
   readonly host: UpstreamHost;
@@ -47,7 +52,7 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   readonly #reactor: Reactor;
   readonly #slab: StatSlab;
   readonly #handler: TcpUpstreamHandler;
-  readonly #startMs: number;
+  readonly startMs: number;
   readonly #connectTimer = new TimerSlot(this);
   #state: State = "connecting";
   #isTimedOut = false;
@@ -61,16 +66,16 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
     this.#reactor = worker.reactor;
     this.#slab = worker.slab;
     this.#handler = handler;
-    this.#startMs = worker.reactor.nowMs;
+    this.startMs = worker.reactor.nowMs - (worker.connected?.ageMs ?? 0);
     this.#transport = new UpstreamTransport(host, worker, "tcp", this);
-    if (worker.connected === undefined)
-      worker.reactor.timers.arm(this.#connectTimer, config.connectTimeoutMs);
     host.activeRequests++;
     activity.connectionOpened();
+    this.#countHost(hostCxTotal);
+    if (worker.connected !== undefined) return;
+    worker.reactor.timers.arm(this.#connectTimer, config.connectTimeoutMs);
     activity.pendingStarted();
     this.#count(cxTotal);
     this.#count(rqPendingTotal);
-    this.#countHost(hostCxTotal);
     this.#countHost(hostPendingTotal);
   }
 
@@ -103,21 +108,25 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   onConnected(): void {
     if (!this.#transport.onConnected()) return;
     this.#reactor.timers.cancel(this.#connectTimer);
-    this.#slab.record(this.host.cluster.stats, connectMs, this.#reactor.nowMs - this.#startMs);
-    this.begin();
+    this.#slab.record(this.host.cluster.stats, connectMs, this.#reactor.nowMs - this.startMs);
+    this.host.cluster.activity.pendingEnded();
+    this.#countHost(hostPendingEnded);
+    this.#count(rqTotal);
+    this.goOn();
   }
 
-  /** It is connected; called by whoever gave it a connection that was. */
-  begin(): void {
-    const { activity } = this.host.cluster;
+  /** It is connected; called by whoever gave it a connection that was, and is counted where it began. */
+  goOn(): void {
     this.#state = "connected";
     this.host.tcpConnections.add(this);
-    activity.pendingEnded();
-    activity.requestStarted();
-    this.#count(rqTotal);
-    this.#countHost(hostPendingEnded);
+    this.host.cluster.activity.requestStarted();
     this.#countHost(hostRqTotal);
     this.#handler.onUpstreamConnected();
+  }
+
+  /** It goes on in another process, which has its socket, and counts its end. */
+  leave(): void {
+    this.#state = "moved";
   }
 
   onData(): void {}
@@ -135,11 +144,13 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   }
 
   onClosed(reason: CloseReason, detail: string): void {
+    const hasMoved = this.#state === "moved";
     const wasConnected = this.#state === "connected";
     const failure = this.#transport.onClosed(detail);
     this.#state = "closed";
     this.#reactor.timers.cancel(this.#connectTimer);
-    this.#release(wasConnected);
+    this.#release(wasConnected || hasMoved);
+    if (hasMoved) return;
     this.#countEnd(reason, wasConnected);
     if (wasConnected) this.#handler.onUpstreamClosed(reason);
     else this.#handler.onUpstreamFailed(this.#isTimedOut ? "connection timeout" : failure);
@@ -160,7 +171,7 @@ export class TcpUpstream implements SocketHandler, WheelTimer {
   #countEnd(reason: CloseReason, wasConnected: boolean): void {
     this.#count(destroyed);
     this.#count(reason === "local" || reason === "bug" ? destroyedLocal : destroyedRemote);
-    this.#slab.record(this.host.cluster.stats, lengthMs, this.#reactor.nowMs - this.#startMs);
+    this.#slab.record(this.host.cluster.stats, lengthMs, this.#reactor.nowMs - this.startMs);
     // Ended by us before it connected: the downstream went. That is no failure of the host.
     const isOurs = reason === "local" && !this.#isTimedOut && !this.#transport.isRefused;
     if (wasConnected || isOurs) return;

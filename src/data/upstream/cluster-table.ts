@@ -37,6 +37,8 @@ export interface UpstreamCluster {
   peekHost(): UpstreamHost | undefined;
   /** Connections of a protocol to a host, made on first use and drained when the host leaves. */
   readonly hosts: readonly UpstreamHost[];
+  /** Undefined: it has none there, or makes its hosts as they are asked for. */
+  hostAt(address: SocketAddress): UpstreamHost | undefined;
 }
 
 /** Who wants a host, as clusters of original destinations ask. */

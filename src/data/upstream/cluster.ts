@@ -1,4 +1,5 @@
 /** One cluster on one worker: its configuration never changes, its hosts do (Envoy: `ClusterEntry`). */
+import type { SocketAddress } from "../../shared/common/address.ts";
 import type { Random } from "../../shared/common/random.ts";
 import type { ClusterConfig, HostConfig } from "../../shared/config/cluster-config.ts";
 import { clusterLimitSlots, type TlsBlocks } from "../../shared/protocol/worker-command.ts";
@@ -101,6 +102,10 @@ export class Cluster implements UpstreamCluster {
 
   get hosts(): readonly Host[] {
     return this.#madeHosts?.hosts ?? this.#hostSet.hosts;
+  }
+
+  hostAt(address: SocketAddress): Host | undefined {
+    return this.#hostSet.at(address);
   }
 
   chooseHost(request?: HostRequest): Host | undefined {

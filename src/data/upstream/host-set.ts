@@ -2,7 +2,7 @@
  * A cluster's hosts and the choice among them. An update keeps the `Host` of every address that stays,
  * with its pool: only who leaves is drained (Envoy: `HostSet`, `BaseDynamicClusterImpl`).
  */
-import { formatAddress } from "../../shared/common/address.ts";
+import { formatAddress, type SocketAddress } from "../../shared/common/address.ts";
 import type { Random } from "../../shared/common/random.ts";
 import {
   type ClusterConfig,
@@ -46,6 +46,10 @@ export class HostSet {
 
   get hosts(): readonly Host[] {
     return this.#hosts;
+  }
+
+  at(address: SocketAddress): Host | undefined {
+    return this.#byAddress.get(formatAddress(address));
   }
 
   /** Replaces the hosts; a second host of one address is dropped, as in Envoy. */

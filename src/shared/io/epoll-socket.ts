@@ -216,8 +216,8 @@ export class EpollSocket implements Socket {
   }
 
   detachWith(peer: Socket): readonly [number, number] | undefined {
-    if (!(peer instanceof EpollSocket) || this.#relay?.isEmpty !== true) return undefined;
-    if (!this.#isWhole || !peer.#isWhole) return undefined;
+    if (!(peer instanceof EpollSocket) || !this.#isWhole || !peer.#isWhole) return undefined;
+    if (this.#relay?.isEmpty === false || peer.#relay?.isEmpty === false) return undefined;
     this.#detach();
     peer.#detach();
     return [this.fd, peer.fd];

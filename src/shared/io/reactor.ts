@@ -197,7 +197,10 @@ export interface Socket {
    * that is not all there is of it (TLS, queued output, a relay, an end), or it has no descriptor: nothing changes then.
    */
   detach(): Descriptor | undefined;
-  /** As `detach`, of both ends of a relay while nothing is under way in it: both, this one's first, or neither. */
+  /**
+   * As `detach`, of both at once, this one's first, or of neither; where they are the ends of a relay, while nothing is
+   * under way in it.
+   */
   detachWith(peer: Socket): readonly [Descriptor, Descriptor] | undefined;
   /**
    * Of a relay: tells once when it can be left by `detachWith`, at once where that is so now. Again: as told last;

@@ -93,7 +93,7 @@ export type WorkerCommand =
   /** Of all listeners, while the next generation of the process serves. Done when nobody is on the way to another worker. */
   | { readonly kind: "pauseAccepting"; readonly isPaused: boolean; readonly reply: ReplyId }
   | { readonly kind: "shrinkHeap" }
-  /** Answered by `connectionsGiven`, as each can leave: it is not the worker's any more then. */
+  /** Answered by `connectionsGiven`, some at a time and as each can leave: it is not the worker's any more then. */
   | { readonly kind: "giveConnections"; readonly tag: ListenerTag }
   /** As if the listener had accepted them, whatever the limits. */
   | {
@@ -104,6 +104,7 @@ export type WorkerCommand =
       readonly countedAt: number | undefined;
       /** The other process does not take them: they are not given again. */
       readonly stays: boolean;
+      readonly reply: ReplyId;
     }
   /** Another worker is gone: nothing is handed to it any more, and nothing of it is waited for. */
   | { readonly kind: "workerLost"; readonly worker: number };

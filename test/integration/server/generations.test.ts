@@ -103,10 +103,10 @@ async function showsElder(stage: GenerationStage): Promise<void> {
   );
 }
 
-/** Longer than any of it lasts, on a busy machine too: what ends here ends because it is empty. */
+/** Longer than any of it lasts, on a busy machine too: what ends here ends because it is empty, and nothing moves. */
 function placeOf(stage: GenerationStage, how: string): LaunchOptions {
   const handoverDir = how === "epochs" ? undefined : path.join(stage.folder, "handover");
-  return { handoverDir, endsAfterS: 90, drainS: 90 };
+  return { handoverDir, endsAfterS: 90, drainS: 90, flags: ["--keep-connections"] };
 }
 
 async function drainsOf(stage: GenerationStage): Promise<readonly DrainView[]> {

@@ -5,12 +5,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { test } from "node:test";
+import { decodeListenerYaml, valueOf } from "../../support/config-tools.ts";
 import { type Generation, GenerationStage } from "../../support/generation-stage.ts";
 import { heldDescriptors } from "../../support/held-descriptors.ts";
+import { LastingStream, webSocketOpening } from "../../support/lasting-stream.ts";
 import type { MortalHandover } from "../../support/mortal-handover.ts";
 import { until } from "../../support/until.ts";
 
@@ -53,6 +55,33 @@ test("a new process that is killed at any step leaves the old one serving", onLi
   assert.deepEqual(await old.exit, [0, null], old.log);
   assert.deepEqual(readdirSync(dirOf(stage)), ["reconfig.sock"]);
   assert.deepEqual([...(await kept.stop()), ...(await short.stop())], []);
+});
+
+test("what a new process dies of before it takes it goes on in the old one", onLinux, async () => {
+  await using stage = await GenerationStage.start();
+  const old = launch(stage, 0);
+  await stage.serves(old, 0);
+  using stream = new LastingStream(stage.port, { opening: webSocketOpening });
+  await until(() => stream.echoedBytes > 0, "the WebSocket is open");
+  const { static_resources: resources } = JSON.parse(
+    readFileSync(path.join(stage.folder, "good.json"), "utf8"),
+  );
+  const { hash } = valueOf(decodeListenerYaml(JSON.stringify(resources.listeners[0])));
+  for (let i = 0; i < 3; i++) {
+    const { exit } = play(stage, { role: "new", diesAt: "moving", hash });
+    assert.deepEqual(await exit, [null, "SIGKILL"]);
+    const { echoedBytes } = stream;
+    await until(() => stream.echoedBytes > echoedBytes, "it goes on");
+    await stage.serves(old, 0);
+  }
+  const next = launch(stage, 1);
+  await stage.serves(next, 1);
+  assert.deepEqual(await old.exit, [0, null], old.log);
+  const { echoedBytes } = stream;
+  await until(() => stream.echoedBytes > echoedBytes, "it goes on there");
+  assert.equal(await stage.stat("hot_restart.connections_moved"), 1);
+  await stream.stop();
+  assert.deepEqual([stream.cuts, stream.wrong], [0, 0]);
 });
 
 const oldDeaths = ["dialed", "greeted", "connected", "half", "given", "released"] as const;
@@ -163,7 +192,7 @@ function dirOf({ folder }: GenerationStage): string {
   return path.join(folder, "handover");
 }
 
-function play(stage: GenerationStage, part: Pick<MortalHandover, "role" | "diesAt">) {
+function play(stage: GenerationStage, part: Omit<MortalHandover, "dir" | "port">) {
   const program = path.resolve("test/support/mortal-handover.ts");
   const whole: MortalHandover = { ...part, dir: dirOf(stage), port: stage.port };
   const child = spawn(process.execPath, [program, JSON.stringify(whole)], {

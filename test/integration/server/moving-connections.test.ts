@@ -1,4 +1,4 @@
-/** Connections of a TCP proxy that go on in the next process, with their upstream: not a byte is lost or comes twice. */
+/** TCP and WebSockets that go on in the next process, with their upstream: not a byte is lost or comes twice. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -8,7 +8,7 @@ import {
   GenerationStage,
   type LaunchOptions,
 } from "../../support/generation-stage.ts";
-import { LastingStream } from "../../support/lasting-stream.ts";
+import { LastingStream, webSocketOpening } from "../../support/lasting-stream.ts";
 import { until } from "../../support/until.ts";
 
 const isLinux = process.platform === "linux";
@@ -16,6 +16,25 @@ const onLinux = { skip: !isLinux && "sockets are handed over on Linux alone", ti
 /** More than a pipe and the sockets hold: both directions are never empty of themselves. */
 const busyBytes = 4 * 1024 * 1024;
 const gapMs = 20;
+const upgrades = "http.web.downstream_cx_upgrades_active";
+const actives = [
+  "cluster.raw.upstream_cx_active",
+  "cluster.up.upstream_cx_active",
+  "cluster.up.upstream_rq_active",
+  "http.web.downstream_rq_active",
+];
+/** Of the three streams of each kind, however often they have moved. */
+const totals = [
+  "listener.127.0.0.1_TCP.downstream_cx_total",
+  "tcp.raw.downstream_cx_total",
+  "cluster.raw.upstream_cx_total",
+  "cluster.raw.upstream_rq_total",
+  "http.web.downstream_cx_total",
+  "http.web.downstream_cx_upgrades_total",
+  "http.web.downstream_rq_total",
+  "cluster.up.upstream_cx_total",
+  "cluster.up.upstream_rq_total",
+];
 
 for (const how of ["a directory", "epochs"]) {
   const placeOf = (stage: GenerationStage): LaunchOptions =>
@@ -29,23 +48,37 @@ for (const how of ["a directory", "epochs"]) {
     using busy = new LastingStream(stage.tcpPort, { windowBytes: busyBytes, gapMs });
     using slow = new LastingStream(stage.tcpPort);
     using silent = new LastingStream(stage.tcpPort, { windowBytes: 0 });
-    const streams = [busy, slow, silent];
-    await until(() => busy.echoedBytes > 2 * busyBytes, "bytes run");
+    const opening = webSocketOpening;
+    using busySocket = new LastingStream(stage.port, { opening, windowBytes: busyBytes, gapMs });
+    using slowSocket = new LastingStream(stage.port, { opening });
+    using silentSocket = new LastingStream(stage.port, { opening, windowBytes: 0 });
+    const busyOnes = [busy, busySocket];
+    const slowOnes = [slow, slowSocket];
+    const streams = [...busyOnes, ...slowOnes, silent, silentSocket];
+    await until(() => busyOnes.every((each) => each.echoedBytes > 2 * busyBytes), "bytes run");
+    await until(async () => (await stage.stat(upgrades)) === 3, "WebSockets are open");
     for (const number of [1, 2, 3]) {
       const next = stage.launch(number, place);
       await stage.serves(next, number);
       await ended(last);
-      const [busyBefore, slowBefore] = [busy.echoedBytes, slow.echoedBytes];
+      const before = streams.map(({ echoedBytes }) => echoedBytes);
+      const since = (stream: LastingStream): number =>
+        stream.echoedBytes - (before[streams.indexOf(stream)] ?? 0);
       await until(
-        () => busy.echoedBytes > busyBefore + 2 * busyBytes && slow.echoedBytes > slowBefore,
+        () =>
+          busyOnes.every((each) => since(each) > 2 * busyBytes) &&
+          slowOnes.every((each) => since(each) > 0),
         "they go on",
       );
       // Counters go on.
       await until(
-        async () => (await stage.stat("hot_restart.connections_moved")) === 3 * number,
+        async () => (await stage.stat("hot_restart.connections_moved")) === 6 * number,
         "all have moved",
       );
-      assert.equal(await stage.stat("cluster.raw.upstream_cx_active"), 3);
+      for (const active of [...actives, upgrades])
+        assert.equal(await stage.stat(active), 3, active);
+      for (const total of totals)
+        assert.equal(await stage.stat(total.replace("TCP", `${stage.tcpPort}`)), 3, total);
       last = next;
     }
     await Promise.all(streams.map((stream) => stream.stop()));
@@ -53,10 +86,8 @@ for (const how of ["a directory", "epochs"]) {
       streams.map(({ cuts, wrong }) => ({ cuts, wrong })),
       streams.map(() => ({ cuts: 0, wrong: 0 })),
     );
-    await until(
-      async () => (await stage.stat("cluster.raw.upstream_cx_active")) === 0,
-      "they have ended here",
-    );
+    for (const active of [...actives, upgrades])
+      await until(async () => (await stage.stat(active)) === 0, `${active}: they have ended here`);
   });
 
   test(`what the next process does not know stays, by ${how}`, onLinux, async () => {

@@ -13,7 +13,7 @@ export const socketsPerFrame = 200;
 export const socketsMax = 100_000;
 
 const lengthBytes = 4;
-/** Two hundred of the longest paths, or fifty connections with the longest names, all escaped. */
+/** Two hundred of the longest paths, all escaped, or `batchBytesMax` of connections. */
 const frameBytesMax = 128 * 1024;
 
 /** A listening socket that is handed over. */

@@ -14,19 +14,18 @@ import { readAddress } from "../socket-names.ts";
 import {
   type ListenerMark,
   type MoveMessage,
-  type WireConnection,
-  fromWire,
   marksPerMessage,
   movesVersion,
 } from "./move-messages.ts";
+import { type WireConnection, fromWire } from "./wire-connection.ts";
 
 /** This process, once it serves. */
 export interface TakenService {
   readonly marks: readonly ListenerMark[];
   /** Of each whether it could serve it on. */
   canServe(address: SocketAddress, connections: readonly MovedConnection[]): readonly boolean[];
-  /** Of the old process, as if they had been accepted here. */
-  adopt(address: SocketAddress, connections: readonly MovedConnection[]): void;
+  /** Of the old process, as if they had been accepted here. Resolves when workers have them. */
+  adopt(address: SocketAddress, connections: readonly MovedConnection[]): Promise<void>;
   /** Hears what the old process tells of itself. */
   readonly elder: ElderListener;
 }
@@ -37,6 +36,7 @@ export class ConnectionReceiver {
   readonly #stream: DescriptorStream;
   readonly #clock: Clock;
   readonly #service: TakenService;
+  #adopted: Promise<void> = Promise.resolve();
 
   constructor(stream: DescriptorStream, clock: Clock, service: TakenService) {
     this.#stream = stream;
@@ -57,6 +57,8 @@ export class ConnectionReceiver {
 
   /** `descriptors`: all that came with the message; they are this one's. */
   async receive(message: Connections, descriptors: readonly number[]): Promise<void> {
+    // The old process sends the next batch when this one is taken: so workers have one at a time to do.
+    await this.#adopted;
     const address = readAddress(message.address);
     const read = readConnections(message.connections, descriptors);
     const isServed = address && read ? this.#service.canServe(address, read) : [];
@@ -66,7 +68,7 @@ export class ConnectionReceiver {
     const taken = error === 0 ? (read?.filter((_, i) => isServed[i] === true) ?? []) : [];
     const kept = new Set(taken.flatMap(descriptorsOf));
     closeDescriptors(descriptors.filter((each) => !kept.has(each)));
-    if (address && taken.length > 0) this.#service.adopt(address, taken);
+    if (address && taken.length > 0) this.#adopted = this.#service.adopt(address, taken);
   }
 
   #send(message: MoveMessage): Promise<number> {
@@ -79,15 +81,10 @@ function readConnections(
   connections: readonly WireConnection[],
   descriptors: readonly number[],
 ): readonly MovedConnection[] | undefined {
-  const needed = connections.reduce((sum, wire) => sum + (wire === null ? 1 : 2), 0);
+  const needed = connections.reduce((sum, { kind }) => sum + (kind === "idle" ? 1 : 2), 0);
   if (needed !== descriptors.length) return undefined;
   const rest = descriptors.values();
   const next = (): number => rest.next().value ?? -1;
-  const read = connections.flatMap((wire): MovedConnection[] => {
-    const descriptor = next();
-    if (wire === null) return [{ descriptor, proxied: undefined }];
-    const proxied = fromWire(wire, next());
-    return proxied ? [{ descriptor, proxied }] : [];
-  });
+  const read = connections.flatMap((wire) => fromWire(wire, next) ?? []);
   return read.length === connections.length ? read : undefined;
 }

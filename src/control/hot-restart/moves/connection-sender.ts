@@ -15,13 +15,8 @@ import type { SocketFrame } from "../handover/socket-frames.ts";
 import { sendAll } from "../patient-sender.ts";
 import type { ReportMessage } from "../reports/report-messages.ts";
 import { addressText } from "../socket-names.ts";
-import {
-  type MoveMessage,
-  clusterNameMax,
-  connectionsPerMessage,
-  movesVersion,
-  toWire,
-} from "./move-messages.ts";
+import { type Batch, batchesOf } from "./connection-batches.ts";
+import { type MoveMessage, movesVersion } from "./move-messages.ts";
 
 /** For the new process to say which listeners it has; without that no connection moves. */
 const marksMsMax = 1_000;
@@ -124,30 +119,33 @@ export class ConnectionSender {
     address: SocketAddress,
     connections: readonly MovedConnection[],
   ): Promise<readonly MovedConnection[]> {
-    const movable = connections.filter(({ proxied }) => isNameable(proxied?.cluster));
-    const kept = connections.filter(({ proxied }) => !isNameable(proxied?.cluster));
-    for (let at = 0; at < movable.length; at += connectionsPerMessage) {
-      const some = movable.slice(at, at + connectionsPerMessage);
-      const refused = this.#isLost ? undefined : await this.#sendBatch(address, some);
-      for (const [i, moved] of some.entries())
+    const { batches, kept } = batchesOf(connections);
+    for (const batch of batches) {
+      const refused = this.#isLost ? undefined : await this.#sendBatch(address, batch);
+      for (const [i, moved] of batch.connections.entries())
         if (refused === undefined || refused.has(i)) kept.push(moved);
         else closeDescriptors(descriptorsOf(moved));
     }
     return kept;
   }
 
-  async #sendBatch(address: SocketAddress, some: readonly MovedConnection[]): Promise<Taken> {
+  async #sendBatch(address: SocketAddress, { connections, told }: Batch): Promise<Taken> {
     const batch = ++this.#batch;
     const frame = encodeMessage({
       kind: "connections",
       batch,
       address: addressText(address),
-      connections: some.map(({ proxied }) => toWire(proxied)),
+      connections: told,
     });
     const taken = Promise.withResolvers<Taken>();
     this.#onTaken = taken.resolve;
     using _timer = this.#clock.startTimer(takenMsMax, () => this.#stream.stopReceiving());
-    const error = await sendAll(this.#stream, frame, some.flatMap(descriptorsOf), this.#clock);
+    const error = await sendAll(
+      this.#stream,
+      frame,
+      connections.flatMap(descriptorsOf),
+      this.#clock,
+    );
     // Of half a message nothing is taken.
     if (error !== 0) this.#lose();
     return await taken.promise;
@@ -167,8 +165,4 @@ export class ConnectionSender {
     this.#stream.stopReceiving();
     this.#onTaken?.(undefined);
   }
-}
-
-function isNameable(cluster = ""): boolean {
-  return cluster.length <= clusterNameMax;
 }

@@ -2,16 +2,13 @@
  * What is said of connections that go on in another process. A connection is the old process's until the new one says
  * `taken`, which it does before it serves it; so whichever ends in between, one of them knows that it has it.
  */
-import type { ProxiedConnection } from "../../../shared/protocol/moved-connection.ts";
 import { type JsonRecord, isCount, isRecord } from "../json-checks.ts";
-import { addressText, readAddress } from "../socket-names.ts";
+import { type WireConnection, isWireConnection } from "./wire-connection.ts";
 
 /** Of these messages: a process that speaks another version is not given connections. */
-export const movesVersion = 1;
-/** Of one message: with the longest names it is a frame, with upstreams all descriptors that can go at once. */
-export const connectionsPerMessage = 50;
-/** A connection to a cluster of a longer name stays where it is. */
-export const clusterNameMax = 256;
+export const movesVersion = 2;
+/** Of one message: as many descriptors as go at once (`descriptorsPerSendMax`). */
+export const connectionsPerMessage = 200;
 /** Listeners of one message. */
 export const marksPerMessage = 200;
 
@@ -20,11 +17,6 @@ export interface ListenerMark {
   readonly address: string;
   readonly hash: string;
 }
-
-/** Null: idle HTTP/1, one descriptor. Otherwise two, downstream and upstream. */
-export type WireConnection =
-  | (Omit<ProxiedConnection, "upstream" | "host"> & { readonly host: string })
-  | null;
 
 export type MoveMessage =
   /** First of all, by epochs: whom one has dialled. */
@@ -47,21 +39,6 @@ export type MoveMessage =
     }
   /** All of the batch but those, by their place in it, are the new process's. */
   | { readonly kind: "taken"; readonly batch: number; readonly refused: readonly number[] };
-
-export function toWire(proxied: ProxiedConnection | undefined): WireConnection {
-  if (!proxied) return null;
-  const { cluster, host, ageMs, bytesReceived, bytesSent } = proxied;
-  return { cluster, host: addressText(host), ageMs, bytesReceived, bytesSent };
-}
-
-/** Undefined where the address is none. */
-export function fromWire(
-  wire: Exclude<WireConnection, null>,
-  upstream: number,
-): ProxiedConnection | undefined {
-  const host = readAddress(wire.host);
-  return host && { ...wire, host, upstream };
-}
 
 /** A text: why it is no such message. */
 export function decodeMove(value: JsonRecord): MoveMessage | string | undefined {
@@ -114,18 +91,5 @@ function decodeTaken({ batch, refused }: JsonRecord): MoveMessage | string {
 function isListenerMark(value: unknown): value is ListenerMark {
   return (
     isRecord(value) && typeof value["address"] === "string" && typeof value["hash"] === "string"
-  );
-}
-
-function isWireConnection(value: unknown): value is WireConnection {
-  if (value === null) return true;
-  if (!isRecord(value)) return false;
-  const { cluster, host, ageMs, bytesReceived, bytesSent } = value;
-  const numbers = [ageMs, bytesReceived, bytesSent];
-  return (
-    typeof cluster === "string" &&
-    cluster.length <= clusterNameMax &&
-    typeof host === "string" &&
-    numbers.every((each) => typeof each === "number" && each >= 0)
   );
 }

@@ -11,7 +11,7 @@ import { dropFields, headers } from "../http1/header-table.ts";
 import { knownHeader } from "../http1/known-headers.ts";
 import { responseHead } from "../http1/response-head.ts";
 import { writeUpgrade } from "../http1/upgrade-lines.ts";
-import type { RequestInfo } from "../request/request-info.ts";
+import { notYet, type RequestInfo } from "../request/request-info.ts";
 import { connectType, noUpgrade } from "../request/upgrade.ts";
 
 const lines = {
@@ -70,7 +70,7 @@ export class ResponseComposer {
   compose(info: RequestInfo, changes: readonly HeadChange[], framing: ResponseFraming): boolean {
     const { writer } = this.#context;
     // Envoy: none where the host answers before it has the whole request, as it does where that has no end.
-    const writesTime = !framing.suppressesEnvoyHeaders && info.requestEndAtMs >= 0;
+    const writesTime = !framing.suppressesEnvoyHeaders && info.requestEndAtMs !== notYet;
     if (writesTime) dropFields(knownHeader["x-envoy-upstream-service-time"]);
     const writesServer = this.#dropServer(framing.live);
     // What is granted has no length, whatever its answer says (RFC 9110 §8.6).

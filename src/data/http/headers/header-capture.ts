@@ -32,6 +32,14 @@ export class HeaderCapture {
     for (const [index, name] of this.#names.entries()) into[index] = headerValue(buffer, name);
   }
 
+  /** What has been read, by name; for another process, which may know the names in another order. */
+  entries(from: CapturedValues): [name: string, value: string][] {
+    return [...this.#indexes].flatMap(([name, index]) => {
+      const value = from[index];
+      return value === undefined ? [] : [[name, value]];
+    });
+  }
+
   /** Sets what we made ourselves and no head held. */
   set(into: CapturedValues, name: string, value: string): void {
     const index = this.#indexes.get(name);

@@ -11,32 +11,32 @@
  */
 import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { CloseReason } from "../../../shared/io/reactor.ts";
+import type { MovedConnection } from "../../../shared/protocol/moved-connection.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { NetworkFilter } from "../../network/network-filter.ts";
 import type { BodyPart } from "../upstream/upstream-request.ts";
+import { clientGone } from "../request/abort.ts";
 import type { ActiveRequest } from "../request/active-request.ts";
 import { ConnectionLife } from "../connection-life.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { takeExpectation } from "../request/expectation.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
 import type { HttpContext } from "../http-context.ts";
-import { latin1 } from "./ascii.ts";
+import { sayContinue, sendTrailersTo, spellHead } from "./client-output.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
-import { PartialHead } from "./partial-head.ts";
-import { writeNames } from "./name-case.ts";
-import { headBytesOf } from "../head-limits.ts";
-import { properCaseLines } from "./proper-case.ts";
-import { headProblem, requestHead } from "./request-head.ts";
 import { MessageSender } from "./message-sender.ts";
+import { MovingConnection } from "./moving-connection.ts";
+import { PartialHead } from "./partial-head.ts";
+import { refusals } from "./head-refusals.ts";
+import { headBytesOf } from "../head-limits.ts";
+import { headProblem, requestHead } from "./request-head.ts";
 import { HeadSpelling, type SpelledNames } from "./spelled-names.ts";
 import type { LocalReplyReason } from "../composer/local-replies.ts";
 import { stageTrailers } from "./trailer-lines.ts";
 import type { ResponseSink } from "../request/response-sink.ts";
 import { http1Stat, httpStat } from "../stat-offsets.ts";
 import { asksForTunnel, connectType, mayUpgrade } from "../request/upgrade.ts";
-
-const continueHead = latin1("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State =
   | "head"
@@ -47,6 +47,8 @@ type State =
   | "unframed"
   | "awaiting"
   | "closing"
+  /** Another process has it. */
+  | "moved"
   | "closed";
 
 export class Http1ServerConnection implements NetworkFilter, ResponseSink {
@@ -80,6 +82,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #held: Uint8Array | undefined;
   #isRequestPaused = false;
   #isReading = true;
+  /** Made when it is to go on in another process. */
+  #moving: MovingConnection | undefined;
+  /** For a while, so that what is queued either way drains. */
+  #isHeld = false;
 
   constructor(context: HttpContext, requests: ActiveRequestPool, connection: DownstreamConnection) {
     this.#context = context;
@@ -95,14 +101,38 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     this.#timer.atLatest(this.#life.nextDeadlineMs(true));
   }
 
+  onMovedHere(moved: MovedConnection): boolean {
+    if (moved.kind === "proxied") return false;
+    this.#life.onMovedHere(moved);
+    if (moved.kind === "upgraded") {
+      this.#state = "unframed";
+      this.isRequestComplete = false;
+      this.onTunnel(moved.request.upgradeType);
+      this.#takeRequest().goOn(moved);
+    }
+    this.#timer.atLatest(this.#nextDeadlineMs());
+    return true;
+  }
+
+  moveAway(give: (moved: MovedConnection) => void): void {
+    this.#moving ??= new MovingConnection(this.#connection, {
+      life: this.#life,
+      isIdle: () => this.isIdle && this.#ahead === undefined && !this.#closesAfter,
+      tunnel: () => (this.#state === "unframed" ? this.#request : undefined),
+      hold: (isHeld) => this.#holdTunnel(isHeld),
+      onMoved: () => {
+        this.#state = "moved";
+        this.#releaseRequest();
+      },
+    });
+    this.#moving.ask(give);
+  }
+
   onData(from: number, end: number): void {
     this.#life.onBytes();
     this.#context.add(httpStat.cxRxBytes, end - from);
     if (this.#state === "closing" || this.#state === "closed") return;
-    if (this.#state === "waiting" || this.#state === "awaiting") {
-      this.#keepAhead(from, end);
-      return;
-    }
+    if (this.#state === "waiting" || this.#state === "awaiting") return this.#keepAhead(from, end);
     const start = this.#partial.prepend(this.#context.reactor.arena, from);
     this.#feed(start, end);
   }
@@ -111,9 +141,15 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     // Envoy has no half-close in HTTP: a FIN with a request under way is the client leaving.
     const request = this.#request;
     this.#life.onEndByPeer(request?.isActive === true);
-    if (request?.isActive === true) request.onClientGone();
+    if (request?.isActive === true) request.abort(clientGone);
     this.#state = "closed";
     this.#connection.socket.close("flush");
+  }
+
+  #holdTunnel(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#updateReading();
+    this.#request?.setResponseReading(!isHeld && !this.isOutputFull);
   }
 
   onAboveHighWatermark(): void {
@@ -123,12 +159,11 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   onBelowLowWatermark(): void {
     this.isOutputFull = false;
-    this.#request?.setResponseReading(true);
+    if (!this.#isHeld) this.#request?.setResponseReading(true);
   }
 
-  onSpliced(): void {
-    // HTTP bytes pass through us.
-  }
+  /** HTTP bytes pass through us. */
+  onSpliced(): void {}
 
   onDrain(drain: DrainStart): void {
     this.#life.onDrain(drain);
@@ -149,19 +184,16 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   progress(): StreamProgress | undefined {
-    const request = this.#request;
-    if (request?.isActive !== true) return undefined;
-    const { bytesReceived, bytesSent, routeName, upstreamCluster } = request.info;
-    const progress = { streams: 1, bytesReceived, bytesSent };
-    return { ...progress, route: routeName || undefined, cluster: upstreamCluster };
+    return this.#request?.isActive === true ? this.#request.info.progress : undefined;
   }
 
   onClosed(reason: CloseReason): void {
     this.#state = "closed";
     this.#timer.cancel();
+    this.#moving?.cancel();
     const request = this.#request;
     const hadRequest = request?.isActive === true;
-    if (hadRequest) request.onClientGone();
+    if (hadRequest) request.abort(clientGone);
     this.#releaseRequest();
     this.#partial.clear();
     this.#ahead = undefined;
@@ -181,10 +213,8 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendHead(body: BodyPart, isChunked: boolean, names: SpelledNames | undefined): void {
-    const { writer, config } = this.#context;
-    const { headerCase } = config.http1;
-    if (names !== undefined || headerCase.kind !== "lower") writeNames(writer, headerCase, names);
-    this.#sender.sendHead(writer, body, isChunked);
+    spellHead(this.#context, names);
+    this.#sender.sendHead(this.#context.writer, body, isChunked);
   }
 
   sendBody(start: number, end: number, isEnd: boolean): void {
@@ -196,11 +226,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   sendTrailers(start: number, end: number): void {
-    const { config, reactor } = this.#context;
-    const { headerCase, trailers } = config.http1;
-    if (headerCase.kind === "proper") properCaseLines(reactor.arena.bytes, start, end);
-    if (trailers) this.#sender.sendTrailers(start, end);
-    else this.#sender.sendBody(end, end, true);
+    sendTrailersTo(this.#sender, this.#context, start, end);
   }
 
   sendMetadata(): void {
@@ -248,7 +274,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   }
 
   onDeadline(nowMs: number): number {
-    if (this.#state === "closed") return never;
+    if (this.#state === "closed" || this.#state === "moved") return never;
     const request = this.#request;
     if (request?.isActive === true) request.onDeadline(nowMs);
     else if (this.#life.isHeadOverdue(nowMs)) this.#refuse("headerTimeout");
@@ -268,10 +294,6 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   get isIdle(): boolean {
     return this.#state === "head" && this.#request === undefined && this.#partial.isEmpty;
-  }
-
-  get isMovable(): boolean {
-    return this.isIdle && this.#ahead === undefined && !this.#closesAfter;
   }
 
   #nextDeadlineMs(): number {
@@ -309,6 +331,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
       case "waiting":
       case "awaiting":
       case "closing":
+      case "moved":
       case "closed":
         return end;
       default:
@@ -405,7 +428,9 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
   #startRequest(): ActiveRequest {
     const request = this.#takeRequest();
     const { isWaiting } = request;
-    if (requestHead.expectIndex >= 0) this.#answerExpectation(isWaiting);
+    // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1), nor does one that has had it.
+    if (requestHead.expectIndex >= 0 && takeExpectation(this.#context.writer.bytes))
+      if (!this.isRequestComplete && !isWaiting) sayContinue(this, this.#context);
     if (isWaiting) request.resume();
     else request.begin();
     this.#timer.atLatest(request.nextDeadlineMs());
@@ -470,17 +495,6 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     return end;
   }
 
-  /** `isAnswered`: before its wait. */
-  #answerExpectation(isAnswered: boolean): void {
-    const { writer } = this.#context;
-    if (!takeExpectation(writer.bytes)) return;
-    // Whoever has sent the body already needs no leave to send it (RFC 9110 §10.1.1).
-    if (this.isRequestComplete || isAnswered) return;
-    writer.begin();
-    writer.put(continueHead);
-    this.write(writer.start, writer.at);
-  }
-
   /** Answers what could not be read, and ends. */
   #refuse(reason: LocalReplyReason): void {
     if (reason === "headerTimeout") this.#context.count(httpStat.rqHeaderTimeout);
@@ -516,9 +530,15 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     const ahead = this.#ahead;
     if (ahead === undefined || this.#state !== "head") return;
     this.#ahead = undefined;
-    const { bytes, readStart } = this.#context.reactor.arena;
-    bytes.set(ahead, readStart);
-    this.#feed(readStart, readStart + ahead.length);
+    this.#feedKept(ahead);
+  }
+
+  #feedKept(kept: Uint8Array): void {
+    const { bytes, readStart, readEnd } = this.#context.reactor.arena;
+    // A head that came in two parts reached into the headroom, as it does now.
+    const start = Math.min(readStart, readEnd - kept.length);
+    bytes.set(kept, start);
+    this.#feed(start, start + kept.length);
     this.#updateReading();
   }
 
@@ -534,12 +554,7 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
     if (held === undefined || this.#state !== "waiting") return;
     this.#held = undefined;
     this.#state = "head";
-    const { bytes, readStart, readEnd } = this.#context.reactor.arena;
-    // A head that came in two parts reached into the headroom, as it does now.
-    const start = Math.min(readStart, readEnd - held.length);
-    bytes.set(held, start);
-    this.#feed(start, start + held.length);
-    this.#updateReading();
+    this.#feedKept(held);
     if (this.#state === "head" && this.#ahead !== undefined)
       this.#context.reactor.atRoundEnd(() => this.#feedAhead());
   }
@@ -569,19 +584,10 @@ export class Http1ServerConnection implements NetworkFilter, ResponseSink {
 
   #updateReading(): void {
     const isBodyHeld = this.#state === "waiting" && !this.isRequestComplete;
-    const wanted = !this.#isRequestPaused && this.#ahead === undefined && !isBodyHeld;
+    const isPaused = this.#isRequestPaused || this.#isHeld || isBodyHeld;
+    const wanted = !isPaused && this.#ahead === undefined;
     if (wanted === this.#isReading) return;
     this.#isReading = wanted;
     this.#connection.socket.setReading(wanted);
   }
 }
-
-const refusals: ReadonlyMap<number, LocalReplyReason> = new Map([
-  [headProblem.malformed, "malformed"],
-  [headProblem.tooMany, "tooManyHeaders"],
-  [headProblem.contentLength, "contentLength"],
-  [headProblem.transferEncoding, "transferEncoding"],
-  [headProblem.lengthAndChunked, "lengthAndChunked"],
-  [headProblem.nominatedHeader, "nominatedHeader"],
-  [headProblem.host, "malformed"],
-]);

@@ -8,6 +8,7 @@ import type { DrainStart } from "../../../shared/drain/drain.ts";
 import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
+import { clientGone, resetByClient, resetByCodec } from "../request/abort.ts";
 import type { ActiveRequestPool } from "../request/active-request-pool.ts";
 import { never } from "../deadline-timer.ts";
 import { takeExpectation } from "../request/expectation.ts";
@@ -158,7 +159,7 @@ export class ServerRequests implements StreamOwner {
     }
     this.#context.countHttp2(http2Stat.rxReset);
     const ageMs = this.#context.reactor.nowMs - stream.startMs;
-    stream.request?.onResetByClient();
+    stream.request?.abort(resetByClient);
     this.#close(stream);
     this.#owner.onFlood(this.#owner.floods.onStreamEnd(true, ageMs));
   }
@@ -210,7 +211,7 @@ export class ServerRequests implements StreamOwner {
 
   /** Gives the stream up, for what its client sent or because it has to end. */
   reset(stream: ServerStream, code: number, details: string): void {
-    stream.request?.onResetByCodec(details);
+    stream.request?.abort(resetByCodec(details));
     this.#resetStream(stream, code);
   }
 
@@ -224,7 +225,7 @@ export class ServerRequests implements StreamOwner {
   /** The client has gone. */
   abandonAll(): void {
     for (const stream of this.#streams.values()) {
-      stream.request?.onClientGone();
+      stream.request?.abort(clientGone);
       this.#close(stream);
     }
   }
@@ -232,7 +233,7 @@ export class ServerRequests implements StreamOwner {
   /** All of it makes no sense any more. */
   failAll(details: string): void {
     for (const stream of this.#streams.values()) {
-      stream.request?.onResetByCodec(details);
+      stream.request?.abort(resetByCodec(details));
       this.#close(stream);
     }
   }

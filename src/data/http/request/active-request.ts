@@ -9,6 +9,7 @@ import { assert } from "../../../shared/common/assert.ts";
 import type { ClusterAction } from "../../../shared/config/route-config.ts";
 import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { DrainStart } from "../../../shared/drain/drain.ts";
+import type { UpgradedConnection } from "../../../shared/protocol/moved-connection.ts";
 import type { OnDemandWant } from "../../../shared/protocol/on-demand.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import type { ResponseFlag } from "../../network/stream-info.ts";
@@ -17,6 +18,7 @@ import { type FilterPlace, noHttpFilters, placesFor } from "../filters/http-filt
 import { FilteredRequest, type FilteredOwner } from "./filtered-request.ts";
 import { isGrpcRequest } from "../grpc.ts";
 import { filterHead, responseChanges } from "./head-filters.ts";
+import type { Abort } from "./abort.ts";
 import type { RequestLimits } from "./grpc-timeouts.ts";
 import type { RemoteLines } from "../headers/forwarding-fields.ts";
 import type { HeadChange } from "../headers/header-mutations.ts";
@@ -29,9 +31,16 @@ import { OutgoingRequest } from "./outgoing-request.ts";
 import type { ComposedRequest } from "../composer/request-composer.ts";
 import { type Overdue, overdueStats, RequestTimes } from "./request-times.ts";
 import { RequestWait } from "./request-wait.ts";
+import {
+  hostGone,
+  type RequestParts,
+  resumeRequest,
+  tellRequest,
+  type ToldRequest,
+} from "./moved-request.ts";
 import { RequestInfo } from "./request-info.ts";
 import { ResponseWay } from "./response-way.ts";
-import { type Found, keepTexts, noteRoute, portOf, takeIn } from "./request-intake.ts";
+import { type Found, keepTexts, noteRoute, takeIn } from "./request-intake.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { LocalReply } from "../composer/response-composer.ts";
 import type { ResponseSink } from "./response-sink.ts";
@@ -41,7 +50,8 @@ import { noUpgrade } from "./upgrade.ts";
 import { routeReply } from "../router/route-reply.ts";
 import { httpStat } from "../stat-offsets.ts";
 import type { ExchangeFailure } from "../upstream/exchange-failure.ts";
-import { Exchange, type ExchangeOwner } from "../upstream/exchange.ts";
+import { Exchange } from "../upstream/exchange.ts";
+import type { ExchangeOwner } from "../upstream/exchange-plan.ts";
 import type { ResponseBody } from "../upstream/upstream-request.ts";
 
 /** `waiting`: for something that main was asked for; the connection keeps its bytes. */
@@ -54,6 +64,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   readonly #outgoing: OutgoingRequest;
   readonly #response: ResponseWay;
   readonly #times: RequestTimes;
+  readonly #parts: RequestParts;
   /** Of the present request; the last one's while idle. */
   #connection: DownstreamConnection;
   #sink: ResponseSink;
@@ -81,6 +92,14 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#exchange = new Exchange(context, this);
     this.#outgoing = new OutgoingRequest(context, this, this.#exchange, this.#response);
     this.#times = new RequestTimes(this.info, this.#outgoing);
+    const { info } = this;
+    this.#parts = {
+      context,
+      info,
+      outgoing: this.#outgoing,
+      exchange: this.#exchange,
+      times: this.#times,
+    };
   }
 
   /** Serves another connection from now on. Only while not active. */
@@ -142,8 +161,12 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   #open(minorVersion: number): void {
-    const context = this.#context;
-    const { nowMs } = context.reactor;
+    this.#context.count(httpStat.rqTotal);
+    this.#clear(minorVersion);
+  }
+
+  #clear(minorVersion: number): void {
+    const { nowMs } = this.#context.reactor;
     this.#phase = "active";
     this.#route = undefined;
     this.#response.isGrpc = false;
@@ -152,8 +175,25 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     this.#isFiltered = false;
     this.#times.lastActivityMs = nowMs;
     this.info.begin(nowMs, minorVersion);
-    context.count(httpStat.rqTotal);
-    context.add(httpStat.rqActive, 1);
+    this.#context.add(httpStat.rqActive, 1);
+  }
+
+  /** What another process has to know, to go on with it; undefined: it ends here, like any that filters have their eyes on. */
+  tell(): ToldRequest | undefined {
+    return this.#filtered === undefined ? tellRequest(this.#parts) : undefined;
+  }
+
+  /** Another process has it. */
+  leave(): void {
+    this.#exchange.leave();
+    this.#close();
+  }
+
+  /** It has left another process. */
+  goOn(moved: UpgradedConnection): void {
+    this.#clear(1);
+    this.#phase = "answering";
+    if (!resumeRequest(this.#parts, moved)) this.#break("UC", hostGone);
   }
 
   #readHead(): void {
@@ -246,26 +286,10 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     } else if (this.#phase === "answering") this.#break("DPE", "http1.codec_error");
   }
 
-  /** The client went away. */
-  onClientGone(): void {
-    this.#abort(httpStat.rqRxReset, "DC", "downstream_remote_disconnect");
-  }
-
-  /** The client gave it up; its connection stays. */
-  onResetByClient(): void {
-    this.#abort(httpStat.rqRxReset, "DR", "http2.remote_reset");
-  }
-
-  /** We give it up, for what the client sent makes no sense; nobody is told but by the codec. */
-  onResetByCodec(details: string): void {
-    this.#abort(httpStat.rqTxReset, "DPE", details);
-  }
-
-  #abort(offset: number, flag: ResponseFlag, details: string): void {
+  abort({ offset, flag, details }: Abort): void {
     if (this.#phase === "none") return;
     this.#exchange.cancel();
-    this.info.addFlag(flag);
-    this.info.responseCodeDetails = details;
+    this.info.note(details, flag);
     this.#context.count(offset);
     this.#finish();
   }
@@ -328,9 +352,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   redirect(): Redirect {
-    const listenerPort = portOf(this.#connection.listener.addresses[0]);
-    const { isRequestComplete } = this.#sink;
-    return this.#outgoing.redirect(this.#route, { listenerPort, isRequestComplete });
+    return this.#outgoing.redirect(this.#route, this.#connection, this.#sink);
   }
 
   /** One request ends here, unanswered, and the next one begins: Envoy counts and logs both. */
@@ -384,8 +406,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
   }
 
   onExchangeFailed(failure: ExchangeFailure): void {
-    this.info.addFlag(failure.flag);
-    this.info.responseCodeDetails = failure.details;
+    this.info.note(failure.details, failure.flag);
     const fields = failure.isOverloaded ? [["x-envoy-overloaded", "true"] as const] : [];
     this.#sendLocal({ status: failure.status, body: failure.body, fields });
   }
@@ -395,8 +416,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
     if (flag !== "UMSDR") this.#context.count(httpStat.rqResetAfterStart);
     if (this.#response.isHeadSent) return this.#break(flag, details);
     // A filter has kept the head so far: there can still be an answer.
-    this.info.addFlag(flag);
-    this.info.responseCodeDetails = details;
+    this.info.note(details, flag);
     this.#sendLocal({ status: 503, body: "", fields: [] });
   }
 
@@ -525,8 +545,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   #reply(reason: LocalReplyReason, status = 0): void {
     const reply = localReplies[reason];
-    if (reply.flag !== undefined) this.info.addFlag(reply.flag);
-    this.info.responseCodeDetails = reply.details;
+    this.info.note(reply.details, reply.flag);
     this.#sendLocal({ fields: [], ...reply, status: status || reply.status });
   }
 
@@ -550,8 +569,7 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   #break(flag: ResponseFlag | undefined, details: string): void {
     this.#exchange.cancel();
-    if (flag !== undefined) this.info.addFlag(flag);
-    this.info.responseCodeDetails = details;
+    this.info.note(details, flag);
     this.#context.countReset();
     const { isFramed } = this.#response;
     this.#finish();
@@ -566,20 +584,20 @@ export class ActiveRequest implements ExchangeOwner, ComposedRequest {
 
   /** Counts and logs; the object may begin the next request. */
   #finish(isAnswered = true): void {
-    const { reactor } = this.#context;
     const { info } = this;
+    info.endMs = this.#context.reactor.nowMs;
+    if (isAnswered && info.responseCode > 0) this.#context.countResponse(info);
+    this.#live.accessLogger?.log(info);
+    this.#close();
+  }
+
+  #close(): void {
     this.#phase = "none";
     this.#wait?.end();
     this.#filtered?.end();
     this.#filtered = undefined;
     this.#outgoing.end();
-    info.endMs = reactor.nowMs;
     this.#context.add(httpStat.rqActive, -1);
-    if (isAnswered && info.responseCode > 0) {
-      this.#context.countResponse(info.responseCode);
-      this.#context.record(httpStat.rqTime, info.endMs - info.startMs);
-    }
-    this.#live.accessLogger?.log(info);
     this.#live.requestEnded();
   }
 }

@@ -19,13 +19,23 @@ import { noLimits, requestLimits } from "./grpc-timeouts.ts";
 import { HeaderName, headerValue } from "../http1/header-table.ts";
 import { requestHead } from "../http1/request-head.ts";
 import type { SpelledNames } from "../http1/spelled-names.ts";
-import { type Redirect, type RedirectedDownstream, RedirectTrail } from "./redirect-trail.ts";
+import { type Redirect, RedirectTrail } from "./redirect-trail.ts";
 import { isRepeatable, method } from "../http1/request-method.ts";
 import type { CompiledRoute } from "../router/compiled-route.ts";
 import { httpStat } from "../stat-offsets.ts";
 import { admittedType, asksForTunnel, connectType, noUpgrade } from "./upgrade.ts";
-import type { Exchange, ExchangeOwner } from "../upstream/exchange.ts";
-import { type WebSocketEnds, webSocketOf, type WebSocketRelay } from "../web-socket/relay.ts";
+import type { UpgradedRequest } from "../../../shared/protocol/moved-connection.ts";
+import type { Exchange } from "../upstream/exchange.ts";
+import type { ExchangeOwner } from "../upstream/exchange-plan.ts";
+import type { UpstreamConnection, UpstreamRequest } from "../upstream/upstream-request.ts";
+import {
+  movedWebSocket,
+  type WebSocketEnds,
+  webSocketOf,
+  type WebSocketRelay,
+} from "../web-socket/relay.ts";
+import { portOf } from "./request-intake.ts";
+import type { ResponseSink } from "./response-sink.ts";
 import type { ResponseWay } from "./response-way.ts";
 
 const noPreface = new Uint8Array(0);
@@ -37,6 +47,10 @@ export class OutgoingRequest implements WebSocketEnds {
   /** What it asks for and may have, as in `upgrade.ts`. */
   upgradeType = noUpgrade;
   limits = noLimits;
+  /** Of its route; undefined: the connection manager's. */
+  idleTimeoutMs: number | undefined;
+  /** Of its route. */
+  priority: ClusterAction["priority"] = "default";
   /** What filters made of its fields, which the table has no more; undefined: the table has them. */
   filteredFields: ExtraFields | undefined;
   /** Of a request whose route follows redirects. */
@@ -70,10 +84,6 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#owner = owner;
     this.#exchange = exchange;
     this.#response = response;
-  }
-
-  get action(): ClusterAction | undefined {
-    return this.#action;
   }
 
   /** The exchange has its head. */
@@ -134,6 +144,8 @@ export class OutgoingRequest implements WebSocketEnds {
 
   aim(cluster: UpstreamCluster, action: ClusterAction, { facts }: DownstreamConnection): void {
     this.#action = action;
+    this.idleTimeoutMs = action.idleTimeoutMs;
+    this.priority = action.priority;
     this.#cluster = cluster;
     this.#facts = facts;
     if (action.streamDuration !== undefined || action.grpcTimeout !== undefined)
@@ -187,6 +199,39 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#exchange.start(plan, { start, end, isEnd });
   }
 
+  /** In another process it has got so far; `open` takes its connection over. */
+  goOn(
+    cluster: UpstreamCluster,
+    { upgradeType, priority, limits, webSocket }: UpgradedRequest,
+    open: (request: UpstreamRequest) => UpstreamConnection,
+  ): void {
+    this.#isSending = true;
+    this.isChunked = false;
+    this.upgradeType = upgradeType;
+    this.#context.add(httpStat.cxUpgradesActive, 1);
+    this.priority = priority;
+    this.idleTimeoutMs = limits.idleMs;
+    this.limits = { ...noLimits, durationMs: limits.durationMs };
+    this.webSocket = webSocket && movedWebSocket(this.#context, this, webSocket);
+    const plan = {
+      cluster,
+      action: { priority, retryPolicy: undefined },
+      timeoutMs: 0,
+      firstHost: undefined,
+      isHeadRequest: false,
+      hostRequest: undefined,
+      isRepeatable: false,
+      isChunked: false,
+      isSecured: false,
+      spelledNames: undefined,
+      upgradeType,
+      tunnelPreface: undefined,
+      metadata: [],
+    };
+    this.#exchange.goOn(plan, open);
+    this.#response.goOn(upgradeType, this.webSocket);
+  }
+
   toHost(start: number, end: number, isEnd: boolean): void {
     this.trail?.keepBody(this.#context.writer.buffer, start, end);
     this.#exchange.sendBody({ start, end, isEnd });
@@ -230,7 +275,13 @@ export class OutgoingRequest implements WebSocketEnds {
   }
 
   /** Whether the response whose head was parsed last leads elsewhere, and is followed. */
-  redirect(route: CompiledRoute | undefined, downstream: RedirectedDownstream): Redirect {
+  redirect(
+    route: CompiledRoute | undefined,
+    { listener }: DownstreamConnection,
+    { isRequestComplete }: ResponseSink,
+  ): Redirect {
+    const listenerPort = portOf(listener.addresses[0]);
+    const downstream = { listenerPort, isRequestComplete };
     return this.trail?.judge(route, downstream, this.#context) ?? "none";
   }
 
@@ -253,6 +304,7 @@ export class OutgoingRequest implements WebSocketEnds {
   /** It goes to no host. */
   forget(): void {
     this.#isSending = false;
+    this.idleTimeoutMs = undefined;
     this.#action = undefined;
     this.#cluster = undefined;
     this.#firstHost = undefined;

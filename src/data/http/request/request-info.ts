@@ -2,25 +2,30 @@
  * What is known of one request, filled in while it runs and read by access logs and header values.
  * One object a connection, begun anew for each request.
  *
- * Instants are the reactor's milliseconds, -1 while they have not come; the interface says undefined.
+ * Instants are the reactor's milliseconds, below 0 where they were in a process before this one; `notYet` while they have
+ * not come, of which the interface says undefined.
  */
 import type { SocketAddress } from "../../../shared/common/address.ts";
+import type { StreamProgress } from "../../../shared/protocol/worker-event.ts";
 import type { ClientHelloInfo, ResponseFlag, StreamInfo } from "../../network/stream-info.ts";
 import { type DownstreamConnection, isTls } from "../../network/downstream-connection.ts";
+import { lookAtAddresses } from "../../network/connection-stream-info.ts";
 import type { CapturedValues } from "../headers/header-capture.ts";
 import type { ComposerContext } from "../composer/composer-context.ts";
 import type { TlsSession } from "../../../shared/io/tls/tls.ts";
 import type { UpstreamConnection } from "../upstream/upstream-request.ts";
+
+export const notYet = -Infinity;
 
 /** By `RequestHead.minorVersion`. */
 const protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2"] as const;
 
 export class RequestInfo implements StreamInfo {
   startMs = 0;
-  requestEndAtMs = -1;
-  upstreamStartAtMs = -1;
-  responseStartAtMs = -1;
-  responseEndAtMs = -1;
+  requestEndAtMs = notYet;
+  upstreamStartAtMs = notYet;
+  responseStartAtMs = notYet;
+  responseEndAtMs = notYet;
   endMs = 0;
   bytesReceived = 0;
   bytesSent = 0;
@@ -66,10 +71,10 @@ export class RequestInfo implements StreamInfo {
     this.startMs = nowMs;
     this.endMs = nowMs;
     this.minorVersion = minorVersion;
-    this.requestEndAtMs = -1;
-    this.upstreamStartAtMs = -1;
-    this.responseStartAtMs = -1;
-    this.responseEndAtMs = -1;
+    this.requestEndAtMs = notYet;
+    this.upstreamStartAtMs = notYet;
+    this.responseStartAtMs = notYet;
+    this.responseEndAtMs = notYet;
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.upstreamBytesReceived = 0;
@@ -89,6 +94,12 @@ export class RequestInfo implements StreamInfo {
     if (!this.#flags.includes(flag)) this.#flags.push(flag);
   }
 
+  /** How it ended, as logs print it. */
+  note(details: string, flag: ResponseFlag | undefined): void {
+    this.responseCodeDetails = details;
+    if (flag !== undefined) this.addFlag(flag);
+  }
+
   /** The connection that carries the request; kept for its addresses. */
   attached(upstream: UpstreamConnection): void {
     this.#upstream = upstream;
@@ -96,9 +107,19 @@ export class RequestInfo implements StreamInfo {
     this.upstreamHostname = upstream.host.config.hostname;
   }
 
+  /** Those of sockets, which have none any more when they have ended by a reset. */
+  keepAddresses(): void {
+    lookAtAddresses(this.#connection.socket);
+    if (this.#upstream) lookAtAddresses(this.#upstream.socket);
+  }
+
   /** The client's address as a trusted x-forwarded-for says it. */
   trustForwardedAddress(address: SocketAddress): void {
     this.#forwardedAddress = address;
+  }
+
+  get forwardedAddress(): SocketAddress | undefined {
+    return this.#forwardedAddress;
   }
 
   get responseFlags(): readonly ResponseFlag[] {
@@ -107,6 +128,12 @@ export class RequestInfo implements StreamInfo {
 
   get protocol(): "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" {
     return protocols[this.minorVersion] ?? "HTTP/1.1";
+  }
+
+  get progress(): StreamProgress {
+    const { bytesReceived, bytesSent, routeName, upstreamCluster } = this;
+    const sums = { streams: 1, bytesReceived, bytesSent };
+    return { ...sums, route: routeName || undefined, cluster: upstreamCluster };
   }
 
   get startWallMs(): number {
@@ -217,5 +244,5 @@ export class RequestInfo implements StreamInfo {
 }
 
 function known(instantMs: number): number | undefined {
-  return instantMs < 0 ? undefined : instantMs;
+  return instantMs === notYet ? undefined : instantMs;
 }

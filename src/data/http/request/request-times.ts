@@ -45,7 +45,7 @@ export class RequestTimes {
   }
 
   #idleAtMs({ config }: LiveConfig): number {
-    const limitMs = this.#outgoing.action?.idleTimeoutMs ?? config.streamIdleTimeoutMs;
+    const limitMs = this.#outgoing.idleTimeoutMs ?? config.streamIdleTimeoutMs;
     return instantAfter(this.lastActivityMs, limitMs);
   }
 

@@ -76,6 +76,14 @@ export class ResponseWay {
     this.#webSocket = undefined;
   }
 
+  /** Another process has sent the head that grants it. */
+  goOn(upgradeType: string, webSocket: WebSocketRelay | undefined): void {
+    this.#isHeadSent = true;
+    this.#framing.upgradeType = upgradeType;
+    this.#framing.isChunked = false;
+    this.#webSocket = webSocket;
+  }
+
   get isHeadSent(): boolean {
     return this.#isHeadSent;
   }

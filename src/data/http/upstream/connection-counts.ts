@@ -17,14 +17,19 @@ export class ConnectionCounts {
   readonly #environment: UpstreamEnvironment;
   readonly #startMs: number;
 
-  constructor(host: UpstreamHost, environment: UpstreamEnvironment) {
+  constructor(host: UpstreamHost, environment: UpstreamEnvironment, startMs: number) {
     this.#host = host;
     this.#environment = environment;
-    this.#startMs = environment.reactor.nowMs;
+    this.#startMs = startMs;
   }
 
   opened(): void {
     this.count(clusterStat.cxTotal);
+    this.came();
+  }
+
+  /** From another process, which has counted that it was opened. A host's counts are each process's own. */
+  came(): void {
     this.countHost(hostStat.cxTotal);
     this.#host.cluster.activity.connectionOpened();
   }
@@ -37,11 +42,16 @@ export class ConnectionCounts {
   closed(reason: CloseReason, isByUs: boolean): void {
     const { reactor, slab } = this.#environment;
     const isRemote = reason === "remote" || reason === "reset" || !isByUs;
-    this.#host.cluster.activity.connectionClosed();
+    this.left();
     this.count(clusterStat.cxDestroy);
-    this.countHost(hostStat.cxEnded);
     this.count(isRemote ? clusterStat.cxDestroyRemote : clusterStat.cxDestroyLocal);
     slab.record(this.#host.cluster.stats, clusterStat.cxLengthMs, reactor.nowMs - this.#startMs);
+  }
+
+  /** For another process, which will count how it ends. */
+  left(): void {
+    this.#host.cluster.activity.connectionClosed();
+    this.countHost(hostStat.cxEnded);
   }
 
   /** The connection ended with requests on it. */
@@ -51,9 +61,14 @@ export class ConnectionCounts {
   }
 
   requestBegan(): void {
+    this.count(clusterStat.rqTotal);
+    this.requestCame();
+  }
+
+  /** As `came`. */
+  requestCame(): void {
     this.#host.activeRequests++;
     this.#host.cluster.activity.requestStarted();
-    this.count(clusterStat.rqTotal);
     this.countHost(hostStat.rqTotal);
   }
 

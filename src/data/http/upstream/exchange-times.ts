@@ -18,6 +18,8 @@ export class ExchangeTimes {
   tryIdleAtMs = never;
   tryEndAtMs = never;
   retryAtMs = never;
+  /** `per_try_idle_timeout`; 0: none. */
+  tryIdleMs = 0;
 
   nextMs(): number {
     const tryMs = Math.min(this.tryAtMs, this.tryIdleAtMs, this.tryEndAtMs);

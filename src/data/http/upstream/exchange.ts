@@ -7,23 +7,22 @@
  *            ↑          │                                backoff: before another try
  *            └─ backoff ┘
  *
+ * One that was granted a tunnel can leave for another process, where it goes on as `responding`.
+ *
  * What a newcomer would get wrong: the owner may be told of a failure from within `start`.
  */
-import type { ClusterAction } from "../../../shared/config/route-config.ts";
 import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
-import type { ResponseFlag } from "../../network/stream-info.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
-import type { HostRequest, UpstreamCluster, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { never } from "../deadline-timer.ts";
 import { grpcStatus } from "../grpc.ts";
 import { responseHead } from "../http1/response-head.ts";
 import type { HttpContext } from "../http-context.ts";
-import type { Redirect } from "../request/redirect-trail.ts";
-import type { RequestInfo } from "../request/request-info.ts";
+import { notYet } from "../request/request-info.ts";
 import { isGranted, noUpgrade } from "../request/upgrade.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { ExchangeCounts } from "./exchange-counts.ts";
 import { type ExchangeFailure, failures, resetFailure } from "./exchange-failure.ts";
+import type { ExchangeOwner, ExchangePlan } from "./exchange-plan.ts";
 import { ExchangeTimes } from "./exchange-times.ts";
 import { poolFor } from "./pool-choice.ts";
 import { EarlyBytes } from "./early-bytes.ts";
@@ -36,49 +35,10 @@ import type {
   BodyPart,
   RequestForm,
   ResponseBody,
+  Tunnel,
   UpstreamConnection,
   UpstreamRequest,
 } from "./upstream-request.ts";
-
-export interface ExchangeOwner {
-  readonly info: RequestInfo;
-  /** The client takes no more for now: what comes from the upstream must wait. */
-  readonly isOutputFull: boolean;
-  onResponseHead(body: ResponseBody): void;
-  /** Whether the response whose head was parsed last leads elsewhere, and is followed: then `onRedirected` is next. */
-  redirect(): Redirect;
-  onRedirected(): void;
-  onResponseBody(start: number, end: number, isEnd: boolean): void;
-  onResponseTrailers(start: number, end: number): void;
-  onResponseMetadata(metadata: Metadata): void;
-  /** There will be no response; nothing was forwarded. */
-  onExchangeFailed(failure: ExchangeFailure): void;
-  /** The response broke off after its head was forwarded. */
-  onResponseBroken(flag: ResponseFlag, details: string): void;
-  /** The rest of the request cannot be taken for now. */
-  setRequestReading(on: boolean): void;
-  /** Ask `onDeadline` by then. */
-  atLatest(dueMs: number): void;
-}
-
-/** What the router knows of a request when it sends it. */
-export interface ExchangePlan extends RequestForm {
-  readonly cluster: UpstreamCluster;
-  readonly action: ClusterAction;
-  /** From the end of the request; 0: none. */
-  readonly timeoutMs: number;
-  /** Chosen already, since the head names it; undefined: choose. */
-  readonly firstHost: UpstreamHost | undefined;
-  readonly hostRequest: HostRequest | undefined;
-  /** Repeating it does no harm (RFC 9110 §9.2.2), and it has no body. */
-  readonly isRepeatable: boolean;
-  /** Set: what it carries goes to the host in TCP, as it is, behind these bytes. */
-  readonly tunnelPreface: Uint8Array | undefined;
-  /** Its body has no length. */
-  readonly isChunked: boolean;
-  /** What came before it could be sent. */
-  readonly metadata: readonly Metadata[];
-}
 
 type Phase = "idle" | "waiting" | "sending" | "backoff" | "responding";
 /** Of what was asked for beside an answer; `none`: of nothing. */
@@ -132,17 +92,9 @@ export class Exchange implements UpstreamRequest {
 
   /** Sends the head that the context's writer holds, with the first part of the body. */
   start(plan: ExchangePlan, first: BodyPart): void {
-    this.#plan = plan;
+    this.#begin(plan);
     for (const each of plan.metadata) this.#copy.addMetadata(each);
-    this.#counts.begin(plan.cluster);
     this.#grant = plan.upgradeType === noUpgrade ? "none" : "asked";
-    this.isSent = false;
-    this.#isCopyWhole = true;
-    this.#hasReplayed = false;
-    this.#isRetried = false;
-    this.#isRequestEnded = false;
-    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
-    this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
     if (first.isEnd) this.#onRequestEnd();
     const { writer } = this.#context;
     const body = this.#grant === "none" ? first : this.#hold(first);
@@ -156,6 +108,45 @@ export class Exchange implements UpstreamRequest {
     this.#attach(connection);
     this.#owner.info.upstreamBytesSent += writer.at - writer.start + body.end - body.start;
     connection.sendHead(writer, body, plan.isChunked);
+  }
+
+  #begin(plan: ExchangePlan): void {
+    this.#plan = plan;
+    this.#counts.begin(plan.cluster);
+    this.isSent = false;
+    this.#isCopyWhole = true;
+    this.#hasReplayed = false;
+    this.#isRetried = false;
+    this.#isRequestEnded = false;
+    const retryPolicy = plan.cluster.config.retryPolicy ?? plan.action.retryPolicy;
+    this.#retry = retryPolicy && new RetryState(retryPolicy, this.#context.worker.random);
+    this.#times.tryIdleMs = retryPolicy?.perTryIdleTimeoutMs ?? 0;
+  }
+
+  /** Over which it can go on in another process: all is answered but bytes, and none are kept here. */
+  get tunnel(): Tunnel | undefined {
+    return this.#grant === "granted" && !this.#early ? this.#connection?.tunnel : undefined;
+  }
+
+  get times(): ExchangeTimes {
+    return this.#times;
+  }
+
+  /** It does so. */
+  leave(): void {
+    this.tunnel?.leave();
+    this.#connection = undefined;
+    this.#settle();
+  }
+
+  /** What left another process: its times are the caller's to say. */
+  goOn(plan: ExchangePlan, open: (request: UpstreamRequest) => UpstreamConnection): void {
+    this.#begin(plan);
+    this.#connection = open(this);
+    this.#isCopyWhole = false;
+    this.#phase = "responding";
+    this.#grant = "granted";
+    this.#owner.info.attached(this.#connection);
   }
 
   /** A further part of the body; nobody's if the response is whole, which a filter may still hold. */
@@ -361,7 +352,7 @@ export class Exchange implements UpstreamRequest {
     const { info, isOutputFull } = this.#owner;
     this.#copy.sendMetadata(connection);
     info.attached(connection);
-    if (info.upstreamStartAtMs < 0) info.upstreamStartAtMs = this.#context.reactor.nowMs;
+    if (info.upstreamStartAtMs === notYet) info.upstreamStartAtMs = this.#context.reactor.nowMs;
     if (isOutputFull) connection.setReading(false);
     this.#startTryTimeout();
     this.#startTryIdle();
@@ -435,7 +426,7 @@ export class Exchange implements UpstreamRequest {
 
   /** Anew with whatever goes either way. */
   #startTryIdle(): void {
-    this.#arm("tryIdleAtMs", this.#retry?.perTryIdleTimeoutMs ?? 0);
+    this.#arm("tryIdleAtMs", this.#times.tryIdleMs);
   }
 
   /** `afterMs`: from now; 0: never. */
@@ -567,7 +558,7 @@ export class Exchange implements UpstreamRequest {
     const { info } = this.#owner;
     const { reactor } = this.#context;
     info.responseEndAtMs = reactor.nowMs;
-    const fromMs = info.requestEndAtMs < 0 ? info.startMs : info.requestEndAtMs;
+    const fromMs = info.requestEndAtMs === notYet ? info.startMs : info.requestEndAtMs;
     this.#counts.lasted(reactor.nowMs - fromMs);
     this.#settle();
   }

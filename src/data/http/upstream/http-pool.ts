@@ -5,7 +5,7 @@
  * Requests that find no room wait, bounded by the cluster's breakers. A connection is opened when more wait than those
  * that are being opened can take, one each over HTTP/1, many over HTTP/2; sooner where the cluster preconnects.
  */
-import type { UpstreamEnvironment } from "../../network/upstream-transport.ts";
+import type { ConnectedBefore, UpstreamEnvironment } from "../../network/upstream-transport.ts";
 import type { HostPool, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { HeadWriter } from "../http1/head-writer.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
@@ -15,7 +15,7 @@ import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import { connectionsAtOnceMax, needsConnection, type PoolLoad } from "./preconnect.ts";
 import type { Acquired, RequestPool } from "./request-pool.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { UpstreamRequest } from "./upstream-request.ts";
+import type { UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 export type PoolProtocol = "http1" | "http2";
 
@@ -64,6 +64,14 @@ export class HttpPool implements HostPool, RequestPool, ConnectionOwner {
     if (connection.room === 0) this.#notReady(connection);
     if (this.#ratio > 1) this.#provide();
     return acquired;
+  }
+
+  /** Of another process, and the request's to its end; counted already in the breaker of connections. */
+  adopt(request: UpstreamRequest, connected: ConnectedBefore): UpstreamConnection {
+    const connection = new Http1ClientConnection(this, true, connected);
+    this.#connections.add(connection);
+    connection.goOn(request);
+    return connection;
   }
 
   cancel(request: UpstreamRequest): void {
@@ -244,7 +252,19 @@ export function httpPoolOf(
   isHttp2Request: boolean,
 ): HttpPool {
   const { protocol } = host.cluster.config;
-  const isHttp2 = protocol === "downstream" ? isHttp2Request : protocol !== "http1";
+  return poolOf(
+    host,
+    environment,
+    protocol === "downstream" ? isHttp2Request : protocol !== "http1",
+  );
+}
+
+/** Whatever the cluster speaks, `isHttp2` or not. */
+export function poolOf(
+  host: UpstreamHost,
+  environment: UpstreamEnvironment,
+  isHttp2: boolean,
+): HttpPool {
   const pool = isHttp2 ? host.http2Pool : host.http1Pool;
   if (pool instanceof HttpPool) return pool;
   const made = new HttpPool(host, environment, isHttp2 ? "http2" : "http1");

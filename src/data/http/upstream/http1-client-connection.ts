@@ -6,7 +6,7 @@
  * A connection is never reused after a doubt about where a message ended (response smuggling).
  */
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
-import { UpstreamTransport } from "../../network/upstream-transport.ts";
+import { type ConnectedBefore, UpstreamTransport } from "../../network/upstream-transport.ts";
 import type { UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { ChunkedDecoder } from "../http1/chunked-decoder.ts";
@@ -28,7 +28,7 @@ import { ConnectionCounts } from "./connection-counts.ts";
 import { headBytesOf } from "../head-limits.ts";
 import type { ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { BodyPart, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type { BodyPart, Tunnel, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
 type State =
   | "connecting"
@@ -40,9 +40,14 @@ type State =
   | "untilClose"
   /** What was asked for is granted: bytes both ways. */
   | "tunnel"
+  /** Another process has it. */
+  | "moved"
   | "closed";
 
-export class Http1ClientConnection implements SocketHandler, UpstreamConnection, PooledConnection {
+export class Http1ClientConnection
+  implements SocketHandler, UpstreamConnection, PooledConnection, Tunnel
+{
+  readonly kind = "http1";
   readonly host: UpstreamHost;
   readonly #transport: UpstreamTransport;
   readonly mayRefuse = false;
@@ -55,7 +60,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   readonly #isCounted: boolean;
   readonly #timer: DeadlineTimer;
   readonly #counts: ConnectionCounts;
-  readonly #startMs: number;
+  readonly startMs: number;
   readonly #partial = new PartialHead();
   readonly #sender: MessageSender;
   readonly #output: GatheredOutput;
@@ -75,7 +80,8 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
   #isPaused = false;
   #isMisnegotiated = false;
 
-  constructor(pool: ConnectionOwner, isCounted: boolean) {
+  /** `connected`: one that another process has connected; `goOn` follows. */
+  constructor(pool: ConnectionOwner, isCounted: boolean, connected?: ConnectedBefore) {
     this.#pool = pool;
     this.host = pool.host;
     this.#isCounted = isCounted;
@@ -83,11 +89,13 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.#sender = new MessageSender(this, pool.writer, reactor.arena);
     this.#output = new GatheredOutput(reactor, this);
     this.#timer = new DeadlineTimer(reactor, this);
-    this.#startMs = reactor.nowMs;
+    this.startMs = reactor.nowMs - (connected?.ageMs ?? 0);
     const { config } = this.host.cluster;
     const protocol = config.protocol === "alpn" ? "alpn" : "http1";
-    this.#counts = new ConnectionCounts(this.host, pool.environment);
-    this.#transport = new UpstreamTransport(this.host, pool.environment, protocol, this);
+    this.#counts = new ConnectionCounts(this.host, pool.environment, this.startMs);
+    const environment = connected ? { ...pool.environment, connected } : pool.environment;
+    this.#transport = new UpstreamTransport(this.host, environment, protocol, this);
+    if (connected) return;
     this.#timer.atLatest(reactor.nowMs + config.connectTimeoutMs);
     this.#counts.opened();
     this.#count(clusterStat.cxHttp1Total);
@@ -115,6 +123,29 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.requestCount++;
     this.#counts.requestBegan();
     return this;
+  }
+
+  /** The request has been granted what it asked for in another process. */
+  goOn(request: UpstreamRequest): void {
+    request.breakers.acquire("requests");
+    this.#request = request;
+    this.#state = "tunnel";
+    this.hasAnswered = true;
+    this.#mayReuse = false;
+    this.requestCount = 1;
+    this.#counts.came();
+    this.#counts.requestCame();
+    const { nowMs } = this.#pool.environment.reactor;
+    this.#timer.atLatest(this.#nextDeadlineMs(nowMs));
+  }
+
+  get tunnel(): Tunnel | undefined {
+    return this.#state === "tunnel" ? this : undefined;
+  }
+
+  leave(): void {
+    this.#unbind();
+    this.#state = "moved";
   }
 
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void {
@@ -203,6 +234,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
         break;
       case "connecting":
       case "idle":
+      case "moved":
       case "closed":
         // Nobody asked: a 408 of an impatient server, or worse.
         this.close();
@@ -242,6 +274,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
 
   onClosed(reason: CloseReason, detail: string): void {
     const wasConnecting = this.#state === "connecting";
+    const hasMoved = this.#state === "moved";
     const isTimeout = wasConnecting && this.#isClosedByUs;
     const failure = this.#transport.onClosed(detail);
     if (!wasConnecting) this.#failRequest("connectionTermination");
@@ -250,7 +283,8 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     this.#timer.cancel();
     this.#partial.clear();
     if (this.#isCounted) this.host.cluster.breakers.release("connections");
-    this.#counts.closed(reason, this.#isClosedByUs);
+    if (hasMoved) this.#counts.left();
+    else this.#counts.closed(reason, this.#isClosedByUs);
     this.#pool.closed(this, wasConnecting);
     if (!wasConnecting || this.#isMisnegotiated) return;
     this.#count(clusterStat.cxConnectFail);
@@ -267,7 +301,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
       return never;
     }
     if (config.maxConnectionDurationMs > 0) {
-      const endMs = this.#startMs + config.maxConnectionDurationMs;
+      const endMs = this.startMs + config.maxConnectionDurationMs;
       if (nowMs >= endMs) return this.#onTooOld();
     }
     if (this.#state !== "idle" || config.idleTimeoutMs === 0) return this.#nextDeadlineMs(nowMs);
@@ -289,7 +323,7 @@ export class Http1ClientConnection implements SocketHandler, UpstreamConnection,
     const { idleTimeoutMs, maxConnectionDurationMs } = this.host.cluster.config;
     const sinceMs = this.#state === "idle" ? this.#idleSinceMs : nowMs;
     const idleMs = idleTimeoutMs > 0 ? sinceMs + idleTimeoutMs : never;
-    const ageMs = maxConnectionDurationMs > 0 ? this.#startMs + maxConnectionDurationMs : never;
+    const ageMs = maxConnectionDurationMs > 0 ? this.startMs + maxConnectionDurationMs : never;
     return Math.min(idleMs, ageMs);
   }
 

@@ -90,7 +90,7 @@ export class Http2ClientConnection implements SocketHandler, PooledConnection {
     this.#isCounted = isCounted;
     const { config } = this.host.cluster;
     const { http2 } = config;
-    this.#counts = new ConnectionCounts(this.host, pool.environment);
+    this.#counts = new ConnectionCounts(this.host, pool.environment, reactor.nowMs);
     this.#startMs = reactor.nowMs;
     this.#peerStreamsMax = pool.peerStreamsMax;
     this.#block = new HeaderBlock(headBytesOf(config.maxResponseHeadersKb));

@@ -28,6 +28,7 @@ export interface ClientStreamOwner {
 
 export class Http2ClientStream implements UpstreamConnection {
   readonly mayRefuse = true;
+  readonly tunnel = undefined;
   readonly id: number;
   readonly host: UpstreamHost;
   readonly requestCount: number;

@@ -34,7 +34,9 @@ export class TunnelPool implements RequestPool {
       this.#environment.slab.add(this.host.cluster.stats, clusterStat.cxOverflow);
       return "overflow";
     }
-    this.#tunnel = new TcpTunnel(this.host, this.#environment, request, this.#preface);
+    this.#tunnel = new TcpTunnel(this.host, this.#environment, request, {
+      preface: this.#preface,
+    });
     return "pending";
   }
 

@@ -6,7 +6,11 @@
  */
 import type { Arena } from "../../../shared/io/arena.ts";
 import type { CloseReason, Socket, SocketHandler } from "../../../shared/io/reactor.ts";
-import { type UpstreamEnvironment, UpstreamTransport } from "../../network/upstream-transport.ts";
+import {
+  type ConnectedBefore,
+  type UpstreamEnvironment,
+  UpstreamTransport,
+} from "../../network/upstream-transport.ts";
 import type { TcpConnection, UpstreamHost } from "../../upstream/cluster-table.ts";
 import { DeadlineTimer, never } from "../deadline-timer.ts";
 import { headers } from "../http1/header-table.ts";
@@ -15,11 +19,23 @@ import { responseHead } from "../http1/response-head.ts";
 import { clusterStat, hostStat } from "../stat-offsets.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import type { ResetReason } from "./reset-reason.ts";
-import type { BodyPart, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
+import type { BodyPart, Tunnel, UpstreamConnection, UpstreamRequest } from "./upstream-request.ts";
 
-type State = "connecting" | "connected" | "closed";
+type State =
+  | "connecting"
+  | "connected"
+  /** Another process has it. */
+  | "moved"
+  | "closed";
 
-export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnection {
+/** What the host reads before everything else; or the connection, if another process has connected it. */
+export type TunnelBeginning = { readonly preface: Uint8Array } | ConnectedBefore;
+
+const noBytes = new Uint8Array(0);
+
+export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnection, Tunnel {
+  readonly kind = "tcp";
+  readonly startMs: number;
   readonly host: UpstreamHost;
   readonly requestCount = 1;
   readonly mayRefuse = false;
@@ -34,23 +50,27 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
   #request: UpstreamRequest | undefined;
   #isClosedByUs = false;
 
-  /**
-   * Starts to connect; the caller has acquired the breaker of connections, which this releases. `preface`: what the
-   * host reads before everything else.
-   */
+  /** Starts to connect, unless it is; the caller has acquired the breaker of connections, which this releases. */
   constructor(
     host: UpstreamHost,
     environment: UpstreamEnvironment,
     request: UpstreamRequest,
-    preface: Uint8Array,
+    beginning: TunnelBeginning,
   ) {
+    const connected = "descriptor" in beginning ? beginning : undefined;
     this.host = host;
-    this.#preface = preface;
+    this.#preface = "preface" in beginning ? beginning.preface : noBytes;
+    this.startMs = environment.reactor.nowMs - (connected?.ageMs ?? 0);
     this.#arena = environment.reactor.arena;
     this.#request = request;
-    this.#counts = new ConnectionCounts(host, environment);
-    this.#transport = new UpstreamTransport(host, environment, "tcp", this);
+    this.#counts = new ConnectionCounts(host, environment, this.startMs);
+    const ours = connected ? { ...environment, connected } : environment;
+    this.#transport = new UpstreamTransport(host, ours, "tcp", this);
     this.#timer = new DeadlineTimer(environment.reactor, this);
+    if (connected) {
+      this.#goOn();
+      return;
+    }
     this.#timer.atLatest(environment.reactor.nowMs + host.cluster.config.connectTimeoutMs);
     this.#counts.opened();
     this.#counts.requestBegan();
@@ -58,6 +78,23 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
 
   get socket(): Socket {
     return this.#transport.socket;
+  }
+
+  get tunnel(): Tunnel | undefined {
+    return this.#state === "connected" ? this : undefined;
+  }
+
+  leave(): void {
+    this.#unbind();
+    this.#state = "moved";
+  }
+
+  #goOn(): void {
+    this.#state = "connected";
+    this.hasAnswered = true;
+    this.host.tcpConnections.add(this);
+    this.#counts.came();
+    this.#counts.requestCame();
   }
 
   /** The head is for us: nothing of it reaches the host. */
@@ -140,6 +177,7 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
 
   onClosed(reason: CloseReason, detail: string): void {
     const wasConnecting = this.#state === "connecting";
+    const hasMoved = this.#state === "moved";
     const isTimeout = wasConnecting && this.#isClosedByUs;
     const failure = this.#transport.onClosed(detail);
     const request = this.#request;
@@ -148,7 +186,8 @@ export class TcpTunnel implements SocketHandler, UpstreamConnection, TcpConnecti
     this.host.tcpConnections.delete(this);
     this.host.cluster.breakers.release("connections");
     this.#unbind();
-    this.#counts.closed(reason, this.#isClosedByUs);
+    if (hasMoved) this.#counts.left();
+    else this.#counts.closed(reason, this.#isClosedByUs);
     if (wasConnecting) this.#onConnectFailed(request, isTimeout, failure);
     else if (request !== undefined) this.#fail(request, "connectionTermination");
   }

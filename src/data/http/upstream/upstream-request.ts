@@ -5,6 +5,7 @@
  */
 import type { Metadata } from "../../../shared/http-filter/http-filter.ts";
 import type { Socket } from "../../../shared/io/reactor.ts";
+import type { UpgradedRequest } from "../../../shared/protocol/moved-connection.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { SpelledNames } from "../http1/spelled-names.ts";
 import type { CircuitBreakers } from "../../upstream/circuit-breakers.ts";
@@ -59,6 +60,8 @@ export interface UpstreamConnection {
   readonly mayRefuse: boolean;
   /** Any byte of the present response has come. */
   readonly hasAnswered: boolean;
+  /** What it is once it carries nothing but what was granted, as it is; undefined: that is not so. */
+  readonly tunnel: Tunnel | undefined;
   /** Sends the head that the writer holds, and the first part of the body. `isChunked`: it has no length. */
   sendHead(writer: HeadWriter, body: BodyPart, isChunked: boolean): void;
   /** A further part of the body, as it is. */
@@ -70,6 +73,16 @@ export interface UpstreamConnection {
   setReading(on: boolean): void;
   /** The request is not interested any more. */
   abandon(): void;
+}
+
+/** A connection that can go on in another process with its request. */
+export interface Tunnel {
+  readonly kind: UpgradedRequest["upstreamKind"];
+  readonly host: UpstreamHost;
+  readonly socket: Socket;
+  readonly startMs: number;
+  /** Another process has its socket: here it is not the request's any more, and is to count no end. */
+  leave(): void;
 }
 
 /** Decoded bytes of a body in the arena. */

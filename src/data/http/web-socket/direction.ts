@@ -6,6 +6,7 @@
  *
  * What a newcomer would get wrong: what is not passed on any more is still read, for the Close that answers ours.
  */
+import type { FrameProgress } from "../../../shared/protocol/moved-connection.ts";
 import { WebSocketFrames } from "./frames.ts";
 
 export interface FarEnd {
@@ -18,12 +19,18 @@ type State = "open" | "leaving" | "left";
 
 export class WebSocketDirection {
   readonly #farEnd: FarEnd;
-  readonly #frames = new WebSocketFrames();
+  readonly #frames: WebSocketFrames;
   #state: State = "open";
   #hasEnded = false;
 
-  constructor(farEnd: FarEnd) {
+  /** `from`: how far another process has read what the near end says. */
+  constructor(farEnd: FarEnd, from?: FrameProgress) {
     this.#farEnd = farEnd;
+    this.#frames = new WebSocketFrames(from);
+  }
+
+  get progress(): FrameProgress {
+    return this.#frames.progress;
   }
 
   /** The far end has heard a Close, ours or that of the near one. */

@@ -7,6 +7,8 @@
  * fragments of one (§5.4), which is what makes it a place for a Close.
  */
 
+import type { FrameProgress } from "../../../shared/protocol/moved-connection.ts";
+
 const opcodeMask = 0x0f;
 const closeOpcode = 0x8;
 const maskBit = 0x80;
@@ -26,6 +28,28 @@ export class WebSocketFrames {
   #length = 0;
   #isMasked = false;
   #hasClose = false;
+
+  /** `from`: how far another process has read them. */
+  constructor(from?: FrameProgress) {
+    if (from === undefined) return;
+    this.#missing = from.missing;
+    this.#headAt = from.headAt;
+    this.#lengthBytes = from.lengthBytes;
+    this.#length = from.length;
+    this.#isMasked = from.isMasked;
+    this.#hasClose = from.hasClose;
+  }
+
+  get progress(): FrameProgress {
+    return {
+      missing: this.#missing,
+      headAt: this.#headAt,
+      lengthBytes: this.#lengthBytes,
+      length: this.#length,
+      isMasked: this.#isMasked,
+      hasClose: this.#hasClose,
+    };
+  }
 
   get isAtBoundary(): boolean {
     return this.#headAt === 0 && this.#missing === 0;

@@ -6,6 +6,8 @@
  *   asked → open → leaving → awaiting → over      awaiting: both have heard
  *     └─→ due ───────↑                            due: told before it was granted
  *
+ * One that is open can go on in another process, in the midst of a frame, too: how far it has come goes with it.
+ *
  * What a newcomer would get wrong: the bytes that a client sends ahead are the first of its frames, though they go to
  * the host only behind the answer that grants it.
  */
@@ -13,6 +15,7 @@ import { type DrainStart, drainPolicyDefaults } from "../../../shared/drain/drai
 import { type SilencePlan, silencePlan } from "../../../shared/drain/drain-decision.ts";
 import type { Random } from "../../../shared/common/random.ts";
 import type { Reactor } from "../../../shared/io/reactor.ts";
+import type { WebSocketProgress } from "../../../shared/protocol/moved-connection.ts";
 import type { DownstreamConnection } from "../../network/downstream-connection.ts";
 import { never } from "../deadline-timer.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
@@ -61,6 +64,15 @@ export function webSocketOf(
   return new WebSocketRelay(context, ends, told);
 }
 
+/** Of one that was open in another process. */
+export function movedWebSocket(
+  context: WebSocketContext,
+  ends: WebSocketEnds,
+  progress: WebSocketProgress,
+): WebSocketRelay {
+  return new WebSocketRelay(context, ends, undefined, progress);
+}
+
 export class WebSocketRelay {
   readonly #context: WebSocketContext;
   readonly #ends: WebSocketEnds;
@@ -68,19 +80,33 @@ export class WebSocketRelay {
   readonly #toHost: WebSocketDirection;
   #state: State;
 
-  constructor(context: WebSocketContext, ends: WebSocketEnds, told: SilencePlan | undefined) {
+  /** `progress`: of one that is open already. */
+  constructor(
+    context: WebSocketContext,
+    ends: WebSocketEnds,
+    told: SilencePlan | undefined,
+    progress?: WebSocketProgress,
+  ) {
     const { writer, worker } = context;
     this.#context = context;
     this.#ends = ends;
-    this.#state = { kind: "asked", told };
-    this.#toClient = new WebSocketDirection({
-      pass: (start, end, isEnd) => ends.toClient(start, end, isEnd),
+    this.#state = progress ? { kind: "open" } : { kind: "asked", told };
+    const client = {
+      pass: (start: number, end: number, isEnd: boolean) => ends.toClient(start, end, isEnd),
       sayClose: () => ends.toClient(writer.start, this.#write(close), false),
-    });
-    this.#toHost = new WebSocketDirection({
-      pass: (start, end, isEnd) => ends.toHost(start, end, isEnd),
+    };
+    const host = {
+      pass: (start: number, end: number, isEnd: boolean) => ends.toHost(start, end, isEnd),
       sayClose: () => ends.toHost(writer.start, this.#write(maskedClose(worker.random)), false),
-    });
+    };
+    this.#toClient = new WebSocketDirection(client, progress?.toClient);
+    this.#toHost = new WebSocketDirection(host, progress?.toHost);
+  }
+
+  /** Undefined: it is not open, or not any more, and has to end here. */
+  get progress(): WebSocketProgress | undefined {
+    if (this.#state.kind !== "open") return undefined;
+    return { toClient: this.#toClient.progress, toHost: this.#toHost.progress };
   }
 
   get dueMs(): number {

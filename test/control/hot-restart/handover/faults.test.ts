@@ -18,7 +18,7 @@ const isLinux = process.platform === "linux";
 const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone", timeout: 60_000 };
 const address = { kind: "ip", ip: "127.0.0.1", port: 1 } as const;
 const elder = new ElderListener({ onDrains() {}, onStats() {}, onEmpty() {}, onGone() {} });
-const noService = { marks: [], canServe: () => [], adopt: () => {}, elder };
+const noService = { marks: [], canServe: () => [], adopt: () => Promise.resolve(), elder };
 const socketOptions = { ...plainListen, backlog: 16, ipv6Only: true } as const;
 
 test("whatever a new process does before it serves, the old one serves on", onLinux, async () => {

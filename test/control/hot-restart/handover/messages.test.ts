@@ -17,14 +17,71 @@ const passed = fc.record(
   },
   plain,
 );
-const proxied = fc.record(
+const idle = fc.record(
+  { kind: fc.constant("idle" as const), ageMs: fc.nat(), requests: fc.nat() },
+  plain,
+);
+const joined = {
+  cluster: fc.string({ maxLength: 256 }),
+  host: fc.string({ maxLength: 100 }),
+  ageMs: fc.nat(),
+  upstreamAgeMs: fc.nat(),
+  bytesReceived: fc.maxSafeNat(),
+  bytesSent: fc.maxSafeNat(),
+};
+const proxied = fc.record({ kind: fc.constant("proxied" as const), ...joined }, plain);
+const text = fc.string({ maxLength: 100 });
+const frame = fc.record(
   {
-    cluster: fc.string({ maxLength: 256 }),
-    host: fc.string({ maxLength: 100 }),
-    ageMs: fc.nat(),
-    bytesReceived: fc.maxSafeNat(),
-    bytesSent: fc.maxSafeNat(),
+    missing: fc.nat(),
+    headAt: fc.nat(2),
+    lengthBytes: fc.nat(8),
+    length: fc.nat(),
+    isMasked: fc.boolean(),
+    hasClose: fc.boolean(),
   },
+  plain,
+);
+const fields = fc.array(fc.tuple(text, text), { maxLength: 5 });
+const request = fc.record(
+  {
+    upgradeType: text,
+    upstreamKind: fc.constantFrom("http1" as const, "tcp" as const),
+    priority: fc.constantFrom("default" as const, "high" as const),
+    limits: fc.record(
+      {
+        quietMs: fc.nat(),
+        tryIdleMs: fc.nat(),
+        idleMs: fc.nat(),
+        durationMs: fc.oneof(fc.nat(), fc.constant("none" as const)),
+        tryEndsInMs: fc.nat(),
+      },
+      { ...plain },
+    ),
+    texts: fc.record({ method: text, path: text, requestId: text }, { ...plain, requiredKeys: [] }),
+    counts: fc.record(
+      {
+        minorVersion: fc.nat(),
+        responseCode: fc.nat(),
+        upstreamAttemptCount: fc.nat(),
+        upstreamBytesReceived: fc.maxSafeNat(),
+        upstreamBytesSent: fc.maxSafeNat(),
+      },
+      plain,
+    ),
+    ages: fc.record(
+      { startMs: fc.nat(), upstreamStartAtMs: fc.nat() },
+      { ...plain, requiredKeys: [] },
+    ),
+    forwardedAddress: text,
+    requestFields: fields,
+    responseFields: fields,
+    webSocket: fc.record({ toClient: frame, toHost: frame }, plain),
+  },
+  plain,
+);
+const upgraded = fc.record(
+  { kind: fc.constant("upgraded" as const), ...joined, request, isTooOld: fc.boolean() },
   plain,
 );
 const anyMessage: fc.Arbitrary<HandoverMessage> = fc.oneof(
@@ -44,7 +101,7 @@ const anyMessage: fc.Arbitrary<HandoverMessage> = fc.oneof(
       kind: fc.constant("connections" as const),
       batch: fc.nat(),
       address: fc.string({ maxLength: 100 }),
-      connections: fc.array(fc.option(proxied), { maxLength: 50 }),
+      connections: fc.array(fc.oneof(idle, proxied, upgraded), { maxLength: 5 }),
     },
     plain,
   ),

@@ -12,6 +12,7 @@ import { ElderListener } from "../../../../src/control/hot-restart/reports/elder
 import type { DescriptorStream } from "../../../../src/shared/io/descriptor-stream.ts";
 import {
   type MovedConnection,
+  type UpgradedRequest,
   descriptorsOf,
 } from "../../../../src/shared/protocol/moved-connection.ts";
 import { until } from "../../../support/until.ts";
@@ -22,24 +23,46 @@ const onLinux = { skip: !isLinux && "descriptors are handed over on Linux alone"
 const address = { kind: "ip", ip: "127.0.0.1", port: 80 } as const;
 const host = { kind: "ip", ip: "127.0.0.1", port: 81 } as const;
 const elder = new ElderListener({ onDrains() {}, onStats() {}, onEmpty() {}, onGone() {} });
-const told = { ageMs: 5, bytesReceived: 7, bytesSent: 9 };
+const told = { ageMs: 5, upstreamAgeMs: 4, bytesReceived: 7, bytesSent: 9 };
+const frame = { missing: 3, headAt: 0, lengthBytes: 0, length: 3, isMasked: true, hasClose: false };
+const request: UpgradedRequest = {
+  upgradeType: "websocket",
+  upstreamKind: "http1",
+  priority: "high",
+  limits: { quietMs: 1, idleMs: 0, durationMs: "none", tryIdleMs: 2, tryEndsInMs: 3 },
+  texts: { path: "/chat", requestId: "ü" },
+  counts: {
+    minorVersion: 1,
+    responseCode: 101,
+    upstreamAttemptCount: 1,
+    upstreamBytesReceived: 8,
+    upstreamBytesSent: 6,
+  },
+  ages: { startMs: 5, responseStartAtMs: 2 },
+  forwardedAddress: { kind: "ip", ip: "::1", port: 0 },
+  requestFields: [["user-agent", "a"]],
+  responseFields: [],
+  webSocket: { toClient: frame, toHost: frame },
+};
 
 test("what the new process can serve is its own, and the rest comes back", onLinux, async () => {
   await using pair = await Pair.create();
   const adopted: MovedConnection[] = [];
   pair.receive(
-    { canServe: (each) => each.map(({ proxied }) => proxied?.cluster !== "unknown") },
+    { canServe: (each) => each.map((one) => one.kind === "idle" || one.cluster !== "unknown") },
     adopted,
   );
   await pair.sender.whenMarked();
   assert.equal(pair.sender.hashAt(address), "same");
-  const mine = [idle(), proxied("known"), proxied("unknown"), proxied("n".repeat(300)), idle()];
+  const tooLong = upgraded({ ...request, texts: { path: "/".repeat(20_000) } });
+  const mine = [idle(), proxied("known"), proxied("unknown"), tooLong, upgraded(request)];
   const kept = await pair.sender.send(address, mine);
   assert.deepEqual(new Set(kept), new Set([mine[2], mine[3]]));
   await until(() => adopted.length === 3, "they are adopted");
+  const numbers = { descriptor: 0, upstream: 0 };
   assert.deepEqual(
-    adopted.map((each) => each.proxied && { ...each.proxied, upstream: 0 }),
-    [undefined, { upstream: 0, cluster: "known", host, ...told }, undefined],
+    adopted.map((each) => ({ ...each, ...numbers })),
+    [mine[0], mine[1], mine[4]].map((each) => ({ ...each, ...numbers })),
   );
   closeAll([...kept, ...adopted]);
 });
@@ -48,9 +71,13 @@ test("more than go in one message all arrive", onLinux, async () => {
   await using pair = await Pair.create();
   const adopted: MovedConnection[] = [];
   pair.receive({ canServe: (each) => each.map(() => true) }, adopted);
-  const mine = Array.from({ length: 120 }, (_, i) => (i % 2 === 0 ? idle() : proxied("known")));
+  // By descriptors, and by the bytes that it takes to tell of them.
+  const long = { ...request, texts: { path: "/".repeat(10_000) } };
+  const mine = Array.from({ length: 300 }, (_, i) =>
+    i < 280 ? idle() : i % 2 === 0 ? proxied("known") : upgraded(long),
+  );
   assert.deepEqual(await pair.sender.send(address, mine), []);
-  await until(() => adopted.length === 120, "they are adopted");
+  await until(() => adopted.length === 300, "they are adopted");
   closeAll(adopted);
 });
 
@@ -100,7 +127,7 @@ test("one that does not answer is not heard any more, and has none", onLinux, as
 test("an answer to another batch is none, and garbage is an end", onLinux, async () => {
   for (const answer of [
     { kind: "taken", batch: 2, refused: [] },
-    { kind: "taken", batch: 1, refused: [99] },
+    { kind: "taken", batch: 1, refused: [200] },
     { kind: "taken", batch: 1 },
   ]) {
     await using pair = await Pair.create();
@@ -118,7 +145,7 @@ test("an answer to another batch is none, and garbage is an end", onLinux, async
 test("of another version of these messages no connection is given", onLinux, async () => {
   await using pair = await Pair.create();
   const listeners = [{ address: "tcp://127.0.0.1:80", hash: "same" }];
-  pair.say({ kind: "accepts", version: 2, listeners, isLast: true });
+  pair.say({ kind: "accepts", version: 1, listeners, isLast: true });
   await pair.sender.whenMarked();
   assert.equal(pair.sender.hashAt(address), undefined);
 });
@@ -134,7 +161,8 @@ test("a message with too few descriptors is refused whole", onLinux, async () =>
   };
   const receiver = new ConnectionReceiver(pair.other, pair.clock, service);
   const fd = openSync("/dev/null", "r");
-  const connections = [null, null];
+  const one = { kind: "idle", ageMs: 0, requests: 1 } as const;
+  const connections = [one, one];
   const message = {
     kind: "connections",
     batch: 1,
@@ -201,7 +229,10 @@ class Pair implements AsyncDisposable {
     const receiver = new ConnectionReceiver(this.other, this.clock, {
       marks: [{ address: "tcp://127.0.0.1:80", hash: "same" }],
       canServe: (_, connections) => judge.canServe(connections),
-      adopt: (_, connections) => void adopted.push(...connections),
+      adopt: (_, connections) => {
+        adopted.push(...connections);
+        return Promise.resolve();
+      },
       elder,
     });
     const reader = new MessageReader();
@@ -237,12 +268,20 @@ async function load() {
 }
 
 function idle(): MovedConnection {
-  return { descriptor: openSync("/dev/null", "r"), proxied: undefined };
+  return { kind: "idle", descriptor: openSync("/dev/null", "r"), ageMs: 5, requests: 2 };
 }
 
 function proxied(cluster: string): MovedConnection {
-  const upstream = openSync("/dev/null", "r");
-  return { descriptor: openSync("/dev/null", "r"), proxied: { upstream, cluster, host, ...told } };
+  return { kind: "proxied", ...joined(), cluster };
+}
+
+function upgraded(asked: UpgradedRequest): MovedConnection {
+  return { kind: "upgraded", ...joined(), request: asked, isTooOld: false };
+}
+
+function joined() {
+  const [descriptor, upstream] = [openSync("/dev/null", "r"), openSync("/dev/null", "r")];
+  return { descriptor, upstream, cluster: "known", host, ...told };
 }
 
 function closeAll(connections: readonly MovedConnection[]): void {
