@@ -169,8 +169,9 @@ export class Server {
     using _guardDog = this.#guardDog;
     using _overload = this.#overloadManager;
     using _gate = this.#gate;
-    const outcomes = [this.#initialize(), this.#gate.whenLate, this.#ended.promise];
-    const error = refused ?? (await Promise.race(outcomes));
+    const error =
+      refused ??
+      (await Promise.race([this.#initialize(), this.#gate.whenLate, this.#ended.promise]));
     if (error === undefined && this.#lifecycle.phase === "live") await this.#ended.promise;
     await this.#shutdown();
     if (typeof error === "string") return { kind: "refused", error };
