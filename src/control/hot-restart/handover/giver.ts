@@ -68,9 +68,12 @@ interface Giving {
 type GiverState =
   | { readonly kind: "idle" }
   | Giving
-  /** Connections may go on to the new process for as long as this one drains. */
+  /**
+   * Connections may go on to the new process for as long as this one drains; once that one is `succeeded` by a third,
+   * nothing is taken back, whatever is in the directory when it ends.
+   */
   | {
-      readonly kind: "given";
+      readonly kind: "given" | "succeeded";
       readonly owned: DisposableStack;
       readonly leftover: Leftover;
     };
@@ -154,11 +157,11 @@ export class HandoverGiver implements Disposable {
     if (!isTrusted(stream.peer, uid) || stream.peer?.pid !== peer.pid)
       return `listen.sock is not process ${peer.pid}'s`;
     const successor = new ConnectionSender(stream, clock, {
-      onSucceeded: () => this.#duties.letGo(),
+      onSucceeded: () => this.#succeed(giving),
     });
     let finished = Promise.resolve();
     stream.onPiece((piece) => {
-      if (this.#state.kind === "given") {
+      if (this.#hasGiven) {
         successor.read(piece);
         if (piece.kind === "end") void finished.then(() => this.#return(peer.pid));
         return;
@@ -172,7 +175,7 @@ export class HandoverGiver implements Disposable {
         (error: unknown) => this.#parts.log.error(`hand-over: ${String(error)}`),
       );
     });
-    const isThere = (): boolean => this.#state === giving || this.#state.kind === "given";
+    const isThere = (): boolean => this.#state === giving || this.#hasGiven;
     const sockets = this.#duties.sockets(holderWhile(isThere));
     for (const frame of framesOf(sockets)) {
       const error = await sendAll(stream, frame.bytes, frame.descriptors, clock);
@@ -192,6 +195,15 @@ export class HandoverGiver implements Disposable {
     await successor.whenMarked();
     // An empty process would end at once, and nobody be left.
     if (!stream.isClosed) this.#duties.drainAndEnd(successor, pid);
+  }
+
+  get #hasGiven(): boolean {
+    return this.#state.kind === "given" || this.#state.kind === "succeeded";
+  }
+
+  #succeed({ owned, leftover }: Giving): void {
+    if (this.#state.kind === "given") this.#become({ kind: "succeeded", owned, leftover });
+    this.#duties.letGo();
   }
 
   /** The line to process `pid`, which took over, has ended. */

@@ -153,6 +153,27 @@ test(
   },
 );
 
+test(
+  "who was told of a third process takes nothing back, though that has no name yet",
+  onLinux,
+  async () => {
+    await using place = await Place.create();
+    const first = place.giver();
+    const second = await place.taker();
+    assert.equal(await second.commit(noService), undefined);
+    await until(() => first.drains === 1, "the first drains");
+    second.succeeded();
+    await until(() => first.letGo === 1, "it lets go");
+    // It is empty and ends before the third has bound reconfig.sock.
+    second[Symbol.dispose]();
+    await until(() => readdirSync(place.dir).length === 0, "nobody's names are there");
+    await new Promise((resolve) => setImmediate(resolve));
+    const third = place.giver();
+    await until(() => first.hasSuccessor(), "it stays given");
+    assert.deepEqual([first.takenBack, first.letGo, third.drains], [0, 1, 0]);
+  },
+);
+
 /** A directory, and one socket that is handed over. */
 class Place implements AsyncDisposable {
   readonly dir = mkdtempSync(path.join(tmpdir(), "sluice-handover-"));
