@@ -29,7 +29,7 @@ if (admin !== undefined) {
   const answer = () =>
     JSON.stringify({
       state: "LIVE",
-      uptime_current_epoch: `${process.uptime()}s`,
+      uptime_current_epoch: `${Math.floor(process.uptime())}s`,
     });
   createHttpServer((_, response) => response.end(answer())).listen(admin);
 }

@@ -61,9 +61,8 @@ export function answersFor(epoch: number): IsOurs {
   return ({ command_line_options: options }) => Number(options?.restart_epoch ?? 0) === epoch;
 }
 
-/** Of any other, one that is started right now: who is older than that is its parent. */
-export function youngerThanNow(clock: Clock): IsOurs {
-  const startedMs = clock.now();
+/** Of any other, one that was started then, which was before it could run: who is older than that is its parent. */
+export function startedAt(clock: Clock, startedMs: number): IsOurs {
   return ({ uptime_current_epoch: uptime = "" }) =>
     !(Number.parseFloat(uptime) * 1000 > clock.now() - startedMs);
 }

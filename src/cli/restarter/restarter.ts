@@ -31,6 +31,12 @@ export interface ChildExit {
   readonly cause: string;
 }
 
+export interface EpochStart {
+  readonly epoch: number;
+  /** Of the clock, just before its process was. */
+  readonly startedMs: number;
+}
+
 /** What the restarter does to the world. */
 export interface RestarterWorld {
   readonly clock: Clock;
@@ -40,7 +46,7 @@ export interface RestarterWorld {
   /** Tells whether an epoch's configuration is good: undefined, or why not. Disposing ends the attempt. */
   validate(epoch: number, onResult: (refusal: string | undefined) => void): Disposable;
   /** Waits until an epoch serves. */
-  awaitReady(epoch: number, onResult: (isReady: boolean) => void): Disposable;
+  awaitReady(start: EpochStart, onResult: (isReady: boolean) => void): Disposable;
   report(level: "info" | "warning" | "error", text: string): void;
   notify(phase: "ready" | "reloading" | "stopping", status: string): void;
   end(code: number): void;
@@ -135,14 +141,15 @@ export class Restarter {
   }
 
   #start(id: number, epoch: number): void {
-    const { clock } = this.#world;
+    // Before it is: what it says of its age is held against this.
+    const startedMs = this.#world.clock.now();
     const child = this.#world.start(epoch, (exit) => this.#exited(id, exit));
     const timers = new DisposableStack();
-    this.#children.set(id, { child, epoch, startedMs: clock.now(), timers });
+    this.#children.set(id, { child, epoch, startedMs, timers });
     if (child.pid === undefined) return;
     this.#world.report("info", `epoch ${epoch} starts, pid ${child.pid}`);
     timers.use(
-      this.#world.awaitReady(epoch, (isReady) =>
+      this.#world.awaitReady({ epoch, startedMs }, (isReady) =>
         this.take(isReady ? { kind: "ready", id } : { kind: "startTimedOut", id }),
       ),
     );

@@ -13,13 +13,7 @@ import {
   withEpoch,
 } from "./child-command.ts";
 import { ChildProcesses } from "./child-processes.ts";
-import {
-  type AdminPlace,
-  adminProbe,
-  answersFor,
-  awaitProbe,
-  youngerThanNow,
-} from "./readiness.ts";
+import { type AdminPlace, adminProbe, answersFor, awaitProbe, startedAt } from "./readiness.ts";
 import { Restarter, type RestarterWorld } from "./restarter.ts";
 import { type RestarterOptions, parseRestarterOptions, usage } from "./restarter-options.ts";
 import type { KeptSignal, SignalInbox } from "./signal-inbox.ts";
@@ -89,11 +83,11 @@ function childrenOf(parts: Parts): Pick<RestarterWorld, "start" | "validate" | "
         childCommand(validation, { epoch, descriptors: 0 }, process.env),
         onResult,
       ),
-    awaitReady: (epoch, onResult) => {
+    awaitReady: ({ epoch, startedMs }, onResult) => {
       if (admin === undefined)
         return systemClock.startTimer(options.settleMs, () => onResult(true));
       const place = { ...admin, text: withEpoch(admin.text, epoch) };
-      const isOurs = tellsEpoch(command) ? answersFor(epoch) : youngerThanNow(systemClock);
+      const isOurs = tellsEpoch(command) ? answersFor(epoch) : startedAt(systemClock, startedMs);
       const probe = adminProbe(place, isOurs);
       return awaitProbe(systemClock, { probe, timeoutMs: options.startTimeoutMs }, onResult);
     },

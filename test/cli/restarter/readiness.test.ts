@@ -10,7 +10,7 @@ import {
   adminProbe,
   answersFor,
   awaitProbe,
-  youngerThanNow,
+  startedAt,
 } from "../../../src/cli/restarter/readiness.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -69,7 +69,7 @@ suite("adminProbe()", () => {
   test("takes no process that is older than the start, where epochs are not told", async (t) => {
     const text = await admin(t, { state: "LIVE", uptime_current_epoch: "5s" });
     const clock = new VirtualClock();
-    const probe = adminProbe({ kind: "address", text }, youngerThanNow(clock));
+    const probe = adminProbe({ kind: "address", text }, startedAt(clock, clock.now()));
     await clock.advance(4900);
     assert.equal(await probe(), false);
     await clock.advance(200);

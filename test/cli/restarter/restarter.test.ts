@@ -39,7 +39,10 @@ class FakeWorld implements RestarterWorld {
     return { [Symbol.dispose]: () => void this.done.push("no validation") };
   }
 
-  awaitReady(epoch: number, onResult: (isReady: boolean) => void): Disposable {
+  awaitReady(
+    { epoch }: { readonly epoch: number },
+    onResult: (isReady: boolean) => void,
+  ): Disposable {
     this.#readiness.set(epoch, onResult);
     return { [Symbol.dispose]: () => void this.#readiness.delete(epoch) };
   }
