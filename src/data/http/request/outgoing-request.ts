@@ -40,6 +40,8 @@ import type { ResponseWay } from "./response-way.ts";
 
 const noPreface = new Uint8Array(0);
 
+const noMetadata: readonly Metadata[] = [];
+
 export class OutgoingRequest implements WebSocketEnds {
   isHead = false;
   /** Its body has no length. */
@@ -72,7 +74,7 @@ export class OutgoingRequest implements WebSocketEnds {
   #facts: ConnectionFacts | undefined;
   #isSending = false;
   /** What came before it could be sent. */
-  #metadata: Metadata[] = [];
+  #metadata: Metadata[] | undefined;
 
   constructor(
     context: HttpContext,
@@ -194,7 +196,7 @@ export class OutgoingRequest implements WebSocketEnds {
       spelledNames: this.#spelledNames,
       upgradeType: this.upgradeType,
       tunnelPreface: this.#tunnelPreface(action),
-      metadata: this.#metadata,
+      metadata: this.#metadata ?? noMetadata,
     };
     this.#exchange.start(plan, { start, end, isEnd });
   }
@@ -294,7 +296,7 @@ export class OutgoingRequest implements WebSocketEnds {
 
   sendMetadata(metadata: Metadata): void {
     if (this.#isSending) this.#exchange.sendMetadata(metadata);
-    else this.#metadata.push(metadata);
+    else (this.#metadata ??= []).push(metadata);
   }
 
   sendTrailers(start: number, end: number): void {
@@ -309,7 +311,7 @@ export class OutgoingRequest implements WebSocketEnds {
     this.#cluster = undefined;
     this.#firstHost = undefined;
     this.#facts = undefined;
-    if (this.#metadata.length > 0) this.#metadata = [];
+    this.#metadata = undefined;
   }
 
   /** The request is over. */

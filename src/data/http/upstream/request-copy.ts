@@ -38,8 +38,8 @@ export class RequestCopy {
   #bodyEnd = 0;
   #isChunked = false;
   #isEnded = false;
-  /** Sent once: with another try it does not go again, as in Envoy. */
-  #metadata: Metadata[] = [];
+  /** Sent once: with another try it does not go again, as in Envoy. Undefined: none, as nearly always. */
+  #metadata: Metadata[] | undefined;
 
   constructor(blocks: CopyBlocks) {
     this.#blocks = blocks;
@@ -76,14 +76,14 @@ export class RequestCopy {
   }
 
   addMetadata(metadata: Metadata): void {
-    this.#metadata.push(metadata);
+    (this.#metadata ??= []).push(metadata);
   }
 
   /** Before the head, behind which it goes. */
   sendMetadata(connection: UpstreamConnection): void {
-    if (this.#metadata.length === 0) return;
+    if (this.#metadata === undefined) return;
     for (const metadata of this.#metadata) connection.sendMetadata(metadata);
-    this.#metadata = [];
+    this.#metadata = undefined;
   }
 
   /** Sends everything through the scratch and staging windows, as far as it has come; the copy stays. */
@@ -115,7 +115,7 @@ export class RequestCopy {
   }
 
   clear(): void {
-    if (this.#metadata.length > 0) this.#metadata = [];
+    this.#metadata = undefined;
     if (this.#block === undefined) return;
     this.#blocks.give(this.#block);
     this.#block = undefined;
