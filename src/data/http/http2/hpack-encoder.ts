@@ -6,23 +6,9 @@
  */
 import { latin1 } from "../http1/ascii.ts";
 import { connectType, noUpgrade } from "../request/upgrade.ts";
+import { form, writeInteger, writeText } from "./hpack-forms.ts";
 import { encodeHuffman, huffmanLength } from "./huffman.ts";
 import { staticCount, staticNames } from "./static-table.ts";
-
-/** How a first byte begins, and what is left of it (§6). */
-interface Form {
-  readonly first: number;
-  readonly mask: number;
-}
-const form = {
-  indexed: { first: 0x80, mask: 0x7f },
-  added: { first: 0x40, mask: 0x3f },
-  plain: { first: 0x00, mask: 0x0f },
-  never: { first: 0x10, mask: 0x0f },
-  sizeUpdate: { first: 0x20, mask: 0x1f },
-  string: { first: 0x00, mask: 0x7f },
-  huffman: { first: 0x80, mask: 0x7f },
-} as const satisfies Readonly<Record<string, Form>>;
 
 const carriageReturn = 0x0d;
 const colon = 0x3a;
@@ -344,12 +330,6 @@ function writeUpgrade(bytes: Uint8Array, at: number, type: string): number {
   return writeText(bytes, to, type);
 }
 
-function writeText(bytes: Uint8Array, at: number, text: string): number {
-  let to = writeInteger(bytes, at, form.string, text.length);
-  for (let i = 0; i < text.length; i++) bytes[to++] = text.charCodeAt(i);
-  return to;
-}
-
 /** Where the Host line begins, mostly the first; -1: there is none. */
 function findHost(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start; at < end; at = lineEndOf(bytes, at)) {
@@ -371,18 +351,4 @@ function hashOf(name: Uint8Array): number {
   let hash = 0;
   for (const byte of name) hash = (Math.imul(hash, multiplier) + byte) | 0;
   return hash;
-}
-
-/** §5.1: `value` behind the first bits, in what they leave of a byte, and on. */
-function writeInteger(bytes: Uint8Array, at: number, { first, mask }: Form, value: number): number {
-  let to = at;
-  if (value < mask) {
-    bytes[to] = first | value;
-    return to + 1;
-  }
-  bytes[to++] = first | mask;
-  let rest = value - mask;
-  for (; rest >= 0x80; rest >>>= 7) bytes[to++] = (rest & 0x7f) | 0x80;
-  bytes[to] = rest;
-  return to + 1;
 }
