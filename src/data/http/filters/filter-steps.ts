@@ -111,95 +111,92 @@ export class FilterSteps {
   }
 }
 
-class DecodeSteps implements TrainSteps {
-  readonly #steps: FilterSteps;
+/** What both directions have: their own order, and who is at a place of it. */
+abstract class Direction {
+  protected readonly steps: FilterSteps;
 
   constructor(steps: FilterSteps) {
-    this.#steps = steps;
+    this.steps = steps;
   }
 
   get count(): number {
-    return this.#steps.filters.length;
-  }
-
-  get seeData(): boolean {
-    return this.#steps.seeRequestData;
+    return this.steps.filters.length;
   }
 
   nameOf(at: number): string {
-    return nameOf(this.#steps.places[at]);
+    const place = this.placeAt(at);
+    return place.kind === "whole" ? place.name : "";
+  }
+
+  protected placeAt(at: number): FilterPlace {
+    return this.steps.places[this.indexOf(at)] as FilterPlace;
+  }
+
+  protected filterAt(at: number): HttpFilter | undefined {
+    return this.steps.filters[this.indexOf(at)];
+  }
+
+  /** Of the places, which stand in the order of requests. */
+  protected abstract indexOf(at: number): number;
+}
+
+class DecodeSteps extends Direction implements TrainSteps {
+  get seeData(): boolean {
+    return this.steps.seeRequestData;
   }
 
   head(at: number, isEnd: boolean): StepOutcome {
-    const place = this.#steps.places[at] as FilterPlace;
-    if (place.kind === "heads") return this.#steps.decodeHeads(place.filter);
-    return this.#steps.filters[at]?.decodeHeaders?.(this.#steps.requestMapOf(place), isEnd);
+    const place = this.placeAt(at);
+    if (place.kind === "heads") return this.steps.decodeHeads(place.filter);
+    return this.filterAt(at)?.decodeHeaders?.(this.steps.requestMapOf(place), isEnd);
   }
 
   data(at: number, { bytes, isEnd }: DataItem, silent: StepOutcome): StepOutcome {
-    const filter = this.#steps.filters[at];
+    const filter = this.filterAt(at);
     return filter?.decodeData === undefined ? silent : filter.decodeData(bytes, isEnd);
   }
 
   trailers(at: number, fields: FieldMap): StepOutcome {
-    return this.#steps.filters[at]?.decodeTrailers?.(fields);
+    return this.filterAt(at)?.decodeTrailers?.(fields);
   }
 
   metadata(at: number, metadata: Metadata): StepOutcome {
-    return this.#steps.filters[at]?.decodeMetadata?.(metadata);
+    return this.filterAt(at)?.decodeMetadata?.(metadata);
+  }
+
+  protected indexOf(at: number): number {
+    return at;
   }
 }
 
 /** In the reverse order. */
-class EncodeSteps implements TrainSteps {
-  readonly #steps: FilterSteps;
-
-  constructor(steps: FilterSteps) {
-    this.#steps = steps;
-  }
-
-  get count(): number {
-    return this.#steps.filters.length;
-  }
-
+class EncodeSteps extends Direction implements TrainSteps {
   get seeData(): boolean {
-    return this.#steps.seeResponseData;
-  }
-
-  nameOf(at: number): string {
-    return nameOf(this.#steps.places[this.#indexOf(at)]);
+    return this.steps.seeResponseData;
   }
 
   head(at: number, isEnd: boolean): StepOutcome {
-    const place = this.#steps.places[this.#indexOf(at)] as FilterPlace;
-    if (place.kind === "heads") return this.#steps.encodeHeads(place.filter);
-    return this.#filterAt(at)?.encodeHeaders?.(this.#steps.responseMapOf(place), isEnd);
+    const place = this.placeAt(at);
+    if (place.kind === "heads") return this.steps.encodeHeads(place.filter);
+    return this.filterAt(at)?.encodeHeaders?.(this.steps.responseMapOf(place), isEnd);
   }
 
   data(at: number, { bytes, isEnd }: DataItem, silent: StepOutcome): StepOutcome {
-    const filter = this.#filterAt(at);
+    const filter = this.filterAt(at);
     return filter?.encodeData === undefined ? silent : filter.encodeData(bytes, isEnd);
   }
 
   trailers(at: number, fields: FieldMap): StepOutcome {
-    return this.#filterAt(at)?.encodeTrailers?.(fields);
+    return this.filterAt(at)?.encodeTrailers?.(fields);
   }
 
   metadata(at: number, metadata: Metadata): StepOutcome {
-    return this.#filterAt(at)?.encodeMetadata?.(metadata);
+    return this.filterAt(at)?.encodeMetadata?.(metadata);
   }
 
-  #indexOf(at: number): number {
-    return this.#steps.filters.length - 1 - at;
+  protected indexOf(at: number): number {
+    return this.steps.filters.length - 1 - at;
   }
-
-  #filterAt(at: number): HttpFilter | undefined {
-    return this.#steps.filters[this.#indexOf(at)];
-  }
-}
-
-function nameOf(place: FilterPlace | undefined): string {
-  return place?.kind === "whole" ? place.name : "";
 }
 
 /** What is thrown is said when the request comes to it, as anything else that a filter throws. */

@@ -58,8 +58,8 @@ export interface TrainEnd {
 type Item =
   | { readonly kind: "head"; readonly isEnd: boolean; next: number }
   | { readonly kind: "data"; bytes: Uint8Array; readonly isEnd: boolean; next: number }
-  /** `front`: a part of the body that a filter has put in front of them. */
   | { readonly kind: "metadata"; readonly metadata: Metadata; next: number }
+  /** `front`: a part of the body that a filter has put in front of them. */
   | { readonly kind: "trailers"; readonly fields: FieldMap; next: number; front?: Uint8Array };
 
 /** Any at all: METADATA is no head. */
@@ -203,9 +203,10 @@ export class FilterTrain {
       return;
     }
     const buffers = outcome === "buffer" || (outcome !== undefined && "buffered" in outcome);
-    if (item.kind === "metadata") this.#holds[at] = before;
-    else this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
-    if (item.kind === "metadata") judgeMetadata(item.metadata);
+    if (item.kind === "metadata") {
+      this.#holds[at] = before;
+      judgeMetadata(item.metadata);
+    } else this.#holds[at] = buffers && !isLast(item) ? "buffer" : "free";
     if (outcome === undefined || outcome === "buffer") return;
     if ("metadata" in outcome) return this.#addMetadata(at, item, outcome.metadata);
     if (outcome instanceof Uint8Array) return replace(item, outcome);

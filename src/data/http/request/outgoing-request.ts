@@ -39,7 +39,6 @@ import type { ResponseSink } from "./response-sink.ts";
 import type { ResponseWay } from "./response-way.ts";
 
 const noPreface = new Uint8Array(0);
-
 const noMetadata: readonly Metadata[] = [];
 
 export class OutgoingRequest implements WebSocketEnds {
@@ -228,7 +227,7 @@ export class OutgoingRequest implements WebSocketEnds {
       spelledNames: undefined,
       upgradeType,
       tunnelPreface: undefined,
-      metadata: [],
+      metadata: noMetadata,
     };
     this.#exchange.goOn(plan, open);
     this.#response.goOn(upgradeType, this.webSocket);

@@ -88,12 +88,8 @@ export class Http2ClientStream implements UpstreamConnection {
   }
 
   sendMetadata(metadata: Metadata): void {
-    if (this.isHeadSent) {
-      this.#owner.sendMetadata(this, metadata);
-      return;
-    }
-    this.earlyMetadata ??= [];
-    this.earlyMetadata.push(metadata);
+    if (this.isHeadSent) this.#owner.sendMetadata(this, metadata);
+    else (this.earlyMetadata ??= []).push(metadata);
   }
 
   setReading(on: boolean): void {
