@@ -2,12 +2,10 @@
  * A bootstrap of many listeners, each of which answers by itself. They differ by address, not by port (127.0.0.0/8 is all
  * loopback), so that none is taken by another program.
  */
-import { httpListener } from "../../test/support/truth-resources.ts";
+import { answersWith, httpListener } from "../../test/support/truth-resources.ts";
 
 export function manyListeners(count: number, port: number, adminPort: number): object {
-  const answer = { status: 200, body: { inline_string: "." } };
-  const routes = [{ match: { prefix: "/" }, direct_response: answer }];
-  const routing = { route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] } };
+  const routing = { route_config: answersWith(".") };
   const listener = (i: number): object => ({
     ...httpListener("web", routing, { name: `l${i}`, address: address(hostOf(i), port) }),
   });

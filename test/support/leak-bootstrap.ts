@@ -6,15 +6,9 @@ import type { TestCertificate } from "./certificates.ts";
 import { listenerFilter } from "./listener-filter-stage.ts";
 import { adminOnPortZero } from "./sluice-program.ts";
 import { inlinePair, serverSocket, underTls } from "./tls-resources.ts";
-import { httpListener } from "./truth-resources.ts";
+import { answersWith, httpListener } from "./truth-resources.ts";
 
 export function leakBootstrap(own: TestCertificate): object {
-  const answer = { status: 200, body: { inline_string: "ok" } };
-  const host = {
-    name: "all",
-    domains: ["*"],
-    routes: [{ match: { prefix: "/" }, direct_response: answer }],
-  };
   const filters = [
     listenerFilter("proxy_protocol", "ProxyProtocol", {
       allow_requests_without_proxy_protocol: true,
@@ -24,7 +18,7 @@ export function leakBootstrap(own: TestCertificate): object {
   const listener = (name: string): object =>
     httpListener(
       name,
-      { route_config: { name: "all", virtual_hosts: [host] } },
+      { route_config: answersWith("ok", { name: "all" }) },
       { stat_prefix: name, listener_filters: filters },
     );
   const socket = serverSocket({ tls_certificates: [inlinePair(own)] });

@@ -9,7 +9,7 @@ import { ProxyProcess } from "./proxy-process.ts";
 import { PushingServer } from "./pushing-server.ts";
 import { securedConnection } from "./tls-clients.ts";
 import { secretOf, serverSocket } from "./tls-resources.ts";
-import { dynamicBootstrap, fromAds, httpListener } from "./truth-resources.ts";
+import { answersWith, dynamicBootstrap, fromAds, httpListener } from "./truth-resources.ts";
 import { until } from "./until.ts";
 
 export interface RotationCounts {
@@ -136,14 +136,8 @@ export class RotationStage implements AsyncDisposable {
 }
 
 function listenerWith(size: number): object {
-  const answer = { status: 200, body: { inline_string: "ok" } };
-  const host = {
-    name: "all",
-    domains: ["*"],
-    routes: [{ match: { prefix: "/" }, direct_response: answer }],
-  };
   const [plain] = (
-    httpListener("web", { route_config: { name: "all", virtual_hosts: [host] } }) as {
+    httpListener("web", { route_config: answersWith("ok", { name: "all" }) }) as {
       filter_chains: object[];
     }
   ).filter_chains;

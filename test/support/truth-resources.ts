@@ -57,6 +57,23 @@ export const routesTo = (cluster: string, name = "routes"): object => ({
   ],
 });
 
+/** Routes that answer by themselves. */
+export const answersWith = (body: string, fields: object = {}): object => ({
+  ...fields,
+  virtual_hosts: [
+    {
+      name: "all",
+      domains: ["*"],
+      routes: [
+        {
+          match: { prefix: "/" },
+          direct_response: { status: 200, body: { inline_string: body } },
+        },
+      ],
+    },
+  ],
+});
+
 export function httpListener(name: string, routing: object, fields: object = {}): object {
   const type = "type.googleapis.com/envoy.extensions.filters";
   const router = {

@@ -8,27 +8,12 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { SystemdStage, whyNoSystemd } from "../../support/systemd-stage.ts";
-import { httpListener } from "../../support/truth-resources.ts";
+import { answersWith, httpListener } from "../../support/truth-resources.ts";
 import { until } from "../../support/until.ts";
 
 const port = 8080;
 const adminPort = 9901;
-const answers = {
-  route_config: {
-    virtual_hosts: [
-      {
-        name: "all",
-        domains: ["*"],
-        routes: [
-          {
-            match: { prefix: "/" },
-            direct_response: { status: 200, body: { inline_string: "served" } },
-          },
-        ],
-      },
-    ],
-  },
-};
+const answers = { route_config: answersWith("served") };
 const good = bootstrap([
   { ...httpListener("web", answers), address: socketAddress("0.0.0.0", port) },
 ]);

@@ -6,6 +6,7 @@ import { PushingServer } from "../../support/pushing-server.ts";
 import { extensionConfig, router } from "../../support/secret-resources.ts";
 import { destroyClients, startUpstream, TestClient } from "../../support/tcp-peers.ts";
 import {
+  answersWith,
   dynamicBootstrap,
   fromAds,
   httpListener,
@@ -40,23 +41,7 @@ const manager = (routing: object): object => ({
   ...routing,
 });
 
-const answering = (body: string): object =>
-  manager({
-    route_config: {
-      virtual_hosts: [
-        {
-          name: "all",
-          domains: ["*"],
-          routes: [
-            {
-              match: { prefix: "/" },
-              direct_response: { status: 200, body: { inline_string: body } },
-            },
-          ],
-        },
-      ],
-    },
-  });
+const answering = (body: string): object => manager({ route_config: answersWith(body) });
 
 async function start(open: AsyncDisposableStack, apiType = "GRPC") {
   open.defer(destroyClients);
